@@ -18,7 +18,7 @@ import type { Route } from './http/http-server.ts';
 interface IdentityServiceDeps
   extends Pick<
     IdentityDependencies,
-    'credentials' | 'logins' | 'mergeDatasets' | 'deletePoolData' | 'region'
+    'credentials' | 'logins' | 'mergeDatasets' | 'deletePoolData' | 'deleteIdentityData' | 'region'
   > {
   database: Database;
   tokenKey: Buffer;
@@ -43,6 +43,8 @@ export function createIdentityService({
     store: createIdentityStore(database),
     openIdTokens: createOpenIdTokens({ key: tokenKey, now: Date.now }),
     pageTokens: createPageTokens(tokenKey),
+    onFailedDeletion: (identityId, error) =>
+      logger.error('an identity could not be deleted', { identityId, error }),
     now: Date.now,
     randomId: randomUUID,
   };

@@ -158,6 +158,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     logins: isLoopback(config.host) ? 'trusted' : 'refused',
     mergeDatasets: sync.mergeDatasets,
     deletePoolData: sync.deletePoolData,
+    deleteIdentityData: sync.deleteIdentityData,
     region,
   });
   const kinesis = createKinesisEmulator(directory.kinesis, verify);

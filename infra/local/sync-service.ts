@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
+import type { IdentityKey } from '../../lib/common/dataset-key.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
+import { createDeleteIdentityData } from '../../lib/sync/jobs/delete-identity-data.ts';
 import { createDeletePoolData } from '../../lib/sync/jobs/delete-pool-data.ts';
 import { createMergeDatasets } from '../../lib/sync/jobs/merge-datasets.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
@@ -17,6 +19,7 @@ import type { PushReport } from '../../lib/sync/push/push-to-devices.ts';
 import type { FillingDataset } from '../../lib/sync/row-limits.ts';
 import { createSessionTokens } from '../../lib/sync/session-token.ts';
 import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
+import { createIdentityDataStore } from '../../lib/sync/store/identity-data-store.ts';
 import { createMergeStore } from '../../lib/sync/store/merge-store.ts';
 import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
 import { createPoolDataStore } from '../../lib/sync/store/pool-data-store.ts';
@@ -60,6 +63,8 @@ export interface SyncService {
   mergeDatasets: (merge: Merge) => Promise<void>;
   /** Deletes the remaining data of a pool that is marked as deleted. */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
+  /** Deletes the remaining data of a deleted identity. */
+  deleteIdentityData: (identity: IdentityKey) => Promise<boolean>;
   /** Deletes the stored messages to devices. */
   emptyInbox(): void;
 }
@@ -96,12 +101,11 @@ export function createSyncService({
     now: Date.now,
     afterWrite,
   });
-  const deletePoolData = createDeletePoolData({
-    store: storeOnJobs,
-    poolData: createPoolDataStore(jobs),
-    now: Date.now,
-    afterWrite,
-    sleep,
+  const deletion = { store: storeOnJobs, now: Date.now, afterWrite, sleep };
+  const deletePoolData = createDeletePoolData({ ...deletion, poolData: createPoolDataStore(jobs) });
+  const deleteIdentityData = createDeleteIdentityData({
+    ...deletion,
+    identityData: createIdentityDataStore(jobs),
   });
   const createOperations = (database: Database) =>
     createSyncOperations({
@@ -149,6 +153,7 @@ export function createSyncService({
         offloading,
         mergeDatasets,
         deletePoolData,
+        deleteIdentityData,
         region,
         backlog,
       });
@@ -156,6 +161,7 @@ export function createSyncService({
     },
     mergeDatasets,
     deletePoolData,
+    deleteIdentityData,
     emptyInbox: () => inbox.clear(),
   };
 }

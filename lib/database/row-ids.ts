@@ -15,6 +15,14 @@ export function identityRowId({
 }
 
 /**
+ * Hashes the id of an identity, without its pool. The mark of a deleted identity has this hash, so that the mark can be
+ * found by the id and does not name the identity.
+ */
+export function identityIdHash(identityId: string): string {
+  return hashedUuid(identityId);
+}
+
+/**
  * Cache of record ids by key. An app uses the same few short keys for all its users. Without the cache, the same keys
  * would be hashed again and again.
  */

@@ -50,14 +50,16 @@ export async function authenticate(
 }
 
 /**
- * Authenticates a client as a guest. The identity's id is sufficient proof as long as the identity has no login.
+ * Authenticates a client as a guest. The identity's id is sufficient proof as long as the identity never had a login.
+ * After its last login was unlinked, an identity does not become a guest again: anyone who knows the id could then use
+ * it.
  * @throws {ServiceError} NotAuthorizedException if the identity is not a guest or the pool does not allow guests
  */
 export function authenticateGuest(
-  { identityId, mergedInto, providers }: StoredIdentity,
+  { identityId, mergedInto, providers, unlinkedAt }: StoredIdentity,
   { AllowUnauthenticatedIdentities }: IdentityPoolDescription,
 ): void {
-  if (mergedInto !== null || providers.length > 0) throw identityForbidden(identityId);
+  if (mergedInto !== null || providers.length > 0 || unlinkedAt !== null) throw identityForbidden(identityId);
   if (!AllowUnauthenticatedIdentities) throw guestsNotAllowed();
 }
 

@@ -2,7 +2,7 @@ import { ServiceError } from '../common/errors.ts';
 import type { IdentityDependencies } from './dependencies.ts';
 import { invalidLoginToken } from './errors.ts';
 import { findPool } from './find-pool.ts';
-import type { FoundLogins, LinkDecision, LoginQuestion } from './ports/identity-store.ts';
+import type { FoundLogins, LinkDecision, LivingIdentity, LoginQuestion } from './ports/identity-store.ts';
 
 /**
  * Maximum number of attempts to write a decision. An attempt fails only if another request changed the same logins or
@@ -20,8 +20,8 @@ const ATTEMPTS = 10;
  *   if the requested identity is not in the pool.
  * @returns the client's identity id
  * @throws {ServiceError} ResourceNotFoundException if the pool no longer exists; NotAuthorizedException if the identity
- *   named in the client's OpenID token is not in the pool; TooManyRequestsException if other requests keep changing
- *   these logins; any error that `decide` throws
+ *   named in the client's OpenID token is not in the pool or is inaccessible; TooManyRequestsException if other requests
+ *   keep changing these logins; any error that `decide` throws
  */
 export async function changeLogins(
   { store, mergeDatasets, now }: Pick<IdentityDependencies, 'store' | 'mergeDatasets' | 'now'>,
@@ -31,7 +31,7 @@ export async function changeLogins(
   const { identityPoolId, proven } = question;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const found = await store.findLogins(question);
-    if (proven !== null && found.proven === null) throw invalidLoginToken();
+    if (proven !== null && !canBeProven(found.proven)) throw invalidLoginToken();
     const decision = decide(found);
     const at = now();
     if (changesNothing(decision)) return decision.identityId;
@@ -48,6 +48,11 @@ export async function changeLogins(
   throw new ServiceError('TooManyRequestsException', 'other requests keep changing these logins; try again');
 }
 
-function changesNothing({ isNew, link, merge }: LinkDecision): boolean {
-  return !isNew && link.length === 0 && merge.length === 0;
+/** A token proves an identity only while the identity exists and is accessible. */
+function canBeProven(identity: LivingIdentity | null): boolean {
+  return identity !== null && !identity.isUnlinked;
+}
+
+function changesNothing({ isNew, link, merge, unlink }: LinkDecision): boolean {
+  return !isNew && link.length === 0 && merge.length === 0 && unlink === undefined;
 }

@@ -1,3 +1,4 @@
+import type { IdentityKey } from '../common/dataset-key.ts';
 import type { Merge } from '../sync/ports/merge-store.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
 import type { PageTokens } from './paging.ts';
@@ -25,6 +26,10 @@ export interface IdentityDependencies {
    * Deletes the data of a pool that is marked as deleted and returns whether nothing is left. The call can be repeated.
    */
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
+  /** Deletes the data of a deleted identity and returns whether nothing is left. The call can be repeated. */
+  deleteIdentityData: (identity: IdentityKey) => Promise<boolean>;
+  /** Called for each identity whose deletion failed; the error is not thrown. */
+  onFailedDeletion: (identityId: string, error: unknown) => void;
   /** Returns the current time in epoch milliseconds. */
   now: () => number;
   /** Returns UUIDs. */

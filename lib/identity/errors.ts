@@ -62,6 +62,19 @@ export function poolNotFound(identityPoolId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `IdentityPool '${identityPoolId}' not found.`);
 }
 
+/** The text is this project's own. */
+export function developerUserNotFound(): ServiceError {
+  return new ServiceError('ResourceNotFoundException', 'The identity pool has no such developer user.');
+}
+
+/** The text is this project's own. */
+export function developerUserConflict(): ServiceError {
+  return new ServiceError(
+    'ResourceConflictException',
+    'The developer user identifier does not belong to this identity.',
+  );
+}
+
 export function identityNotFound(identityId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `Identity '${identityId}' not found.`);
 }

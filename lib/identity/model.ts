@@ -15,6 +15,7 @@ export interface IdentityOperations {
   DescribeIdentityPool: DeveloperOperation<PoolInput, IdentityPoolDescription>;
   ListIdentityPools: DeveloperOperation<ListIdentityPoolsInput, ListIdentityPoolsOutput>;
   DeleteIdentityPool: DeveloperOperation<PoolInput, Nothing>;
+  DeleteIdentities: DeveloperOperation<DeleteIdentitiesInput, DeleteIdentitiesOutput>;
   DescribeIdentity: DeveloperOperation<{ IdentityId: string }, IdentityDescription>;
   ListIdentities: DeveloperOperation<ListIdentitiesInput, ListIdentitiesOutput>;
   GetOpenIdTokenForDeveloperIdentity: DeveloperOperation<
@@ -22,9 +23,19 @@ export interface IdentityOperations {
     OpenIdTokenOutput
   >;
   MergeDeveloperIdentities: DeveloperOperation<MergeDeveloperIdentitiesInput, { IdentityId: string }>;
+  LookupDeveloperIdentity: DeveloperOperation<LookupDeveloperIdentityInput, LookupDeveloperIdentityOutput>;
+  UnlinkDeveloperIdentity: DeveloperOperation<UnlinkDeveloperIdentityInput, Nothing>;
+  GetIdentityPoolRoles: DeveloperOperation<PoolInput, PoolRoles & PoolInput>;
+  SetIdentityPoolRoles: DeveloperOperation<SetIdentityPoolRolesInput, Nothing>;
+  TagResource: DeveloperOperation<{ ResourceArn: string; Tags: Record<string, string> }, Nothing>;
+  UntagResource: DeveloperOperation<{ ResourceArn: string; TagKeys: string[] }, Nothing>;
+  ListTagsForResource: DeveloperOperation<{ ResourceArn: string }, { Tags: Record<string, string> }>;
+  GetPrincipalTagAttributeMap: DeveloperOperation<PrincipalTagMapKey, PrincipalTagMapOutput>;
+  SetPrincipalTagAttributeMap: DeveloperOperation<SetPrincipalTagAttributeMapInput, PrincipalTagMapOutput>;
   GetId: PublicOperation<GetIdInput, { IdentityId: string }>;
   GetCredentialsForIdentity: PublicOperation<GetCredentialsForIdentityInput, GetCredentialsForIdentityOutput>;
   GetOpenIdToken: PublicOperation<GetOpenIdTokenInput, OpenIdTokenOutput>;
+  UnlinkIdentity: PublicOperation<UnlinkIdentityInput, Nothing>;
 }
 
 /**
@@ -83,6 +94,21 @@ export interface ListIdentityPoolsOutput {
   NextToken: string | null;
 }
 
+export interface DeleteIdentitiesInput {
+  /** 1 to 60 ids. */
+  IdentityIdsToDelete: string[];
+}
+
+export interface DeleteIdentitiesOutput {
+  /** The identities that are not, or not completely, deleted. */
+  UnprocessedIdentityIds: UnprocessedIdentityId[];
+}
+
+export interface UnprocessedIdentityId {
+  IdentityId: string;
+  ErrorCode: 'AccessDenied' | 'InternalServerError';
+}
+
 export interface IdentityDescription {
   IdentityId: string;
   /** Names of the providers that the identity is linked to. */
@@ -114,6 +140,79 @@ export interface MergeDeveloperIdentitiesInput extends PoolInput {
   SourceUserIdentifier: string;
   DestinationUserIdentifier: string;
   DeveloperProviderName: string;
+}
+
+export interface LookupDeveloperIdentityInput extends PoolInput {
+  IdentityId?: string | undefined;
+  DeveloperUserIdentifier?: string | undefined;
+  /** 1 to 60. */
+  MaxResults?: number | undefined;
+  NextToken?: string | undefined;
+}
+
+export interface LookupDeveloperIdentityOutput {
+  IdentityId: string;
+  DeveloperUserIdentifierList: string[];
+  NextToken: string | null;
+}
+
+export interface UnlinkDeveloperIdentityInput extends PoolInput {
+  IdentityId: string;
+  DeveloperProviderName: string;
+  DeveloperUserIdentifier: string;
+}
+
+export interface UnlinkIdentityInput {
+  IdentityId: string;
+  Logins: Logins;
+  /** Names of the providers whose logins are removed. */
+  LoginsToRemove: string[];
+}
+
+/** Settings of a pool for roles. They are stored and returned, and have no effect. */
+export interface RoleSettings extends Partial<PoolRoles> {
+  /** By provider. */
+  PrincipalTagMaps?: Record<string, PrincipalTagMap> | undefined;
+}
+
+export interface PoolRoles {
+  /** Role ARNs by the kind of identity: `authenticated`, `unauthenticated`. */
+  Roles: Record<string, string>;
+  /** By provider. */
+  RoleMappings?: Record<string, RoleMapping> | undefined;
+}
+
+export interface SetIdentityPoolRolesInput extends PoolInput, PoolRoles {}
+
+export interface RoleMapping {
+  Type: 'Token' | 'Rules';
+  AmbiguousRoleResolution?: 'AuthenticatedRole' | 'Deny' | undefined;
+  RulesConfiguration?: { Rules: MappingRule[] } | undefined;
+}
+
+interface MappingRule {
+  Claim: string;
+  MatchType: 'Equals' | 'Contains' | 'StartsWith' | 'NotEqual';
+  Value: string;
+  RoleARN: string;
+}
+
+export interface PrincipalTagMap {
+  /** Whether the default attributes (user name and client id) become principal tags. */
+  UseDefaults: boolean;
+  /** Names of attributes, by principal tag. */
+  PrincipalTags: Record<string, string>;
+}
+
+interface PrincipalTagMapKey extends PoolInput {
+  IdentityProviderName: string;
+}
+
+interface PrincipalTagMapOutput extends PrincipalTagMapKey, PrincipalTagMap {}
+
+interface SetPrincipalTagAttributeMapInput extends PrincipalTagMapKey {
+  UseDefaults?: boolean | undefined;
+  PrincipalTags?: Record<string, string> | undefined;
 }
 
 export interface OpenIdTokenOutput {

@@ -4,6 +4,7 @@ import { notValidToken } from '../sync/session-token.ts';
 
 const POOLS = ['page of identity pools'];
 const IDENTITIES = 'page of identities';
+const USERS = 'page of developer users';
 
 /** Issues and verifies the NextTokens of listings. */
 export interface PageTokens {
@@ -22,6 +23,10 @@ export interface PageTokens {
    *   pool
    */
   verifyIdentities(nextToken: string, identityPoolId: string): string;
+  /** Returns the NextToken of a page of the identity's developer users. `last` is the position of the page's last user. */
+  issueUsers(last: string, identityId: string): string;
+  /** @throws {ServiceError} InvalidParameterException if the token is not ours, or belongs to another identity */
+  verifyUsers(nextToken: string, identityId: string): string;
 }
 
 /**
@@ -43,6 +48,8 @@ export function createPageTokens(key: Buffer): PageTokens {
     verifyPools: (nextToken) => verify(nextToken, POOLS),
     issueIdentities: (lastId, identityPoolId) => signer.sign(lastId, [IDENTITIES, identityPoolId]),
     verifyIdentities: (nextToken, identityPoolId) => verify(nextToken, [IDENTITIES, identityPoolId]),
+    issueUsers: (last, identityId) => signer.sign(last, [USERS, identityId]),
+    verifyUsers: (nextToken, identityId) => verify(nextToken, [USERS, identityId]),
   };
 }
 

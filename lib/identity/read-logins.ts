@@ -100,6 +100,24 @@ export function developerProviderOf({ DeveloperProviderName }: IdentityPoolDescr
 }
 
 /**
+ * Returns the name of the pool's developer provider, which the request must name.
+ * @throws {ServiceError} InvalidParameterException if the pool has no developer provider or another one
+ */
+export function checkDeveloperProvider(
+  pool: IdentityPoolDescription,
+  { DeveloperProviderName }: { DeveloperProviderName: string },
+): string {
+  const provider = developerProviderOf(pool);
+  if (DeveloperProviderName !== provider) {
+    throw new ServiceError(
+      'InvalidParameterException',
+      `DeveloperProviderName must be that of the identity pool, '${provider}'.`,
+    );
+  }
+  return provider;
+}
+
+/**
  * Returns a login of the developer provider.
  * @param path the input member that contains the user's id, for the error message
  * @throws {ServiceError} InvalidParameterException if the user's id is invalid

@@ -1,5 +1,7 @@
 import { type Caller, notAuthorized } from '../common/caller.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
+import type { ServiceError } from '../common/errors.ts';
+import { identityNotFound } from './errors.ts';
 
 interface IdentityInput {
   IdentityPoolId: string;
@@ -37,6 +39,26 @@ export function authorizeDataset(input: IdentityInput & { DatasetName: string },
 export function authorizeOwnIdentity(input: IdentityInput, caller: Caller): IdentityKey {
   if (caller.kind !== 'identity') throw notAuthorized();
   return authorizeIdentity(input, caller);
+}
+
+/**
+ * Rejects the credentials of an identity that DeleteIdentities has deleted, like the credentials of another identity. A
+ * developer may read: a deleted identity has no data. The check is made only if no data was found, which costs other
+ * requests nothing.
+ *
+ * @param isDeleted called only if the caller is an identity
+ * @throws {ServiceError} NotAuthorizedException, with Amazon's text
+ */
+export async function rejectRevoked(
+  caller: Caller,
+  isDeleted: (identityId: string) => Promise<boolean>,
+): Promise<void> {
+  if (caller.kind === 'identity' && (await isDeleted(caller.identityId))) throw notAuthorized();
+}
+
+/** Returns the error for a write to an identity that DeleteIdentities has deleted. */
+export function identityDeleted(caller: Caller, { identityId }: IdentityKey): ServiceError {
+  return caller.kind === 'identity' ? notAuthorized() : identityNotFound(identityId);
 }
 
 /** Returns the LastModifiedBy of the caller's changes: a developer's account id or an identity's id. */

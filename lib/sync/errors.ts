@@ -25,6 +25,11 @@ export function poolNotFound(identityPoolId: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `IdentityPool '${identityPoolId}' not found`);
 }
 
+/** Returns the error for a deleted identity. The text follows Amazon's text for an unknown identity pool. */
+export function identityNotFound(identityId: string): ServiceError {
+  return new ServiceError('ResourceNotFoundException', `Identity '${identityId}' not found`);
+}
+
 /** Returns the error for an unknown dataset. The text follows Amazon's text for an unknown identity pool. */
 export function datasetNotFound(datasetName: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', `Dataset '${datasetName}' not found`);

@@ -24,6 +24,9 @@ const LIMITS: ReadonlyMap<string, BodyLimit> = new Map([
   ['GetCredentialsForIdentity', LOGINS],
   ['GetOpenIdToken', LOGINS],
   ['GetOpenIdTokenForDeveloperIdentity', LOGINS],
+  ['UnlinkIdentity', LOGINS],
+  // Ten providers with 25 rules each. A rule has up to 2,240 characters.
+  ['SetIdentityPoolRoles', { maxBytes: 1024 * KIB, maxValues: 2_000 }],
   // `maxBytes` is enough for a token of 20,000 characters that are all percent-encoded. Source: API model of AWS STS.
   ['AssumeRoleWithWebIdentity', { maxBytes: 128 * KIB, maxValues: 100 }],
 ]);

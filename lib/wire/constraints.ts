@@ -19,6 +19,8 @@ export interface Constraint {
   oneOf?: readonly string[];
   min?: number;
   max?: number;
+  /** Minimum number of entries of a list or map. */
+  minEntries?: number;
   /** Maximum number of entries of a list or map. If there are more, the entries are not decoded. */
   maxEntries?: number;
   /** The value must never appear in a response. Set for tokens and record values. */
@@ -102,10 +104,10 @@ export function brokenConstraints(
   const constraint = constraints.get(member) ?? NONE;
   if (typeof value === 'string') return checkText(constraint, value);
   if (typeof value === 'number') return checkNumber(constraint, value);
-  const { maxEntries = Number.POSITIVE_INFINITY } = constraint;
-  const entries = Array.isArray(value) ? value : Object.keys(value);
-  if (entries.length <= maxEntries) return [];
-  return [`Member must have length less than or equal to ${maxEntries}`];
+  const { minEntries = 0, maxEntries = Number.POSITIVE_INFINITY } = constraint;
+  const { length } = Array.isArray(value) ? value : Object.keys(value);
+  if (length > maxEntries) return [`Member must have length less than or equal to ${maxEntries}`];
+  return length < minEntries ? [`Member must have length greater than or equal to ${minEntries}`] : [];
 }
 
 function checkText(
@@ -134,7 +136,7 @@ function checkNumber({ min, max }: Constraint, value: number): string[] {
 }
 
 /** Creates a pattern that must match the whole text. Messages show the pattern as the API model spells it. */
-export function fullMatch(text: string): Pattern {
-  const expression = new RegExp(`^(?:${text})$`);
+export function fullMatch(text: string, flags = ''): Pattern {
+  const expression = new RegExp(`^(?:${text})$`, flags);
   return { text, matches: (value) => expression.test(value) };
 }

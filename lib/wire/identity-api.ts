@@ -38,7 +38,7 @@ const SERVICE = 'cognito-identity';
  * Operations that a client calls before it has credentials. The SDKs do not sign requests for these operations, and
  * this service ignores their signatures. Source: API model.
  */
-const PUBLIC = ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken'] as const;
+const PUBLIC = ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken', 'UnlinkIdentity'] as const;
 type PublicName = (typeof PUBLIC)[number];
 
 /**

@@ -4,6 +4,7 @@ import { type Constraint, type Constraints, fullMatch, ID } from './constraints.
 
 const PROVIDER_NAME = { minLength: 1, maxLength: 128 };
 const ARN = { minLength: 20, maxLength: 2048 };
+const TAG_KEY = { minLength: 1, maxLength: 128 };
 const DEVELOPER_USER = { minLength: 1, maxLength: 1024 };
 
 /**
@@ -15,6 +16,7 @@ export const IDENTITY_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({
     IdentityPoolId: ID,
     IdentityId: ID,
+    IdentityIdsToDelete: { ...ID, minEntries: 1, maxEntries: 60 },
     AccountId: { minLength: 1, maxLength: 15, pattern: fullMatch('\\d+') },
     IdentityPoolName: { minLength: 1, maxLength: 128, pattern: fullMatch('[\\w\\s+=,.@-]+') },
     SupportedLoginProviders: {
@@ -30,7 +32,11 @@ export const IDENTITY_CONSTRAINTS: Constraints = new Map(
     ProviderName: { minLength: 1, maxLength: 128, pattern: fullMatch('[\\w._:/-]+') },
     ClientId: { minLength: 1, maxLength: 128, pattern: fullMatch('[\\w_]+') },
     IdentityPoolTags: { maxLength: 256 },
-    'IdentityPoolTags.key': { minLength: 1, maxLength: 128 },
+    'IdentityPoolTags.key': TAG_KEY,
+    Tags: { maxLength: 256 },
+    'Tags.key': TAG_KEY,
+    TagKeys: TAG_KEY,
+    ResourceArn: ARN,
     MaxResults: { min: 1, max: MAX_RESULTS },
     NextToken: { minLength: 1, maxLength: 65_535, pattern: fullMatch('[\\S]+'), secret: true },
     Logins: { minLength: 1, maxLength: 50_000, maxEntries: 10, secret: true },
@@ -41,6 +47,21 @@ export const IDENTITY_CONSTRAINTS: Constraints = new Map(
     TokenDuration: { min: 1, max: MAX_TOKEN_DURATION_SECONDS },
     SourceUserIdentifier: DEVELOPER_USER,
     DestinationUserIdentifier: DEVELOPER_USER,
+    DeveloperUserIdentifier: DEVELOPER_USER,
     CustomRoleArn: ARN,
+    // `secret` is this project's addition, as for the keys of Logins.
+    LoginsToRemove: { ...PROVIDER_NAME, secret: true },
+    IdentityProviderName: PROVIDER_NAME,
+    Roles: { ...ARN, maxEntries: 2 },
+    'Roles.key': { minLength: 1, maxLength: 128, pattern: fullMatch('(un)?authenticated') },
+    RoleMappings: { maxEntries: 10 },
+    'RoleMappings.key': PROVIDER_NAME,
+    Type: { oneOf: ['Token', 'Rules'] },
+    AmbiguousRoleResolution: { oneOf: ['AuthenticatedRole', 'Deny'] },
+    Rules: { minEntries: 1, maxEntries: 400 },
+    Claim: { minLength: 1, maxLength: 64, pattern: fullMatch('[\\p{L}\\p{M}\\p{S}\\p{N}\\p{P}]+', 'u') },
+    MatchType: { oneOf: ['Equals', 'Contains', 'StartsWith', 'NotEqual'] },
+    Value: { minLength: 1, maxLength: 128 },
+    RoleARN: ARN,
   }),
 );

@@ -11,6 +11,7 @@ import {
   login,
   OWN_PROVIDER,
 } from '../fixtures/identity/identity-service.ts';
+import { createIdentityDataDeletion } from '../fixtures/sync/deleting-service.ts';
 import { DEVELOPER } from '../fixtures/wire/signing.ts';
 import { createReference, type Proof, type Reference } from './identity-reference.ts';
 import { RUNS, TIMEOUT_MS } from './projection-database.ts';
@@ -39,6 +40,14 @@ const command = fc.oneof(
     users: publicUsers,
   }),
   fc.record({ kind: fc.constant('mergeUsers' as const), source: user, destination: user }),
+  fc.record({
+    kind: fc.constant('unlink' as const),
+    requested: chosen,
+    users: publicUsers,
+    removed: fc.subarray(['p', 'q', 'r']),
+  }),
+  fc.record({ kind: fc.constant('unlinkUser' as const), requested: chosen, developerUser: user }),
+  fc.record({ kind: fc.constant('remove' as const), requested: chosen }),
 );
 type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;
 type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>;
@@ -47,6 +56,17 @@ type Of<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>;
 interface Expected {
   identityId: string | null;
   proof: Proof;
+}
+
+interface Step {
+  expected: Expected | 'rejected';
+  call: () => Promise<string>;
+}
+
+/** A call that returns no identity. `apply` changes the model as the call changes the service; null if it is rejected. */
+interface Removal {
+  apply: (() => void) | null;
+  call: () => Promise<unknown>;
 }
 
 interface Token {
@@ -65,10 +85,13 @@ const pick = <Item>(items: readonly Item[], choice: number): Item | undefined =>
 function createRun(service: IdentityService, IdentityPoolId: string, reference: Reference) {
   const { operations } = service;
   const tokens: Token[] = [];
+  /** Deleted identities, which later calls may request. */
+  const deleted: string[] = [];
   const choose = (requested: number | null) =>
-    requested === null ? undefined : pick(reference.identities, requested);
+    requested === null ? undefined : pick([...reference.identities, ...deleted], requested);
 
   const expectRequested = (requested: string, proof: Proof, vouched = false): Expected | 'rejected' => {
+    if (deleted.includes(requested)) return 'rejected';
     const root = reference.find(requested);
     const withRequested = { ...proof, identities: [...proof.identities, root] };
     if (reference.isGuest(root)) {
@@ -131,10 +154,13 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
       const requested = choose(requestedChoice);
       const proof = { logins: namesOf(users), identities: [token.identityId] };
       const Logins = { [OWN_PROVIDER]: token.token, ...loginsOf(users) };
-      if (requested === undefined) return { expected: expectProven(proof), call: () => getId(Logins) };
+      const isValid = reference.canBeProven(token.identityId);
+      if (requested === undefined) {
+        return { expected: isValid ? expectProven(proof) : ('rejected' as const), call: () => getId(Logins) };
+      }
       const belongsToAnother = reference.find(requested) !== reference.find(token.identityId);
       return {
-        expected: belongsToAnother ? ('rejected' as const) : expectRequested(requested, proof),
+        expected: belongsToAnother || !isValid ? ('rejected' as const) : expectRequested(requested, proof),
         call: () => enter(requested, Logins),
       };
     },
@@ -162,10 +188,73 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
           ).IdentityId,
       };
     },
+
+    unlink({ requested: choice, users, removed }: Of<'unlink'>) {
+      const requested = choose(choice);
+      if (requested === undefined) return null;
+      const isKnown =
+        !deleted.includes(requested) &&
+        namesOf(users).some(
+          (name) => reference.find(reference.logins.get(name) ?? '') === reference.find(requested),
+        );
+      const names = removed.flatMap((provider) => ['u', 'v', 'w'].map((sub) => `${provider} ${sub}`));
+      return {
+        apply: isKnown ? () => reference.unlink(requested, names) : null,
+        call: () =>
+          operations.UnlinkIdentity({
+            IdentityId: requested,
+            Logins: loginsOf(users),
+            LoginsToRemove: removed,
+          }),
+      };
+    },
+
+    unlinkUser({ requested: choice, developerUser }: Of<'unlinkUser'>) {
+      const requested = choose(choice);
+      if (requested === undefined) return null;
+      const name = developerName(developerUser);
+      const isOwner =
+        !deleted.includes(requested) &&
+        reference.find(reference.logins.get(name) ?? '') === reference.find(requested);
+      return {
+        apply: isOwner ? () => reference.unlink(requested, [name]) : null,
+        call: () =>
+          operations.UnlinkDeveloperIdentity(
+            {
+              IdentityPoolId,
+              IdentityId: requested,
+              DeveloperProviderName: DEVELOPER_PROVIDER,
+              DeveloperUserIdentifier: developerUser,
+            },
+            DEVELOPER,
+          ),
+      };
+    },
+
+    remove({ requested: choice }: Of<'remove'>) {
+      const requested = choose(choice);
+      if (requested === undefined) return null;
+      // The merges of this test never end, so a merged identity can only be deleted with the surviving identity.
+      const isMerged = reference.find(requested) !== requested;
+      const apply = () => {
+        if (deleted.includes(requested)) return;
+        deleted.push(...reference.identities.filter((id) => reference.find(id) === requested));
+        reference.remove(requested);
+      };
+      return {
+        apply: isMerged ? null : apply,
+        call: async () => {
+          const input = { IdentityIdsToDelete: [requested] };
+          const { UnprocessedIdentityIds } = await operations.DeleteIdentities(input, DEVELOPER);
+          if (UnprocessedIdentityIds.length > 0)
+            throw new ServiceError('InternalErrorException', 'not deleted');
+        },
+      };
+    },
   };
 }
 
-function stepOf(run: ReturnType<typeof createRun>, one: Command) {
+function stepOf(run: ReturnType<typeof createRun>, one: Command): Step | Removal | null {
   switch (one.kind) {
     case 'getId':
       return run.getId(one);
@@ -177,6 +266,12 @@ function stepOf(run: ReturnType<typeof createRun>, one: Command) {
       return run.token(one);
     case 'mergeUsers':
       return run.mergeUsers(one);
+    case 'unlink':
+      return run.unlink(one);
+    case 'unlinkUser':
+      return run.unlinkUser(one);
+    case 'remove':
+      return run.remove(one);
   }
 }
 
@@ -193,14 +288,18 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
       fc.asyncProperty(
         fc.array(fc.record({ one: command, later: fc.boolean() }), { maxLength: 40, size: 'max' }),
         async (commands) => {
-          const service = createIdentityService(database);
+          const service = createIdentityService(database, {
+            deleteIdentityData: createIdentityDataDeletion(database),
+          });
           const IdentityPoolId = await service.newIdentityPool();
           const reference = createReference();
           const run = createRun(service, IdentityPoolId, reference);
           for (const { one, later } of commands) {
             if (later) service.clock.now += 1;
             const step = stepOf(run, one);
-            if (step) await follow(service, reference, step);
+            if (step === null) continue;
+            if ('apply' in step) await followRemoval(step);
+            else await follow(service, reference, step);
           }
           await expectSame(service, IdentityPoolId, reference);
         },
@@ -213,7 +312,7 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
   async function follow(
     { merges, clock }: IdentityService,
     reference: Reference,
-    { expected, call }: { expected: Expected | 'rejected'; call: () => Promise<string> },
+    { expected, call }: Step,
   ): Promise<void> {
     merges.splice(0);
     if (expected === 'rejected') {
@@ -231,6 +330,15 @@ describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
     const merged = reference.unite(returned, expected.proof);
     const reported = merges.map(({ from, into }) => ({ from: from.identityId, into }));
     expect(reported.sort(byFrom)).toEqual(merged.map((from) => ({ from, into: returned })).sort(byFrom));
+  }
+
+  async function followRemoval({ apply, call }: Removal): Promise<void> {
+    if (apply === null) {
+      await expect(call()).rejects.toBeInstanceOf(ServiceError);
+      return;
+    }
+    await call();
+    apply();
   }
 
   const byFrom = (a: { from: string }, b: { from: string }) => (a.from < b.from ? -1 : 1);

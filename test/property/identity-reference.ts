@@ -1,13 +1,19 @@
-/** A model of identities that are merged, and of their logins. */
+/** A model of identities that are merged, deleted and lose logins, and of their logins. */
 export interface Reference {
   /** Returns the survivor after all merges. */
   find(identityId: string): string;
   isGuest(identityId: string): boolean;
-  /** All identities in the order of creation, including merged ones. */
+  /** Whether a token proves the identity: the identity exists and was not made inaccessible. */
+  canBeProven(identityId: string): boolean;
+  /** All identities in the order of creation, including merged ones, without deleted ones. */
   readonly identities: readonly string[];
   readonly logins: ReadonlyMap<string, string>;
   /** Each merged identity, with the identity that it was merged into at the time. */
   readonly merges: ReadonlyMap<string, string>;
+  /** Removes these logins of an identity. */
+  unlink(identityId: string, logins: readonly string[]): void;
+  /** Deletes an identity, the identities that were merged into it, and their logins. */
+  remove(identityId: string): void;
   /** Adds an identity that was created at this time. */
   add(identityId: string, createdAt: number): void;
   /** Returns the oldest identity that these logins and identities prove; null if there is none. */
@@ -25,7 +31,8 @@ export function createReference(): Reference {
   const into = new Map<string, string>();
   const createdAt = new Map<string, number>();
   const logins = new Map<string, string>();
-  const identities: string[] = [];
+  const unlinked = new Set<string>();
+  let identities: string[] = [];
 
   function find(identityId: string): string {
     const target = into.get(identityId);
@@ -37,12 +44,30 @@ export function createReference(): Reference {
     return [...new Set([...owners, ...proof.identities].map(find))];
   }
 
+  const hasLogin = (identityId: string) =>
+    [...logins.values()].some((owner) => find(owner) === find(identityId));
+
   return {
     find,
-    isGuest: (identityId) => ![...logins.values()].some((owner) => find(owner) === find(identityId)),
-    identities,
+    isGuest: (identityId) => !hasLogin(identityId) && !unlinked.has(find(identityId)),
+    canBeProven: (identityId) =>
+      identities.includes(identityId) && (hasLogin(identityId) || !unlinked.has(find(identityId))),
+    get identities() {
+      return identities;
+    },
     logins,
     merges: into,
+    unlink(identityId, names) {
+      const owned = names.filter((name) => find(logins.get(name) ?? '') === find(identityId));
+      for (const name of owned) logins.delete(name);
+      if (owned.length > 0) unlinked.add(find(identityId));
+    },
+    remove(identityId) {
+      const removed = identities.filter((id) => find(id) === identityId);
+      for (const [name, owner] of logins) if (removed.includes(find(owner))) logins.delete(name);
+      identities = identities.filter((id) => !removed.includes(id));
+      for (const id of removed) into.delete(id);
+    },
     add(identityId, at) {
       identities.push(identityId);
       createdAt.set(identityId, at);

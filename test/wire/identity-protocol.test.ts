@@ -1,23 +1,17 @@
 import { execFile, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import * as cognitoIdentity from '@aws-sdk/client-cognito-identity';
 import {
   CognitoIdentityClient,
-  CreateIdentityPoolCommand,
-  DeleteIdentityPoolCommand,
-  DescribeIdentityCommand,
   DescribeIdentityPoolCommand,
   GetCredentialsForIdentityCommand,
   GetIdCommand,
-  GetIdentityPoolRolesCommand,
-  GetOpenIdTokenCommand,
-  GetOpenIdTokenForDeveloperIdentityCommand,
   ListIdentitiesCommand,
   ListIdentityPoolsCommand,
-  MergeDeveloperIdentitiesCommand,
   NotAuthorizedException,
   ResourceNotFoundException,
-  UpdateIdentityPoolCommand,
+  UnlinkIdentityCommand,
 } from '@aws-sdk/client-cognito-identity';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -99,7 +93,7 @@ function expectInvalid(response: RawAnswer, at: string, must: string): void {
 }
 
 const SERVED = Object.keys(recorded.operations);
-const PUBLIC = ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken'];
+const PUBLIC = ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken', 'UnlinkIdentity'];
 
 describe('the operations of the SDK', () => {
   const schemas: unknown[] = Object.values(cognitoIdentity);
@@ -107,18 +101,19 @@ describe('the operations of the SDK', () => {
     .filter((value) => Array.isArray(value) && value[0] === 9)
     .map((schema) => String(Reflect.get(Object(schema), 2)));
 
-  it('include all operations that the service serves', () => {
+  it('are those that the service serves', () => {
     expect(shipped).toHaveLength(23);
-    expect(shipped).toEqual(expect.arrayContaining(SERVED));
+    expect(shipped.toSorted()).toEqual(SERVED.toSorted());
   });
 
-  it.each(shipped)('%s is served or rejected as unknown', async (operation) => {
+  it.each(shipped)('%s has a test file of its own', (operation) => {
+    const name = operation.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase();
+    expect(existsSync(new URL(`identity/${name}.test.ts`, import.meta.url))).toBe(true);
+  });
+
+  it.each(shipped)('%s checks its input', async (operation) => {
     const response = await call(operation, { IdentityPoolId: '!', IdentityId: '!', MaxResults: '!' });
-    if (SERVED.includes(operation)) expectInvalid(response, '.*', 'Member must ');
-    else {
-      const message = `the operation ${operation} is not supported by this service`;
-      expectError(response, 'UnknownOperationException', message);
-    }
+    expectInvalid(response, '.*', 'Member must ');
     expect(logged).toEqual([]);
   });
 
@@ -378,6 +373,101 @@ describe('an input', () => {
       'destination.*',
       'Member must have',
     ],
+    [
+      'DeleteIdentities',
+      { IdentityIdsToDelete: [] },
+      'identityIdsToDelete',
+      'Member must have length greater',
+    ],
+    [
+      'DeleteIdentities',
+      { IdentityIdsToDelete: Array.from({ length: 61 }, () => IDENTITY_ID) },
+      'identityIdsToDelete',
+      'Member must have length less than or equal to 60',
+    ],
+    [
+      'DeleteIdentities',
+      { IdentityIdsToDelete: [IDENTITY_ID, '!'] },
+      'identityIdsToDelete.2.member',
+      'Member must satisfy regular',
+    ],
+    [
+      'LookupDeveloperIdentity',
+      { IdentityPoolId: POOL_ID, MaxResults: 61 },
+      'maxResults',
+      'Member must have',
+    ],
+    [
+      'LookupDeveloperIdentity',
+      { IdentityPoolId: POOL_ID, DeveloperUserIdentifier: 'x'.repeat(1_025) },
+      'developerUserIdentifier',
+      'Member must have length .* 1024',
+    ],
+    ['UnlinkIdentity', { IdentityId: IDENTITY_ID, Logins: {} }, 'loginsToRemove', 'Member must not be null'],
+    [
+      'UnlinkIdentity',
+      { IdentityId: IDENTITY_ID, Logins: {}, LoginsToRemove: [''] },
+      'loginsToRemove.1.member',
+      'Member must have length',
+    ],
+    ['SetIdentityPoolRoles', roles({ Roles: { admin: ROLE } }), 'roles.key', 'Member must satisfy regular'],
+    [
+      'SetIdentityPoolRoles',
+      roles({ Roles: { authenticated: 'arn' } }),
+      'roles.value',
+      'Member must have length',
+    ],
+    [
+      'SetIdentityPoolRoles',
+      roles({ RoleMappings: logins(11) }),
+      'roleMappings',
+      'Member must have length less than or equal to 10',
+    ],
+    [
+      'SetIdentityPoolRoles',
+      roles({ RoleMappings: { p: { Type: 'Other' } } }),
+      'roleMappings.value.type',
+      'Member must satisfy enum value set: \\[Token, Rules\\]',
+    ],
+    [
+      'SetIdentityPoolRoles',
+      rules([]),
+      'roleMappings.value.rulesConfiguration.rules',
+      'Member must have length',
+    ],
+    [
+      'SetIdentityPoolRoles',
+      rules([{ Claim: 'a b', MatchType: 'Equals', Value: 'v', RoleARN: ROLE }]),
+      'roleMappings.value.rulesConfiguration.rules.1.member.claim',
+      'Member must satisfy regular',
+    ],
+    [
+      'SetIdentityPoolRoles',
+      rules([{ Claim: 'a', MatchType: 'Like', Value: 'v', RoleARN: ROLE }]),
+      'roleMappings.value.rulesConfiguration.rules.1.member.matchType',
+      'Member must satisfy enum',
+    ],
+    ['TagResource', { ResourceArn: ROLE, Tags: { '': 'v' } }, 'tags.key', 'Member must have length'],
+    [
+      'TagResource',
+      { ResourceArn: ROLE, Tags: { k: 'v'.repeat(257) } },
+      'tags.value',
+      'Member must have length',
+    ],
+    ['UntagResource', { ResourceArn: ROLE, TagKeys: [''] }, 'tagKeys.1.member', 'Member must have length'],
+    ['ListTagsForResource', { ResourceArn: 'arn' }, 'resourceArn', 'Member must have length'],
+    [
+      'SetPrincipalTagAttributeMap',
+      { IdentityPoolId: POOL_ID, IdentityProviderName: 'p', PrincipalTags: { tag: '' } },
+      'principalTags.value',
+      'Member must have length',
+    ],
+    [
+      'SetPrincipalTagAttributeMap',
+      { IdentityPoolId: POOL_ID, IdentityProviderName: 'p', UseDefaults: 'true' },
+      'useDefaults',
+      'Member must be true',
+    ],
   ])('of %s is rejected, and the error names the member: %j', async (operation, body, at, must) => {
     expectInvalid(await call(operation, body), at, must);
   });
@@ -419,6 +509,9 @@ describe('an input', () => {
     ['GetCredentialsForIdentity', 524_288],
     ['GetOpenIdToken', 524_288],
     ['GetOpenIdTokenForDeveloperIdentity', 524_288],
+    ['UnlinkIdentity', 524_288],
+    ['SetIdentityPoolRoles', 1_048_576],
+    ['DeleteIdentities', 65_536],
     ['ListIdentityPools', 65_536],
     ['CreateIdentityPool', 65_536],
   ])('of %s may have up to %i bytes', async (operation, maxBytes) => {
@@ -489,6 +582,17 @@ function pool(changes: object): object {
   return { IdentityPoolName: 'n', AllowUnauthenticatedIdentities: true, ...changes };
 }
 
+const ROLE = 'arn:aws:iam::000000000000:role/user';
+
+function roles(changes: object): object {
+  return { IdentityPoolId: POOL_ID, Roles: { authenticated: ROLE }, ...changes };
+}
+
+function rules(Rules: object[]): object {
+  const mapping = { Type: 'Rules', AmbiguousRoleResolution: 'Deny', RulesConfiguration: { Rules } };
+  return roles({ RoleMappings: { p: mapping } });
+}
+
 function merge(changes: object): object {
   return {
     IdentityPoolId: POOL_ID,
@@ -520,77 +624,31 @@ describe('the AWS SDK', () => {
     LastModifiedDate: READ_DATE,
   };
 
-  it('creates, updates, describes, lists and deletes pools as a developer', async () => {
-    const { IdentityPoolId, ...created } = seenPool;
-    expect(await client.send(new CreateIdentityPoolCommand(created))).toMatchObject(seenPool);
-    expect(await client.send(new UpdateIdentityPoolCommand(seenPool))).toMatchObject(seenPool);
+  it('calls the operations as a developer, and the public operations without a signature', async () => {
     const { $metadata, ...described } = await client.send(
-      new DescribeIdentityPoolCommand({ IdentityPoolId }),
+      new DescribeIdentityPoolCommand({ IdentityPoolId: POOL_ID }),
     );
     expect($metadata).toMatchObject({ httpStatusCode: 200, requestId: 'request-1' });
     expect(described).toEqual(seenPool);
-    expect(await client.send(new ListIdentityPoolsCommand({ MaxResults: 60 }))).toMatchObject({
-      IdentityPools: [{ IdentityPoolId, IdentityPoolName: 'Game players' }],
-      NextToken: 'next',
-    });
-    await client.send(new DeleteIdentityPoolCommand({ IdentityPoolId }));
-    expect(recorded.calls.map(({ name, caller }) => [name, caller])).toEqual(
-      ['Create', 'Update', 'Describe', 'List', 'Delete'].map((verb) => [
-        `${verb}IdentityPool${verb === 'List' ? 's' : ''}`,
-        DEVELOPER,
-      ]),
-    );
-    expect(recorded.calls.map(({ input }) => input)).toEqual([
-      created,
-      seenPool,
-      { IdentityPoolId },
-      { MaxResults: 60 },
-      { IdentityPoolId },
-    ]);
-  });
-
-  it('describes, lists and merges identities and gets their tokens as a developer', async () => {
-    const pool = { IdentityPoolId: POOL_ID };
-    const described = await client.send(new DescribeIdentityCommand({ IdentityId: IDENTITY_ID }));
-    expect(described).toMatchObject(seenIdentity);
-    const request = { ...pool, MaxResults: 1, HideDisabled: true, NextToken: 'a+/=' };
+    const request = { IdentityPoolId: POOL_ID, MaxResults: 1, HideDisabled: true, NextToken: 'a+/=' };
     const listed = await client.send(new ListIdentitiesCommand(request));
-    expect(listed).toMatchObject({ ...pool, Identities: [seenIdentity] });
+    expect(listed).toMatchObject({ IdentityPoolId: POOL_ID, Identities: [seenIdentity] });
     expect(listed.NextToken).toBeUndefined();
-    const token = { ...pool, IdentityId: IDENTITY_ID, Logins, TokenDuration: 86_400 };
-    expect(await client.send(new GetOpenIdTokenForDeveloperIdentityCommand(token))).toMatchObject({
-      IdentityId: IDENTITY_ID,
-      Token: 'open.id.token',
-    });
-    const users = { SourceUserIdentifier: 'a', DestinationUserIdentifier: 'ü', DeveloperProviderName: 'd' };
-    await client.send(new MergeDeveloperIdentitiesCommand({ ...pool, ...users }));
-    expect(recorded.calls.map(({ input }) => input)).toEqual([
-      { IdentityId: IDENTITY_ID },
-      request,
-      { ...token, PrincipalTags: undefined },
-      { ...pool, ...users },
-    ]);
-    expect(recorded.calls.every(({ caller }) => caller === DEVELOPER)).toBe(true);
-  });
-
-  it('gets an identity id, token and credentials without a signature', async () => {
     const anonymous = new CognitoIdentityClient({
       region: 'us-east-1',
       endpoint: `http://127.0.0.1:${signed.port}`,
     });
-    const request = { IdentityPoolId: POOL_ID, AccountId: '000000000000', Logins };
-    expect(await anonymous.send(new GetIdCommand(request))).toMatchObject({ IdentityId: IDENTITY_ID });
     const known = { IdentityId: IDENTITY_ID, Logins };
-    expect(await anonymous.send(new GetOpenIdTokenCommand(known))).toMatchObject({ Token: 'open.id.token' });
-    expect(await anonymous.send(new GetCredentialsForIdentityCommand(known))).toMatchObject({
-      IdentityId: IDENTITY_ID,
-      Credentials: { ...CREDENTIALS, Expiration: READ_DATE },
-    });
+    const { Credentials } = await anonymous.send(new GetCredentialsForIdentityCommand(known));
+    expect(Credentials).toEqual({ ...CREDENTIALS, Expiration: READ_DATE });
+    const unlink = { ...known, LoginsToRemove: ['login.example'] };
+    await anonymous.send(new UnlinkIdentityCommand(unlink));
     anonymous.destroy();
     expect(recorded.calls).toEqual([
-      { name: 'GetId', input: request },
-      { name: 'GetOpenIdToken', input: known },
+      { name: 'DescribeIdentityPool', input: { IdentityPoolId: POOL_ID }, caller: DEVELOPER },
+      { name: 'ListIdentities', input: request, caller: DEVELOPER },
       { name: 'GetCredentialsForIdentity', input: { ...known, CustomRoleArn: undefined } },
+      { name: 'UnlinkIdentity', input: unlink },
     ]);
   });
 
@@ -608,12 +666,6 @@ describe('the AWS SDK', () => {
     const invalid = client.send(new GetIdCommand({ IdentityPoolId: 'INVALID' }));
     await expect(invalid).rejects.toMatchObject({ name: 'ValidationException' });
     await expect(invalid).rejects.toThrow("Value 'INVALID' at 'identityPoolId'");
-    const unserved = client.send(new GetIdentityPoolRolesCommand({ IdentityPoolId: POOL_ID }));
-    await expect(unserved).rejects.toMatchObject({
-      name: 'UnknownOperationException',
-      message: 'the operation GetIdentityPoolRoles is not supported by this service',
-      $metadata: { httpStatusCode: 400, attempts: 1 },
-    });
   });
 
   it.each([
@@ -712,9 +764,12 @@ describe.skipIf(missing)('the AWS CLI', () => {
       IdentityId: IDENTITY_ID,
     });
     expect(await cli('delete-identity-pool', '--identity-pool-id', POOL_ID)).toBe('');
-    await expect(cli('get-identity-pool-roles', '--identity-pool-id', POOL_ID)).rejects.toThrow(
-      /\(UnknownOperationException\).*the operation GetIdentityPoolRoles is not supported by this service/,
-    );
+    const roles = JSON.parse(await cli('get-identity-pool-roles', '--identity-pool-id', POOL_ID));
+    expect(roles).toEqual({ IdentityPoolId: POOL_ID, Roles: {} });
+    const deleted = JSON.parse(await cli('delete-identities', '--identity-ids-to-delete', IDENTITY_ID));
+    expect(deleted.UnprocessedIdentityIds).toEqual([{ IdentityId: IDENTITY_ID, ErrorCode: 'AccessDenied' }]);
+    const logins = ['--logins', 'login.example=token', '--logins-to-remove', 'login.example'];
+    expect(await cli('unlink-identity', '--identity-id', IDENTITY_ID, ...logins)).toBe('');
     await expect(cli('get-id', '--identity-pool-id', 'INVALID')).rejects.toThrow(/\(ValidationException\)/);
   });
 });

@@ -5,6 +5,7 @@ import {
   GetIdCommand,
   GetOpenIdTokenCommand,
   ListIdentityPoolsCommand,
+  UnlinkIdentityCommand,
 } from '@aws-sdk/client-cognito-identity';
 import { HttpRequest } from '@smithy/core/protocols';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -209,6 +210,19 @@ describe('a pool', () => {
     for (let call = 0; call < 4; call += 1) {
       await expect(patient.send(new GetIdCommand({ IdentityPoolId }))).resolves.toHaveProperty('IdentityId');
     }
+  });
+});
+
+describe('UnlinkIdentity', () => {
+  it('is limited by address', async () => {
+    const client = identityClient('198.51.100.9');
+    const user = { IdentityPoolId: await newPool(), Logins: { 'login.example': 'token' } };
+    const { IdentityId = '' } = await client.send(new GetIdCommand(user));
+    const input = { IdentityId, Logins: user.Logins, LoginsToRemove: ['other.example'] };
+    const [count, refusal] = await untilRefused(() => client.send(new UnlinkIdentityCommand(input)));
+    // GetId has cost 8 of the 100 units.
+    expect(count).toBe(92);
+    expect(refusal).toMatchObject({ ...TOO_MANY, message: expect.stringContaining('from this address') });
   });
 });
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createFinishIdentityDeletions } from '../../../functions/finish-identity-deletions.ts';
 import { createFinishMerges } from '../../../functions/finish-merges.ts';
 import { createFinishPoolDeletions } from '../../../functions/finish-pool-deletions.ts';
 import { createRelayOutbox } from '../../../functions/relay-outbox.ts';
@@ -8,14 +9,17 @@ import { createSweepGuests } from '../../../functions/sweep-guests.ts';
 import { createSweepPayloads } from '../../../functions/sweep-payloads.ts';
 import type { KinesisClient } from '../../../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../../../lib/aws/kinesis-publisher.ts';
+import type { IdentityKey } from '../../../lib/common/dataset-key.ts';
 import type { DatabaseUse } from '../../../lib/database/connections.ts';
 import type { Database } from '../../../lib/database/database.ts';
+import { MAX_TOKEN_DURATION_SECONDS } from '../../../lib/identity/open-id-token.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credentials.ts';
 import type { Offloading } from '../../../lib/sync/build-stream-event.ts';
 import type { Merge } from '../../../lib/sync/ports/merge-store.ts';
 import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
 import { createDatasetSweep } from '../../../lib/sync/store/dataset-sweep.ts';
+import { createIdentityDataStore } from '../../../lib/sync/store/identity-data-store.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
 import { createOutboxStore, createStreamingSwitch } from '../../../lib/sync/store/outbox-store.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
@@ -31,7 +35,7 @@ import { startScheduledFunction } from './scheduled-function.ts';
  */
 const INTERVAL_MS = 1_000;
 const MERGE_INTERVAL_MS = 60 * 1000;
-const POOL_DELETION_INTERVAL_MS = 60 * 1000;
+const DELETION_INTERVAL_MS = 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
 /** Interval of the sweep of unused guests. Each run checks about ten thousand identities. */
 const GUEST_SWEEP_INTERVAL_MS = 10 * 60 * 1000;
@@ -53,6 +57,7 @@ interface ServiceSchedulesDeps {
   offloading: Offloading;
   mergeDatasets: (merge: Merge) => Promise<void>;
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
+  deleteIdentityData: (identity: IdentityKey) => Promise<boolean>;
   region: string;
   backlog: ProjectionBacklog;
 }
@@ -71,6 +76,7 @@ export function startServiceSchedules({
   offloading,
   mergeDatasets,
   deletePoolData,
+  deleteIdentityData,
   region,
   backlog,
 }: ServiceSchedulesDeps): ServiceSchedules {
@@ -163,7 +169,7 @@ export function startServiceSchedules({
   const poolDeletions = startScheduledFunction({
     functionName: 'finish-pool-deletions',
     region,
-    intervalMs: POOL_DELETION_INTERVAL_MS,
+    intervalMs: DELETION_INTERVAL_MS,
     create: (logger) =>
       createFinishPoolDeletions({
         poolData: createPoolDataStore(jobs),
@@ -175,7 +181,23 @@ export function startServiceSchedules({
       if (isCutShort) poolDeletions.nudge();
     },
   });
-  const all = [relay, bulkPublish, sweep, guests, datasets, merges, poolDeletions];
+  const identityDeletions = startScheduledFunction({
+    functionName: 'finish-identity-deletions',
+    region,
+    intervalMs: DELETION_INTERVAL_MS,
+    create: (logger) =>
+      createFinishIdentityDeletions({
+        identityData: createIdentityDataStore(jobs),
+        deleteIdentityData,
+        tokensLifetimeMs: MAX_TOKEN_DURATION_SECONDS * 1000,
+        logger,
+        timeBudgetMs: BUDGET_MS,
+      }),
+    onOutcome({ isCutShort }) {
+      if (isCutShort) identityDeletions.nudge();
+    },
+  });
+  const all = [relay, bulkPublish, sweep, guests, datasets, merges, poolDeletions, identityDeletions];
   return {
     relay,
     bulkPublish,

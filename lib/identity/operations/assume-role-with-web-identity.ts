@@ -13,8 +13,8 @@ import { toCredentials } from '../to-output.ts';
  * because the client cannot use them to obtain another token or further credentials.
  *
  * @throws {ExpiredLoginTokenError} if the token was valid but has expired
- * @throws {ServiceError} NotAuthorizedException if this service did not issue the token, the token's identity is gone,
- *   or the token is a guest's and its identity is no longer a guest
+ * @throws {ServiceError} NotAuthorizedException if this service did not issue the token, the token's identity is gone or
+ *   inaccessible, or the token is a guest's and its identity is no longer a guest
  */
 export function createAssumeRoleWithWebIdentity({
   store,
@@ -41,7 +41,10 @@ async function findBearer(
   const [stored, pool] = await Promise.all([store.readIdentity(identityId), store.readPool(identityPoolId)]);
   if (stored?.identityPoolId !== identityPoolId || pool === null) throw invalidLoginToken();
   if (!isAuthenticated) authenticateGuest(stored, pool);
-  return { identityPoolId, identityId: stored.mergedInto ?? identityId };
+  const living = stored.mergedInto === null ? stored : await store.readIdentity(stored.mergedInto);
+  const isAccessible = living !== null && (!isAuthenticated || living.providers.length > 0);
+  if (!isAccessible) throw invalidLoginToken();
+  return { identityPoolId, identityId: living.identityId };
 }
 
 interface BearerClaims {

@@ -1,11 +1,11 @@
 import { authorizeDeveloper } from '../../common/caller.ts';
-import { ServiceError } from '../../common/errors.ts';
 import { changeLogins } from '../change-logins.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
+import { developerUserNotFound } from '../errors.ts';
 import { findPool } from '../find-pool.ts';
-import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
+import type { IdentityOperations } from '../model.ts';
 import type { FoundLogins, LinkDecision } from '../ports/identity-store.ts';
-import { developerLogin, developerProviderOf } from '../read-logins.ts';
+import { checkDeveloperProvider, developerLogin } from '../read-logins.ts';
 
 /**
  * MergeDeveloperIdentities: merges the identity of the source user into the identity of the destination user, because
@@ -20,27 +20,13 @@ export function createMergeDeveloperIdentities(
   return async (input, caller) => {
     authorizeDeveloper(caller);
     const { IdentityPoolId, SourceUserIdentifier, DestinationUserIdentifier } = input;
-    const provider = checkProvider(await findPool(dependencies.store, IdentityPoolId), input);
+    const provider = checkDeveloperProvider(await findPool(dependencies.store, IdentityPoolId), input);
     const source = developerLogin(provider, SourceUserIdentifier, 'sourceUserIdentifier');
     const destination = developerLogin(provider, DestinationUserIdentifier, 'destinationUserIdentifier');
     const logins = source.userId === destination.userId ? [source] : [source, destination];
     const question = { identityPoolId: IdentityPoolId, asked: null, proven: null, logins };
     return { IdentityId: await changeLogins(dependencies, question, mergeSource) };
   };
-}
-
-function checkProvider(
-  pool: IdentityPoolDescription,
-  { DeveloperProviderName }: { DeveloperProviderName: string },
-): string {
-  const provider = developerProviderOf(pool);
-  if (DeveloperProviderName !== provider) {
-    throw new ServiceError(
-      'InvalidParameterException',
-      `DeveloperProviderName must be that of the identity pool, '${provider}'.`,
-    );
-  }
-  return provider;
 }
 
 /**
@@ -51,7 +37,7 @@ function mergeSource({ owned, unowned }: FoundLogins): LinkDecision {
   const source = owned[0]?.owner.identityId;
   const destination = owned.at(-1)?.owner.identityId;
   if (source === undefined || destination === undefined || unowned.length > 0) {
-    throw new ServiceError('ResourceNotFoundException', 'The identity pool has no such developer user.');
+    throw developerUserNotFound();
   }
   const merge = source === destination ? [] : [source];
   return { identityId: destination, isNew: false, link: [], merge };

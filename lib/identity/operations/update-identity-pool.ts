@@ -3,6 +3,7 @@ import { ServiceError } from '../../common/errors.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { findPool } from '../find-pool.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
+import { checkTags } from '../pool-tags.ts';
 import { toPoolSettings } from '../to-output.ts';
 
 /**
@@ -12,7 +13,7 @@ import { toPoolSettings } from '../to-output.ts';
  * change it."
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if
- *   DeveloperProviderName differs from the name that is set; ConcurrentModificationException if another request changed
+ *   DeveloperProviderName differs from the name that is set, or there are more than 50 tags; ConcurrentModificationException if another request changed
  *   the pool in the meantime; NotAuthorizedException
  */
 export function createUpdateIdentityPool({
@@ -20,6 +21,7 @@ export function createUpdateIdentityPool({
 }: Pick<IdentityDependencies, 'store'>): IdentityOperations['UpdateIdentityPool'] {
   return async (input, caller) => {
     authorizeDeveloper(caller);
+    checkTags(input.IdentityPoolTags);
     const { IdentityPoolId } = input;
     const before = await findPool(store, IdentityPoolId);
     const DeveloperProviderName = keepProviderName(before, input);

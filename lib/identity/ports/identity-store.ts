@@ -1,4 +1,5 @@
-import type { IdentityPoolDescription } from '../model.ts';
+import type { IdentityKey } from '../../common/dataset-key.ts';
+import type { IdentityPoolDescription, RoleSettings } from '../model.ts';
 
 /** A user's identity at a provider. Within a pool, a login belongs to one identity only. */
 export interface Login {
@@ -16,11 +17,16 @@ export interface StoredIdentity {
   /** Epoch milliseconds of the last call of `markUsed`; null if there was no call. */
   usedAt: number | null;
   /**
+   * Epoch milliseconds at which a login of the identity was last unlinked; null if no login was. An identity without
+   * logins is a guest only if no login was unlinked. Otherwise it is inaccessible.
+   */
+  unlinkedAt: number | null;
+  /**
    * The identity into which this identity was merged; null if this identity was not merged. That identity itself was
    * never merged.
    */
   mergedInto: string | null;
-  /** The providers of the identity's logins, each once, sorted; empty for a guest. */
+  /** The providers of the identity's logins, each once, sorted; empty for a guest and for an inaccessible identity. */
   providers: readonly string[];
 }
 
@@ -28,8 +34,10 @@ export interface StoredIdentity {
 export interface LivingIdentity {
   identityId: string;
   createdAt: number;
-  /** Whether the identity has no logins. */
+  /** Whether the identity never had a login. */
   isGuest: boolean;
+  /** Whether all logins of the identity were unlinked. Such an identity is inaccessible. */
+  isUnlinked: boolean;
 }
 
 /** The identity that a client asks for, and the logins that it presents. */
@@ -65,6 +73,14 @@ export interface LinkDecision {
   link: readonly Login[];
   /** Identities that are merged, with their logins, into the client's identity. */
   merge: readonly string[];
+  /** Logins of the client's identity to unlink. Absent for all other decisions. If present, nothing else is written. */
+  unlink?: UnlinkedLogins;
+}
+
+/** Logins to unlink: these logins, and all logins of these providers. Logins that are not linked are ignored. */
+export interface UnlinkedLogins {
+  logins: readonly Login[];
+  providers: readonly string[];
 }
 
 export interface LinkChange {
@@ -86,6 +102,17 @@ export interface IdentityStore {
    * @returns false if the stored settings are no longer those in `before`; then nothing is written
    */
   changePool(before: IdentityPoolDescription, pool: IdentityPoolDescription): Promise<boolean>;
+  /** Returns the pool's role settings, which are empty at first; null if the pool does not exist. */
+  readRoleSettings(identityPoolId: string): Promise<RoleSettings | null>;
+  /**
+   * Changes the pool's role settings in one transaction.
+   * @param change returns the new settings
+   * @returns false if the pool does not exist
+   */
+  changeRoleSettings(
+    identityPoolId: string,
+    change: (before: RoleSettings) => RoleSettings,
+  ): Promise<boolean>;
   /** Returns the pools whose ids follow the id `after`, sorted by id. */
   listPools(options: { after: string; limit: number }): Promise<IdentityPoolDescription[]>;
   /**
@@ -117,6 +144,16 @@ export interface IdentityStore {
    * @returns false if the identity does not exist
    */
   markUsed(identityId: string, at: number): Promise<boolean>;
+  /**
+   * Returns the identity's users at a provider, in the store's own order.
+   * @param options `after`: the `position` of the last user of the previous page; null for the first page
+   */
+  listUsers(options: {
+    identityId: string;
+    provider: string;
+    after: string | null;
+    limit: number;
+  }): Promise<{ userId: string; position: string }[]>;
   findLogins(question: LoginQuestion): Promise<FoundLogins>;
   /**
    * Writes a decision in one transaction. The same transaction records each merge as pending, because the datasets of
@@ -124,4 +161,14 @@ export interface IdentityStore {
    * @returns false if the state on which the decision was made has changed; then nothing is written
    */
   applyLinks(change: LinkChange): Promise<boolean>;
+  /**
+   * Removes an identity with its logins, and the identities that were merged into it, in one transaction. From then on,
+   * their credentials and tokens are rejected. Their data still has to be deleted.
+   *
+   * @param at epoch milliseconds
+   * @returns the identities whose data must be deleted; none if the identity was deleted earlier, with all its data.
+   *   `unknown` if there is no such identity. `merging` if the identity was merged into another identity, and its
+   *   datasets may still be moved to that identity; then nothing is removed.
+   */
+  deleteIdentity(identityId: string, at: number): Promise<IdentityKey[] | 'unknown' | 'merging'>;
 }

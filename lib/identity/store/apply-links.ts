@@ -2,17 +2,20 @@ import { isDeepStrictEqual } from 'node:util';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
-import type { FoundLogins, LinkChange } from '../ports/identity-store.ts';
+import type { FoundLogins, LinkChange, UnlinkedLogins } from '../ports/identity-store.ts';
 import { findLogins, loginId } from './find-logins.ts';
 import {
   ADD_PENDING_MERGES,
   CREATE_IDENTITY,
   LINK_LOGINS,
   LOCK_IDENTITY,
+  type LockedRow,
+  MARK_UNLINKED,
   MERGE_IDENTITIES,
   MODIFY_IDENTITY,
   MOVE_LOGINS,
   REDIRECT_MERGED,
+  UNLINK_LOGINS,
 } from './identity-statements.ts';
 
 /** Thrown to roll back the transaction, because the state has changed since the decision. */
@@ -40,6 +43,10 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
   const { question, found, decision } = change;
   for (const identityId of identitiesIn(found)) await lockLiving(transaction, identityId);
   if (!isDeepStrictEqual(await findLogins(transaction, question), found)) throw new OutdatedError();
+  if (decision.unlink) {
+    await unlinkLogins(transaction, change, decision.unlink);
+    return;
+  }
   if (decision.isNew) await createIdentity(transaction, change);
   else await transaction.query(MODIFY_IDENTITY, [decision.identityId, change.at]);
   if (decision.merge.length > 0) await mergeIdentities(transaction, change);
@@ -55,7 +62,7 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
  * would wait for a transaction that keeps A locked.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
-  const { rows } = await transaction.query<{ merged_into: string | null }>(LOCK_IDENTITY, [identityId]);
+  const { rows } = await transaction.query<LockedRow>(LOCK_IDENTITY, [identityId]);
   if (rows[0]?.merged_into !== null) throw new OutdatedError();
 }
 
@@ -83,6 +90,16 @@ async function linkLogins(transaction: Transaction, { question, decision, at }: 
     textArray(link.map(({ userId }) => userId)),
   ]);
   if (rowsChanged !== link.length) throw new OutdatedError();
+}
+
+async function unlinkLogins(
+  transaction: Transaction,
+  { question: { identityPoolId }, decision: { identityId }, at }: LinkChange,
+  { logins, providers }: UnlinkedLogins,
+) {
+  const ids = plainArray(logins.map((login) => loginId(identityPoolId, login)));
+  const { rowsChanged } = await transaction.query(UNLINK_LOGINS, [identityId, ids, textArray(providers)]);
+  if (rowsChanged > 0) await transaction.query(MARK_UNLINKED, [identityId, at]);
 }
 
 /**

@@ -27,7 +27,12 @@ export async function findLogins(
 }
 
 function toLivingIdentity(row: FoundRow): LivingIdentity {
-  return { identityId: row.identity_id, createdAt: row.created_ms, isGuest: row.is_guest };
+  return {
+    identityId: row.identity_id,
+    createdAt: row.created_ms,
+    isGuest: !row.has_login && row.unlinked_ms === null,
+    isUnlinked: !row.has_login && row.unlinked_ms !== null,
+  };
 }
 
 /**

@@ -1,20 +1,30 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../../database/database.ts';
 import { MARK_POOL, READ_IS_LEFT } from '../../sync/store/pool-data-statements.ts';
-import type { IdentityPoolDescription } from '../model.ts';
+import type { IdentityPoolDescription, RoleSettings } from '../model.ts';
 import type { IdentityStore } from '../ports/identity-store.ts';
 import {
+  CHANGE_ROLE_SETTINGS,
   CHANGE_SETTINGS,
   CREATE_POOL_WITH_SETTINGS,
   LIST_SETTINGS,
+  LOCK_ROLE_SETTINGS,
   LOCK_SETTINGS,
   type PoolSettingsRow,
+  READ_ROLE_SETTINGS,
   READ_SETTINGS,
+  type RoleSettingsRow,
 } from './identity-statements.ts';
 
 type IdentityPoolStore = Pick<
   IdentityStore,
-  'readPool' | 'createPool' | 'changePool' | 'listPools' | 'markDeleted'
+  | 'readPool'
+  | 'createPool'
+  | 'changePool'
+  | 'readRoleSettings'
+  | 'changeRoleSettings'
+  | 'listPools'
+  | 'markDeleted'
 >;
 
 /**
@@ -42,6 +52,21 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
       });
     },
 
+    async readRoleSettings(identityPoolId) {
+      const { rows } = await database.query<RoleSettingsRow>(READ_ROLE_SETTINGS, [identityPoolId]);
+      return rows[0] ? toRoleSettings(rows[0]) : null;
+    },
+
+    changeRoleSettings(identityPoolId, change) {
+      return database.transaction(async (transaction) => {
+        const { rows } = await transaction.query<RoleSettingsRow>(LOCK_ROLE_SETTINGS, [identityPoolId]);
+        if (!rows[0]) return false;
+        const settings = JSON.stringify(change(toRoleSettings(rows[0])));
+        await transaction.query(CHANGE_ROLE_SETTINGS, [identityPoolId, settings]);
+        return true;
+      });
+    },
+
     async listPools({ after, limit }) {
       const { rows } = await database.query<PoolSettingsRow>(LIST_SETTINGS, [after, limit]);
       return rows.map(toPool);
@@ -62,6 +87,10 @@ const DEFAULT_SETTINGS = { IdentityPoolName: 'cognito-sync-backend', AllowUnauth
 function toPool({ identity_pool_id, identity_settings }: PoolSettingsRow): IdentityPoolDescription {
   const settings = identity_settings === null ? DEFAULT_SETTINGS : JSON.parse(identity_settings);
   return { ...settings, IdentityPoolId: identity_pool_id };
+}
+
+function toRoleSettings({ role_settings }: RoleSettingsRow): RoleSettings {
+  return role_settings === null ? {} : JSON.parse(role_settings);
 }
 
 function settingsOf({ IdentityPoolId: _, ...settings }: IdentityPoolDescription): string {

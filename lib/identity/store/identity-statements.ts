@@ -21,6 +21,22 @@ export const CHANGE_SETTINGS = `
 UPDATE sync.identity_pools SET identity_settings = $2
 WHERE identity_pool_id = $1`;
 
+export interface RoleSettingsRow {
+  role_settings: string | null;
+}
+
+export const READ_ROLE_SETTINGS = `
+SELECT role_settings
+FROM sync.identity_pools
+WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
+
+export const LOCK_ROLE_SETTINGS = `${READ_ROLE_SETTINGS}
+FOR UPDATE`;
+
+export const CHANGE_ROLE_SETTINGS = `
+UPDATE sync.identity_pools SET role_settings = $2
+WHERE identity_pool_id = $1`;
+
 // COLLATE makes the order the same on every server, regardless of the server's locale.
 export const LIST_SETTINGS = `
 SELECT identity_pool_id, identity_settings
@@ -36,6 +52,7 @@ export interface IdentityRow {
   created_ms: number;
   modified_ms: number;
   used_ms: number | null;
+  unlinked_ms: number | null;
   merged_into: string | null;
   provider: string | null;
 }
@@ -43,7 +60,7 @@ export interface IdentityRow {
 const WITH_PROVIDERS = `
 SELECT DISTINCT
   identities.identity_id, identities.identity_pool_id, identities.created_ms, identities.modified_ms,
-  identities.used_ms, identities.merged_into, logins.provider`;
+  identities.used_ms, identities.unlinked_ms, identities.merged_into, logins.provider`;
 
 export const READ_IDENTITY = `${WITH_PROVIDERS}
 FROM identity.identities
@@ -69,25 +86,32 @@ export interface FoundRow {
   found_by: string;
   identity_id: string;
   created_ms: number;
-  is_guest: boolean;
+  has_login: boolean;
+  unlinked_ms: number | null;
 }
 
 // One statement reads everything at one point in time. Following `merged_into` once is enough, because no identity is
 // merged into an identity that was itself merged.
 export const FIND_LOGINS = `
 SELECT
-  named.identity_id AS found_by, living.identity_id, living.created_ms,
-  NOT EXISTS (SELECT 1 FROM identity.logins WHERE logins.identity_id = living.identity_id) AS is_guest
+  named.identity_id AS found_by, living.identity_id, living.created_ms, living.unlinked_ms,
+  EXISTS (SELECT 1 FROM identity.logins WHERE logins.identity_id = living.identity_id) AS has_login
 FROM identity.identities AS named
 JOIN identity.identities AS living ON living.identity_id = coalesce(named.merged_into, named.identity_id)
 WHERE named.identity_pool_id = $1 AND named.identity_id = ANY ($2::text[])
 UNION ALL
-SELECT logins.login_id::text AS found_by, owner.identity_id, owner.created_ms, false AS is_guest
+SELECT logins.login_id::text AS found_by, owner.identity_id, owner.created_ms, owner.unlinked_ms, true AS has_login
 FROM identity.logins
 JOIN identity.identities AS owner ON owner.identity_id = logins.identity_id
 WHERE logins.login_id = ANY ($3::uuid[])`;
 
-export const LOCK_IDENTITY = 'SELECT merged_into FROM identity.identities WHERE identity_id = $1 FOR UPDATE';
+export const LOCK_IDENTITY =
+  'SELECT identity_pool_id, merged_into FROM identity.identities WHERE identity_id = $1 FOR UPDATE';
+
+export interface LockedRow {
+  identity_pool_id: string;
+  merged_into: string | null;
+}
 
 /** Creates an identity. Inserts nothing if the pool does not exist. */
 export const CREATE_IDENTITY = `
@@ -108,6 +132,22 @@ SELECT given.login_id, $1::text, given.provider, given.user_id, $2::text, $3::bi
 FROM unnest($4::uuid[], $5::text[], $6::text[]) AS given (login_id, provider, user_id)
 ORDER BY given.login_id
 ON CONFLICT (login_id) DO NOTHING`;
+
+/** Unlinks the logins with the ids $2, and all logins of the providers $3. */
+export const UNLINK_LOGINS = `
+DELETE FROM identity.logins
+WHERE identity_id = $1 AND (login_id = ANY ($2::uuid[]) OR provider = ANY ($3::text[]))`;
+
+/** From now on, the identity is not a guest, even if it has no login any more. */
+export const MARK_UNLINKED = `
+UPDATE identity.identities SET unlinked_ms = $2, modified_ms = $2 WHERE identity_id = $1`;
+
+/** Lists logins of the identity $1 at the provider $2, after the login with the id $3. */
+export const LIST_LOGINS = `
+SELECT login_id, user_id FROM identity.logins
+WHERE identity_id = $1 AND provider = $2 AND ($3::uuid IS NULL OR login_id > $3::uuid)
+ORDER BY login_id
+LIMIT $4::bigint`;
 
 export const MODIFY_IDENTITY = 'UPDATE identity.identities SET modified_ms = $2 WHERE identity_id = $1';
 

@@ -1,12 +1,14 @@
 import type { Database } from '../../database/database.ts';
 import type { IdentityStore, StoredIdentity } from '../ports/identity-store.ts';
 import { applyLinks } from './apply-links.ts';
+import { deleteIdentity } from './delete-identity.ts';
 import { findLogins } from './find-logins.ts';
 import { createIdentityPoolStore } from './identity-pool-store.ts';
 import {
   CREATE_IDENTITY,
   type IdentityRow,
   LIST_IDENTITIES,
+  LIST_LOGINS,
   MARK_USED,
   READ_IDENTITY,
 } from './identity-statements.ts';
@@ -37,8 +39,15 @@ export function createIdentityStore(database: Database): IdentityStore {
       return (await database.query(MARK_USED, [identityId, at])).rowsChanged === 1;
     },
 
+    async listUsers({ identityId, provider, after, limit }) {
+      const values = [identityId, provider, after, limit];
+      const { rows } = await database.query<{ login_id: string; user_id: string }>(LIST_LOGINS, values);
+      return rows.map((row) => ({ position: row.login_id, userId: row.user_id }));
+    },
+
     findLogins: (question) => findLogins(database, question),
     applyLinks: (change) => applyLinks(database, change),
+    deleteIdentity: (identityId, at) => deleteIdentity(database, identityId, at),
   };
 }
 
@@ -59,6 +68,7 @@ function toIdentity(row: IdentityRow, rows: readonly IdentityRow[]): StoredIdent
     createdAt: row.created_ms,
     modifiedAt: row.modified_ms,
     usedAt: row.used_ms,
+    unlinkedAt: row.unlinked_ms,
     mergedInto: row.merged_into,
     providers: rows.flatMap(({ provider }) => provider ?? []).sort(),
   };

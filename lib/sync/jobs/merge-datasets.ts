@@ -72,14 +72,17 @@ function targetOf(source: DatasetKey, into: string, isCopy: boolean): MergeTarge
   };
 }
 
-/** Decides how to merge one dataset. If the pool is deleted, nothing is copied, because its data is being deleted. */
+/**
+ * Decides how to merge one dataset. If the pool or the surviving identity is deleted, nothing is copied, because the
+ * data of both identities is being deleted.
+ */
 function decide(
   sourceKey: DatasetKey,
   into: string,
   { source, records, target, targetKey }: MergeSnapshot,
   { at, offloading }: { at: number; offloading: Offloading },
 ): DatasetMerge | null {
-  if (!target.poolExists) return null;
+  if (!target.poolExists || target.identityDeleted) return null;
   const deletion = deletionOf(source, into, at);
   const deleted = deletionEvent(sourceKey, deletion);
   if (records.length === 0) return { deletion, copy: null, events: [deleted] };

@@ -1,4 +1,4 @@
-import { authorizeIdentity } from '../authorize.ts';
+import { authorizeIdentity, rejectRevoked } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { poolNotFound } from '../errors.ts';
 import type { SyncOperations } from '../model.ts';
@@ -9,8 +9,9 @@ import type { SyncOperations } from '../model.ts';
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException
  */
 export function createDescribeIdentityUsage({
+  store,
   pools,
-}: Pick<SyncDependencies, 'pools'>): SyncOperations['DescribeIdentityUsage'] {
+}: Pick<SyncDependencies, 'store' | 'pools'>): SyncOperations['DescribeIdentityUsage'] {
   return async (input, caller) => {
     const identity = authorizeIdentity(input, caller);
     const [pool, usage] = await Promise.all([
@@ -18,6 +19,7 @@ export function createDescribeIdentityUsage({
       pools.readIdentityUsage(identity),
     ]);
     if (pool === null) throw poolNotFound(identity.identityPoolId);
+    if (usage.lastModifiedDate === null) await rejectRevoked(caller, store.isIdentityDeleted);
     return {
       IdentityUsage: {
         IdentityId: identity.identityId,

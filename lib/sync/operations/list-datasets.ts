@@ -1,4 +1,4 @@
-import { authorizeIdentity } from '../authorize.ts';
+import { authorizeIdentity, rejectRevoked } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
 import { readPageSize } from '../page-size.ts';
@@ -18,6 +18,7 @@ export function createListDatasets({
     const after = input.NextToken === undefined ? '' : tokens.verifyDatasetsPage(input.NextToken, identity);
     // Read one dataset more than the page holds, to learn whether another page follows.
     const found = await store.readDatasets(identity, { after, limit: size === null ? null : size + 1 });
+    if (found.length === 0) await rejectRevoked(caller, store.isIdentityDeleted);
     const page = size === null ? found : found.slice(0, size);
     const last = found.length > page.length ? page.at(-1) : undefined;
     return {

@@ -1,5 +1,5 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
-import { authorizeDataset } from '../authorize.ts';
+import { authorizeDataset, rejectRevoked } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import { checkSyncCount, noSuchSyncCount } from '../errors.ts';
 import type { ListRecordsInput, ListRecordsOutput, SyncOperations, SyncRecord } from '../model.ts';
@@ -40,6 +40,7 @@ export function createListRecords({
       upTo: page?.datasetSyncCount ?? null,
       limit: limit ?? MAX_RESULTS,
     });
+    await rejectRevoked(caller, async () => read.identityDeleted);
     if (read.spent) throw notValidToken(page ? 'NextToken' : 'SyncSessionToken');
     // This service did not issue a count above the dataset's count; the client has data from another service. If the
     // listing returned `DatasetExists: false`, most clients would erase their own copy of the dataset. So the listing

@@ -1,4 +1,4 @@
-import { authorizeOwnIdentity } from '../authorize.ts';
+import { authorizeOwnIdentity, identityDeleted } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { RegisterDeviceInput, SyncOperations } from '../model.ts';
 import { type PushChannel, PushError } from '../ports/push.ts';
@@ -29,7 +29,9 @@ export function createRegisterDevice({
     const endpoint = await registerWith(push.channel, applicationArn, input);
     const registration = { ...identity, platform: input.Platform, token: input.Token };
     const options = { at: now(), maxDevices: limits.devicesPerIdentity };
-    return { DeviceId: await push.devices.register(registration, endpoint, options) };
+    const DeviceId = await push.devices.register(registration, endpoint, options);
+    if (await push.devices.removeIfDeleted(identity, DeviceId)) throw identityDeleted(caller, identity);
+    return { DeviceId };
   };
 }
 

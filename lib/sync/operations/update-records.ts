@@ -2,7 +2,7 @@ import type { Caller } from '../../common/caller.ts';
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { afterCommit } from '../after-commit.ts';
 import { applyPatches } from '../apply-patches.ts';
-import { authorizeDataset, nameOf } from '../authorize.ts';
+import { authorizeDataset, identityDeleted, nameOf } from '../authorize.ts';
 import { recordsEvent } from '../build-stream-event.ts';
 import { checkCounts } from '../check-counts.ts';
 import type { SyncDependencies } from '../dependencies.ts';
@@ -40,8 +40,9 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  *
  * @returns the written records in the order of the patches; `answerPatches` describes the result with a sync trigger
  * @throws {ServiceError} InvalidParameterException; NotAuthorizedException; ResourceConflictException if a patch is
- *   older than its record; LimitExceededException; ResourceNotFoundException if the pool does not exist;
- *   InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException, LambdaThrottledException
+ *   older than its record; LimitExceededException; ResourceNotFoundException if the pool does not exist, or the
+ *   identity was deleted; InvalidLambdaFunctionOutputException, LambdaSocketTimeoutException,
+ *   LambdaThrottledException
  */
 export function createUpdateRecords(deps: SyncDependencies): SyncOperations['UpdateRecords'] {
   return async (input, caller) => {
@@ -150,6 +151,7 @@ async function writePatchesAt(
     key,
     about,
     (snapshot): UpdateDecision<Applied | null> => {
+      if (snapshot.identityDeleted) throw identityDeleted(caller, key);
       if (snapshot.spent) throw notValidToken();
       if (patches.length === 0) return { update: null, answer: NOTHING };
       if (!snapshot.poolExists) throw poolNotFound(key.identityPoolId);

@@ -1,4 +1,4 @@
-import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 
 /** The push platforms that the API model names. Amazon SNS uses the same names. */
 export type PushPlatform = 'APNS' | 'APNS_SANDBOX' | 'GCM' | 'ADM';
@@ -31,6 +31,12 @@ export interface DeviceStore {
     endpoint: string,
     options: { at: number; maxDevices: number },
   ): Promise<string>;
+  /**
+   * Removes a device that was registered for an identity while the identity was being deleted. To be called after
+   * `register`: if the identity is deleted even later, its devices are removed then.
+   * @returns whether the identity is deleted
+   */
+  removeIfDeleted(identity: IdentityKey, deviceId: string): Promise<boolean>;
   /** Returns whether a device with this id exists. */
   hasDevice(deviceId: string): Promise<boolean>;
   /** @returns false if the dataset's identity has no device with this id; then nothing is written */

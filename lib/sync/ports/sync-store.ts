@@ -39,6 +39,11 @@ export interface Snapshot {
   identityDatasets: number;
   /** Whether the identity pool exists. False for a deleted pool, even if some of the pool's data still exists. */
   poolExists: boolean;
+  /**
+   * Whether DeleteIdentities has deleted the identity. It is read only if `dataset` does not exist; otherwise it is
+   * false. An existing dataset of a deleted identity is about to be deleted.
+   */
+  identityDeleted: boolean;
   /** The requested records that are stored, by key. `valueBytes` is null for a tombstone. */
   records: ReadonlyMap<string, { syncCount: number; valueBytes: number | null }>;
 }
@@ -95,6 +100,8 @@ export interface ReadRecordsResult {
   dataset: ListedDataset | null;
   /** Sorted names of the existing copies of the dataset that merges made. Copies can exist without the dataset. */
   mergedDatasetNames: string[];
+  /** Whether DeleteIdentities has deleted the identity. It is read only if `dataset` does not exist. */
+  identityDeleted: boolean;
   spent: boolean;
   /** Records by sync count, tombstones included. Records from before the dataset's deletion are omitted. */
   records: SyncRecord[];
@@ -124,6 +131,8 @@ export interface SyncStore {
     identity: IdentityKey,
     options: { after: string; limit: number | null },
   ): Promise<StoredDataset[]>;
+  /** Returns whether DeleteIdentities has deleted the identity, and some of its credentials may still be in use. */
+  isIdentityDeleted(identityId: string): Promise<boolean>;
   /**
    * Changes a dataset in one transaction. Concurrent changes are serialized: each change is decided from the state that
    * the previous change left.

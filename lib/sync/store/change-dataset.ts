@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { plainArray } from '../../database/array-literal.ts';
 import { type Database, DatabaseError, type SqlValue, type Transaction } from '../../database/database.ts';
-import { datasetId, identityRowId, recordId } from '../../database/row-ids.ts';
+import { datasetId, identityIdHash, identityRowId, recordId } from '../../database/row-ids.ts';
 import {
   type Changed,
   type DatasetUpdate,
@@ -170,6 +170,7 @@ export async function readSnapshot(
     dataset.identityId,
     session?.expiresAt ?? null,
     session?.sessionId ?? null,
+    identityIdHash(dataset.identityId),
   ]);
   const [first] = rows;
   return {
@@ -177,6 +178,7 @@ export async function readSnapshot(
     spent: first?.spent ?? false,
     identityDatasets: first?.identity_datasets ?? 0,
     poolExists: first?.pool_exists ?? false,
+    identityDeleted: first?.identity_deleted ?? false,
     records: new Map(
       rows.flatMap((row) =>
         row.record_key === null

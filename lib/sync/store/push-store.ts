@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
-import { datasetId, hashedUuid } from '../../database/row-ids.ts';
+import { datasetId, hashedUuid, identityIdHash } from '../../database/row-ids.ts';
 import type { DeviceStore, PushDevice, PushPlatform, Registration } from '../ports/push.ts';
 
 /**
@@ -45,6 +45,11 @@ WHERE (dataset_id, device_id) IN (
 const REMOVE_DEVICES = `
 DELETE FROM sync.devices
 WHERE identity_pool_id = $1 AND identity_id = $2 AND registration_id = ANY ($3::uuid[])`;
+
+const REMOVE_IF_DELETED = `
+DELETE FROM sync.devices
+WHERE device_id = $1 AND identity_id = $3
+  AND EXISTS (SELECT 1 FROM sync.deleted_identities WHERE id_hash = $2::uuid)`;
 
 const HAS_DEVICE = 'SELECT EXISTS (SELECT 1 FROM sync.devices WHERE device_id = $1::uuid) AS found';
 
@@ -91,6 +96,11 @@ export function createPushStore(database: Database): DeviceStore {
       if (!row) throw new Error('registering the device returned no id');
       await removeSurplus(database, [identityPoolId, identityId], maxDevices, row.device_id);
       return row.device_id;
+    },
+
+    async removeIfDeleted({ identityId }, deviceId) {
+      const values = [deviceId, identityIdHash(identityId), identityId];
+      return (await database.query(REMOVE_IF_DELETED, values)).rowsChanged > 0;
     },
 
     async hasDevice(deviceId) {

@@ -68,7 +68,14 @@ export function createSnapshotCache(maxRecords = MAX_CACHED_RECORDS): SnapshotCa
         if (state === undefined) return null;
         records.set(recordKey, state);
       }
-      return { dataset: cached.dataset, spent: false, identityDatasets: 0, poolExists: true, records };
+      return {
+        dataset: cached.dataset,
+        spent: false,
+        identityDatasets: 0,
+        poolExists: true,
+        identityDeleted: false,
+        records,
+      };
     },
 
     keep(key, recordKeys, snapshot, { dataset, records }) {

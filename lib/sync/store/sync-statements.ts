@@ -114,12 +114,31 @@ LEFT JOIN LATERAL (
 WHERE stored.dataset_id = $1::uuid
 ORDER BY records.sync_count, records.record_id`;
 
-/** Returns the names of a dataset's existing copies. A dataset that never existed can have copies. */
+/** SQL that returns whether the identity with this hash was deleted. */
+const isIdentityDeleted = (hash: string) =>
+  `EXISTS (SELECT 1 FROM sync.deleted_identities WHERE id_hash = ${hash}::uuid)`;
+
+/** Returns whether an identity was deleted. $1: the hash of its id. */
+export const READ_IDENTITY_DELETED = `SELECT ${isIdentityDeleted('$1')} AS identity_deleted`;
+
+export interface CopyRow {
+  dataset_name: string | null;
+  identity_deleted: boolean;
+}
+
+/**
+ * Returns the names of a dataset's existing copies, and whether the dataset's identity ($2) was deleted. Returns one row
+ * per copy, or one row without a name. A dataset that never existed can have copies.
+ */
 export const READ_COPIES = `
-SELECT stored.dataset_name
-FROM sync.merged_datasets AS merged
-JOIN sync.datasets AS stored ON stored.dataset_id = merged.dataset_id
-WHERE merged.root_dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
+SELECT copies.dataset_name, ${isIdentityDeleted('$2')} AS identity_deleted
+FROM (SELECT $1::uuid AS root_dataset_id) AS asked
+LEFT JOIN (
+  SELECT merged.root_dataset_id, stored.dataset_name
+  FROM sync.merged_datasets AS merged
+  JOIN sync.datasets AS stored ON stored.dataset_id = merged.dataset_id
+  WHERE stored.sync_count > stored.deleted_sync_count
+) AS copies ON copies.root_dataset_id = asked.root_dataset_id`;
 
 /** A dataset with the number of its rows, tombstones included, and the bytes of the keys of these rows. */
 export interface CountedDatasetRow extends SyncDatasetRow {
@@ -143,6 +162,7 @@ export interface SnapshotRow extends Nullable<CountedDatasetRow> {
   spent: boolean;
   identity_datasets: number;
   pool_exists: boolean;
+  identity_deleted: boolean;
   record_key: string | null;
   record_sync_count: number;
   value_bytes: number | null;
@@ -164,6 +184,9 @@ SELECT ${DATASET},${counted('row_count', 'count(*)')},${counted('key_bytes', 'co
   EXISTS (
     SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $3 AND deleted_ms IS NULL
   ) AS pool_exists,
+  CASE WHEN stored.sync_count > stored.deleted_sync_count THEN false ELSE (
+    ${isIdentityDeleted('$7')}
+  ) END AS identity_deleted,
   records.record_key, records.sync_count AS record_sync_count, octet_length(records.record_value) AS value_bytes
 FROM (SELECT $1::uuid AS dataset_id) AS asked
 LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id

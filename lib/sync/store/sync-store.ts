@@ -1,16 +1,18 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
-import { datasetId, recordId } from '../../database/row-ids.ts';
+import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
 import type { ReadRecordsOptions, ReadRecordsResult, SyncStore } from '../ports/sync-store.ts';
 import { changeDataset } from './change-dataset.ts';
 import { createSnapshotCache } from './snapshot-cache.ts';
 import { toListedDataset, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import {
+  type CopyRow,
   READ_COPIES,
   READ_DATASET,
   READ_DATASETS,
+  READ_IDENTITY_DELETED,
   READ_LIVE_RECORDS,
   READ_RECORDS,
   READ_RECORDS_IN_SESSION,
@@ -44,6 +46,12 @@ export function createSyncStore(database: Database, cache = createSnapshotCache(
       return rows.map(toStoredDataset);
     },
 
+    async isIdentityDeleted(identityId) {
+      const values = [identityIdHash(identityId)];
+      const { rows } = await database.query<{ identity_deleted: boolean }>(READ_IDENTITY_DELETED, values);
+      return rows[0]?.identity_deleted ?? false;
+    },
+
     change: (dataset, about, decide) => changeDataset({ database, cache, dataset, about, decide }),
   };
 }
@@ -69,12 +77,15 @@ async function readRecords(
   const found = toRecords(rows);
   const records = limit === null ? found : found.slice(0, limit);
   const last = found.length > records.length ? records.at(-1) : undefined;
-  // Most datasets exist and have no copies. For a dataset that does not exist or has copies, reading the names of the
-  // copies takes one more round trip.
-  const mergedDatasetNames = first?.has_copies === false ? [] : await readCopies(database, dataset);
+  // Most datasets exist and have no copies. For a dataset that does not exist or has copies, one more round trip reads
+  // the names of the copies, and whether the identity was deleted.
+  const isUsual = first?.has_copies === false && first.sync_count > first.deleted_sync_count;
+  const about = isUsual
+    ? { mergedDatasetNames: [], identityDeleted: false }
+    : await readCopies(database, dataset);
   return {
     ...toRead(rows),
-    mergedDatasetNames,
+    ...about,
     records,
     next: last ? `${last.SyncCount}:${recordId(last.Key)}` : null,
   };
@@ -88,9 +99,16 @@ function toRecords(rows: readonly ReadRow[]): SyncRecord[] {
   return rows.map(toRecordOrNull).filter((record) => record !== null);
 }
 
-async function readCopies(database: Database, dataset: DatasetKey): Promise<string[]> {
-  const { rows } = await database.query<{ dataset_name: string }>(READ_COPIES, [datasetId(dataset)]);
-  return rows.map((row) => row.dataset_name).sort();
+async function readCopies(
+  database: Database,
+  dataset: DatasetKey,
+): Promise<Pick<ReadRecordsResult, 'mergedDatasetNames' | 'identityDeleted'>> {
+  const values = [datasetId(dataset), identityIdHash(dataset.identityId)];
+  const { rows } = await database.query<CopyRow>(READ_COPIES, values);
+  return {
+    mergedDatasetNames: rows.flatMap((row) => row.dataset_name ?? []).sort(),
+    identityDeleted: rows[0]?.identity_deleted ?? false,
+  };
 }
 
 function readPosition(after: number | string): [syncCount: number, recordId: string] {

@@ -24,6 +24,7 @@ const MIGRATIONS = [
   '0010-growth.sql',
   '0011-stream-identity.sql',
   '0012-bulk-publish-waiting.sql',
+  '0013-deleted-identities.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

@@ -204,6 +204,50 @@ it('developer users merged concurrently in a circle end as one identity, without
   expect(await deadlocks()).toEqual(before);
 });
 
+it('an identity that is deleted while guests log in to it leaves no login, identity or merge behind', async () => {
+  const before = await deadlocks();
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const ann = login(randomUUID());
+    const id = await getId(ann)(first(services));
+    const guests = await Promise.all(times(6, null).map(() => getId({})(first(services))));
+    const remove = async ({ operations }: IdentityService) => {
+      await operations.DeleteIdentities({ IdentityIdsToDelete: [id] }, DEVELOPER);
+      return id;
+    };
+    await concurrently(...guests.map((guest) => signIn(guest, ann)), remove, getId(ann));
+    const { store } = first(services);
+    expect(await store.readIdentity(id)).toBeNull();
+    const { rows } = await first(databases).query(
+      `SELECT identity_id FROM identity.logins WHERE identity_id = $1
+       UNION ALL SELECT identity_id FROM identity.identities WHERE merged_into = $1`,
+      [id],
+    );
+    expect(rows).toEqual([]);
+    await expectConsistency();
+  }
+  expect(await deadlocks()).toEqual(before);
+});
+
+it('a login that is unlinked concurrently with others leaves an inaccessible identity', async () => {
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const [a, b] = [login(randomUUID(), 'a'), login(randomUUID(), 'b')];
+    const id = await getId({ ...a, ...b })(first(services));
+    const unlink =
+      (logins: Logins) =>
+      async ({ operations }: IdentityService) => {
+        const LoginsToRemove = Object.keys(logins);
+        await operations.UnlinkIdentity({ IdentityId: id, Logins: logins, LoginsToRemove });
+        return id;
+      };
+    await concurrently(unlink(a), unlink(b), unlink(a), unlink(b));
+    const stored = await first(services).store.readIdentity(id);
+    expect(stored?.providers).toEqual([]);
+    expect(stored?.unlinkedAt).toBeTypeOf('number');
+    await expect(signIn(id, {})(first(services))).rejects.toMatchObject({ code: 'NotAuthorizedException' });
+  }
+  await expectConsistency();
+});
+
 it('concurrent logins to a pool that is deleted either succeed or do not find the pool', async () => {
   const users = times(20, null).map(() => login(randomUUID()));
   const calls = concurrently(...users.map(getId), ...times(20, getId({})));

@@ -120,6 +120,25 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     };
   }
 
+  it('removes an identity whose last login was unlinked, unless it has stored something', async () => {
+    const unlink = (IdentityId: string, sub: string) =>
+      service.operations.UnlinkIdentity({
+        IdentityId,
+        Logins: login(sub),
+        LoginsToRemove: ['accounts.google.com'],
+      });
+    const [empty, full] = [await getId(login('ann')), await getId(login('ben'))];
+    await deviceOf(full).update(put('a', '1'));
+    wait(100);
+    await unlink(empty, 'ann');
+    await unlink(full, 'ben');
+    wait(30);
+    expect(await sweep()).toEqual({ swept: 0 });
+    service.clock.now += 1;
+    expect(await sweep()).toEqual({ swept: 1 });
+    expect([await exists(empty), await exists(full)]).toEqual([false, true]);
+  });
+
   it('keeps an identity that was created with a login', async () => {
     const user = await getId(login('ann'));
     wait(1_000);

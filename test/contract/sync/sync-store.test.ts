@@ -113,6 +113,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     expect(await store.readRecords(GAME, ALL)).toEqual({
       dataset: null,
       mergedDatasetNames: [],
+      identityDeleted: false,
       spent: false,
       records: [],
       next: null,
@@ -124,6 +125,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       spent: false,
       identityDatasets: 0,
       poolExists: true,
+      identityDeleted: false,
       records: new Map(),
     });
   });
@@ -169,6 +171,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       // The store counts the identity's datasets only if this dataset does not exist.
       identityDatasets: 0,
       poolExists: true,
+      identityDeleted: false,
       records: new Map([
         ['a', { syncCount: 1, valueBytes: 2 }],
         ['gone', { syncCount: 1, valueBytes: null }],

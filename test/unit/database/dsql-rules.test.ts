@@ -36,6 +36,7 @@ const NOT_ON_DSQL = [
 /** Statements of the service itself, which is not deployed on Aurora DSQL: docs/adr/0008-aurora-dsql.md. */
 const OF_THE_SERVICE = [
   'lib/sync/store/bulk-publish-job-statements.ts: FOR UPDATE in a part of a statement',
+  'lib/identity/store/delete-identity-statements.ts: change of any number of rows',
   'lib/identity/store/identity-statements.ts: COLLATE in a query',
   'lib/identity/store/identity-statements.ts: change of any number of rows',
   'lib/sync/store/merge-statements.ts: WITH that changes data',

@@ -22,6 +22,9 @@ const EXCEPTIONS = [
   // A guest is removed with its devices, and only while it has no dataset.
   'lib/identity/store/guest-sweep.ts: sync.datasets',
   'lib/identity/store/guest-sweep.ts: sync.devices',
+  // An identity is removed in the transaction that revokes its credentials, and not while its datasets are moved.
+  'lib/identity/store/delete-identity-statements.ts: sync.deleted_identities',
+  'lib/identity/store/delete-identity-statements.ts: sync.pending_merges',
   // Both services share the row of a pool. An identity must not be created in a deleted pool.
   'lib/identity/store/identity-statements.ts: sync.identity_pools',
   // The merge of two identities and the request to move the datasets are committed together.

@@ -7,6 +7,7 @@ const identity = (identityId: string, createdAt = 1, isGuest = false): LivingIde
   identityId,
   createdAt,
   isGuest,
+  isUnlinked: false,
 });
 const owned = (owner: LivingIdentity, userId = owner.identityId) => ({ login: login(userId), owner });
 const NOTHING: FoundLogins = { asked: null, proven: null, owned: [], unowned: [] };

@@ -12,7 +12,14 @@ const named = (datasetName: string): DatasetKey => ({
 const GAME = named('game');
 
 function snapshotAt(syncCount: number, records: Snapshot['records'] = new Map()): Snapshot {
-  return { dataset: datasetAt(syncCount), spent: false, identityDatasets: 0, poolExists: true, records };
+  return {
+    dataset: datasetAt(syncCount),
+    spent: false,
+    identityDatasets: 0,
+    poolExists: true,
+    identityDeleted: false,
+    records,
+  };
 }
 
 function datasetAt(syncCount: number): DatasetUpdate['dataset'] {

@@ -80,6 +80,8 @@ describe('the cost of a request', () => {
     // A chunked request does not announce its length, so it costs as much as the largest body of its operation.
     ['UpdateRecords', { 'transfer-encoding': 'chunked' }, 97],
     ['GetId', { 'transfer-encoding': 'chunked' }, 16],
+    ['UnlinkIdentity', {}, 1],
+    ['UnlinkIdentity', { 'transfer-encoding': 'chunked' }, 9],
   ])('of %s with %j is %i', (operation, headers, expected) => {
     expect(costOf(operation, head(headers))).toBe(expected);
   });
