@@ -120,7 +120,7 @@ export interface IdentityDescription {
 export interface ListIdentitiesInput extends PoolInput {
   MaxResults: number;
   NextToken?: string | undefined;
-  /** Leaves out the identities that were merged into another identity. */
+  /** Leaves out the identities that were merged into another identity, and those whose last login was unlinked. */
   HideDisabled?: boolean | undefined;
 }
 

@@ -7,7 +7,7 @@ import { toIdentityDescription } from '../to-output.ts';
 
 /**
  * ListIdentities: returns the identities of a pool, sorted by id. HideDisabled leaves out the identities that were
- * merged into another identity.
+ * merged into another identity, and those whose last login was unlinked.
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException;
  *   NotAuthorizedException
@@ -26,7 +26,7 @@ export function createListIdentities({
       after,
       // Read one identity more than the page holds, to learn whether another page follows.
       limit: size + 1,
-      hideMerged: HideDisabled,
+      hideDisabled: HideDisabled,
     });
     const page = found.slice(0, size);
     const last = found.length > page.length ? page.at(-1) : undefined;

@@ -125,14 +125,14 @@ export interface IdentityStore {
 
   readIdentity(identityId: string): Promise<StoredIdentity | null>;
   /**
-   * Returns the identities of a pool whose ids follow the id `after`, sorted by id. If `hideMerged` is true, leaves out
-   * the identities that were merged.
+   * Returns the identities of a pool whose ids follow the id `after`, sorted by id. If `hideDisabled` is true, leaves out
+   * the identities that were merged or are inaccessible.
    */
   listIdentities(options: {
     identityPoolId: string;
     after: string;
     limit: number;
-    hideMerged: boolean;
+    hideDisabled: boolean;
   }): Promise<StoredIdentity[]>;
   /**
    * Creates an identity without logins, under a new id.

@@ -74,7 +74,8 @@ FROM (
   SELECT * FROM identity.identities
   WHERE identity_pool_id = $1
     AND identity_id > $2
-    AND (merged_into IS NULL OR NOT $4::boolean)
+    AND (NOT $4::boolean OR merged_into IS NULL AND (
+      unlinked_ms IS NULL OR EXISTS (SELECT 1 FROM identity.logins WHERE logins.identity_id = identities.identity_id)))
   ORDER BY identity_id
   LIMIT $3::bigint
 ) AS identities

@@ -23,8 +23,8 @@ export function createIdentityStore(database: Database): IdentityStore {
       return toIdentities(rows)[0] ?? null;
     },
 
-    async listIdentities({ identityPoolId, after, limit, hideMerged }) {
-      const values = [identityPoolId, after, limit, hideMerged];
+    async listIdentities({ identityPoolId, after, limit, hideDisabled }) {
+      const values = [identityPoolId, after, limit, hideDisabled];
       const { rows } = await database.query<IdentityRow>(LIST_IDENTITIES, values);
       return toIdentities(rows);
     },

@@ -90,8 +90,8 @@ export interface DeletedIdentityRow {
 export const LIST_DELETED_IDENTITIES = `
 SELECT identity_pool_id, identity_id
 FROM sync.deleted_identities
-WHERE identity_id IS NOT NULL AND ($1::uuid IS NULL OR id_hash > $1::uuid)
-ORDER BY id_hash
+WHERE identity_id > $1
+ORDER BY identity_id
 LIMIT $2::bigint`;
 
 export const REMOVE_MARKS = `

@@ -55,7 +55,7 @@ export function createIdentityDataStore(database: Database): IdentityDataStore {
     },
 
     async listDeleted(after, limit) {
-      const values = [after && identityIdHash(after.identityId), limit];
+      const values = [after?.identityId ?? '', limit];
       const { rows } = await database.query<DeletedIdentityRow>(LIST_DELETED_IDENTITIES, values);
       return rows.map((row) => ({ identityPoolId: row.identity_pool_id, identityId: row.identity_id }));
     },

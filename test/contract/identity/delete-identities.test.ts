@@ -120,7 +120,7 @@ describe.each(DATABASES)('DeleteIdentities on $name', ({ open }) => {
       code: 'ResourceNotFoundException',
     });
     expect(
-      await service.store.listIdentities({ identityPoolId: POOL, after: '', limit: 9, hideMerged: false }),
+      await service.store.listIdentities({ identityPoolId: POOL, after: '', limit: 9, hideDisabled: false }),
     ).toEqual([]);
     expect(await getId(login('ann'))).not.toBe(ann);
   });

@@ -143,7 +143,7 @@ describe('identities and their logins', () => {
             identityPoolId: IdentityPoolId,
             after: '',
             limit: 9,
-            hideMerged: false,
+            hideDisabled: false,
           })
         ).length,
       ).toBe(1);

@@ -121,7 +121,7 @@ async function expectConsistency(): Promise<void> {
 }
 
 async function identitiesOfPool(): Promise<string[]> {
-  const options = { identityPoolId: IdentityPoolId, after: '', limit: 999, hideMerged: false };
+  const options = { identityPoolId: IdentityPoolId, after: '', limit: 999, hideDisabled: false };
   return (await first(services).store.listIdentities(options)).map(({ identityId }) => identityId);
 }
 

@@ -1,4 +1,8 @@
-import { GetCredentialsForIdentityCommand, ListIdentitiesCommand } from '@aws-sdk/client-cognito-identity';
+import {
+  GetCredentialsForIdentityCommand,
+  ListIdentitiesCommand,
+  UnlinkIdentityCommand,
+} from '@aws-sdk/client-cognito-identity';
 import { describe, expect, it } from 'vitest';
 import { login } from '../../fixtures/identity/identity-service.ts';
 import {
@@ -29,15 +33,18 @@ describe('ListIdentities', () => {
     expect(ids.toSorted()).toEqual(created.toSorted());
   });
 
-  it('leaves out merged identities if HideDisabled is set', async () => {
+  it('leaves out merged and inaccessible identities if HideDisabled is set', async () => {
     const IdentityPoolId = await newPool();
     const [ann, guest] = [await getId(IdentityPoolId, login('ann')), await getId(IdentityPoolId)];
     await app.send(new GetCredentialsForIdentityCommand({ IdentityId: guest, Logins: login('ann') }));
+    const ben = { IdentityId: await getId(IdentityPoolId, login('ben')), Logins: login('ben') };
+    const GOOGLE = 'accounts.google.com';
+    await app.send(new UnlinkIdentityCommand({ ...ben, LoginsToRemove: [GOOGLE] }));
     const list = async (HideDisabled: boolean) =>
       (await developer.send(new ListIdentitiesCommand({ IdentityPoolId, MaxResults: 60, HideDisabled })))
         .Identities;
-    expect(await list(true)).toMatchObject([{ IdentityId: ann, Logins: ['accounts.google.com'] }]);
-    expect(await list(false)).toHaveLength(2);
+    expect(await list(true)).toMatchObject([{ IdentityId: ann, Logins: [GOOGLE] }]);
+    expect(await list(false)).toHaveLength(3);
   });
 
   it('does not find an unknown pool', async () => {

@@ -23,4 +23,7 @@ CREATE TABLE IF NOT EXISTS sync.deleted_identities (
 
 CREATE INDEX IF NOT EXISTS deleted_identities_by_root ON sync.deleted_identities (root_hash);
 
+-- Serves the list of incomplete deletions, which are few: NULL is not above any id.
+CREATE INDEX IF NOT EXISTS deleted_identities_by_identity ON sync.deleted_identities (identity_id);
+
 CREATE INDEX IF NOT EXISTS deleted_identities_by_time ON sync.deleted_identities (deleted_ms);
