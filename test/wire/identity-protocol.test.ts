@@ -764,13 +764,16 @@ describe.skipIf(missing)('the AWS CLI', () => {
       IdentityId: IDENTITY_ID,
     });
     expect(await cli('delete-identity-pool', '--identity-pool-id', POOL_ID)).toBe('');
+    await expect(cli('get-id', '--identity-pool-id', 'INVALID')).rejects.toThrow(/\(ValidationException\)/);
+  });
+
+  it('deletes identities, reads roles and unlinks logins', async () => {
     const roles = JSON.parse(await cli('get-identity-pool-roles', '--identity-pool-id', POOL_ID));
     expect(roles).toEqual({ IdentityPoolId: POOL_ID, Roles: {} });
     const deleted = JSON.parse(await cli('delete-identities', '--identity-ids-to-delete', IDENTITY_ID));
     expect(deleted.UnprocessedIdentityIds).toEqual([{ IdentityId: IDENTITY_ID, ErrorCode: 'AccessDenied' }]);
     const logins = ['--logins', 'login.example=token', '--logins-to-remove', 'login.example'];
     expect(await cli('unlink-identity', '--identity-id', IDENTITY_ID, ...logins)).toBe('');
-    await expect(cli('get-id', '--identity-pool-id', 'INVALID')).rejects.toThrow(/\(ValidationException\)/);
   });
 });
 
