@@ -9,7 +9,7 @@ import {
   CREATE_IDENTITY,
   LINK_LOGINS,
   LOCK_IDENTITY,
-  type LockedRow,
+  type LockedIdentityRow,
   MARK_UNLINKED,
   MERGE_IDENTITIES,
   MODIFY_IDENTITY,
@@ -62,7 +62,7 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
  * would wait for a transaction that keeps A locked.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
-  const { rows } = await transaction.query<LockedRow>(LOCK_IDENTITY, [identityId]);
+  const { rows } = await transaction.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
   if (rows[0]?.merged_into !== null) throw new OutdatedError();
 }
 

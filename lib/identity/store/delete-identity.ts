@@ -13,7 +13,7 @@ import {
   REMOVE_IDENTITIES_OF_PERSON,
   REMOVE_LOGINS_OF_PERSON,
 } from './delete-identity-statements.ts';
-import { LOCK_IDENTITY, type LockedRow } from './identity-statements.ts';
+import { LOCK_IDENTITY, type LockedIdentityRow } from './identity-statements.ts';
 
 /**
  * Implements `IdentityStore.deleteIdentity`. The transaction locks the identity's row first, as every change of logins
@@ -28,7 +28,7 @@ export function deleteIdentity(
   at: number,
 ): ReturnType<IdentityStore['deleteIdentity']> {
   return database.transaction(async (transaction) => {
-    const { rows } = await transaction.query<LockedRow>(LOCK_IDENTITY, [identityId]);
+    const { rows } = await transaction.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
     const [locked] = rows;
     if (!locked) return readDeletion(transaction, identityId);
     const identityPoolId = locked.identity_pool_id;

@@ -109,7 +109,7 @@ WHERE logins.login_id = ANY ($3::uuid[])`;
 export const LOCK_IDENTITY =
   'SELECT identity_pool_id, merged_into FROM identity.identities WHERE identity_id = $1 FOR UPDATE';
 
-export interface LockedRow {
+export interface LockedIdentityRow {
   identity_pool_id: string;
   merged_into: string | null;
 }

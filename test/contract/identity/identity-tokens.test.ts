@@ -51,6 +51,8 @@ describe('Cognito Identity tokens', () => {
   }
   const signIn = async (IdentityId: string, Logins?: Logins) =>
     (await service.operations.GetCredentialsForIdentity({ IdentityId, Logins })).IdentityId;
+  const unlink = (IdentityId: string, Logins: Logins) =>
+    service.operations.UnlinkIdentity({ IdentityId, Logins, LoginsToRemove: Object.keys(Logins) });
   const openIdToken = (IdentityId: string, Logins?: Logins) =>
     service.operations.GetOpenIdToken({ IdentityId, Logins });
   const own = (Token: string): Logins => ({ [OWN_PROVIDER]: Token });
@@ -341,6 +343,28 @@ describe('Cognito Identity tokens', () => {
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: ann.IdentityId });
       await mergeUsers('ann', 'bob');
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: bob.IdentityId });
+    });
+
+    it('rejects the tokens of an identity, and of a guest before its login, after the last login was unlinked', async () => {
+      const guest = await getId();
+      const guestToken = (await openIdToken(guest)).Token;
+      const { Token } = await openIdToken(guest, login('ann'));
+      expect(await assumeRole(Token)).toMatchObject({ SubjectFromWebIdentityToken: guest });
+      await unlink(guest, login('ann'));
+      await expect(assumeRole(Token)).rejects.toEqual(INVALID_TOKEN);
+      await expect(assumeRole(guestToken)).rejects.toEqual(forbidden(guest));
+      await expect(signIn(guest, own(Token))).rejects.toEqual(INVALID_TOKEN);
+      await expect(getId({ ...own(Token), ...login('eve') })).rejects.toEqual(INVALID_TOKEN);
+    });
+
+    it('rejects the token of an identity that was merged, after the last login of the surviving one', async () => {
+      const [ann, guest] = [await getId(login('ann')), await getId()];
+      const both = { ...login('ann'), ...login('ann', 'graph.facebook.com') };
+      const before = await openIdToken(guest, login('ann', 'graph.facebook.com'));
+      await signIn(ann, both);
+      expect(await assumeRole(before.Token)).toMatchObject({ SubjectFromWebIdentityToken: ann });
+      await unlink(ann, both);
+      await expect(assumeRole(before.Token)).rejects.toEqual(INVALID_TOKEN);
     });
 
     it('returns credentials that are valid for an hour, even if the token expires earlier', async () => {
