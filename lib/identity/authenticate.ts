@@ -44,7 +44,10 @@ export async function authenticate(
   const identityId = await changeLogins(dependencies, question, (found) => {
     // The pool may have been deleted since the identity was read.
     if (found.asked === null) throw identityForbidden(asked);
-    return linkLogins(found, { newIdentityId: newId(dependencies) });
+    return linkLogins(found, {
+      newIdentityId: newId(dependencies),
+      developerProvider: pool.DeveloperProviderName,
+    });
   });
   return { identity: { identityPoolId, identityId }, providers, tokenExpiresAt };
 }

@@ -53,6 +53,22 @@ export function developerProviderIsNotPublic(): ServiceError {
   );
 }
 
+/** The text is this project's own. */
+export function secondLoginOfProvider(): ServiceError {
+  return new ServiceError(
+    'ResourceConflictException',
+    'An identity can be linked to only one login of a public provider.',
+  );
+}
+
+/** The text is this project's own. */
+export function tooManyLogins(limit: number): ServiceError {
+  return new ServiceError(
+    'ResourceConflictException',
+    `An identity can be linked to at most ${limit} logins.`,
+  );
+}
+
 function notAuthorized(message: string): ServiceError {
   return new ServiceError('NotAuthorizedException', message);
 }

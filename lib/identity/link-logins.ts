@@ -1,9 +1,11 @@
-import { loginsDoNotMatch } from './errors.ts';
+import { loginsDoNotMatch, secondLoginOfProvider, tooManyLogins } from './errors.ts';
 import type { FoundLogins, LinkDecision, LivingIdentity } from './ports/identity-store.ts';
 
 export interface LinkOptions {
   /** The id of the new identity, if an identity must be created. */
   newIdentityId: string;
+  /** The pool's developer provider, of which an identity may have several logins. */
+  developerProvider: string | undefined;
   /**
    * Whether a developer's backend vouches that the logins belong to the requested identity. If the backend vouches, the
    * logins need not be linked to that identity already.
@@ -21,12 +23,44 @@ export interface LinkOptions {
  * them". The guide does not say which identity survives.
  *
  * @throws {ServiceError} NotAuthorizedException if the requested identity is not a guest and owns none of the logins,
- *   or if the client has proven to be an identity other than the requested one
+ *   or if the client has proven to be an identity other than the requested one; the errors of
+ *   `requireLinkable`
  */
-export function linkLogins(
-  found: FoundLogins,
-  { newIdentityId, isVouchedFor = false }: LinkOptions,
-): LinkDecision {
+export function linkLogins(found: FoundLogins, options: LinkOptions): LinkDecision {
+  const decision = decide(found, options);
+  requireLinkable(found, decision, options.developerProvider);
+  return decision;
+}
+
+/** The largest number of logins of an identity. Source: API reference of Cognito Identity, MergeDeveloperIdentities. */
+export const MAX_LOGINS = 20;
+
+/**
+ * Checks that an identity may have the logins that a decision gives it: at most one login per public provider, and at
+ * most `MAX_LOGINS` logins. Logins that the identity already has are not checked, so that an identity from before this
+ * rule remains usable. Source: API reference of Cognito Identity, MergeDeveloperIdentities: "If the users to be merged
+ * are associated with the same public provider, but as two different users, an exception will be thrown."
+ *
+ * @throws {ServiceError} ResourceConflictException
+ */
+export function requireLinkable(
+  { asked, proven, owned }: FoundLogins,
+  { identityId, link, merge }: Pick<LinkDecision, 'identityId' | 'link' | 'merge'>,
+  developerProvider: string | undefined,
+): void {
+  const all = [asked, proven, ...owned.map(({ owner }) => owner)];
+  const providersOf = (id: string) => all.find((identity) => identity?.identityId === id)?.providers ?? [];
+  const had = providersOf(identityId);
+  const added = [...link.map(({ provider }) => provider), ...merge.flatMap(providersOf)];
+  if (added.length > 0 && had.length + added.length > MAX_LOGINS) throw tooManyLogins(MAX_LOGINS);
+  const taken = new Set(had);
+  for (const provider of added) {
+    if (taken.has(provider) && provider !== developerProvider) throw secondLoginOfProvider();
+    taken.add(provider);
+  }
+}
+
+function decide(found: FoundLogins, { newIdentityId, isVouchedFor = false }: LinkOptions): LinkDecision {
   const { asked, proven, unowned: link } = found;
   const owners = ownersIn(found);
   const [first] = owners;

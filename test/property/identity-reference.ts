@@ -18,6 +18,11 @@ export interface Reference {
   add(identityId: string, createdAt: number): void;
   /** Returns the oldest identity that these logins and identities prove; null if there is none. */
   oldestOf(proof: Proof): string | null;
+  /**
+   * Whether a survivor may have all logins of the proof and of the proof's identities: one user per public provider,
+   * and at most 20 logins.
+   */
+  canUnite(survivor: string | null, proof: Proof, developerProvider: string): boolean;
   /** Merges all identities that the proof contains into `survivor`. @returns the merged identities */
   unite(survivor: string, proof: Proof): string[];
 }
@@ -76,6 +81,15 @@ export function createReference(): Reference {
       const age = (identityId: string) => createdAt.get(identityId) ?? 0;
       const oldestFirst = (a: string, b: string) => age(a) - age(b) || (a < b ? -1 : 1);
       return survivorsOf(proof).sort(oldestFirst)[0] ?? null;
+    },
+    canUnite(survivor, proof, developerProvider) {
+      const united = new Set([...survivorsOf(proof), survivor]);
+      const theirs = [...logins].filter(([, owner]) => united.has(find(owner))).map(([login]) => login);
+      const all = new Set([...theirs, ...proof.logins]);
+      const providers = [...all]
+        .map((login) => login.split(' ')[0])
+        .filter((name) => name !== developerProvider);
+      return all.size <= 20 && new Set(providers).size === providers.length;
     },
     unite(survivor, proof) {
       const merged = survivorsOf(proof).filter((identityId) => identityId !== survivor);

@@ -22,7 +22,7 @@ export function createGetId(dependencies: Pick<IdentityDependencies, Needed>): I
     const question = { identityPoolId: IdentityPoolId, asked: null, proven, logins };
     const newIdentityId = newId(dependencies);
     const IdentityId = await changeLogins(dependencies, question, (found) =>
-      linkLogins(found, { newIdentityId }),
+      linkLogins(found, { newIdentityId, developerProvider: pool.DeveloperProviderName }),
     );
     return { IdentityId };
   };

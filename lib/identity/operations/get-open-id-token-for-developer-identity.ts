@@ -39,7 +39,11 @@ export function createGetOpenIdTokenForDeveloperIdentity(
     const identityId = await changeLogins(dependencies, question, (found) => {
       if (IdentityId !== null && found.asked === null) throw identityNotFound(IdentityId);
       checkUserIsAvailable(found, user);
-      return linkLogins(found, { newIdentityId, isVouchedFor: true });
+      return linkLogins(found, {
+        newIdentityId,
+        developerProvider: pool.DeveloperProviderName,
+        isVouchedFor: true,
+      });
     });
     const identity = { identityPoolId: IdentityPoolId, identityId };
     const providers = Object.keys(Logins).sort();

@@ -3,6 +3,7 @@ import { changeLogins } from '../change-logins.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { developerUserNotFound } from '../errors.ts';
 import { findPool } from '../find-pool.ts';
+import { requireLinkable } from '../link-logins.ts';
 import type { IdentityOperations } from '../model.ts';
 import type { FoundLogins, LinkDecision } from '../ports/identity-store.ts';
 import { checkDeveloperProvider, developerLogin } from '../read-logins.ts';
@@ -12,7 +13,8 @@ import { checkDeveloperProvider, developerLogin } from '../read-logins.ts';
  * the two users are the same person.
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist, or has no such user;
- *   InvalidParameterException if the provider is not the pool's developer provider; NotAuthorizedException
+ *   InvalidParameterException if the provider is not the pool's developer provider; ResourceConflictException if the
+ *   users have different logins of one public provider, or too many logins; NotAuthorizedException
  */
 export function createMergeDeveloperIdentities(
   dependencies: Pick<IdentityDependencies, 'store' | 'mergeDatasets' | 'now'>,
@@ -25,7 +27,13 @@ export function createMergeDeveloperIdentities(
     const destination = developerLogin(provider, DestinationUserIdentifier, 'destinationUserIdentifier');
     const logins = source.userId === destination.userId ? [source] : [source, destination];
     const question = { identityPoolId: IdentityPoolId, asked: null, proven: null, logins };
-    return { IdentityId: await changeLogins(dependencies, question, mergeSource) };
+    return {
+      IdentityId: await changeLogins(dependencies, question, (found) => {
+        const decision = mergeSource(found);
+        requireLinkable(found, decision, provider);
+        return decision;
+      }),
+    };
   };
 }
 

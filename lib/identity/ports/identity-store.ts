@@ -38,6 +38,8 @@ export interface LivingIdentity {
   isGuest: boolean;
   /** Whether all logins of the identity were unlinked. Such an identity is inaccessible. */
   isUnlinked: boolean;
+  /** The providers of the identity's logins, sorted. A provider occurs once per login. */
+  providers: readonly string[];
 }
 
 /** The identity that a client asks for, and the logins that it presents. */

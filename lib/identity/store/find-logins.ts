@@ -13,7 +13,10 @@ export async function findLogins(
   const ids = new Map(logins.map((login) => [login, loginId(identityPoolId, login)]));
   const values = [identityPoolId, textArray(named), plainArray([...ids.values()])];
   const { rows } = await on.query<FoundRow>(FIND_LOGINS, values);
-  const found = new Map(rows.map((row) => [row.found_by, toLivingIdentity(row)]));
+  const rowsOf = Map.groupBy(rows, ({ found_by }) => found_by);
+  const found = new Map(
+    rows.map((row) => [row.found_by, toLivingIdentity(row, rowsOf.get(row.found_by) ?? [])]),
+  );
   const ownerOf = (login: Login) => found.get(ids.get(login) ?? '');
   return {
     asked: found.get(asked ?? '') ?? null,
@@ -26,12 +29,15 @@ export async function findLogins(
   };
 }
 
-function toLivingIdentity(row: FoundRow): LivingIdentity {
+function toLivingIdentity(row: FoundRow, rows: readonly FoundRow[]): LivingIdentity {
+  const providers = rows.flatMap(({ provider }) => provider ?? []).sort();
+  const hasLogin = providers.length > 0;
   return {
     identityId: row.identity_id,
     createdAt: row.created_ms,
-    isGuest: !row.has_login && row.unlinked_ms === null,
-    isUnlinked: !row.has_login && row.unlinked_ms !== null,
+    isGuest: !hasLogin && row.unlinked_ms === null,
+    isUnlinked: !hasLogin && row.unlinked_ms !== null,
+    providers,
   };
 }
 

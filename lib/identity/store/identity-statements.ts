@@ -82,29 +82,35 @@ FROM (
 LEFT JOIN identity.logins ON logins.identity_id = identities.identity_id
 ORDER BY identities.identity_id`;
 
-/** An identity that was not merged. `found_by` is the id by which it was found: an identity id or a login id. */
+/**
+ * An identity that was not merged, and one of its logins. `found_by` is the id by which the identity was found: an
+ * identity id or a login id. The provider is null if the identity has no login.
+ */
 export interface FoundRow {
   found_by: string;
   identity_id: string;
   created_ms: number;
-  has_login: boolean;
   unlinked_ms: number | null;
+  provider: string | null;
 }
 
 // One statement reads everything at one point in time. Following `merged_into` once is enough, because no identity is
 // merged into an identity that was itself merged.
 export const FIND_LOGINS = `
+SELECT found.*, logins.provider
+FROM (
 SELECT
-  named.identity_id AS found_by, living.identity_id, living.created_ms, living.unlinked_ms,
-  EXISTS (SELECT 1 FROM identity.logins WHERE logins.identity_id = living.identity_id) AS has_login
+  named.identity_id AS found_by, living.identity_id, living.created_ms, living.unlinked_ms
 FROM identity.identities AS named
 JOIN identity.identities AS living ON living.identity_id = coalesce(named.merged_into, named.identity_id)
 WHERE named.identity_pool_id = $1 AND named.identity_id = ANY ($2::text[])
 UNION ALL
-SELECT logins.login_id::text AS found_by, owner.identity_id, owner.created_ms, owner.unlinked_ms, true AS has_login
+SELECT logins.login_id::text AS found_by, owner.identity_id, owner.created_ms, owner.unlinked_ms
 FROM identity.logins
 JOIN identity.identities AS owner ON owner.identity_id = logins.identity_id
-WHERE logins.login_id = ANY ($3::uuid[])`;
+WHERE logins.login_id = ANY ($3::uuid[])
+) AS found
+LEFT JOIN identity.logins ON logins.identity_id = found.identity_id`;
 
 export const LOCK_IDENTITY =
   'SELECT identity_pool_id, merged_into FROM identity.identities WHERE identity_id = $1 FOR UPDATE';

@@ -196,6 +196,26 @@ describe('identities and their logins', () => {
       expect(await signIn(guest)).toBe(guest);
     });
 
+    it('is rejected if its identity, or an identity to be merged, has another login of the same provider', async () => {
+      const second = error('ResourceConflictException', expect.stringContaining('only one login'));
+      const ann = await getId(login('ann'));
+      const bob = await getId({ ...login('bob'), ...login('bob f', FACEBOOK) });
+      await expect(getId({ ...login('ann'), ...login('bob f', FACEBOOK) })).rejects.toEqual(second);
+      await expect(signIn(ann, { ...login('ann'), ...login('bob f', FACEBOOK) })).rejects.toEqual(second);
+      const { Token } = await developerToken('ann', { IdentityId: ann });
+      await expect(signIn(ann, { [OWN_PROVIDER]: Token, ...login('ann 2') })).rejects.toEqual(second);
+      expect(service.merges).toEqual([]);
+      expect(await describeIdentity(bob)).toMatchObject({ Logins: ['accounts.google.com', FACEBOOK] });
+    });
+
+    it('is rejected if its identity has 20 logins', async () => {
+      const { IdentityId } = await developerToken('user 0');
+      for (let user = 1; user < 20; user += 1) await developerToken(`user ${user}`, { IdentityId });
+      const tooMany = error('ResourceConflictException', expect.stringContaining('at most 20 logins'));
+      await expect(developerToken('user 20', { IdentityId })).rejects.toEqual(tooMany);
+      expect((await developerToken('user 19')).IdentityId).toBe(IdentityId);
+    });
+
     it('is rejected if its provider name contains a NUL character', async () => {
       await expect(getId({ 'a\0b': 'token' })).rejects.toMatchObject({ code: 'InvalidParameterException' });
     });

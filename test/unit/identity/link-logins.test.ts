@@ -1,18 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { linkLogins } from '../../../lib/identity/link-logins.ts';
+import { linkLogins, MAX_LOGINS, requireLinkable } from '../../../lib/identity/link-logins.ts';
 import type { FoundLogins, LivingIdentity } from '../../../lib/identity/ports/identity-store.ts';
 
-const login = (userId: string) => ({ provider: 'p', userId });
+const login = (userId: string, provider = 'p') => ({ provider, userId });
 const identity = (identityId: string, createdAt = 1, isGuest = false): LivingIdentity => ({
   identityId,
   createdAt,
   isGuest,
   isUnlinked: false,
+  providers: [],
+});
+const withLogins = (identityId: string, ...providers: string[]): LivingIdentity => ({
+  ...identity(identityId),
+  providers,
 });
 const owned = (owner: LivingIdentity, userId = owner.identityId) => ({ login: login(userId), owner });
 const NOTHING: FoundLogins = { asked: null, proven: null, owned: [], unowned: [] };
 const decide = (found: Partial<FoundLogins>, isVouchedFor = false) =>
-  linkLogins({ ...NOTHING, ...found }, { newIdentityId: 'new', isVouchedFor });
+  linkLogins({ ...NOTHING, ...found }, { newIdentityId: 'new', developerProvider: 'own', isVouchedFor });
 
 describe('linkLogins without a requested identity', () => {
   it('creates an identity if the logins have no owner', () => {
@@ -87,5 +92,66 @@ describe('linkLogins for an authenticated identity', () => {
     const another = { asked, proven: identity('a'), owned: [owned(asked)] };
     expect(() => decide(another)).toThrow("Logins don't match");
     expect(() => decide({ ...another, asked: identity('guest', 1, true) })).toThrow("Logins don't match");
+  });
+});
+
+describe('the logins of an identity', () => {
+  const conflict = (message: string) =>
+    expect.objectContaining({ code: 'ResourceConflictException', message: expect.stringContaining(message) });
+  const SECOND = conflict('only one login of a public provider');
+
+  /** Returns the error with which the decision is rejected, or null. */
+  function rejection(found: Partial<FoundLogins>, decision: { link?: string[]; merge?: string[] }): unknown {
+    const link = (decision.link ?? []).map((provider) => login('x', provider));
+    const change = { identityId: 'a', link, merge: decision.merge ?? [] };
+    try {
+      requireLinkable({ ...NOTHING, ...found }, change, 'own');
+      return null;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  it('include at most one login of each public provider', () => {
+    const asked = withLogins('a', 'google');
+    expect(rejection({ asked }, { link: ['facebook'] })).toBeNull();
+    expect(rejection({ asked }, { link: ['google'] })).toEqual(SECOND);
+    expect(rejection({ owned: [owned(asked)] }, { link: ['google'] })).toEqual(SECOND);
+    expect(rejection({ proven: asked }, { link: ['google'] })).toEqual(SECOND);
+    expect(rejection({}, { link: ['google', 'facebook'] })).toBeNull();
+  });
+
+  it('include the logins of the identities that are merged', () => {
+    const found = (...providers: string[]) => ({
+      asked: withLogins('a', 'google'),
+      owned: [owned(withLogins('b', ...providers)), owned(withLogins('c', 'apple'))],
+    });
+    expect(rejection(found('facebook'), { merge: ['b', 'c'] })).toBeNull();
+    expect(rejection(found('facebook', 'google'), { merge: ['b'] })).toEqual(SECOND);
+    expect(rejection(found('apple'), { merge: ['b', 'c'] })).toEqual(SECOND);
+    expect(rejection(found('facebook'), { merge: ['b'], link: ['facebook'] })).toEqual(SECOND);
+  });
+
+  it('include any number of users of the developer provider, up to the limit', () => {
+    const asked = withLogins('a', 'own', 'own');
+    const owners = { asked, owned: [owned(withLogins('b', 'own', 'own'))] };
+    expect(rejection(owners, { link: ['own'], merge: ['b'] })).toBeNull();
+  });
+
+  it('are at most 20, together with those of the merged identities', () => {
+    const own = (count: number) => Array.from({ length: count }, () => 'own');
+    const tooMany = conflict(`at most ${MAX_LOGINS} logins`);
+    const asked = withLogins('a', ...own(MAX_LOGINS - 1));
+    expect(rejection({ asked }, { link: ['own'] })).toBeNull();
+    expect(rejection({ asked }, { link: ['own', 'google'] })).toEqual(tooMany);
+    const merged = [owned(withLogins('b', 'google')), owned(withLogins('c', 'apple'))];
+    expect(rejection({ asked, owned: merged }, { merge: ['b'] })).toBeNull();
+    expect(rejection({ asked, owned: merged }, { merge: ['b', 'c'] })).toEqual(tooMany);
+  });
+
+  it('may exceed these limits if they were linked earlier', () => {
+    const many = withLogins('a', ...Array.from({ length: 2 * MAX_LOGINS }, () => 'google'));
+    expect(rejection({ asked: many }, {})).toBeNull();
+    expect(decide({ asked: many, owned: [owned(many)] })).toMatchObject({ identityId: 'a' });
   });
 });
