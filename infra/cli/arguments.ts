@@ -60,11 +60,11 @@ export function readPool(command: string, pool: string | undefined): string {
  * second of two pools.
  * @throws {UsageError} an option is repeated
  */
-export function refuseRepeated(args: readonly string[]): void {
+export function refuseRepeated(args: readonly string[], repeatable: readonly string[] = []): void {
   const { tokens } = parseArgs({ args: [...args], strict: false, allowPositionals: true, tokens: true });
   const seen = new Set<string>();
   for (const token of tokens) {
-    if (token.kind !== 'option') continue;
+    if (token.kind !== 'option' || repeatable.includes(token.name)) continue;
     if (seen.has(token.name)) throw new UsageError(`${token.rawName} is given twice`);
     seen.add(token.name);
   }

@@ -1,6 +1,8 @@
 import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
 import type { Environment } from '../../lib/common/environment.ts';
 import type { Database } from '../../lib/database/database.ts';
+import type { ProviderState } from '../../lib/identity/logins/verify-logins.ts';
+import type { IdentityPoolDescription } from '../../lib/identity/model.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 
 /** Progress of a command. Each report replaces the previous one. */
@@ -22,6 +24,11 @@ export interface CommandDeps {
    * @throws {SetupError} the environment does not say where the service is
    */
   openService: (identityPoolId?: string) => Promise<OperatedService>;
+  /**
+   * Describes the login providers that a pool accepts. Returns null if the service does not verify logins.
+   * @throws {SetupError} LOGIN_PROVIDERS is invalid
+   */
+  describeLogins: (pool: IdentityPoolDescription) => Promise<ProviderState[] | null>;
   /** Prints one line for the operator. */
   print: (line: string) => void;
   progress: (progress: Progress) => void;
@@ -44,6 +51,8 @@ export interface CommandUsage {
 
 /** A command of the operator's command line. Its work needs the dependencies `Deps`. */
 export interface CommandWith<Deps> extends CommandUsage {
+  /** The options that may be given more than once, without the two hyphens. */
+  repeatable?: readonly string[];
   /**
    * Parses the arguments before any resource is opened.
    *

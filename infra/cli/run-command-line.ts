@@ -8,6 +8,7 @@ import { toSafeLine } from '../../lib/common/text.ts';
 import { readDatabaseIfAny } from '../../lib/database/database-address.ts';
 import type { CommandDeps, Confirm } from './command.ts';
 import { ALL_COMMANDS, PROCESS_COMMANDS } from './commands.ts';
+import { createDescribeLogins } from './describe-logins.ts';
 import { openService } from './open-service.ts';
 import { DONE, type Outcome, outcomeOf, prepareFrom, stoppedText } from './run-command.ts';
 import { runOperatorCommand } from './run-operator-command.ts';
@@ -116,6 +117,7 @@ async function runOnDatabase(
       deps: {
         fetchPayload: createPayloadFetch({ policy, now: Date.now }),
         openService: (identityPoolId) => openDatabaseService(env, identityPoolId),
+        describeLogins: createDescribeLogins(env),
         print,
         progress,
         now: Date.now,

@@ -38,7 +38,7 @@ export function prepareFrom<Deps>(
     throw new UsageError(`${problem}\n${usage(undefined, all)}`);
   }
   try {
-    refuseRepeated(args);
+    refuseRepeated(args, command.repeatable);
     return command.prepare(args);
   } catch (error) {
     if (!(error instanceof UsageError) && !isOfParseArgs(error)) throw error;

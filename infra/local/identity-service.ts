@@ -18,7 +18,7 @@ import type { Route } from './http/http-server.ts';
 interface IdentityServiceDeps
   extends Pick<
     IdentityDependencies,
-    'credentials' | 'logins' | 'mergeDatasets' | 'deletePoolData' | 'deleteIdentityData' | 'region'
+    'credentials' | 'verifyLogin' | 'mergeDatasets' | 'deletePoolData' | 'deleteIdentityData' | 'region'
   > {
   database: Database;
   tokenKey: Buffer;

@@ -14,6 +14,12 @@ import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
 import { type Connections, readConnections } from '../../lib/database/connections.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
+import type { LoginProviders } from '../../lib/identity/logins/login-providers.ts';
+import {
+  type LoginMode,
+  readLoginMode,
+  readLoginProviders,
+} from '../../lib/identity/logins/read-login-settings.ts';
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
 import { readLimits } from '../../lib/sync/read-limits.ts';
@@ -46,6 +52,9 @@ export interface LocalConfig {
   /** CIDRs of the reverse proxies in front of the service. */
   trustedProxies: readonly string[];
   limits: Limits;
+  logins: LoginMode;
+  /** Settings of login providers that no identity pool can hold. */
+  loginProviders: LoginProviders;
 }
 
 /** @throws {SetupError} a variable is invalid; the message has its name, its value (unless secret) and what is valid */
@@ -66,7 +75,17 @@ export function readLocalConfig(env: Environment): LocalConfig {
     origins: readOrigins(env),
     trustedProxies: readTrustedProxies(env),
     limits: readLimits(env),
+    logins: readLoginMode(env, mayTrustLogins(host, credentials)),
+    loginProviders: readLoginProviders(env),
   };
+}
+
+/**
+ * Whether logins may be accepted without verification: only this machine reaches the service, and it has the default
+ * credentials. A service with its own credentials may be behind a reverse proxy on this machine.
+ */
+export function mayTrustLogins(host: string, { secretAccessKey }: Credentials): boolean {
+  return isLoopback(host) && secretAccessKey === DEFAULT_CREDENTIALS.secretAccessKey;
 }
 
 /**

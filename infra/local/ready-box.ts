@@ -10,13 +10,12 @@ import type { LocalCloud } from './start-local-cloud.ts';
  */
 export function readyBox(
   { url, sqlUrl, dataDir }: LocalCloud,
-  { host, region, credentials, databaseUrl, sqlPort, dataDir: givenDataDir }: LocalConfig,
+  { host, region, credentials, databaseUrl, sqlPort, logins, dataDir: givenDataDir }: LocalConfig,
 ): string {
   const services = [
     ['Sync', `${url}  (Cognito Sync and Cognito Identity)`],
-    ...(isLoopback(host)
-      ? []
-      : [['', `also reachable at ${host}; logins of external providers are rejected`]]),
+    ...(isLoopback(host) ? [] : [['', `also reachable at ${host}`]]),
+    ['Logins', logins === 'trusted' ? 'not verified: any token is accepted' : 'verified'],
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
     ['Health', `${url}/healthz`],

@@ -17,7 +17,9 @@ import type { Database } from '../../lib/database/database.ts';
 import { openForOperator } from '../../lib/database/open-for-operator.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.ts';
 import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
+import { readLoginMode } from '../../lib/identity/logins/read-login-settings.ts';
 import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
+import { trustLogin } from '../../lib/identity/user-of-token.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
@@ -35,7 +37,8 @@ import { portTaken } from './http/port-taken.ts';
 import { createIdentityService } from './identity-service.ts';
 import { createKinesisEmulator } from './kinesis/kinesis.ts';
 import { limitRates } from './limit-rates.ts';
-import type { LocalConfig } from './local-config.ts';
+import { type LocalConfig, mayTrustLogins } from './local-config.ts';
+import { openLoginVerifier } from './login-verifier.ts';
 import { ACCOUNT_ID, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
@@ -102,6 +105,11 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     origins: null,
     trustedProxies: [],
     limits: DEFAULT_LIMITS,
+    logins: readLoginMode(
+      {},
+      mayTrustLogins(options.host ?? LOOPBACK, options.credentials ?? DEFAULT_CREDENTIALS),
+    ),
+    loginProviders: new Map(),
     connections: DEFAULT_CONNECTIONS,
     ...options,
   };
@@ -148,14 +156,14 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     // `origin` is called only once the port is listening. `url` is set by then.
     origin: () => url,
   });
+  const logins = config.logins === 'trusted' ? null : openLoginVerifier(config.loginProviders);
   const identity = createIdentityService({
     database: uses.identity,
     tokenKey,
     verify,
     limits,
     credentials: temporary,
-    // The local cloud cannot verify logins. If other machines can reach the port, a client could claim to be any user.
-    logins: isLoopback(config.host) ? 'trusted' : 'refused',
+    verifyLogin: logins?.verify ?? trustLogin,
     mergeDatasets: sync.mergeDatasets,
     deletePoolData: sync.deletePoolData,
     deleteIdentityData: sync.deleteIdentityData,
@@ -169,6 +177,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const health = createHealthRoute(() => ({
     database: local.kind,
     writes: writes.status(),
+    logins: { mode: config.logins, keySets: logins?.keySets() ?? [] },
     projection: projection.totals(),
     mappings: running ? [running.mapping.status()] : [],
     schedules: running ? running.schedules() : [],
@@ -198,7 +207,8 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
       failures: join(directory.eventSourceMappings, 'failures'),
       parallelizationFactor: deployedMappingSettings().parallelizationFactor,
     });
-  const operator = { databaseUrl: options.databaseUrl, database, fetchPayload, openService };
+  const describeLogins: CommandDeps['describeLogins'] = async (pool) => logins?.describe(pool) ?? null;
+  const operator = { databaseUrl: options.databaseUrl, database, fetchPayload, openService, describeLogins };
   await listenForOperator(operator, directory, started);
   const report = projection.add;
   const run = () =>
@@ -260,9 +270,10 @@ async function listenForOperator(
   {
     databaseUrl,
     database,
-    fetchPayload,
-    openService,
-  }: Pick<CommandDeps, 'database' | 'fetchPayload' | 'openService'> & { databaseUrl: string | undefined },
+    ...more
+  }: Pick<CommandDeps, 'database' | 'fetchPayload' | 'openService' | 'describeLogins'> & {
+    databaseUrl: string | undefined;
+  },
   { operatorSocket }: DataDirectory,
   started: AsyncDisposableStack,
 ): Promise<void> {
@@ -273,7 +284,7 @@ async function listenForOperator(
   started.defer(async () => own?.close());
   const listening = await openOperatorSocket({
     path: operatorSocket,
-    deps: { database: own ?? database, fetchPayload, openService, now: Date.now },
+    deps: { database: own ?? database, ...more, now: Date.now },
   });
   started.defer(() => listening.close());
 }

@@ -12,16 +12,19 @@ const resolveAll: LookupAll = (host) => resolve(host, { all: true });
 /**
  * Creates a `lookup` function for sockets that returns only public unicast addresses. The connection uses the same DNS
  * response that was checked, so an attacker cannot replace the checked address with a second DNS response. If any
- * address of the host is not public, the connection fails with a `PayloadRefusedError`: a host that resolves to both
- * public and private addresses is an attack, not a mistake.
+ * address of the host is not public, the connection fails with the error that `refuse` creates: a host that resolves to
+ * both public and private addresses is an attack, not a mistake.
  */
-export function createPublicLookup(lookup: LookupAll = resolveAll): LookupFunction {
+export function createPublicLookup(
+  lookup: LookupAll = resolveAll,
+  refuse: (message: string) => Error = (message) => new PayloadRefusedError(message),
+): LookupFunction {
   return (host, options, callback) => {
     lookup(host).then(
       (addresses) => {
         const [first] = addresses;
-        if (!addresses.every(({ address }) => isPublic(address))) {
-          callback(new PayloadRefusedError(`${host} has an address that is not public`), []);
+        if (!addresses.every(({ address }) => isPublicAddress(address))) {
+          callback(refuse(`${host} has an address that is not public`), []);
         } else if (!first) {
           callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), []);
         } else if (options.all) {
@@ -43,7 +46,7 @@ const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
  * other IPv6 address outside 2000::/3 is not public, even if ipaddr.js does not assign it to a special range. An
  * example is `::10.0.0.1` (::/96), which contains an IPv4 address.
  */
-function isPublic(text: string): boolean {
+export function isPublicAddress(text: string): boolean {
   if (!ipaddr.isValid(text)) return false;
   const address = ipaddr.process(text);
   if (address.range() !== 'unicast') return false;

@@ -23,8 +23,10 @@ export type ServiceErrorCode =
   | 'ConcurrentModificationException'
   | 'DeveloperUserAlreadyRegisteredException'
   | 'DuplicateRequestException'
+  | 'ExternalServiceException'
   | 'InternalErrorException'
   | 'InvalidConfigurationException'
+  | 'InvalidIdentityPoolConfigurationException'
   | 'InvalidLambdaFunctionOutputException'
   | 'InvalidParameterException'
   | 'LambdaSocketTimeoutException'
@@ -40,8 +42,10 @@ const STATUS: Record<ServiceErrorCode, number> = {
   ConcurrentModificationException: 400,
   DeveloperUserAlreadyRegisteredException: 400,
   DuplicateRequestException: 400,
+  ExternalServiceException: 400,
   InternalErrorException: 500,
   InvalidConfigurationException: 400,
+  InvalidIdentityPoolConfigurationException: 400,
   InvalidLambdaFunctionOutputException: 400,
   InvalidParameterException: 400,
   LambdaSocketTimeoutException: 400,

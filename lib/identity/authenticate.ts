@@ -16,7 +16,7 @@ export interface AuthenticatedIdentity {
   tokenExpiresAt: number | undefined;
 }
 
-type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 /**
  * Authenticates a client as the identity that it asks for. A guest's id is sufficient proof. For any other identity,
@@ -33,7 +33,7 @@ export async function authenticate(
 ): Promise<AuthenticatedIdentity> {
   const { identityPoolId } = identity;
   const asked = identity.identityId;
-  const { proven, logins, tokenExpiresAt } = readPublicLogins(dependencies, pool, given);
+  const { proven, logins, tokenExpiresAt } = await readPublicLogins(dependencies, pool, given);
   const providers = Object.keys(given).sort();
   if (providers.length === 0) {
     authenticateGuest(identity, pool);

@@ -3,6 +3,7 @@ import type { Merge } from '../sync/ports/merge-store.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
 import type { PageTokens } from './paging.ts';
 import type { IdentityStore } from './ports/identity-store.ts';
+import type { VerifyLogin } from './ports/verify-login.ts';
 import type { TemporaryCredentialsIssuer } from './temporary-credentials.ts';
 
 /** The dependencies of the operations. Each operation takes the dependencies that it needs. */
@@ -11,12 +12,8 @@ export interface IdentityDependencies {
   credentials: TemporaryCredentialsIssuer;
   openIdTokens: OpenIdTokens;
   pageTokens: PageTokens;
-  /**
-   * How tokens of external login providers are treated; the service never verifies them. `trusted` accepts them without
-   * verification, for development on a developer's own machine. `refused` rejects them: only guests, and users whom the
-   * developer's backend logs in, are accepted.
-   */
-  logins: 'trusted' | 'refused';
+  /** Verifies tokens of public login providers. `trustLogin` accepts any token, for development on one machine. */
+  verifyLogin: VerifyLogin;
   /**
    * Moves the datasets of an identity that was merged to the identity into which it was merged. The call can be
    * repeated.

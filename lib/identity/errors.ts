@@ -39,18 +39,66 @@ export class ExpiredLoginTokenError extends ServiceError {
   }
 }
 
-/** The text is this project's own. Cognito has no such error, because it verifies the tokens of public providers. */
-export function loginsNotVerified(): ServiceError {
-  return notAuthorized(
-    'This service accepts only logins of cognito-identity.amazonaws.com, because it does not verify the tokens of other providers; log users in through a backend with GetOpenIdTokenForDeveloperIdentity.',
+/** The token is not a JWT, or not one of a user. */
+export function notAnIdentityToken(): ServiceError {
+  return notAuthorized('Invalid login token. Not a valid OpenId Connect identity token.');
+}
+
+/** The signature is invalid, has an algorithm that is not accepted, or was made with an unknown key. */
+export function signatureNotVerified(): ServiceError {
+  return notAuthorized("Invalid login token. Couldn't verify signed token.");
+}
+
+export function issuerDoesNotMatch(): ServiceError {
+  return notAuthorized("Invalid login token. Issuer doesn't match providerName");
+}
+
+export function missingClaim(name: string): ServiceError {
+  return notAuthorized(`Invalid login token. Missing a required claim: ${name}`);
+}
+
+/**
+ * @param earliest the earliest accepted end of a token, in epoch seconds
+ * @param exp the end of the token
+ */
+export function loginTokenExpired(earliest: number, exp: number): ServiceError {
+  return notAuthorized(`Invalid login token. Token expired: ${earliest} >= ${exp}`);
+}
+
+/** The text is this project's own. */
+export function loginTokenNotYetValid(): ServiceError {
+  return notAuthorized('Invalid login token. Token is not valid yet.');
+}
+
+/** The pool does not accept the provider, or the token was issued to a client that the pool does not accept. */
+export function unsupportedToken(): ServiceError {
+  return notAuthorized('Token is not from a supported provider of this identity pool.');
+}
+
+/** The pool accepts the provider, but this service cannot verify its tokens. The text is this project's own. */
+export function unsupportedProvider(provider: string, reason: string): ServiceError {
+  return notAuthorized(`Logins of ${provider} are not supported here: ${reason}.`);
+}
+
+/** The text is this project's own. */
+export function providerUnavailable(provider: string): ServiceError {
+  return new ServiceError(
+    'ExternalServiceException',
+    `The login provider ${provider} did not respond as expected; try again later.`,
   );
 }
 
 /** The text is this project's own. */
-export function developerProviderIsNotPublic(): ServiceError {
-  return notAuthorized(
-    'Logins of the developer provider are not accepted from clients; send the token of GetOpenIdTokenForDeveloperIdentity as a login of cognito-identity.amazonaws.com.',
+export function loginNotConfigured(provider: string, missing: string): ServiceError {
+  return new ServiceError(
+    'InvalidIdentityPoolConfigurationException',
+    `Logins of ${provider} cannot be verified: LOGIN_PROVIDERS must have its ${missing}.`,
   );
+}
+
+/** A client sent the name of the developer provider. */
+export function developerProviderIsNotPublic(): ServiceError {
+  return new ServiceError('InvalidParameterException', 'Please provide a valid public provider');
 }
 
 /** The text is this project's own. */

@@ -1,16 +1,11 @@
 import { invalidParameter, ServiceError } from '../common/errors.ts';
 import { isStorable } from '../common/text.ts';
 import type { IdentityDependencies } from './dependencies.ts';
-import {
-  developerProviderIsNotPublic,
-  ExpiredLoginTokenError,
-  invalidLoginToken,
-  loginsNotVerified,
-} from './errors.ts';
+import { developerProviderIsNotPublic, ExpiredLoginTokenError, invalidLoginToken } from './errors.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
 import type { OpenIdTokens, ValidOpenIdToken } from './open-id-token.ts';
 import type { Login } from './ports/identity-store.ts';
-import { userOfToken } from './user-of-token.ts';
+import type { VerifyLogin } from './ports/verify-login.ts';
 
 /** The provider name of the tokens that this service issues. */
 const OWN_PROVIDER = 'cognito-identity.amazonaws.com';
@@ -28,25 +23,26 @@ export interface PresentedLogins {
 }
 
 /**
- * Reads the logins that a client presents.
- * @param given tokens by provider name
- * @throws {ServiceError} NotAuthorizedException if a token is invalid, or if clients are not allowed to present tokens
- *   of that provider; InvalidParameterException if a provider name is invalid
+ * Reads the logins that a client presents, a map from provider names to tokens. The tokens are verified concurrently;
+ * if one of them is invalid, so is the whole request.
+ *
+ * @throws {ServiceError} NotAuthorizedException if a token is invalid; InvalidParameterException if a provider name is
+ *   invalid, or is that of the developer provider; the errors of `verifyLogin`
  */
-export function readPublicLogins(
-  { openIdTokens, logins: policy }: Pick<IdentityDependencies, 'openIdTokens' | 'logins'>,
-  { IdentityPoolId, DeveloperProviderName }: IdentityPoolDescription,
+export async function readPublicLogins(
+  { openIdTokens, verifyLogin }: Pick<IdentityDependencies, 'openIdTokens' | 'verifyLogin'>,
+  pool: IdentityPoolDescription,
   given: Logins = {},
-): PresentedLogins {
+): Promise<PresentedLogins> {
+  const { IdentityPoolId, DeveloperProviderName } = pool;
   const { [OWN_PROVIDER]: ownToken, ...others } = given;
   if (DeveloperProviderName !== undefined && Object.hasOwn(given, DeveloperProviderName)) {
     throw developerProviderIsNotPublic();
   }
-  if (policy === 'refused' && Object.keys(others).length > 0) throw loginsNotVerified();
   const own = ownToken === undefined ? undefined : openOwnToken(openIdTokens, ownToken, IdentityPoolId);
   return {
     proven: own?.identity.identityId ?? null,
-    logins: Object.entries(others).map(toLogin),
+    logins: await verifyLogins(verifyLogin, pool, others),
     tokenExpiresAt: own?.expiresAt,
   };
 }
@@ -63,14 +59,18 @@ function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId:
 
 /**
  * Reads the logins that a developer's backend sends for one of its users. The map contains the user's id under the name
- * of the developer provider. The map may also contain tokens of public providers. The service trusts the backend and
- * does not verify these tokens.
+ * of the developer provider. The map may also contain tokens of public providers. These tokens are verified like those of
+ * a client.
  *
  * @returns the logins; the login of the developer provider comes first
  * @throws {ServiceError} InvalidParameterException if `given` has no user of the developer provider, or a provider is
- *   invalid; NotAuthorizedException if a token is empty
+ *   invalid; NotAuthorizedException if a token is invalid; the errors of `verifyLogin`
  */
-export function readDeveloperLogins(pool: IdentityPoolDescription, given: Logins): [Login, ...Login[]] {
+export async function readDeveloperLogins(
+  { verifyLogin }: Pick<IdentityDependencies, 'verifyLogin'>,
+  pool: IdentityPoolDescription,
+  given: Logins,
+): Promise<[Login, ...Login[]]> {
   const provider = developerProviderOf(pool);
   const { [provider]: userId, ...others } = given;
   if (userId === undefined || !Object.hasOwn(given, provider)) {
@@ -85,7 +85,7 @@ export function readDeveloperLogins(pool: IdentityPoolDescription, given: Logins
       `Logins must not include '${OWN_PROVIDER}': it is not a public provider.`,
     );
   }
-  return [developerLogin(provider, userId, 'logins'), ...Object.entries(others).map(toLogin)];
+  return [developerLogin(provider, userId, 'logins'), ...(await verifyLogins(verifyLogin, pool, others))];
 }
 
 /**
@@ -129,9 +129,19 @@ export function developerLogin(provider: string, userId: string, path: string): 
   return { provider, userId };
 }
 
-function toLogin([provider, token]: [string, string]): Login {
-  if (provider === '' || !isStorable(provider)) {
+function verifyLogins(
+  verifyLogin: VerifyLogin,
+  pool: IdentityPoolDescription,
+  given: Logins,
+): Promise<Login[]> {
+  const providers = Object.keys(given);
+  if (!providers.every((provider) => provider !== '' && isStorable(provider))) {
     throw invalidParameter('logins', 'Map keys must not be empty and must not hold NUL or lone surrogates');
   }
-  return { provider, userId: userOfToken(token) };
+  return Promise.all(
+    Object.entries(given).map(async ([provider, token]) => ({
+      provider,
+      userId: await verifyLogin(pool, provider, token),
+    })),
+  );
 }

@@ -65,7 +65,7 @@ describe('a command on the embedded database', () => {
       expect(await run('indexes')).toMatchObject({ code: 0, stdout: expect.stringMatching(READY) });
       expect(await run('pools', 'add', 'eu-west-1:0')).toMatchObject({ code: 0, stderr: '' });
       expect((await run('pools')).stdout).toMatch(
-        /^eu-west-1:0\n {2}stores 0 bytes\n {2}streaming ENABLED on cognito-sync\n {2}no sync trigger\nus-east-1:/,
+        /^eu-west-1:0\n {2}stores 0 bytes\n {2}streaming ENABLED on cognito-sync\n {2}no sync trigger\n {2}logins are not verified \(LOGINS=trusted\)\nus-east-1:/,
       );
       expect((await fetch(`${cloud.url}/healthz`)).status).toBe(200);
     } finally {

@@ -23,6 +23,7 @@ beforeAll(async () => {
   const health = createHealthRoute(() => ({
     database: 'embedded',
     writes: { lastError: null },
+    logins: { mode: 'verified', keySets: [] },
     projection: createProjectionTotals().totals(),
     mappings: [],
     schedules: [],

@@ -1,3 +1,5 @@
+import type { KeySetStatus } from '../../../lib/identity/logins/key-sets.ts';
+import type { LoginMode } from '../../../lib/identity/logins/read-login-settings.ts';
 import type { MappingStatus } from '../event-source-mapping/event-source-mapping.ts';
 import type { ProjectionTotals } from '../projection-totals.ts';
 import type { ScheduleStatus } from '../schedules/schedule.ts';
@@ -7,15 +9,23 @@ import { type Route, sendJson } from './http-server.ts';
 export interface Health {
   database: 'embedded' | 'server';
   writes: WriteStatus;
+  logins: LoginStatus;
   projection: ProjectionTotals;
   mappings: MappingStatus[];
   schedules: ScheduleStatus[];
 }
 
+export interface LoginStatus {
+  mode: LoginMode;
+  /** The keys of login providers that were needed since the start. */
+  keySets: KeySetStatus[];
+}
+
 /**
  * Answers `GET /healthz` on loopback with the state of the local cloud. It runs no query, so it responds even while the
  * database is busy. The status is 503 while a scheduled function or the processing of a stream is being retried, and
- * while the database cannot be written to.
+ * while the database cannot be written to. A login provider that is unavailable does not change the status, because a
+ * restart or another instance would not help.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {

@@ -9,7 +9,7 @@ type Needed =
   | 'store'
   | 'credentials'
   | 'openIdTokens'
-  | 'logins'
+  | 'verifyLogin'
   | 'mergeDatasets'
   | 'now'
   | 'randomId'

@@ -6,19 +6,19 @@ import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { readPublicLogins } from '../read-logins.ts';
 
-type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 /**
  * GetId: without logins, each call creates and returns a new guest. With logins, the same user always gets the same
  * identity.
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException if the pool does
- *   not accept guests, or a login is invalid
+ *   not accept guests, or a login is invalid; the errors of `readPublicLogins` and `linkLogins`
  */
 export function createGetId(dependencies: Pick<IdentityDependencies, Needed>): IdentityOperations['GetId'] {
   return async ({ IdentityPoolId, Logins = {} }) => {
     const pool = await findPool(dependencies.store, IdentityPoolId);
     if (Object.keys(Logins).length === 0) return { IdentityId: await createGuest(dependencies, pool) };
-    const { proven, logins } = readPublicLogins(dependencies, pool, Logins);
+    const { proven, logins } = await readPublicLogins(dependencies, pool, Logins);
     const question = { identityPoolId: IdentityPoolId, asked: null, proven, logins };
     const newIdentityId = newId(dependencies);
     const IdentityId = await changeLogins(dependencies, question, (found) =>

@@ -10,7 +10,7 @@ import { MAX_TOKEN_DURATION_SECONDS } from '../open-id-token.ts';
 import type { FoundLogins, Login } from '../ports/identity-store.ts';
 import { readDeveloperLogins } from '../read-logins.ts';
 
-type Needed = 'store' | 'openIdTokens' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 // Source: API reference of Cognito Identity, GetOpenIdTokenForDeveloperIdentity.
 const DEFAULT_DURATION_SECONDS = 15 * 60;
@@ -32,7 +32,7 @@ export function createGetOpenIdTokenForDeveloperIdentity(
     authorizeDeveloper(caller);
     const durationSeconds = readDuration(TokenDuration);
     const pool = await findPool(dependencies.store, IdentityPoolId);
-    const logins = readDeveloperLogins(pool, Logins);
+    const logins = await readDeveloperLogins(dependencies, pool, Logins);
     const [user] = logins;
     const question = { identityPoolId: IdentityPoolId, asked: IdentityId, proven: null, logins };
     const newIdentityId = newId(dependencies);

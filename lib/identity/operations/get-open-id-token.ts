@@ -5,7 +5,7 @@ import { identityForbidden } from '../errors.ts';
 import { findAskedIdentity } from '../find-asked-identity.ts';
 import type { IdentityOperations } from '../model.ts';
 
-type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
 
 /** Source: API reference of Cognito Identity, GetOpenIdToken. */
 const DURATION_SECONDS = 10 * 60;

@@ -6,7 +6,7 @@ import type { IdentityOperations } from '../model.ts';
 import type { FoundLogins } from '../ports/identity-store.ts';
 import { readPublicLogins } from '../read-logins.ts';
 
-type Needed = 'store' | 'openIdTokens' | 'logins' | 'mergeDatasets' | 'now';
+type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now';
 
 /**
  * UnlinkIdentity: removes all logins of the providers in LoginsToRemove from an identity. At least one login in the

@@ -61,6 +61,7 @@ describe('discarded batches', () => {
         database,
         fetchPayload,
         openService: () => Promise.reject(new Error('no service')),
+        describeLogins: async () => null,
         print: () => undefined,
         progress: () => undefined,
         now: () => NEW_YEAR,

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CommandDeps } from '../../../infra/cli/command.ts';
 import { DONE, outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
@@ -12,6 +14,7 @@ import { DEVELOPER } from '../../fixtures/wire/signing.ts';
 
 describe('the command pools', () => {
   let database: Database;
+  let describeLogins: CommandDeps['describeLogins'] = async () => null;
   beforeAll(async () => {
     database = await openDatabase();
   });
@@ -21,7 +24,8 @@ describe('the command pools', () => {
   async function pools(...args: string[]): Promise<string[]> {
     const lines: string[] = [];
     const print = (line: string) => lines.push(line);
-    await prepareCommand(['pools', ...args])(commandDeps({ database, print, now: () => NEW_YEAR }));
+    const deps = commandDeps({ database, print, now: () => NEW_YEAR, describeLogins });
+    await prepareCommand(['pools', ...args])(deps);
     return lines;
   }
 
@@ -47,15 +51,62 @@ describe('the command pools', () => {
       '  stores 0 bytes',
       '  streaming DISABLED on other: it is gone',
       '  sync trigger arn:some',
+      '  logins are not verified (LOGINS=trusted)',
       'eu-west-1:1',
       '  stores 0 bytes',
       '  does not stream',
       '  no sync trigger',
+      '  logins are not verified (LOGINS=trusted)',
       POOL,
       '  stores 7 bytes',
       '  streaming ENABLED on cognito-sync',
       '  no sync trigger',
+      '  logins are not verified (LOGINS=trusted)',
     ]);
+  });
+
+  it('enables login providers in a new pool, and lists their state', async () => {
+    const id = 'eu-west-1:3';
+    const providers = [
+      'accounts.google.com=web.apps.example',
+      'cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a=ios',
+      'cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a=android',
+      'login.example/realm',
+    ];
+    await pools('add', id, ...providers.flatMap((provider) => ['--provider', provider]));
+    const pool = await createIdentityStore(database).readPool(id);
+    expect(pool).toEqual({
+      IdentityPoolId: id,
+      IdentityPoolName: 'cognito-sync-backend',
+      AllowUnauthenticatedIdentities: true,
+      SupportedLoginProviders: { 'accounts.google.com': 'web.apps.example' },
+      CognitoIdentityProviders: [
+        { ProviderName: 'cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a', ClientId: 'ios' },
+        { ProviderName: 'cognito-idp.eu-west-1.amazonaws.com/eu-west-1_a', ClientId: 'android' },
+      ],
+      OpenIdConnectProviderARNs: ['arn:aws:iam::000000000000:oidc-provider/login.example/realm'],
+    });
+    describeLogins = async ({ IdentityPoolId }) =>
+      IdentityPoolId === id
+        ? [
+            { provider: 'accounts.google.com', state: 'keys available', reason: null },
+            {
+              provider: 'login.example/realm',
+              state: 'keys unavailable',
+              reason: 'login.example answered 500',
+            },
+          ]
+        : [];
+    const lines = await pools();
+    expect(lines.slice(lines.indexOf(id))).toEqual(
+      expect.arrayContaining([
+        '  login provider accounts.google.com: keys available',
+        '  login provider login.example/realm: keys unavailable (login.example answered 500)',
+        '  no login providers',
+      ]),
+    );
+    await pools('add', id, '--provider', 'graph.facebook.com=1234');
+    expect(await createIdentityStore(database).readPool(id)).toEqual(pool);
   });
 
   it('rejects the id of a deleted pool until the data of that pool is gone', async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { identityRowId } from '../../../lib/database/row-ids.ts';
+import { signatureNotVerified } from '../../../lib/identity/errors.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import {
@@ -177,23 +178,48 @@ describe('identities and their logins', () => {
 
     it('is rejected if it is the name of a user of the developer provider instead of a token', async () => {
       await developerToken('ann');
-      await expect(getId({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(
-        notAuthorized(expect.stringContaining('GetOpenIdTokenForDeveloperIdentity')),
-      );
+      const guest = await getId();
+      const notPublic = error('InvalidParameterException', 'Please provide a valid public provider');
+      await expect(getId({ [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(notPublic);
+      await expect(signIn(guest, { [DEVELOPER_PROVIDER]: 'ann' })).rejects.toEqual(notPublic);
     });
 
-    it('is rejected if the service refuses logins; guests and developer users are accepted', async () => {
-      service = createIdentityService(database, { logins: 'refused' });
-      const notVerified = notAuthorized(
-        expect.stringContaining('does not verify the tokens of other providers'),
-      );
+    it('is verified concurrently with the other logins of the request', async () => {
+      const bothStarted = Promise.withResolvers<void>();
+      let started = 0;
+      service = createIdentityService(database, {
+        async verifyLogin(_pool, _provider, token) {
+          started += 1;
+          if (started === 2) bothStarted.resolve();
+          await bothStarted.promise;
+          return token;
+        },
+      });
+      const ann = await getId({ [FACEBOOK]: 'ann', 'accounts.google.com': 'ann' });
+      expect(await getId({ [FACEBOOK]: 'ann' })).toBe(ann);
+    });
+
+    it('is rejected, with all other logins of the request, if its token is invalid', async () => {
+      const invalidToken = notAuthorized("Invalid login token. Couldn't verify signed token.");
+      const verified: string[] = [];
+      service = createIdentityService(database, {
+        async verifyLogin(_pool, provider, token) {
+          verified.push(provider);
+          if (token === 'forged') throw signatureNotVerified();
+          return token;
+        },
+      });
       const guest = await getId();
-      await expect(getId(login('ann'))).rejects.toEqual(notVerified);
-      await expect(signIn(guest, login('ann'))).rejects.toEqual(notVerified);
-      const { IdentityId, Token } = await developerToken('ann', { Logins: login('ann') });
-      await expect(getId({ [OWN_PROVIDER]: Token, ...login('ann') })).rejects.toEqual(notVerified);
-      expect(await signIn(IdentityId, { [OWN_PROVIDER]: Token })).toBe(IdentityId);
+      const logins = { [FACEBOOK]: 'ann', 'accounts.google.com': 'forged' };
+      await expect(getId(logins)).rejects.toEqual(invalidToken);
+      await expect(signIn(guest, logins)).rejects.toEqual(invalidToken);
+      await expect(developerToken('ann', { Logins: logins })).rejects.toEqual(invalidToken);
+      expect(verified).toEqual([...Object.keys(logins), ...Object.keys(logins), ...Object.keys(logins)]);
       expect(await signIn(guest)).toBe(guest);
+      expect(await signIn(guest, { [FACEBOOK]: 'ann' })).toBe(guest);
+      const { IdentityId, Token } = await developerToken('bob', { Logins: { [FACEBOOK]: 'bob' } });
+      expect(await getId({ [FACEBOOK]: 'bob' })).toBe(IdentityId);
+      expect(await signIn(IdentityId, { [OWN_PROVIDER]: Token })).toBe(IdentityId);
     });
 
     it('is rejected if its identity, or an identity to be merged, has another login of the same provider', async () => {

@@ -46,7 +46,13 @@ function createPages(): Database {
   };
 }
 
-const deps = { database, fetchPayload: noPayloads, openService: noService, now: Date.now };
+const noDatabase = {
+  fetchPayload: noPayloads,
+  openService: noService,
+  describeLogins: async () => null,
+  now: Date.now,
+};
+const deps = { database, ...noDatabase };
 
 /** A caller that ignores all output and stays connected. */
 const caller = { print: () => undefined, progress: () => undefined, signal: new AbortController().signal };
@@ -231,7 +237,7 @@ describe('the operator socket', () => {
     await new Promise<void>((listening) => server.listen(join(directory, 'operator.sock'), listening));
     const confirm = () => Promise.reject(new Error('no question expected'));
     const options = { address: undefined, dataDir: directory, confirm };
-    const own = { ...caller, fetchPayload: noPayloads, openService: noService, now: Date.now };
+    const own = { ...caller, ...noDatabase };
     expect(await runOperatorCommand(['redrive', ...args], { ...options, deps: own })).toEqual({
       exitCode: 0,
     });

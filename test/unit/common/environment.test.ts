@@ -31,6 +31,8 @@ describe('readLocalConfig', () => {
       origins: null,
       trustedProxies: [],
       limits: DEFAULT_LIMITS,
+      logins: 'trusted',
+      loginProviders: new Map(),
       connections: DEFAULT_CONNECTIONS,
     });
   });
@@ -52,6 +54,8 @@ describe('readLocalConfig', () => {
         ORIGINS: 'https://app.example',
         TRUSTED_PROXIES: '10.0.0.1',
         SYNC_LIMITS: '{"rowsPerDataset":32768}',
+        LOGINS: 'verified',
+        LOGIN_PROVIDERS: '{"login.example":{"clientIds":["app"]}}',
         DATABASE_CONNECTIONS: '{"reads":12,"waiting":100}',
       }),
     ).toEqual({
@@ -67,6 +71,8 @@ describe('readLocalConfig', () => {
       origins: ['https://app.example'],
       trustedProxies: ['10.0.0.1/32'],
       limits: { ...DEFAULT_LIMITS, rowsPerDataset: 32_768 },
+      logins: 'verified',
+      loginProviders: new Map([['login.example', { clientIds: ['app'] }]]),
       connections: { ...DEFAULT_CONNECTIONS, reads: 12, waiting: 100 },
     });
   });
@@ -89,6 +95,17 @@ describe('readLocalConfig', () => {
     expect(readLocalConfig({ SYNC_RULES: '' }).rulesFile).toBe(join(ROOT, 'sync-rules.ts'));
   });
 
+  it('verifies logins unless only this machine reaches the port, with the default credentials', () => {
+    const own = { AWS_ACCESS_KEY_ID: 'own', AWS_SECRET_ACCESS_KEY: 'own' };
+    expect(readLocalConfig({ HOST: '::1' }).logins).toBe('trusted');
+    for (const env of [own, { ...own, HOST: '192.0.2.1' }, { LOGINS: 'verified' }]) {
+      expect(readLocalConfig(env).logins).toBe('verified');
+    }
+    for (const env of [own, { ...own, HOST: '192.0.2.1' }]) {
+      expect(() => readLocalConfig({ ...env, LOGINS: 'trusted' })).toThrow('LOGINS=trusted lets any client');
+    }
+  });
+
   it.each([
     [{ PORT: 'abc' }, 'invalid PORT "abc": use a port number'],
     [{ PORT: '65536' }, 'invalid PORT "65536": use a port number'],
@@ -106,6 +123,8 @@ describe('readLocalConfig', () => {
     [{ AWS_REGION: 'moon' }, 'invalid AWS_REGION "moon": use a region name'],
     [{ AWS_ACCESS_KEY_ID: 'id' }, 'only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set'],
     [{ RATE_LIMITS: '{"adress":{}}' }, 'invalid RATE_LIMITS: unknown member "adress"; did you mean address?'],
+    [{ LOGINS: 'all' }, 'invalid LOGINS "all": use verified or trusted'],
+    [{ LOGIN_PROVIDERS: '{"login.example":{"clientId":"secret"}}' }, 'did you mean clientIds?'],
     [{ ORIGINS: '*' }, 'invalid ORIGINS: entry 1 is not an origin'],
     [{ TRUSTED_PROXIES: 'all' }, 'invalid TRUSTED_PROXIES: "all" is not a network'],
     [
