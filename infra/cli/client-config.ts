@@ -3,11 +3,11 @@ import {
   DEFAULT_PORT,
   DEFAULT_SQL_PORT,
   type Environment,
-  readCredentials,
   readPort,
   readRegion,
 } from '../../lib/common/environment.ts';
 import { LOOPBACK } from '../../lib/common/loopback.ts';
+import { readServiceKeys } from '../../lib/common/service-keys.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
 
 /** Addresses and credentials of the service that a command works on. */
@@ -31,6 +31,6 @@ export function readClientConfig(env: Environment): ClientConfig {
     url: env.AWS_ENDPOINT_URL || `http://${LOOPBACK}:${port}`,
     sqlUrl: env.DATABASE_URL ? readDatabaseUrl(env) : `postgres://postgres@${LOOPBACK}:${sqlPort}/postgres`,
     region: readRegion(env),
-    credentials: readCredentials(env),
+    credentials: readServiceKeys(env).developers[0],
   };
 }

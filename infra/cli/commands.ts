@@ -4,6 +4,7 @@ import { connect } from './commands/connect.ts';
 import { disconnect } from './commands/disconnect.ts';
 import { forget } from './commands/forget.ts';
 import { indexes } from './commands/indexes.ts';
+import { keys } from './commands/keys.ts';
 import { pools } from './commands/pools.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { redrive } from './commands/redrive.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
 export const PROCESS_COMMANDS: ReadonlyMap<string, ProcessCommand> = new Map([
   ['connect', connect],
   ['disconnect', disconnect],
+  ['keys', keys],
   ['rules', rules],
 ]);
 

@@ -1,13 +1,9 @@
 import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
-import {
-  type Credentials,
-  DEFAULT_CREDENTIALS,
-  DEFAULT_REGION,
-  type Environment,
-} from '../../lib/common/environment.ts';
+import { type Credentials, DEFAULT_REGION, type Environment } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { readFailureDestination, readParallelizationFactor } from '../../lib/common/function-settings.ts';
 import { isLoopback } from '../../lib/common/loopback.ts';
+import { readServiceKeys } from '../../lib/common/service-keys.ts';
 import { UsageError } from './command.ts';
 
 /**
@@ -52,11 +48,11 @@ function readEndpoint({ AWS_ENDPOINT_URL: value }: Environment): string | undefi
 }
 
 /**
- * If the service is on this machine and the environment names no credentials, returns the default credentials of a
- * local cloud. Otherwise returns undefined, and the SDK looks for credentials.
+ * If the service is on this machine and the environment names no credentials, returns the first developer key
+ * of SERVICE_KEYS, or else the default credentials of a local cloud. Otherwise returns undefined, and the SDK looks for credentials.
  */
 function localCredentials(env: Environment, endpoint: string | undefined): Credentials | undefined {
   const isNamed = [env.AWS_ACCESS_KEY_ID, env.AWS_PROFILE].some(Boolean);
   const host = endpoint === undefined ? '' : new URL(endpoint).hostname.replaceAll(/[[\]]/g, '');
-  return !isNamed && isLoopback(host) ? DEFAULT_CREDENTIALS : undefined;
+  return !isNamed && isLoopback(host) ? readServiceKeys(env).developers[0] : undefined;
 }

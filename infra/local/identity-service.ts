@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { SigningKeys } from '../../lib/common/signed-text.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createIdentityOperations } from '../../lib/identity/create-identity-operations.ts';
 import type { IdentityDependencies } from '../../lib/identity/dependencies.ts';
@@ -21,7 +22,7 @@ interface IdentityServiceDeps
     'credentials' | 'verifyLogin' | 'mergeDatasets' | 'deletePoolData' | 'deleteIdentityData' | 'region'
   > {
   database: Database;
-  tokenKey: Buffer;
+  tokenKeys: SigningKeys;
   verify: SigV4Verifier;
   limits: RateLimits;
 }
@@ -32,7 +33,7 @@ interface IdentityServiceDeps
  */
 export function createIdentityService({
   database,
-  tokenKey,
+  tokenKeys,
   verify,
   limits,
   ...needed
@@ -41,8 +42,8 @@ export function createIdentityService({
   const dependencies: IdentityDependencies = {
     ...needed,
     store: createIdentityStore(database),
-    openIdTokens: createOpenIdTokens({ key: tokenKey, now: Date.now }),
-    pageTokens: createPageTokens(tokenKey),
+    openIdTokens: createOpenIdTokens({ keys: tokenKeys, now: Date.now }),
+    pageTokens: createPageTokens(tokenKeys),
     onFailedDeletion: (identityId, error) =>
       logger.error('an identity could not be deleted', { identityId, error }),
     now: Date.now,

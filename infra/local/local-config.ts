@@ -1,17 +1,18 @@
 import { isIP, isIPv6 } from 'node:net';
 import {
   type Credentials,
-  DEFAULT_CREDENTIALS,
   DEFAULT_DATA_DIR,
   DEFAULT_PORT,
   DEFAULT_SQL_PORT,
   type Environment,
-  readCredentials,
+  includesDefault,
   readPort,
   readRegion,
 } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
+import { readServiceKeys } from '../../lib/common/service-keys.ts';
+import type { SigningKeys } from '../../lib/common/signed-text.ts';
 import { type Connections, readConnections } from '../../lib/database/connections.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
 import type { LoginProviders } from '../../lib/identity/logins/login-providers.ts';
@@ -39,7 +40,12 @@ export interface LocalConfig {
   /** Number of database connections for each use of the database. */
   connections: Connections;
   region: string;
+  /** The developer's key with which the local cloud calls itself. */
   credentials: Credentials;
+  /** Further keys that developers may sign with. */
+  otherDevelopers: readonly Credentials[];
+  /** The keys that sign tokens; null for the key in the data directory. */
+  tokenKeys: SigningKeys | null;
   /** Absolute path of the sync rules. */
   rulesFile: string;
   /** Null if requests are not limited. */
@@ -59,8 +65,9 @@ export interface LocalConfig {
 
 /** @throws {SetupError} a variable is invalid; the message has its name, its value (unless secret) and what is valid */
 export function readLocalConfig(env: Environment): LocalConfig {
-  const credentials = readCredentials(env);
-  const host = readHost(env, credentials);
+  const { developers, tokenKeys } = readServiceKeys(env);
+  const [credentials, ...otherDevelopers] = developers;
+  const host = readHost(env, developers);
   return {
     host,
     port: readPort(env, 'PORT', DEFAULT_PORT),
@@ -70,6 +77,8 @@ export function readLocalConfig(env: Environment): LocalConfig {
     connections: readConnections(env),
     region: readRegion(env),
     credentials,
+    otherDevelopers,
+    tokenKeys,
     rulesFile: readRulesFile(env),
     rateLimits: readRateLimits(env, !isLoopback(host)),
     origins: readOrigins(env),
@@ -92,16 +101,16 @@ export function mayTrustLogins(host: string, { secretAccessKey }: Credentials): 
  * Accepts the default credentials only if the service listens on loopback. They are public, so any client that reaches
  * the port could sign requests with them.
  */
-function readHost(env: Environment, { secretAccessKey }: Credentials): string {
+function readHost(env: Environment, developers: readonly Credentials[]): string {
   const given = env.HOST || LOOPBACK;
   const host = isIPv6(given) ? shortest(given) : given;
   if (isLoopback(host)) return host;
   if (isIP(host) === 0) {
     throw new SetupError(`HOST=${host} is not an IP address; use 127.0.0.1, or an address of this machine`);
   }
-  if (secretAccessKey === DEFAULT_CREDENTIALS.secretAccessKey) {
+  if (includesDefault(developers)) {
     throw new SetupError(
-      `HOST=${host} is reachable from other machines, but the default credentials are public knowledge; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to your own, or use 127.0.0.1`,
+      `HOST=${host} is reachable from other machines, but the default credentials are public knowledge; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the developers in SERVICE_KEYS) to your own, or use 127.0.0.1`,
     );
   }
   return host;

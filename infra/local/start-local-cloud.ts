@@ -98,6 +98,8 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     host: '127.0.0.1',
     region: 'us-east-1',
     credentials: DEFAULT_CREDENTIALS,
+    otherDevelopers: [],
+    tokenKeys: null,
     port: 0,
     sqlPort: 0,
     rulesFile: DEFAULT_RULES_FILE,
@@ -114,6 +116,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     ...options,
   };
   const { region, credentials, rulesFile } = config;
+  const developers = [credentials, ...config.otherDevelopers];
   const limits = limitRates(config.rateLimits);
   const directory = await takeDirectory(options.dataDir, started);
   // The ports are checked before the database is created, because the creation takes seconds.
@@ -141,15 +144,15 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const uses = forEachUse((use) => writes.watch(local.uses[use]));
   await ensureFirstPool(database, region);
 
-  const tokenKey = await readTokenKey(directory.tokenKey);
-  const temporary = createTemporaryCredentials({ key: tokenKey, now: Date.now, randomId: randomUUID });
-  const findCredentials = createFindCredentials({ developer: credentials, accountId: ACCOUNT_ID, temporary });
+  const tokenKeys = config.tokenKeys ?? [await readTokenKey(directory.tokenKey)];
+  const temporary = createTemporaryCredentials({ keys: tokenKeys, now: Date.now, randomId: randomUUID });
+  const findCredentials = createFindCredentials({ developers, accountId: ACCOUNT_ID, temporary });
   const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
   const sync = createSyncService({
     uses,
     invokeFunction: functions.invoke,
     limits: config.limits,
-    tokenKey,
+    tokenKeys,
     verify,
     rateLimits: limits,
     region,
@@ -159,7 +162,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const logins = config.logins === 'trusted' ? null : openLoginVerifier(config.loginProviders);
   const identity = createIdentityService({
     database: uses.identity,
-    tokenKey,
+    tokenKeys,
     verify,
     limits,
     credentials: temporary,
@@ -187,7 +190,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   if (problem !== undefined) throw new SetupError(problem);
   const { host, port, trustedProxies } = config;
   const routes = [health, createLivenessRoute(), ...sync.routes, identity, kinesis];
-  const acceptsOrigin = createOriginRule(config.origins, credentials);
+  const acceptsOrigin = createOriginRule(config.origins, developers);
   const logger = createFailureLogger('http-port');
   const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);
   // `started` closes resources in reverse order. The functions are registered a second time, so that they are closed

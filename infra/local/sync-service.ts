@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
 import type { IdentityKey } from '../../lib/common/dataset-key.ts';
+import type { SigningKeys } from '../../lib/common/signed-text.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createSyncOperations } from '../../lib/sync/create-sync-operations.ts';
@@ -41,7 +42,7 @@ import { type ServiceSchedules, startServiceSchedules } from './schedules/servic
 
 interface SyncServiceDeps {
   uses: Readonly<Record<DatabaseUse, Database>>;
-  tokenKey: Buffer;
+  tokenKeys: SigningKeys;
   verify: SigV4Verifier;
   rateLimits: RateLimits;
   region: string;
@@ -75,7 +76,7 @@ export interface SyncService {
  */
 export function createSyncService({
   uses,
-  tokenKey,
+  tokenKeys,
   verify,
   rateLimits,
   region,
@@ -85,7 +86,7 @@ export function createSyncService({
 }: SyncServiceDeps): SyncService {
   let schedules: ServiceSchedules | undefined;
   const randomId = randomUUID;
-  const payloadLinks = createPayloadLinks({ key: tokenKey, origin, now: Date.now, randomId });
+  const payloadLinks = createPayloadLinks({ keys: tokenKeys, origin, now: Date.now, randomId });
   let kinesis: KinesisClient | undefined;
   const logger = createFailureLogger('sync-api');
   const { reads, writes, jobs } = uses;
@@ -112,7 +113,7 @@ export function createSyncService({
       store: createSyncStore(database, snapshotCache),
       pools: createPoolStore(database),
       bulkPublishes: createBulkPublishJobStore(database),
-      tokens: createSessionTokens({ key: tokenKey, now: Date.now, randomId }),
+      tokens: createSessionTokens({ keys: tokenKeys, now: Date.now, randomId }),
       payloadLinks,
       push: {
         devices: createPushStore(database),

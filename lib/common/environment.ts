@@ -16,6 +16,11 @@ export const DEFAULT_SQL_PORT = 4581;
 export const DEFAULT_DATA_DIR = '.data';
 export const DEFAULT_CREDENTIALS: Credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 
+/** Whether the default secret key is among these keys. The default is public, so any client can sign with it. */
+export function includesDefault(credentials: readonly Credentials[]): boolean {
+  return credentials.some(({ secretAccessKey }) => secretAccessKey === DEFAULT_CREDENTIALS.secretAccessKey);
+}
+
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 
 export function isRegion(text: string): boolean {

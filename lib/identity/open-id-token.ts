@@ -1,6 +1,6 @@
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { isObject } from '../common/json.ts';
-import { createSigner } from '../common/signed-text.ts';
+import { createSigner, type SigningKeys } from '../common/signed-text.ts';
 
 const PURPOSE = ['open id token'];
 const ISSUER = 'https://cognito-identity.amazonaws.com';
@@ -44,11 +44,11 @@ export interface OpenIdTokens {
  * Issues and opens tokens that name their bearer's identity. The tokens have the form and the claims of Cognito's
  * OpenID tokens. Only this service can verify them: they are signed with a secret, and there is no public key.
  *
- * @param key the HMAC-SHA-256 key, which also signs datasets' session tokens; a purpose in the signed text
+ * @param keys the keys that also sign datasets' session tokens; a purpose in the signed text
  *   distinguishes the two kinds of token
  */
-export function createOpenIdTokens({ key, now }: { key: Buffer; now: () => number }): OpenIdTokens {
-  const signer = createSigner(key);
+export function createOpenIdTokens({ keys, now }: { keys: SigningKeys; now: () => number }): OpenIdTokens {
+  const signer = createSigner(keys);
 
   return {
     issue({ identityPoolId, identityId }, providers, durationSeconds, notAfter = Number.POSITIVE_INFINITY) {

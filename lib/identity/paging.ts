@@ -1,5 +1,5 @@
 import { invalidParameter } from '../common/errors.ts';
-import { createSigner } from '../common/signed-text.ts';
+import { createSigner, type SigningKeys } from '../common/signed-text.ts';
 import { notValidToken } from '../sync/session-token.ts';
 
 const POOLS = ['page of identity pools'];
@@ -31,11 +31,11 @@ export interface PageTokens {
 
 /**
  * Creates the NextTokens of listings.
- * @param key the HMAC-SHA-256 key that also signs datasets' session tokens. Each signature covers the token's purpose,
+ * @param keys the keys that also sign datasets' session tokens. Each signature covers the token's purpose,
  *   so a token of one kind is not accepted as another kind
  */
-export function createPageTokens(key: Buffer): PageTokens {
-  const signer = createSigner(key);
+export function createPageTokens(keys: SigningKeys): PageTokens {
+  const signer = createSigner(keys);
 
   function verify(nextToken: string, about: readonly string[]): string {
     const lastId = signer.open(nextToken, about);

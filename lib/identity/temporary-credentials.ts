@@ -1,5 +1,5 @@
 import type { IdentityKey } from '../common/dataset-key.ts';
-import { createSigner } from '../common/signed-text.ts';
+import { createSigner, type SigningKeys } from '../common/signed-text.ts';
 
 /** The default lifetime in Amazon Cognito. Source: developer guide, "Getting credentials". */
 export const CREDENTIALS_LIFETIME_MS = 60 * 60 * 1000;
@@ -34,26 +34,24 @@ const SEPARATOR = ' ';
 
 /**
  * Issues temporary credentials that need not be stored. The session token carries the identity and is signed together
- * with the access key. The secret key is derived from the session token and the access key.
+ * with the access key. The secret key is derived from the session token and the access key, with the key that signed the token.
  *
- * @param key the HMAC-SHA-256 key that also signs datasets' session tokens. Each signature covers the token's purpose,
+ * @param keys the keys that also sign datasets' session tokens. Each signature covers the token's purpose,
  *   so a token of one kind is not accepted as another kind
  * @param randomId returns UUIDs
  */
 export function createTemporaryCredentials({
-  key,
+  keys,
   now,
   randomId,
   lifetimeMs = CREDENTIALS_LIFETIME_MS,
 }: {
-  key: Buffer;
+  keys: SigningKeys;
   now: () => number;
   randomId: () => string;
   lifetimeMs?: number;
 }): TemporaryCredentialsIssuer {
-  const signer = createSigner(key);
-  const secretOf = (accessKeyId: string, sessionToken: string) =>
-    signer.signatureOf(sessionToken, [SECRET_PURPOSE, accessKeyId]);
+  const signer = createSigner(keys);
 
   return {
     issue({ identityPoolId, identityId }) {
@@ -61,16 +59,18 @@ export function createTemporaryCredentials({
       const expiresAt = now() + lifetimeMs;
       const content = [expiresAt, identityPoolId, identityId].join(SEPARATOR);
       const sessionToken = signer.sign(content, [PURPOSE, accessKeyId]);
-      return { accessKeyId, secretAccessKey: secretOf(accessKeyId, sessionToken), sessionToken, expiresAt };
+      const secretAccessKey = signer.signatureOf(sessionToken, [SECRET_PURPOSE, accessKeyId]);
+      return { accessKeyId, secretAccessKey, sessionToken, expiresAt };
     },
 
     open(accessKeyId, sessionToken) {
-      const content = signer.open(sessionToken, [PURPOSE, accessKeyId]);
-      const [expiresAt, identityPoolId, identityId] = content?.split(SEPARATOR) ?? [];
-      if (!expiresAt || !identityPoolId || !identityId) return { state: 'invalid' };
+      const opened = signer.openText(sessionToken, [PURPOSE, accessKeyId]);
+      const [expiresAt, identityPoolId, identityId] = opened?.content.split(SEPARATOR) ?? [];
+      if (!opened || !expiresAt || !identityPoolId || !identityId) return { state: 'invalid' };
       if (now() >= Number(expiresAt)) return { state: 'expired' };
       const identity = { identityPoolId, identityId };
-      return { state: 'valid', secretAccessKey: secretOf(accessKeyId, sessionToken), identity };
+      const secretAccessKey = opened.signatureOf(sessionToken, [SECRET_PURPOSE, accessKeyId]);
+      return { state: 'valid', secretAccessKey, identity };
     },
   };
 }

@@ -1,4 +1,4 @@
-import { createSigner } from '../common/signed-text.ts';
+import { createSigner, type SigningKeys } from '../common/signed-text.ts';
 import { PAYLOAD_PATH } from '../stream/payload-url.ts';
 
 /**
@@ -33,23 +33,23 @@ export interface PayloadLinks {
  * Creates links of the form `<origin>/payloads/<uuid>?expires=<epoch seconds>&signature=<HMAC-SHA-256>`. Consumers read
  * the expiry of a link from `expires`, as for a presigned S3 URL: see `expiresAt` in lib/stream/payload-url.ts.
  *
- * @param key the HMAC-SHA-256 key that also signs session tokens. Each signature covers a purpose, so a session token's
+ * @param keys the keys that also sign session tokens. Each signature covers a purpose, so a session token's
  *   signature is not accepted in a link
  * @param origin called for each new link; returns an origin such as `http://127.0.0.1:4580`
  * @param randomId returns UUIDs
  */
 export function createPayloadLinks({
-  key,
+  keys,
   origin,
   now,
   randomId,
 }: {
-  key: Buffer;
+  keys: SigningKeys;
   origin: () => string;
   now: () => number;
   randomId: () => string;
 }): PayloadLinks {
-  const signer = createSigner(key);
+  const signer = createSigner(keys);
   return {
     create() {
       const payloadId = randomId();

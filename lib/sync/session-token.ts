@@ -1,6 +1,6 @@
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import { ServiceError, SetupError } from '../common/errors.ts';
-import { createSigner } from '../common/signed-text.ts';
+import { createSigner, MIN_KEY_BYTES, type SigningKeys } from '../common/signed-text.ts';
 import type { SyncSession } from './ports/sync-store.ts';
 
 /**
@@ -8,7 +8,6 @@ import type { SyncSession } from './ports/sync-store.ts';
  * a conflict.
  */
 const LIFETIME_MS = 24 * 60 * 60 * 1000;
-const MIN_KEY_BYTES = 32;
 
 /**
  * The position at which a listing of records continues. All pages of a listing return the count and token of the first
@@ -60,25 +59,26 @@ export function notValidToken(name: 'SyncSessionToken' | 'NextToken' = 'SyncSess
  * Creates the functions that issue and verify tokens. A token contains all its data, so issuing a token stores nothing.
  * A session is stored only when an update uses it.
  *
- * @param key the key for HMAC-SHA-256, at least 32 bytes; anyone who has this key can create tokens
+ * @param keys anyone who has one of these keys can create tokens
  * @param randomId returns UUIDs
- * @throws {SetupError} if the key is too short
+ * @throws {SetupError} if a key is too short
  */
 export function createSessionTokens({
-  key,
+  keys,
   now,
   randomId,
   lifetimeMs = LIFETIME_MS,
 }: {
-  key: Buffer;
+  keys: SigningKeys;
   now: () => number;
   randomId: () => string;
   lifetimeMs?: number;
 }): SessionTokens {
-  if (key.length < MIN_KEY_BYTES) {
-    throw new SetupError(`session token key too short: ${key.length} bytes; use at least ${MIN_KEY_BYTES}`);
+  const short = keys.find((key) => key.length < MIN_KEY_BYTES);
+  if (short !== undefined) {
+    throw new SetupError(`session token key too short: ${short.length} bytes; use at least ${MIN_KEY_BYTES}`);
   }
-  const signer = createSigner(key);
+  const signer = createSigner(keys);
   const isExpired = (session: SyncSession) => now() >= session.expiresAt;
 
   return {

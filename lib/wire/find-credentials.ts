@@ -3,8 +3,8 @@ import type { TemporaryCredentialsIssuer } from '../identity/temporary-credentia
 import { type FindCredentials, SignatureError } from './sigv4.ts';
 
 interface CredentialsDeps {
-  /** The developer's access keys, which are valid for the whole account. */
-  developer: Credentials;
+  /** The access keys of developers, which are valid for the whole account. */
+  developers: readonly Credentials[];
   accountId: string;
   /** Opens the temporary credentials of identities. */
   temporary: Pick<TemporaryCredentialsIssuer, 'open'>;
@@ -15,14 +15,22 @@ interface CredentialsDeps {
  * session token; an identity is identified by the session token. If a developer's access key comes with a session
  * token, the request is rejected with advice to unset the token.
  */
-export function createFindCredentials({ developer, accountId, temporary }: CredentialsDeps): FindCredentials {
+export function createFindCredentials({
+  developers,
+  accountId,
+  temporary,
+}: CredentialsDeps): FindCredentials {
+  const secrets = new Map(
+    developers.map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]),
+  );
   return (accessKeyId, sessionToken) => {
+    const secretAccessKey = secrets.get(accessKeyId);
     if (sessionToken === undefined) {
-      if (accessKeyId !== developer.accessKeyId) return undefined;
-      return { secretAccessKey: developer.secretAccessKey, caller: { kind: 'developer', accountId } };
+      if (secretAccessKey === undefined) return undefined;
+      return { secretAccessKey, caller: { kind: 'developer', accountId } };
     }
     // In this case, the session token is usually left over in the environment from other credentials.
-    if (accessKeyId === developer.accessKeyId) {
+    if (secretAccessKey !== undefined) {
       throw new SignatureError(
         'UnrecognizedClientException',
         "The security token included in the request is invalid. A developer's access key has no session token; unset AWS_SESSION_TOKEN.",

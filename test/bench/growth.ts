@@ -63,7 +63,7 @@ export async function benchGrowth(): Promise<Table[]> {
 async function writeAll(database: Database): Promise<number[]> {
   const { operations, clock } = createSyncService(database);
   const tokens = createSessionTokens({
-    key: Buffer.alloc(32, 7),
+    keys: [Buffer.alloc(32, 7)],
     now: () => clock.now,
     randomId: randomUUID,
   });

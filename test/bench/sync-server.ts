@@ -38,9 +38,9 @@ const operations = createSyncOperations({
   store: createSyncStore(database),
   pools: createPoolStore(database),
   bulkPublishes: createBulkPublishJobStore(database),
-  tokens: createSessionTokens({ key, now: Date.now, randomId: randomUUID }),
+  tokens: createSessionTokens({ keys: [key], now: Date.now, randomId: randomUUID }),
   payloadLinks: createPayloadLinks({
-    key,
+    keys: [key],
     origin: () => 'http://127.0.0.1',
     now: Date.now,
     randomId: randomUUID,
@@ -57,9 +57,9 @@ const operations = createSyncOperations({
 const verify = createSigV4Verifier({
   region: 'us-east-1',
   findCredentials: createFindCredentials({
-    developer: DEFAULT_CREDENTIALS,
+    developers: [DEFAULT_CREDENTIALS],
     accountId: '000000000000',
-    temporary: createTemporaryCredentials({ key, now: Date.now, randomId: randomUUID }),
+    temporary: createTemporaryCredentials({ keys: [key], now: Date.now, randomId: randomUUID }),
   }),
   now: Date.now,
 });

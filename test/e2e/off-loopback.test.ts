@@ -119,7 +119,7 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
 
   it('serves payloads on its network address to clients with a signed link', async () => {
     const links = createPayloadLinks({
-      key: await readFile(join(cloud.dataDir, 'token-key')),
+      keys: [await readFile(join(cloud.dataDir, 'token-key'))],
       origin: () => origin,
       now: Date.now,
       randomId: randomUUID,

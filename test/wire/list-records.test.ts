@@ -335,7 +335,7 @@ describe('ListRecords', () => {
   /** Returns a token as the service would have issued it 25 hours ago, signed with the given key or the service's. */
   async function tokenOfYesterday(identity: Identity, key?: Buffer): Promise<string> {
     const tokens = createSessionTokens({
-      key: key ?? (await readFile(join(cloud.dataDir, 'token-key'))),
+      keys: [key ?? (await readFile(join(cloud.dataDir, 'token-key')))],
       now: () => Date.now() - 25 * 60 * 60 * 1000,
       randomId: randomUUID,
     });

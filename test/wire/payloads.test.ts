@@ -13,7 +13,7 @@ describe('the payload of an offloaded event', () => {
   /** Returns a link as the service creates it, signed with its key. Stores the payload unless `stored` is false. */
   async function link({ now = Date.now(), stored = true } = {}): Promise<string> {
     const links = createPayloadLinks({
-      key: await readFile(join(cloud.dataDir, 'token-key')),
+      keys: [await readFile(join(cloud.dataDir, 'token-key'))],
       origin: () => cloud.url,
       now: () => now,
       randomId: randomUUID,

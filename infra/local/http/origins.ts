@@ -1,4 +1,4 @@
-import { type Credentials, DEFAULT_CREDENTIALS, type Environment } from '../../../lib/common/environment.ts';
+import { type Credentials, type Environment, includesDefault } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { isLoopback } from '../../../lib/common/loopback.ts';
 
@@ -44,14 +44,14 @@ function toOrigin(text: string): string | undefined {
  *   to sign requests.
  *
  * @param origins null if ORIGINS is not set
+ * @param developers all keys that the service accepts
  */
 export function createOriginRule(
   origins: readonly string[] | null,
-  { secretAccessKey }: Credentials,
+  developers: readonly Credentials[],
 ): OriginRule {
   const isListed: OriginRule = (origin) => origins?.includes(origin) ?? false;
-  if (secretAccessKey !== DEFAULT_CREDENTIALS.secretAccessKey)
-    return origins === null ? () => true : isListed;
+  if (!includesDefault(developers)) return origins === null ? () => true : isListed;
   return (origin) => isListed(origin) || APP_ORIGINS.includes(origin) || isLoopbackOrigin(origin);
 }
 

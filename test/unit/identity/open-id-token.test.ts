@@ -10,7 +10,7 @@ const INVALID = { state: 'invalid' };
 
 describe('an OpenID token', () => {
   let now: number;
-  const tokens = createOpenIdTokens({ key: KEY, now: () => now });
+  const tokens = createOpenIdTokens({ keys: [KEY], now: () => now });
   beforeEach(() => {
     now = NEW_YEAR;
   });
@@ -51,9 +51,9 @@ describe('an OpenID token', () => {
     const [header = '', payload = '', signature = ''] = token.split('.');
     const content = `${header}.${payload}`;
     const forgeries = [
-      createOpenIdTokens({ key: Buffer.alloc(32, 8), now: () => now }).issue(identity, [], 600),
+      createOpenIdTokens({ keys: [Buffer.alloc(32, 8)], now: () => now }).issue(identity, [], 600),
       `${content}.${createHmac('sha256', KEY).update(content).digest('base64url')}`,
-      `${content}.${createSigner(KEY).signatureOf(content, ['session'])}`,
+      `${content}.${createSigner([KEY]).signatureOf(content, ['session'])}`,
       `${content}.${signature.slice(1)}`,
       `${content}.`,
       content,

@@ -16,7 +16,7 @@ const IDENTITY = { identityPoolId: 'us-east-1:aaaa', identityId: 'us-east-1:bbbb
 const OTHER = { identityPoolId: 'us-east-1:aaaa', identityId: 'us-east-1:cccc' };
 
 function issuer(now = NEW_YEAR, key = KEY) {
-  return createTemporaryCredentials({ key, now: () => now, randomId: randomUUID });
+  return createTemporaryCredentials({ keys: [key], now: () => now, randomId: randomUUID });
 }
 
 describe('temporary credentials', () => {
@@ -41,7 +41,7 @@ describe('temporary credentials', () => {
   const own = issuer().issue(IDENTITY);
   const others = issuer().issue(OTHER);
   const dataset = { ...IDENTITY, datasetName: 'game' };
-  const syncTokens = createSessionTokens({ key: KEY, now: () => NEW_YEAR, randomId: randomUUID });
+  const syncTokens = createSessionTokens({ keys: [KEY], now: () => NEW_YEAR, randomId: randomUUID });
   it.each([
     ['the access key of another identity', others.accessKeyId, own.sessionToken],
     ['a changed token', own.accessKeyId, `A${own.sessionToken.slice(1)}`],
@@ -65,7 +65,7 @@ describe('the signer of a request', () => {
       createSigV4Verifier({
         region: 'us-east-1',
         findCredentials: createFindCredentials({
-          developer,
+          developers: [developer],
           accountId: '000000000000',
           temporary: issuer(now),
         }),

@@ -28,7 +28,7 @@ const FOREIGN = [
 ];
 
 describe('with the default credentials', () => {
-  const accepts = createOriginRule(null, DEFAULT_CREDENTIALS);
+  const accepts = createOriginRule(null, [DEFAULT_CREDENTIALS]);
   it.each(NEAR)('pages of %s may send requests', (origin) => {
     expect(accepts(origin)).toBe(true);
   });
@@ -36,7 +36,7 @@ describe('with the default credentials', () => {
     expect(accepts(origin)).toBe(false);
   });
   it('ORIGINS allows further origins', () => {
-    const withOrigins = createOriginRule(['https://app.example', 'null'], DEFAULT_CREDENTIALS);
+    const withOrigins = createOriginRule(['https://app.example', 'null'], [DEFAULT_CREDENTIALS]);
     expect(['https://app.example', 'null', ...NEAR].map(withOrigins)).not.toContain(false);
     expect(
       ['https://app.example:8443', 'http://app.example', 'https://evil.example'].map(withOrigins),
@@ -46,10 +46,10 @@ describe('with the default credentials', () => {
 
 describe('with credentials other than the default', () => {
   it('pages of any origin may send requests', () => {
-    expect([...NEAR, ...FOREIGN].map(createOriginRule(null, OWN))).not.toContain(false);
+    expect([...NEAR, ...FOREIGN].map(createOriginRule(null, [OWN]))).not.toContain(false);
   });
   it('ORIGINS restricts the allowed origins', () => {
-    const accepts = createOriginRule(['https://app.example'], OWN);
+    const accepts = createOriginRule(['https://app.example'], [OWN]);
     expect(accepts('https://app.example')).toBe(true);
     expect([...NEAR, 'https://evil.example'].map(accepts)).not.toContain(true);
   });

@@ -11,7 +11,12 @@ const KEY = Buffer.alloc(32, 7);
 
 function setUp(key = KEY) {
   const clock = { now: NEW_YEAR + 1 };
-  const links = createPayloadLinks({ key, origin: () => ORIGIN, now: () => clock.now, randomId: randomUUID });
+  const links = createPayloadLinks({
+    keys: [key],
+    origin: () => ORIGIN,
+    now: () => clock.now,
+    randomId: randomUUID,
+  });
   return { links, clock };
 }
 
@@ -62,7 +67,7 @@ describe('payload links', () => {
     expect(links.open(targetOf(url))).toBeNull();
     const { payloadId, expiresAt: until } = links.create();
     const expires = String(until / 1000);
-    const signature = createSigner(KEY).signatureOf(expires, ['session', payloadId]);
+    const signature = createSigner([KEY]).signatureOf(expires, ['session', payloadId]);
     expect(links.open(`/payloads/${payloadId}?expires=${expires}&signature=${signature}`)).toBeNull();
   });
 });

@@ -22,7 +22,7 @@ const invalid = (name: string) =>
 function createTokens({ at = NEW_YEAR, key = 1 } = {}) {
   const clock = { now: at };
   const tokens = createSessionTokens({
-    key: Buffer.alloc(32, key),
+    keys: [Buffer.alloc(32, key)],
     now: () => clock.now,
     randomId: () => SESSION_ID,
   });
@@ -98,7 +98,9 @@ describe('a SyncSessionToken', () => {
 
   it('requires a key of at least 32 bytes', () => {
     const now = () => NEW_YEAR;
-    expect(() => createSessionTokens({ key: Buffer.alloc(31), now, randomId: () => '' })).toThrow(SetupError);
+    expect(() => createSessionTokens({ keys: [Buffer.alloc(31)], now, randomId: () => '' })).toThrow(
+      SetupError,
+    );
   });
 });
 
