@@ -27,6 +27,8 @@ export interface RefusedDelivery extends Delivery {
   reason: string;
   /** Null if the data is not an event. */
   identityPoolId: string | null;
+  /** Null if the data is not an event. */
+  identityId: string | null;
 }
 
 /** Converts one record of a batch with which Lambda invokes a function for a Kinesis stream. */

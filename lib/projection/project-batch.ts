@@ -61,12 +61,13 @@ async function write(store: QueryStore, deliveries: readonly ReadableDelivery[])
     if (!(error instanceof ValueRefusedError)) throw error;
     const [only] = deliveries;
     if (deliveries.length === 1 && only) {
-      const { identityPoolId } = only.event.dataset;
+      const { identityPoolId, identityId } = only.event.dataset;
       const refused: RefusedDelivery = {
         ...only,
         kind: 'refused',
         reason: `${VALUE_REFUSED}: ${error.message}`,
         identityPoolId,
+        identityId,
       };
       return { records: 0, recordsChanged: 0, refused: [refused] };
     }

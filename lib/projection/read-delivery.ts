@@ -16,16 +16,20 @@ export async function readDelivery(
   delivery: Delivery,
   fetchPayload: FetchPayload,
 ): Promise<ReadableDelivery | RefusedDelivery> {
-  let identityPoolId: string | null = null;
+  let identity: Pick<RefusedDelivery, 'identityPoolId' | 'identityId'> = {
+    identityPoolId: null,
+    identityId: null,
+  };
   const refuse = (reason: string): RefusedDelivery => ({
     ...delivery,
     kind: 'refused',
     reason,
-    identityPoolId,
+    ...identity,
   });
   try {
     const decoded = decodeStreamEvent(delivery.data);
-    identityPoolId = decoded.dataset.identityPoolId;
+    const { identityPoolId, identityId } = decoded.dataset;
+    identity = { identityPoolId, identityId };
     const event = decoded.kind === 'offloaded' ? await fetchRecords(decoded, fetchPayload) : decoded;
     const reason = unstorableText(event);
     return reason === null ? { ...delivery, kind: 'readable', event } : refuse(reason);

@@ -64,6 +64,7 @@ function refused(delivery: ReadableDelivery): RefusedDelivery {
     position,
     data,
     identityPoolId: event.dataset.identityPoolId,
+    identityId: event.dataset.identityId,
     reason:
       'date-in-the-future: a lastModifiedDate is more than 24 hours after the arrival of the event; if a clock was set back, run `reconcile`, then `redrive`',
   };

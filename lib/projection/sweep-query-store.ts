@@ -15,6 +15,8 @@ const RETENTION_MS = {
   /** Longer than a failure object exists. While the object exists, its row shows that it was redriven. */
   redrivenObjects: 400 * DAY_MS,
   gaps: 400 * DAY_MS,
+  /** Failure objects may contain events of an erased identity. */
+  erasures: 400 * DAY_MS,
   bulkPublishes: 400 * DAY_MS,
   /**
    * A record is written at about the same time as the row of its dataset. A record without a dataset after this time is
@@ -27,7 +29,7 @@ const RETENTION_MS = {
 export interface QuerySweepOutcome extends DatasetsSwept {
   quarantined: number;
   datedRemovals: number;
-  /** Rows about redriven objects, gaps and bulk publishes. */
+  /** Rows about redriven objects, gaps, erased identities and bulk publishes. */
   notes: number;
   /** The dataset at which the sweep stopped; the next sweep starts after this dataset. */
   last: string;
@@ -67,6 +69,7 @@ export async function sweepQueryStore(
   const notes =
     (await removeAll(() => sweep.removeRedrivenObjects(before(RETENTION_MS.redrivenObjects)))) +
     (await removeAll(() => sweep.removeRepairedGaps(before(RETENTION_MS.gaps)))) +
+    (await removeAll(() => sweep.removeErasures(before(RETENTION_MS.erasures)))) +
     (await removeAll(() => sweep.removeBulkPublishes(before(RETENTION_MS.bulkPublishes))));
   const rowTimes = { tombstones: before(RETENTION_MS.tombstones), strays: before(RETENTION_MS.strays) };
   const walk = await walkDatasets((at) => sweep.sweepDatasets(at, rowTimes), after, isTimeUp);

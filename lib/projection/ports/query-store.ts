@@ -3,7 +3,10 @@ import type { Version } from '../../stream/stream-event.ts';
 import type { RefusedDelivery, StreamPosition } from '../delivery.ts';
 import type { DatasetChange } from '../fold-events.ts';
 
-/** The part of a query store that the projection uses. Every call is idempotent. */
+/**
+ * The part of a query store that the projection uses. Every call is idempotent. The store ignores changes and deliveries
+ * of erased identities: their data must not come back.
+ */
 export interface QueryStore {
   /** Returns the stored versions of these datasets. Omits datasets that are not stored. */
   versionsOf(datasets: readonly DatasetKey[]): Promise<{ dataset: DatasetKey; version: Version }[]>;

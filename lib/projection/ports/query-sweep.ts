@@ -19,6 +19,8 @@ export interface QuerySweep {
   removeDatedRemovals(before: number): Promise<number>;
   removeRedrivenObjects(before: number): Promise<number>;
   removeRepairedGaps(before: number): Promise<number>;
+  /** Forgets that identities were erased. From then on, late events of these identities are projected again. */
+  removeErasures(before: number): Promise<number>;
   /** Keeps the last bulk publish of each pool. */
   removeBulkPublishes(before: number): Promise<number>;
   /**

@@ -11,6 +11,7 @@ import { numericValue } from '../numeric-value.ts';
 import type { QueryStore } from '../ports/query-store.ts';
 import { compareVersions } from '../version.ts';
 import { eraseCovered } from './erase-covered.ts';
+import { withoutErased } from './erased-identities.ts';
 import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
 
 // Finds the datasets that have a removal which covers a value of this batch. Earlier values need no check: they were
@@ -83,7 +84,8 @@ export function createQueryStore(database: Database): QueryStore {
       return kept ? { lastModifiedDate: kept.last_modified_ms, syncCount: kept.sync_count } : version;
     },
 
-    async apply(changes) {
+    async apply(given) {
+      const changes = await withoutErased(database, given, ({ dataset }) => dataset);
       const { datasets, records } = toRows(changes);
       const changed = await allDone([
         ...chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
@@ -100,7 +102,10 @@ export function createQueryStore(database: Database): QueryStore {
     },
 
     async quarantine(deliveries) {
-      for (const delivery of deliveries) await quarantine(database, delivery);
+      const kept = await withoutErased(database, deliveries, ({ identityPoolId, identityId }) =>
+        identityPoolId === null || identityId === null ? null : { identityPoolId, identityId },
+      );
+      for (const delivery of kept) await quarantine(database, delivery);
     },
 
     async saveProgress({ streamName, shardId, sequenceNumber, arrivedAt }, { isKnown }) {

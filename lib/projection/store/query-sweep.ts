@@ -30,6 +30,8 @@ const REMOVE_DATED_REMOVALS = remove('projection.dated_removals', 'removal_id', 
 
 const REMOVE_REDRIVEN_OBJECTS = remove('projection.redriven_objects', 'object_id', 'stored.redriven_ms < $1');
 
+const REMOVE_ERASURES = remove('projection.erased_identities', 'identity_row_id', 'stored.erased_ms < $1');
+
 const REMOVE_GAPS = remove('projection.gaps', 'identity_pool_id, since_ms, cause', 'stored.mended_ms < $1');
 
 const REMOVE_BULK_PUBLISHES = remove(
@@ -53,8 +55,7 @@ const REMOVE_TOMBSTONES = remove(
   `${RECORDS_OF_STEP} AND stored.record_value IS NULL AND stored.projected_at < $3`,
 );
 
-// Records without a dataset remain if `forget` erased a person's data while an event of that person was being
-// projected.
+// Records without a dataset remain if `erase` erased a person's data while an event of that person was being projected.
 const REMOVE_STRAYS = remove(
   'projection.records',
   'dataset_id, record_id',
@@ -91,6 +92,7 @@ export function createQuerySweep(database: Database): QuerySweep {
     removeDatedRemovals: (before) => rowsOf(REMOVE_DATED_REMOVALS, [new Date(before)]),
     removeRedrivenObjects: (before) => rowsOf(REMOVE_REDRIVEN_OBJECTS, [before]),
     removeRepairedGaps: (before) => rowsOf(REMOVE_GAPS, [before]),
+    removeErasures: (before) => rowsOf(REMOVE_ERASURES, [before]),
     removeBulkPublishes: (before) => rowsOf(REMOVE_BULK_PUBLISHES, [before]),
 
     async sweepDatasets(after, before) {

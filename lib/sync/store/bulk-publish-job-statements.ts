@@ -127,8 +127,8 @@ SELECT event.outbox_id, event.partition_key, event.data, now(), 0, $2::text, $1:
 FROM unnest($3::uuid[], $4::text[], $5::text[]) AS event (outbox_id, partition_key, data)`;
 
 export const PUT_PAYLOADS = `
-INSERT INTO sync.payloads (payload_id, body, expires_ms)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])`;
+INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[])`;
 
 export const MOVE_CURSOR = `
 UPDATE sync.bulk_publishes

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
+import { identityRowId } from '../../database/row-ids.ts';
 import type { BulkPublishJob, BulkPublishJobStore, WholeDataset } from '../ports/bulk-publish-job-store.ts';
 import type { OutgoingEvent } from '../ports/sync-store.ts';
 import {
@@ -116,7 +117,11 @@ async function putNext(
     return;
   }
   const events = toWholeDatasets(identityPoolId, rows).flatMap(toEvents);
-  const ids = await putEvents(on, locked.bulk_publish_id, streamName, events);
+  const ids = await putEvents(
+    on,
+    { identityPoolId, bulkPublishId: locked.bulk_publish_id, streamName },
+    events,
+  );
   const waiting = plainArray([...waitingIds, ...ids]);
   await on.query(MOVE_CURSOR, [identityPoolId, last.identity_id, last.dataset_name, waiting]);
 }
@@ -144,17 +149,23 @@ function toWholeDatasets(identityPoolId: string, rows: readonly WholeRow[]): Who
 /** @returns the ids of the new rows of the outbox */
 async function putEvents(
   on: Transaction,
-  bulkPublishId: string,
-  streamName: string | null,
+  {
+    identityPoolId,
+    bulkPublishId,
+    streamName,
+  }: { identityPoolId: string; bulkPublishId: string; streamName: string | null },
   events: readonly OutgoingEvent[],
 ): Promise<string[]> {
   const ids = events.map(() => randomUUID());
-  const payloads = events.flatMap(({ payload }) => (payload === null ? [] : [payload]));
+  const payloads = events.flatMap(({ payload, partitionKey: identityId }) =>
+    payload === null ? [] : [{ ...payload, identityRowId: identityRowId({ identityPoolId, identityId }) }],
+  );
   if (payloads.length > 0) {
     await on.query(PUT_PAYLOADS, [
       plainArray(payloads.map(({ payloadId }) => payloadId)),
       textArray(payloads.map(({ body }) => body)),
       plainArray(payloads.map(({ expiresAt }) => expiresAt)),
+      plainArray(payloads.map((payload) => payload.identityRowId)),
     ]);
   }
   await on.query(PUT_EVENTS, [

@@ -220,5 +220,5 @@ function toStatement(
   );
   if (event.payload === null) return [WRITE_UPDATE, values];
   const { payloadId, body, expiresAt } = event.payload;
-  return [WRITE_OFFLOADED_UPDATE, [...values, payloadId, body, expiresAt]];
+  return [WRITE_OFFLOADED_UPDATE, [...values, payloadId, body, expiresAt, identityRowId(dataset)]];
 }

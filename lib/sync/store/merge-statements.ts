@@ -51,18 +51,19 @@ SELECT 1 FROM written`;
 /**
  * Puts the events into the outbox if streaming is enabled for the pool ($1). Returns the ids of the written events; no
  * row if streaming is disabled. The other parameters are columns: ids, partition keys, events, and the payloads with
- * their ids and expiries. The payload columns are null for an event without a payload.
+ * their ids, expiries and the ids of their identities' rows. The payload columns are null for an event without a
+ * payload.
  */
 export const PUT_CHANGES = `
 WITH change AS (
   SELECT change.*, pools.stream_name
   FROM sync.identity_pools AS pools,
-    unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bigint[])
-      AS change (outbox_id, partition_key, data, payload_id, body, expires_ms)
+    unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bigint[], $8::uuid[])
+      AS change (outbox_id, partition_key, data, payload_id, body, expires_ms, identity_row_id)
   WHERE pools.identity_pool_id = $1 AND pools.streaming_status = 'ENABLED'
 ), payload AS (
-  INSERT INTO sync.payloads (payload_id, body, expires_ms)
-  SELECT payload_id, body, expires_ms FROM change WHERE payload_id IS NOT NULL
+  INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
+  SELECT payload_id, body, expires_ms, identity_row_id FROM change WHERE payload_id IS NOT NULL
 )
 INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
 SELECT outbox_id, partition_key, data, now(), 0, stream_name FROM change

@@ -141,6 +141,7 @@ async function putEvents(
     plainArray(events.map(({ payload }) => payload?.payloadId ?? null)),
     textArray(events.map(({ payload }) => payload?.body ?? null)),
     plainArray(events.map(({ payload }) => payload?.expiresAt ?? null)),
+    plainArray(events.map(({ partitionKey: identityId }) => identityRowId({ identityPoolId, identityId }))),
   ]);
   return rows.map((row) => row.outbox_id);
 }

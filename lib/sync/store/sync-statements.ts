@@ -298,11 +298,11 @@ export const WRITE_UPDATE = writeUpdate();
 
 /**
  * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $26, $27, $28: the id, body and expiry
- * of the event's payload.
+ * of the event's payload; $29: the id of the identity's row.
  */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
-  INSERT INTO sync.payloads (payload_id, body, expires_ms)
-  SELECT $26::uuid, $27::text, $28::bigint FROM event
+  INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
+  SELECT $26::uuid, $27::text, $28::bigint, $29::uuid FROM event
 )`);
 
 // Maximum records erased per statement. By default, a dataset has up to 16,384 rows, and Aurora DSQL changes at most

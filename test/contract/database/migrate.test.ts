@@ -25,6 +25,7 @@ const MIGRATIONS = [
   '0011-stream-identity.sql',
   '0012-bulk-publish-waiting.sql',
   '0013-deleted-identities.sql',
+  '0014-erasure.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

@@ -29,6 +29,7 @@ const TABLES = [
   'quarantine',
   'dated_removals',
   'redriven_objects',
+  'erased_identities',
   'gaps',
   'bulk_publishes',
 ];
@@ -171,7 +172,14 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
   it('removes quarantined events after 90 days, and redriven events after seven days', async () => {
     const quarantine = async (name: string, quarantined: number, redriven: number | null) => {
       const { position, data } = deliver(Buffer.from(name));
-      const refused = { kind: 'refused' as const, position, data, reason: name, identityPoolId: null };
+      const refused = {
+        kind: 'refused' as const,
+        position,
+        data,
+        reason: name,
+        identityPoolId: null,
+        identityId: null,
+      };
       await createQueryStore(database).quarantine([refused]);
       await database.query(
         'UPDATE projection.quarantine SET quarantined_at = $2, redriven_at = $3 WHERE reason = $1',
@@ -195,7 +203,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await sweep()).toEqual({ ...NOTHING, datedRemovals: 1 });
   });
 
-  it('removes repaired gaps, redriven objects and superseded bulk publishes after 400 days', async () => {
+  it('removes repaired gaps, redriven objects, erased identities and superseded bulk publishes after 400 days', async () => {
     const insert = (table: string, columns: string, values: (string | number | null)[]) =>
       database.query(
         `INSERT INTO projection.${table} (${columns}) VALUES (${values.map((_, index) => `$${index + 1}`)})`,
@@ -224,6 +232,9 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     for (const days of [401, 399]) {
       await insert('redriven_objects', 'object_id, redriven_ms', [randomUUID(), daysAgo(days)]);
     }
+    for (const days of [401, 399]) {
+      await insert('erased_identities', 'identity_row_id, erased_ms', [randomUUID(), daysAgo(days)]);
+    }
     await publish('often', 403);
     await publish('often', 402);
     await publish('often', 399);
@@ -231,7 +242,8 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     await publish('twice', 900);
     await publish('twice', 800);
 
-    expect(await sweep()).toEqual({ ...NOTHING, notes: 5 });
+    expect(await sweep()).toEqual({ ...NOTHING, notes: 6 });
+    expect(await countOf('erased_identities')).toBe(1);
     expect(await countOf('gaps')).toBe(3);
     expect(await countOf('redriven_objects')).toBe(1);
     const { rows } = await database.query(

@@ -3,6 +3,7 @@ import { createRunBulkPublish } from '../../../functions/run-bulk-publish.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database, Transaction } from '../../../lib/database/database.ts';
+import { identityRowId } from '../../../lib/database/row-ids.ts';
 import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
 import { type BulkPublishJobOptions, runBulkPublishes } from '../../../lib/sync/jobs/run-bulk-publish.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
@@ -285,8 +286,11 @@ describe('a bulk publish', () => {
     await run({}, 300);
     const events = (await outbox()).map(({ event }) => JSON.parse(event));
     expect(events).toMatchObject([{ payloadType: 'S3Url' }, { payloadType: 'S3Url' }]);
-    const { rows } = await database.query<{ payload_id: string; body: string }>(
+    const { rows } = await database.query<{ payload_id: string; body: string; identity_row_id: string }>(
       'SELECT * FROM sync.payloads',
+    );
+    expect(rows.map((row) => row.identity_row_id).sort()).toEqual(
+      events.map(({ identityId }) => identityRowId({ identityPoolId: POOL, identityId })).sort(),
     );
     const bodies = new Map(
       rows.map((row) => [`http://127.0.0.1/payloads/${row.payload_id}`, JSON.parse(row.body)]),

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { DatasetKey } from '../../../lib/common/dataset-key.ts';
 import type { Database, Transaction } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
-import { datasetId } from '../../../lib/database/row-ids.ts';
+import { datasetId, identityRowId } from '../../../lib/database/row-ids.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import type { SyncRecord } from '../../../lib/sync/model.ts';
 import type { PoolStreams } from '../../../lib/sync/ports/pool-store.ts';
@@ -256,7 +256,12 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       const { outboxId } = await update({ a: '1' }, offloaded);
       expect(outboxId).not.toBeNull();
       expect(await payloads()).toEqual([
-        { payload_id: payload.payloadId, body: payload.body, expires_ms: payload.expiresAt },
+        {
+          payload_id: payload.payloadId,
+          body: payload.body,
+          expires_ms: payload.expiresAt,
+          identity_row_id: identityRowId(GAME),
+        },
       ]);
     });
   });
