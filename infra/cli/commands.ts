@@ -2,7 +2,7 @@ import type { Command, CommandUsage, ProcessCommand } from './command.ts';
 import { bulkPublish } from './commands/bulk-publish.ts';
 import { connect } from './commands/connect.ts';
 import { disconnect } from './commands/disconnect.ts';
-import { forget } from './commands/forget.ts';
+import { erase, forget } from './commands/erase.ts';
 import { indexes } from './commands/indexes.ts';
 import { keys } from './commands/keys.ts';
 import { pools } from './commands/pools.ts';
@@ -16,6 +16,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['status', status],
   ['bulk-publish', bulkPublish],
   ['reconcile', reconcile],
+  ['erase', erase],
   ['forget', forget],
   ['indexes', indexes],
   ['pools', pools],

@@ -28,13 +28,18 @@ export function createCognitoSyncClient({
 }: CognitoSyncClientOptions): CognitoSync {
   return new CognitoSync({
     region,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      // Without this option, a timeout only logs a warning, and the request stays open.
-      throwOnRequestTimeout: true,
-    }),
+    requestHandler: requestHandler(),
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
+  });
+}
+
+/** Creates a request handler with a timeout on every request, for a client of a Cognito API. */
+export function requestHandler(): NodeHttpHandler {
+  return new NodeHttpHandler({
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Without this option, a timeout only logs a warning, and the request stays open.
+    throwOnRequestTimeout: true,
   });
 }

@@ -1,6 +1,7 @@
 import type { OperatedService } from '../backfill/ports/operated-service.ts';
 import type { Credentials } from '../common/environment.ts';
 import { createCognitoSyncClient } from './cognito-sync-client.ts';
+import { createCognitoIdentityClient, createIdentityDeletion } from './identity-deletion.ts';
 import { createKinesisClient } from './kinesis-client.ts';
 import { createPoolSettings } from './pool-settings.ts';
 import { createKinesisStreamReader } from './stream-reader.ts';
@@ -25,15 +26,19 @@ export function openOperatedService({
 }: OperatedServiceOptions): OperatedService {
   const sync = createCognitoSyncClient(options);
   const kinesis = createKinesisClient(options);
+  const identities = createCognitoIdentityClient(options);
   return {
     name: options.endpoint ?? `Amazon Cognito Sync in ${options.region}`,
+    isAmazons: options.endpoint === undefined || /\.amazonaws\.com$/.test(new URL(options.endpoint).hostname),
     api: createSyncClient(sync),
+    deletion: createIdentityDeletion(sync, identities),
     settings: createPoolSettings(sync),
     streams: createKinesisStreamReader(kinesis),
     failures,
     parallelizationFactor,
     close() {
       sync.destroy();
+      identities.destroy();
       kinesis.destroy();
     },
   };

@@ -186,22 +186,23 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
     expect(stderr).toMatch(/^[1-9]\d* of /);
   });
 
-  it('forget all rows of an identity, but only with --yes', { timeout: TIMEOUT_MS }, async () => {
-    const [, , forgotten = '', other = ''] = identities;
+  it('erase an identity, but only with --yes', { timeout: TIMEOUT_MS }, async () => {
+    const [, , erased = '', other = ''] = identities;
     const rowsOf = (identityId: string) =>
       one(`SELECT count(*) AS rows FROM query.datasets WHERE identity_id = '${identityId}'`);
-    const forget = (...more: string[]) => onPool('forget', '--identity', forgotten, ...more);
-    expect(await forget()).toMatchObject({ code: 2, stdout: '' });
-    expect(await forget('--json')).toMatchObject({ code: 2, stdout: '' });
-    expect(await rowsOf(forgotten)).toEqual({ rows: 5 });
-    const { code, stdout } = await forget('--yes', '--json');
-    expect(code).toBe(0);
+    const erase = (...more: string[]) => onPool('erase', '--identity', erased, ...more);
+    expect(await erase()).toMatchObject({ code: 2, stdout: '' });
+    expect(await erase('--json')).toMatchObject({ code: 2, stdout: '' });
+    expect(await rowsOf(erased)).toEqual({ rows: 5 });
+    const { code, stdout } = await erase('--yes', '--json');
+    expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
-      identityId: forgotten,
-      erased: { datasets: 5, records: 5 },
-      holdsStill: [...DATASETS].sort(),
+      identityId: erased,
+      found: { queryStore: { datasets: 5, records: 5 }, tables: { datasets: 5 } },
+      left: { queryStore: { datasets: 0, records: 0 }, tables: { datasets: 0, records: 0 } },
+      remains: [{ kind: 'stream' }],
     });
-    expect(await rowsOf(forgotten)).toEqual({ rows: 0 });
+    expect(await rowsOf(erased)).toEqual({ rows: 0 });
     expect(await rowsOf(other)).toEqual({ rows: 5 });
   });
 

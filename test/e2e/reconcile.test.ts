@@ -7,9 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
 import { createSyncClient } from '../../lib/aws/sync-client.ts';
-import { forget } from '../../lib/backfill/forget/forget.ts';
 import { reconcile } from '../../lib/backfill/reconcile/reconcile.ts';
-import { createForgetStore } from '../../lib/backfill/store/forget-store.ts';
 import { createReconcileStore } from '../../lib/backfill/store/reconcile-store.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
@@ -137,28 +135,5 @@ describe.each(CLOUDS)('a pool that did not stream for a while, $name', ({ open }
 
     await write(client, identity, 'profile', [set('city', 'Rome')]);
     await expect.poll(live, { timeout: 20_000, interval: 20 }).toEqual(await served());
-  });
-
-  it('can forget an identity, and lists the datasets that the service still has', async () => {
-    await expect.poll(live, { timeout: 20_000, interval: 20 }).toEqual(await served());
-    const other = newIdentity();
-    await write(client, other, 'game', [set('score', '7')]);
-    const deps = { store: createForgetStore(cloud.database), api: createSyncClient(client), now: Date.now };
-    const receipt = await forget(deps, {
-      identityPoolId: identity.IdentityPoolId,
-      identityId: identity.IdentityId,
-    });
-    expect(receipt).toMatchObject({
-      erased: { datasets: 5, records: 5 + 2 * MANY + 1 },
-      holdsStill: ['game', 'many', 'new', 'profile'],
-    });
-    expect((await live()).size).toBe(0);
-    const otherRows = async () =>
-      (
-        await cloud.database.query('SELECT record_value FROM query.records WHERE identity_id = $1', [
-          other.IdentityId,
-        ])
-      ).rows;
-    await expect.poll(otherRows, { timeout: 20_000, interval: 20 }).toEqual([{ record_value: '7' }]);
   });
 });

@@ -1,11 +1,15 @@
 import type { StreamReader } from './evidence.ts';
+import type { IdentityDeletion } from './identity-deletion.ts';
 import type { PoolStreaming, SyncClient } from './sync-client.ts';
 
 /** The Cognito Sync service that the operator's commands manage. Requests to it use developer credentials. */
 export interface OperatedService {
   /** Name for messages: the service's address, or Amazon's service name. */
   name: string;
+  /** Whether the service is Amazon's, not a self-hosted one. */
+  isAmazons: boolean;
   api: SyncClient;
+  deletion: IdentityDeletion;
   settings: PoolSettingsApi;
   streams: StreamReader;
   /** Failure destination of the event source mapping, in the form that `redrive` accepts; null if not configured. */

@@ -97,8 +97,9 @@ describe('the command line', () => {
     { line: ['status', '--pool', 'a:0,a:1'], error: 'a:0,a:1 is not the id of an identity pool' },
     { line: ['reconcile'], error: 'reconcile requires --pool' },
     { line: ['reconcile', '--pool', 'a:0', '--rate', '0'], error: '--rate takes a number from 1 to 1000' },
+    { line: ['erase', '--pool', 'a:0'], error: 'erase takes --identity' },
+    { line: ['erase', '--pool', 'a:0', '--identity', 'Ada'], error: 'Ada is not the id of an identity' },
     { line: ['forget', '--pool', 'a:0'], error: 'forget takes --identity' },
-    { line: ['forget', '--pool', 'a:0', '--identity', 'Ada'], error: 'Ada is not the id of an identity' },
   ])('rejects $line with usage text before opening a database', ({ line, error }) => {
     expect(() => prepareCommand(line)).toThrow(UsageError);
     expect(() => prepareCommand(line)).toThrow(error);
@@ -119,6 +120,8 @@ describe('the command line', () => {
     [['status']],
     [['status', '--pool', 'a:0', '--check', '--json']],
     [['reconcile', '--pool', 'a:0', '--rate', '1000', '--restart']],
+    [['erase', '--pool', 'a:0', '--identity', 'a:1', '--yes', '--json']],
+    [['erase', '--pool', 'a:0', '--identity', 'a:1', '--dry-run']],
     [['forget', '--pool', 'a:0', '--identity', 'a:1', '--yes', '--json']],
   ])('accepts %j', (line) => {
     expect(prepareCommand(line)).toBeTypeOf('function');
@@ -163,14 +166,18 @@ describe('the command line', () => {
     );
   });
 
-  it('asks before forget unless --yes is given, and lets Ctrl+C end only long-running commands', () => {
-    const line = ['forget', '--pool', 'a:0', '--identity', 'a:1'];
+  it.each(['erase', 'forget'])('asks before %s unless --yes or --dry-run is given', (name) => {
+    const line = [name, '--pool', 'a:0', '--identity', 'a:1'];
     expect(questionOf(line)).toContain('a:1 in a:0');
     expect(questionOf([...line, '--yes'])).toBeUndefined();
+    expect(questionOf([...line, '--dry-run', '--json'])).toBeUndefined();
     expect(() => questionOf([...line, '--json'])).toThrow(UsageError);
+  });
+
+  it('lets Ctrl+C end only long-running commands', () => {
     expect(questionOf(['reconcile', '--pool', 'a:0'])).toBeUndefined();
     expect(['reconcile', 'bulk-publish'].map((name) => stoppedText([name]))).not.toContain(undefined);
-    expect(['redrive', 'indexes', 'forget'].map((name) => stoppedText([name]))).toEqual([
+    expect(['redrive', 'indexes', 'erase'].map((name) => stoppedText([name]))).toEqual([
       undefined,
       undefined,
       undefined,

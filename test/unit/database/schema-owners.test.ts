@@ -17,8 +17,6 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Statements that name a table of another room. Each must work on the tables of two rooms in one transaction. */
 const EXCEPTIONS = [
-  // `forget` erases the payloads to which a person's quarantined events refer.
-  'lib/backfill/store/forget-store.ts: sync.payloads',
   // A guest is removed with its devices, and only while it has no dataset.
   'lib/identity/store/guest-sweep.ts: sync.datasets',
   'lib/identity/store/guest-sweep.ts: sync.devices',

@@ -1,20 +1,25 @@
+import type { IdentityKey } from '../../common/dataset-key.ts';
 import { decodeStreamEvent } from '../../stream/decode-stream-event.ts';
-import { PAYLOAD_PATH } from '../../stream/payload-url.ts';
 import { type StreamEvent, StreamEventError } from '../../stream/stream-event.ts';
-import type { IdentityAddress } from '../ports/forget-store.ts';
+import type { EraseStore } from '../ports/erase-store.ts';
 
-/** How a quarantined delivery relates to an identity. */
-export interface QuarantinedTrace {
-  belongsToIdentity: boolean;
-  /**
-   * Id of the payload in which the self-hosted service stores the event's records; null if the event has no payload.
-   */
-  payloadId: string | null;
+/** Quarantined deliveries per page. Each delivery can have a megabyte of data. */
+const PAGE = 50;
+
+/** Returns the ids of all quarantined deliveries that belong to the identity. */
+export async function findQuarantined(
+  store: Pick<EraseStore, 'readQuarantinedOf'>,
+  identity: IdentityKey,
+): Promise<string[]> {
+  const found: string[] = [];
+  let last: string | null = null;
+  for (;;) {
+    const page = await store.readQuarantinedOf(identity.identityPoolId, last, PAGE);
+    for (const { quarantineId, data } of page) if (belongsTo(data, identity)) found.push(quarantineId);
+    if (page.length < PAGE) return found;
+    last = page.at(-1)?.quarantineId ?? last;
+  }
 }
-
-const NO_TRACE = { belongsToIdentity: false, payloadId: null };
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Determines whether a quarantined delivery belongs to an identity. An event belongs to the identity that it names. Any
@@ -22,15 +27,10 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  *
  * @param data the bytes from the stream
  */
-export function findTrace(
-  data: Uint8Array,
-  { identityPoolId, identityId }: IdentityAddress,
-): QuarantinedTrace {
+function belongsTo(data: Uint8Array, { identityPoolId, identityId }: IdentityKey): boolean {
   const event = tryToDecode(data);
-  if (event === null) return { belongsToIdentity: containsId(data, identityId), payloadId: null };
-  const { dataset } = event;
-  if (dataset.identityPoolId !== identityPoolId || dataset.identityId !== identityId) return NO_TRACE;
-  return { belongsToIdentity: true, payloadId: event.kind === 'offloaded' ? payloadIdIn(event.url) : null };
+  if (event === null) return containsId(data, identityId);
+  return event.dataset.identityPoolId === identityPoolId && event.dataset.identityId === identityId;
 }
 
 function tryToDecode(data: Uint8Array): StreamEvent | null {
@@ -51,10 +51,4 @@ function containsId(data: Uint8Array, identityId: string): boolean {
     if (!/[\w-]/.test(before) && !/[0-9a-f-]/.test(after)) return true;
   }
   return false;
-}
-
-function payloadIdIn(url: string): string | null {
-  const path = URL.parse(url)?.pathname ?? '';
-  const id = path.startsWith(PAYLOAD_PATH) ? path.slice(PAYLOAD_PATH.length) : '';
-  return UUID.test(id) ? id : null;
 }

@@ -1,6 +1,8 @@
+import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
-import type { ForgetStore } from '../ports/forget-store.ts';
+import { identityRowId } from '../../database/row-ids.ts';
+import type { EraseStore } from '../ports/erase-store.ts';
 
 // Aurora DSQL allows at most 3,000 changed rows per transaction.
 const ERASE_ROWS = 2_500;
@@ -8,6 +10,20 @@ const ERASE_ROWS = 2_500;
  * Maximum number of passes over the data of an identity. A device that keeps writing must not make the erasure endless.
  */
 const PASSES = 50;
+
+const MARK_ERASED = `
+INSERT INTO projection.erased_identities AS stored (identity_row_id, erased_ms)
+SELECT identity_row_id, $2::bigint FROM unnest($1::uuid[]) AS given (identity_row_id)
+ON CONFLICT (identity_row_id) DO UPDATE SET erased_ms = excluded.erased_ms
+WHERE $3::boolean`;
+
+const READ_ERASED_AT = 'SELECT erased_ms FROM projection.erased_identities WHERE identity_row_id = $1';
+
+const COUNT_DATASETS = `
+SELECT count(DISTINCT datasets.dataset_id) AS datasets, count(records.dataset_id) AS records
+FROM projection.datasets
+LEFT JOIN projection.records ON records.dataset_id = datasets.dataset_id
+WHERE datasets.identity_pool_id = $1 AND datasets.identity_id = $2`;
 
 // A DELETE locks rows in no particular order. If a DELETE deadlocks with the projection, the server rolls back one of
 // the two transactions, and `Database` retries that transaction.
@@ -38,6 +54,13 @@ WHERE (dataset_id, record_id) IN (
   WHERE dataset_id = ANY ($1::uuid[])
   LIMIT ${ERASE_ROWS})`;
 
+// A reconciliation that has not finished resumes at most one identity in 256 earlier: an id starts with the region, and
+// the next two digits are kept. A prefix of an id is before the id in every order.
+const ERASE_POSITION = `
+UPDATE projection.reconciliations
+SET after_identity_id = left($2::text, strpos($2::text, ':') + 2), after_dataset_name = ''
+WHERE identity_pool_id = $1 AND after_identity_id = $2::text`;
+
 const READ_QUARANTINED = `
 SELECT quarantine_id, payload FROM projection.quarantine
 WHERE (identity_pool_id = $1 OR identity_pool_id IS NULL) AND quarantine_id > $2::uuid
@@ -50,7 +73,6 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 // stream.
 const ERASE_DATED_REMOVAL = 'DELETE FROM projection.dated_removals WHERE removal_id = $1';
 const ERASE_QUARANTINED = 'DELETE FROM projection.quarantine WHERE quarantine_id = $1';
-const ERASE_PAYLOAD = 'DELETE FROM sync.payloads WHERE payload_id = $1';
 
 const KNOWS_POOL = `
 SELECT 1 FROM projection.datasets WHERE identity_pool_id = $1
@@ -61,22 +83,36 @@ UNION ALL SELECT 1 FROM projection.gaps WHERE identity_pool_id = $1
 UNION ALL SELECT 1 FROM projection.reconciliations WHERE identity_pool_id = $1
 LIMIT 1`;
 
-/** Creates a `ForgetStore` on any `Database`. */
-export function createForgetStore(database: Database): ForgetStore {
-  const rowsOf = async (sql: string, id: string) => (await database.query(sql, [id])).rowsChanged;
+/** Creates an `EraseStore` on any `Database`. */
+export function createEraseStore(database: Database): EraseStore {
   return {
-    async eraseDatasets({ identityPoolId, identityId }) {
-      const identity = [identityPoolId, identityId];
-      const erased = { datasets: 0, records: 0 };
+    async markErased(identities, erasedAt, { isNewer }) {
+      await database.query(MARK_ERASED, [plainArray(identities.map(identityRowId)), erasedAt, isNewer]);
+    },
+
+    async readErasedAt(identity) {
+      const values = [identityRowId(identity)];
+      const { rows } = await database.query<{ erased_ms: number }>(READ_ERASED_AT, values);
+      return rows[0]?.erased_ms ?? null;
+    },
+
+    async countDatasets(identity) {
+      const { rows } = await database.query<{ datasets: number; records: number }>(
+        COUNT_DATASETS,
+        valuesOf(identity),
+      );
+      return { datasets: rows[0]?.datasets ?? 0, records: rows[0]?.records ?? 0 };
+    },
+
+    async eraseDatasets(identity) {
+      const values = valuesOf(identity);
+      await database.query(ERASE_POSITION, values);
       for (let pass = 1; pass <= PASSES; pass += 1) {
-        erased.records += await eraseSteps(database, ERASE_RECORDS, identity);
-        const { rows } = await database.query<{ dataset_id: string }>(ERASE_DATASETS, identity);
-        if (rows.length === 0) return erased;
-        erased.datasets += rows.length;
-        const ids = plainArray(rows.map((row) => row.dataset_id));
-        erased.records += await eraseSteps(database, ERASE_LATE_RECORDS, [ids]);
+        await eraseSteps(database, ERASE_RECORDS, values);
+        const { rows } = await database.query<{ dataset_id: string }>(ERASE_DATASETS, values);
+        if (rows.length === 0) return;
+        await eraseSteps(database, ERASE_LATE_RECORDS, [plainArray(rows.map((row) => row.dataset_id))]);
       }
-      return erased;
     },
 
     async readQuarantinedOf(identityPoolId, after, limit) {
@@ -88,11 +124,9 @@ export function createForgetStore(database: Database): ForgetStore {
     },
 
     async eraseQuarantined(quarantineId) {
-      const datedRemovals = await rowsOf(ERASE_DATED_REMOVAL, quarantineId);
-      return { quarantined: await rowsOf(ERASE_QUARANTINED, quarantineId), datedRemovals };
+      await database.query(ERASE_DATED_REMOVAL, [quarantineId]);
+      await database.query(ERASE_QUARANTINED, [quarantineId]);
     },
-
-    erasePayload: (payloadId) => rowsOf(ERASE_PAYLOAD, payloadId),
 
     async knowsPool(identityPoolId) {
       const { rows } = await database.query(KNOWS_POOL, [identityPoolId]);
@@ -101,12 +135,11 @@ export function createForgetStore(database: Database): ForgetStore {
   };
 }
 
-/** Repeats a statement until nothing is left to erase. @returns the number of erased rows */
-async function eraseSteps(database: Database, sql: string, values: readonly string[]): Promise<number> {
-  let erased = 0;
-  for (;;) {
-    const { rowsChanged } = await database.query(sql, values);
-    erased += rowsChanged;
-    if (rowsChanged < ERASE_ROWS) return erased;
-  }
+function valuesOf({ identityPoolId, identityId }: IdentityKey): string[] {
+  return [identityPoolId, identityId];
+}
+
+/** Repeats a statement until nothing is left to erase. */
+async function eraseSteps(database: Database, sql: string, values: readonly string[]): Promise<void> {
+  while ((await database.query(sql, values)).rowsChanged === ERASE_ROWS);
 }

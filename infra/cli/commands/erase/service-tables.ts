@@ -1,0 +1,38 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServiceTables } from '../../../../lib/backfill/ports/service-tables.ts';
+import type { Database } from '../../../../lib/database/database.ts';
+import { createIdentityStore } from '../../../../lib/identity/store/identity-store.ts';
+import { createMergedIdentities } from '../../../../lib/identity/store/merged-identities.ts';
+import { createDeleteIdentityData } from '../../../../lib/sync/jobs/delete-identity-data.ts';
+import { createIdentityDataStore } from '../../../../lib/sync/store/identity-data-store.ts';
+import { createSyncStore } from '../../../../lib/sync/store/sync-store.ts';
+import { createUnpublishedStore } from '../../../../lib/sync/store/unpublished-store.ts';
+
+/** Creates the access to the service's tables in this database, which belong to two rooms. */
+export function createServiceTables(database: Database, now: () => number): ServiceTables {
+  const { markDeleted, ...unpublished } = createUnpublishedStore(database);
+  const { describe, countIdentity } = createMergedIdentities(database);
+  const identities = createIdentityStore(database);
+  const deleteIdentityData = createDeleteIdentityData({
+    store: createSyncStore(database),
+    identityData: createIdentityDataStore(database),
+    now,
+    sleep,
+    // The service publishes the events within seconds.
+    afterWrite: () => undefined,
+  });
+  return {
+    ...unpublished,
+    describe,
+    async count(identity) {
+      return { ...(await countIdentity(identity)), ...(await unpublished.count(identity)) };
+    },
+    async deleteIdentity(identity) {
+      const deleted = await identities.deleteIdentity(identity.identityId, now());
+      // Cognito Identity does not know an identity for which only developers have written data.
+      if (deleted === 'unknown') await markDeleted(identity, now());
+      const all = Array.isArray(deleted) ? [identity, ...deleted] : [identity];
+      for (const each of all) await deleteIdentityData(each);
+    },
+  };
+}
