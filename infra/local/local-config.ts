@@ -84,7 +84,7 @@ export function readLocalConfig(env: Environment): LocalConfig {
     origins: readOrigins(env),
     trustedProxies: readTrustedProxies(env),
     limits: readLimits(env),
-    logins: readLoginMode(env, mayTrustLogins(host, credentials)),
+    logins: readLoginMode(env, mayTrustLogins(host, developers)),
     loginProviders: readLoginProviders(env),
   };
 }
@@ -93,8 +93,8 @@ export function readLocalConfig(env: Environment): LocalConfig {
  * Whether logins may be accepted without verification: only this machine reaches the service, and it has the default
  * credentials. A service with its own credentials may be behind a reverse proxy on this machine.
  */
-export function mayTrustLogins(host: string, { secretAccessKey }: Credentials): boolean {
-  return isLoopback(host) && secretAccessKey === DEFAULT_CREDENTIALS.secretAccessKey;
+export function mayTrustLogins(host: string, developers: readonly Credentials[]): boolean {
+  return isLoopback(host) && includesDefault(developers);
 }
 
 /**

@@ -109,7 +109,10 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     limits: DEFAULT_LIMITS,
     logins: readLoginMode(
       {},
-      mayTrustLogins(options.host ?? LOOPBACK, options.credentials ?? DEFAULT_CREDENTIALS),
+      mayTrustLogins(options.host ?? LOOPBACK, [
+        options.credentials ?? DEFAULT_CREDENTIALS,
+        ...(options.otherDevelopers ?? []),
+      ]),
     ),
     loginProviders: new Map(),
     connections: DEFAULT_CONNECTIONS,
