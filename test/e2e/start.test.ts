@@ -17,7 +17,8 @@ import { startCloud, startEmbeddedCloud } from '../fixtures/local/local-cloud.ts
 import { runStart, type StartedProcess, startFirst } from '../fixtures/local/npm-start.ts';
 import { programEnvironment } from '../fixtures/local/program-environment.ts';
 
-const STOP_WITHIN_MS = 2_000;
+/** On an idle machine, stopping takes less than a second. */
+const STOP_WITHIN_MS = 10_000;
 let directory: string;
 /** URL of a PostgreSQL database, which most tests use because an embedded database takes seconds to open. */
 let databaseUrl: string;
@@ -98,7 +99,7 @@ describe('npm start', () => {
     );
   });
 
-  it('stops on SIGINT within two seconds and releases its ports and directory', async () => {
+  it('stops on SIGINT within seconds and releases its ports and directory', async () => {
     const slow = setTimeout(() => started.process.kill('SIGKILL'), STOP_WITHIN_MS);
     expect(await started.end('SIGINT')).toEqual({ code: 0 });
     clearTimeout(slow);

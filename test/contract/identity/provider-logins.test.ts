@@ -101,7 +101,7 @@ describe('logins of real providers', () => {
         expect(await signIn(ann, cached)).toBe(ann);
         const startedAt = Date.now();
         await expect(signIn(ann, withNewKey)).rejects.toEqual(UNAVAILABLE);
-        expect(Date.now() - startedAt).toBeLessThan(6_000);
+        expect(Date.now() - startedAt).toBeLessThan(10_000);
         later += MINUTE;
       }
       await provider.resume();
@@ -198,14 +198,14 @@ describe('logins of real providers', () => {
         ],
         'not an https address',
       ],
-    ])('fail within five seconds if it %s', async (_, listenersOf, reason) => {
+    ])('fail within seconds if it %s', async (_, listenersOf, reason) => {
       let issuer = '';
       const [discovery, keys] = listenersOf(() => issuer);
       issuer = await startProvider(discovery, keys);
       const verifier = await openService({ [KEY]: { issuer, clientIds: [CLIENT_ID] } });
       const startedAt = Date.now();
       await expect(getId(tokenOf(issuer))).rejects.toEqual(UNAVAILABLE);
-      expect(Date.now() - startedAt).toBeLessThan(6_000);
+      expect(Date.now() - startedAt).toBeLessThan(10_000);
       expect(verifier.keySets()).toMatchObject([{ keys: 0, lastError: expect.stringContaining(reason) }]);
     });
   });

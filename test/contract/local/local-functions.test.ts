@@ -253,7 +253,7 @@ describe('a local function', () => {
       expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBe(1);
       const startedAt = performance.now();
       await expect(invoke('misbehave', { way }, 300, own)).rejects.toEqual(failed('timed-out', /300 ms/));
-      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
       expect(await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).toBe(1);
     },
   );
@@ -382,7 +382,7 @@ describe('a local function', () => {
     for (const outcome of await outcomes) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(FunctionError) });
     }
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     await expect(invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own)).rejects.toEqual(failed('throttled'));
   });
 
