@@ -301,7 +301,7 @@ describe('the relay', () => {
         const first = invoke(options);
         expect(await first.result).toMatchObject({ published: 0, goneStreams: [streamName] });
         expect(first.logged.warn.mock.calls).toEqual([
-          [expect.stringContaining('gone'), { goneStreams: [streamName] }],
+          [expect.stringContaining('no longer exist'), { goneStreams: [streamName] }],
         ]);
         const second = invoke(options);
         expect(await second.result).toMatchObject({ published: 0, goneStreams: [] });
