@@ -33,14 +33,14 @@ export async function authenticate(
 ): Promise<AuthenticatedIdentity> {
   const { identityPoolId } = identity;
   const asked = identity.identityId;
-  const { proven, logins, tokenExpiresAt } = await readPublicLogins(dependencies, pool, given);
+  const { proven, provenAt, logins, tokenExpiresAt } = await readPublicLogins(dependencies, pool, given);
   const providers = Object.keys(given).sort();
   if (providers.length === 0) {
     authenticateGuest(identity, pool);
     await markUsed(dependencies, identity);
     return { identity: { identityPoolId, identityId: asked }, providers, tokenExpiresAt };
   }
-  const question = { identityPoolId, asked, proven, logins };
+  const question = { identityPoolId, asked, proven, provenAt, logins };
   const identityId = await changeLogins(dependencies, question, (found) => {
     // The pool may have been deleted since the identity was read.
     if (found.asked === null) throw identityForbidden(asked);

@@ -28,10 +28,10 @@ export async function changeLogins(
   question: LoginQuestion,
   decide: (found: FoundLogins) => LinkDecision,
 ): Promise<string> {
-  const { identityPoolId, proven } = question;
+  const { identityPoolId, proven, provenAt = null } = question;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const found = await store.findLogins(question);
-    if (proven !== null && !canBeProven(found.proven)) throw invalidLoginToken();
+    if (proven !== null && !isProof(found.proven, provenAt)) throw invalidLoginToken();
     const decision = decide(found);
     const at = now();
     if (changesNothing(decision)) return decision.identityId;
@@ -48,9 +48,16 @@ export async function changeLogins(
   throw new ServiceError('TooManyRequestsException', 'other requests keep changing these logins; try again');
 }
 
-/** A token proves an identity only while the identity exists and is accessible. */
-function canBeProven(identity: LivingIdentity | null): boolean {
-  return identity !== null && !identity.isUnlinked;
+/**
+ * A token proves an identity only while the identity exists and is accessible. A token that was issued before a login was
+ * unlinked no longer proves the identity, because the token may have been issued for that login.
+ */
+export function isProof(
+  identity: Pick<LivingIdentity, 'isUnlinked' | 'unlinkedAt'> | null,
+  issuedAt: number | null,
+): boolean {
+  if (identity === null || identity.isUnlinked) return false;
+  return identity.unlinkedAt === null || (issuedAt !== null && issuedAt >= identity.unlinkedAt);
 }
 
 function changesNothing({ isNew, link, merge, unlink }: LinkDecision): boolean {

@@ -19,6 +19,8 @@ export interface ValidOpenIdToken {
   state: 'valid';
   identity: IdentityKey;
   isAuthenticated: boolean;
+  /** Epoch milliseconds. */
+  issuedAt: number;
   /** Epoch seconds. */
   expiresAt: number;
 }
@@ -52,13 +54,16 @@ export function createOpenIdTokens({ keys, now }: { keys: SigningKeys; now: () =
 
   return {
     issue({ identityPoolId, identityId }, providers, durationSeconds, notAfter = Number.POSITIVE_INFINITY) {
-      const iat = Math.floor(now() / 1000);
+      const issuedAt = now();
+      const iat = Math.floor(issuedAt / 1000);
       const claims = {
         sub: identityId,
         aud: identityPoolId,
         iss: ISSUER,
         amr: providers.length === 0 ? [UNAUTHENTICATED] : [AUTHENTICATED, ...providers],
         iat,
+        // This project's own addition. Seconds are too coarse to tell whether a login was unlinked before or after.
+        iat_ms: issuedAt,
         exp: Math.min(iat + durationSeconds, notAfter),
       };
       const content = `${HEADER}.${toPart(claims)}`;
@@ -80,12 +85,18 @@ export function createOpenIdTokens({ keys, now }: { keys: SigningKeys; now: () =
 function read(payload: string, now: number): OpenedOpenIdToken {
   const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
   if (!isObject(claims)) return { state: 'invalid' };
-  const { sub, aud, amr, exp } = claims;
+  const { sub, aud, amr, iat, iat_ms: issuedAt = Number(iat) * 1000, exp } = claims;
   if (typeof sub !== 'string' || typeof aud !== 'string' || !Array.isArray(amr)) return { state: 'invalid' };
   const expiresAt = Number(exp);
   if (now >= expiresAt * 1000) return { state: 'expired' };
   const identity = { identityPoolId: aud, identityId: sub };
-  return { state: 'valid', identity, isAuthenticated: amr[0] === AUTHENTICATED, expiresAt };
+  return {
+    state: 'valid',
+    identity,
+    isAuthenticated: amr[0] === AUTHENTICATED,
+    issuedAt: Number(issuedAt),
+    expiresAt,
+  };
 }
 
 function toPart(content: object): string {

@@ -17,6 +17,8 @@ export interface PresentedLogins {
    * such token.
    */
   proven: string | null;
+  /** When that token was issued, epoch milliseconds; null if the client presents no such token. */
+  provenAt: number | null;
   logins: Login[];
   /** Epoch seconds at which that OpenID token expires; undefined if the client presents no such token. */
   tokenExpiresAt: number | undefined;
@@ -42,6 +44,7 @@ export async function readPublicLogins(
   const own = ownToken === undefined ? undefined : openOwnToken(openIdTokens, ownToken, IdentityPoolId);
   return {
     proven: own?.identity.identityId ?? null,
+    provenAt: own?.issuedAt ?? null,
     logins: await verifyLogins(verifyLogin, pool, others),
     tokenExpiresAt: own?.expiresAt,
   };

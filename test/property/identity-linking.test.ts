@@ -72,6 +72,7 @@ interface Removal {
 interface Token {
   identityId: string;
   token: string;
+  issuedAt: number;
 }
 
 const loginsOf = (users: Record<string, string>): Logins =>
@@ -142,7 +143,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
             { IdentityPoolId, IdentityId: requested, Logins, TokenDuration: 86_400 },
             DEVELOPER,
           );
-          tokens.push({ identityId: IdentityId, token: Token });
+          tokens.push({ identityId: IdentityId, token: Token, issuedAt: service.clock.now });
           return IdentityId;
         },
       };
@@ -154,7 +155,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
       const requested = choose(requestedChoice);
       const proof = { logins: namesOf(users), identities: [token.identityId] };
       const Logins = { [OWN_PROVIDER]: token.token, ...loginsOf(users) };
-      const isValid = reference.canBeProven(token.identityId);
+      const isValid = reference.canBeProven(token.identityId, token.issuedAt);
       if (requested === undefined) {
         return { expected: isValid ? expectProven(proof) : ('rejected' as const), call: () => getId(Logins) };
       }
@@ -199,7 +200,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
         );
       const names = removed.flatMap((provider) => ['u', 'v', 'w'].map((sub) => `${provider} ${sub}`));
       return {
-        apply: isKnown ? () => reference.unlink(requested, names) : null,
+        apply: isKnown ? () => reference.unlink(requested, names, service.clock.now) : null,
         call: () =>
           operations.UnlinkIdentity({
             IdentityId: requested,
@@ -217,7 +218,7 @@ function createRun(service: IdentityService, IdentityPoolId: string, reference: 
         !deleted.includes(requested) &&
         reference.find(reference.logins.get(name) ?? '') === reference.find(requested);
       return {
-        apply: isOwner ? () => reference.unlink(requested, [name]) : null,
+        apply: isOwner ? () => reference.unlink(requested, [name], service.clock.now) : null,
         call: () =>
           operations.UnlinkDeveloperIdentity(
             {

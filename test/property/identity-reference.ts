@@ -3,15 +3,18 @@ export interface Reference {
   /** Returns the survivor after all merges. */
   find(identityId: string): string;
   isGuest(identityId: string): boolean;
-  /** Whether a token proves the identity: the identity exists and was not made inaccessible. */
-  canBeProven(identityId: string): boolean;
+  /**
+   * Whether a token proves the identity: the identity exists, was not made inaccessible, and has not lost a login since
+   * the token was issued.
+   */
+  canBeProven(identityId: string, issuedAt: number): boolean;
   /** All identities in the order of creation, including merged ones, without deleted ones. */
   readonly identities: readonly string[];
   readonly logins: ReadonlyMap<string, string>;
   /** Each merged identity, with the identity that it was merged into at the time. */
   readonly merges: ReadonlyMap<string, string>;
-  /** Removes these logins of an identity. */
-  unlink(identityId: string, logins: readonly string[]): void;
+  /** Removes these logins of an identity at this time. */
+  unlink(identityId: string, logins: readonly string[], at: number): void;
   /** Deletes an identity, the identities that were merged into it, and their logins. */
   remove(identityId: string): void;
   /** Adds an identity that was created at this time. */
@@ -36,7 +39,8 @@ export function createReference(): Reference {
   const into = new Map<string, string>();
   const createdAt = new Map<string, number>();
   const logins = new Map<string, string>();
-  const unlinked = new Set<string>();
+  /** When each identity last lost a login. */
+  const unlinked = new Map<string, number>();
   let identities: string[] = [];
 
   function find(identityId: string): string {
@@ -55,17 +59,20 @@ export function createReference(): Reference {
   return {
     find,
     isGuest: (identityId) => !hasLogin(identityId) && !unlinked.has(find(identityId)),
-    canBeProven: (identityId) =>
-      identities.includes(identityId) && (hasLogin(identityId) || !unlinked.has(find(identityId))),
+    canBeProven(identityId, issuedAt) {
+      const unlinkedAt = unlinked.get(find(identityId));
+      if (!identities.includes(identityId)) return false;
+      return unlinkedAt === undefined || (hasLogin(identityId) && issuedAt >= unlinkedAt);
+    },
     get identities() {
       return identities;
     },
     logins,
     merges: into,
-    unlink(identityId, names) {
+    unlink(identityId, names, at) {
       const owned = names.filter((name) => find(logins.get(name) ?? '') === find(identityId));
       for (const name of owned) logins.delete(name);
-      if (owned.length > 0) unlinked.add(find(identityId));
+      if (owned.length > 0) unlinked.set(find(identityId), at);
     },
     remove(identityId) {
       const removed = identities.filter((id) => find(id) === identityId);
@@ -93,6 +100,8 @@ export function createReference(): Reference {
     },
     unite(survivor, proof) {
       const merged = survivorsOf(proof).filter((identityId) => identityId !== survivor);
+      const times = [survivor, ...merged].flatMap((identityId) => unlinked.get(identityId) ?? []);
+      if (times.length > 0) unlinked.set(survivor, Math.max(...times));
       for (const identityId of merged) into.set(identityId, survivor);
       for (const login of proof.logins) logins.set(login, survivor);
       return merged;

@@ -48,6 +48,9 @@ const MAX_AGE_MS = 60 * 60 * 1000;
 /** Minimum time between two attempts to refresh keys, and between two attempts because of an unknown key id. */
 const PAUSE_MS = 30_000;
 
+/** Minimum time between two attempts to load keys that were never loaded. */
+const FIRST_PAUSE_MS = 5_000;
+
 interface KeySet {
   keys: LocalJWKSet | null;
   loadedAt: number;
@@ -82,6 +85,16 @@ export function createKeySets({ fetchJson, now, timeoutMs }: KeySetOptions): Key
     return set.loading;
   }
 
+  /**
+   * Loads keys that were never loaded. After a failure, fails immediately for a while: otherwise each login would wait for
+   * a provider that does not respond, and would send it another request.
+   */
+  async function loadFirst(set: KeySet, source: KeySource): Promise<LocalJWKSet> {
+    const isPaused = set.loading === null && now() - set.attemptedAt < FIRST_PAUSE_MS;
+    if (isPaused && set.lastError !== null) throw new ProviderUnavailableError(set.lastError);
+    return load(set, source);
+  }
+
   async function loadNow(set: KeySet, source: KeySource): Promise<LocalJWKSet> {
     set.attemptedAt = now();
     try {
@@ -98,7 +111,7 @@ export function createKeySets({ fetchJson, now, timeoutMs }: KeySetOptions): Key
     async current(source) {
       const set = setOf(source);
       const { keys } = set;
-      if (keys === null) return load(set, source);
+      if (keys === null) return loadFirst(set, source);
       const age = now() - set.loadedAt;
       if (age < REFRESH_MS || now() - set.attemptedAt < PAUSE_MS) return keys;
       const refreshed = load(set, source).catch(() => keys);

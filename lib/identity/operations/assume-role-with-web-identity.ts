@@ -1,8 +1,10 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
 import { authenticateGuest } from '../authenticate.ts';
+import { isProof } from '../change-logins.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { ExpiredLoginTokenError, invalidLoginToken } from '../errors.ts';
 import type { AssumeRoleWithWebIdentity } from '../model.ts';
+import type { ValidOpenIdToken } from '../open-id-token.ts';
 import { toCredentials } from '../to-output.ts';
 
 /**
@@ -36,18 +38,16 @@ export function createAssumeRoleWithWebIdentity({
 
 async function findBearer(
   store: IdentityDependencies['store'],
-  { identity: { identityPoolId, identityId }, isAuthenticated }: BearerClaims,
+  { identity: { identityPoolId, identityId }, isAuthenticated, issuedAt }: ValidOpenIdToken,
 ): Promise<IdentityKey> {
   const [stored, pool] = await Promise.all([store.readIdentity(identityId), store.readPool(identityPoolId)]);
   if (stored?.identityPoolId !== identityPoolId || pool === null) throw invalidLoginToken();
   if (!isAuthenticated) authenticateGuest(stored, pool);
   const living = stored.mergedInto === null ? stored : await store.readIdentity(stored.mergedInto);
-  const isAccessible = living !== null && (!isAuthenticated || living.providers.length > 0);
-  if (!isAccessible) throw invalidLoginToken();
+  if (living === null) throw invalidLoginToken();
+  const { providers, unlinkedAt } = living;
+  if (isAuthenticated && !isProof({ isUnlinked: providers.length === 0, unlinkedAt }, issuedAt)) {
+    throw invalidLoginToken();
+  }
   return { identityPoolId, identityId: living.identityId };
-}
-
-interface BearerClaims {
-  identity: IdentityKey;
-  isAuthenticated: boolean;
 }

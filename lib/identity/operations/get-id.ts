@@ -18,8 +18,8 @@ export function createGetId(dependencies: Pick<IdentityDependencies, Needed>): I
   return async ({ IdentityPoolId, Logins = {} }) => {
     const pool = await findPool(dependencies.store, IdentityPoolId);
     if (Object.keys(Logins).length === 0) return { IdentityId: await createGuest(dependencies, pool) };
-    const { proven, logins } = await readPublicLogins(dependencies, pool, Logins);
-    const question = { identityPoolId: IdentityPoolId, asked: null, proven, logins };
+    const { proven, provenAt, logins } = await readPublicLogins(dependencies, pool, Logins);
+    const question = { identityPoolId: IdentityPoolId, asked: null, proven, provenAt, logins };
     const newIdentityId = newId(dependencies);
     const IdentityId = await changeLogins(dependencies, question, (found) =>
       linkLogins(found, { newIdentityId, developerProvider: pool.DeveloperProviderName }),

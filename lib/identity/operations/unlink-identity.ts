@@ -30,8 +30,8 @@ export function createUnlinkIdentity(
     if (DeveloperProviderName !== undefined && LoginsToRemove.includes(DeveloperProviderName)) {
       throw developerProviderIsNotPublic();
     }
-    const { proven, logins } = await readPublicLogins(dependencies, asked.pool, Logins);
-    const question = { identityPoolId, asked: IdentityId, proven, logins };
+    const { proven, provenAt, logins } = await readPublicLogins(dependencies, asked.pool, Logins);
+    const question = { identityPoolId, asked: IdentityId, proven, provenAt, logins };
     await changeLogins(dependencies, question, (found) => {
       const identityId = proveAsked(found, IdentityId);
       const unlink = { logins: [], providers: LoginsToRemove };

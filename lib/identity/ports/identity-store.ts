@@ -38,6 +38,8 @@ export interface LivingIdentity {
   isGuest: boolean;
   /** Whether all logins of the identity were unlinked. Such an identity is inaccessible. */
   isUnlinked: boolean;
+  /** When a login of the identity was last unlinked, epoch milliseconds; null if no login was unlinked. */
+  unlinkedAt: number | null;
   /** The providers of the identity's logins, sorted. A provider occurs once per login. */
   providers: readonly string[];
 }
@@ -49,6 +51,8 @@ export interface LoginQuestion {
   asked: string | null;
   /** The identity that the client has proven to be; null if the client has proven no identity. */
   proven: string | null;
+  /** When the proof was issued, epoch milliseconds. Null or absent if the client has proven no identity. */
+  provenAt?: number | null;
   /** The logins that the client presents. No login occurs twice. */
   logins: readonly Login[];
 }

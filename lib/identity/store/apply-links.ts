@@ -7,6 +7,7 @@ import { findLogins, loginId } from './find-logins.ts';
 import {
   ADD_PENDING_MERGES,
   CREATE_IDENTITY,
+  KEEP_UNLINKED,
   LINK_LOGINS,
   LOCK_IDENTITY,
   type LockedIdentityRow,
@@ -113,6 +114,7 @@ async function mergeIdentities(transaction: Transaction, { question, decision, a
   const merged = textArray(merge);
   await transaction.query(REDIRECT_MERGED, [into, merged]);
   await transaction.query(MERGE_IDENTITIES, [into, at, merged]);
+  await transaction.query(KEEP_UNLINKED, [into, merged]);
   await transaction.query(MOVE_LOGINS, [into, merged]);
   const rowIds = plainArray(merge.map((identityId) => identityRowId({ identityPoolId, identityId })));
   await transaction.query(ADD_PENDING_MERGES, [identityPoolId, into, at, rowIds, merged]);

@@ -37,6 +37,7 @@ function toLivingIdentity(row: FoundRow, rows: readonly FoundRow[]): LivingIdent
     createdAt: row.created_ms,
     isGuest: !hasLogin && row.unlinked_ms === null,
     isUnlinked: !hasLogin && row.unlinked_ms !== null,
+    unlinkedAt: row.unlinked_ms,
     providers,
   };
 }

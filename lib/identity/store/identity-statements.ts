@@ -162,6 +162,12 @@ export const MERGE_IDENTITIES = `
 UPDATE identity.identities SET merged_into = $1, modified_ms = $2
 WHERE identity_id = ANY ($3::text[])`;
 
+/** The identity $1 now also has the logins of the identities $2. Their earlier tokens must stay without effect. */
+export const KEEP_UNLINKED = `
+UPDATE identity.identities SET unlinked_ms = merged.latest
+FROM (SELECT max(unlinked_ms) AS latest FROM identity.identities WHERE identity_id = ANY ($2::text[])) AS merged
+WHERE identity_id = $1 AND merged.latest > coalesce(unlinked_ms, 0)`;
+
 export const MOVE_LOGINS = `
 UPDATE identity.logins SET identity_id = $1
 WHERE identity_id = ANY ($2::text[])`;

@@ -96,6 +96,7 @@ describe('Cognito Identity tokens', () => {
         iss: 'https://cognito-identity.amazonaws.com',
         amr: ['authenticated', DEVELOPER_PROVIDER],
         iat: NEW_YEAR / 1_000 + 1,
+        iat_ms: NEW_YEAR + 1_000,
         exp: NEW_YEAR / 1_000 + 1 + 900,
       });
       expect(await service.operations.DescribeIdentity({ IdentityId }, DEVELOPER)).toMatchObject({
@@ -355,6 +356,61 @@ describe('Cognito Identity tokens', () => {
       await expect(assumeRole(guestToken)).rejects.toEqual(forbidden(guest));
       await expect(signIn(guest, own(Token))).rejects.toEqual(INVALID_TOKEN);
       await expect(getId({ ...own(Token), ...login('eve') })).rejects.toEqual(INVALID_TOKEN);
+    });
+
+    it('rejects earlier tokens after one of several logins was unlinked, because they may be of that login', async () => {
+      const { IdentityId, Token } = await developerToken('ann', { Logins: login('ann') });
+      service.clock.now += 1;
+      await service.operations.UnlinkDeveloperIdentity(
+        {
+          IdentityId,
+          IdentityPoolId,
+          DeveloperProviderName: DEVELOPER_PROVIDER,
+          DeveloperUserIdentifier: 'ann',
+        },
+        DEVELOPER,
+      );
+      await expect(assumeRole(Token)).rejects.toEqual(INVALID_TOKEN);
+      await expect(signIn(IdentityId, own(Token))).rejects.toEqual(INVALID_TOKEN);
+      await expect(getId({ ...own(Token), ...login('eve') })).rejects.toEqual(INVALID_TOKEN);
+      const later = await openIdToken(IdentityId, login('ann'));
+      expect(await signIn(IdentityId, own(later.Token))).toBe(IdentityId);
+      expect(await assumeRole(later.Token)).toMatchObject({ SubjectFromWebIdentityToken: IdentityId });
+    });
+
+    it('rejects such tokens also after the identity was merged into another one', async () => {
+      const { IdentityId, Token } = await developerToken('ann', { Logins: login('ann') });
+      service.clock.now += 1;
+      await service.operations.UnlinkDeveloperIdentity(
+        {
+          IdentityId,
+          IdentityPoolId,
+          DeveloperProviderName: DEVELOPER_PROVIDER,
+          DeveloperUserIdentifier: 'ann',
+        },
+        DEVELOPER,
+      );
+      const bob = await developerToken('bob');
+      await signIn(bob.IdentityId, { ...own(bob.Token), ...login('ann') });
+      await expect(assumeRole(Token)).rejects.toEqual(INVALID_TOKEN);
+      await expect(getId({ ...own(Token), ...login('eve') })).rejects.toEqual(INVALID_TOKEN);
+    });
+
+    it('rejects earlier tokens after a developer has linked a new login to an inaccessible identity', async () => {
+      const { IdentityId, Token } = await developerToken('ann');
+      service.clock.now += 1;
+      await service.operations.UnlinkDeveloperIdentity(
+        {
+          IdentityId,
+          IdentityPoolId,
+          DeveloperProviderName: DEVELOPER_PROVIDER,
+          DeveloperUserIdentifier: 'ann',
+        },
+        DEVELOPER,
+      );
+      const relinked = await developerToken('bob', { IdentityId });
+      await expect(signIn(IdentityId, own(Token))).rejects.toEqual(INVALID_TOKEN);
+      expect(await signIn(IdentityId, own(relinked.Token))).toBe(IdentityId);
     });
 
     it('rejects the token of an identity that was merged, after the last login of the surviving one', async () => {

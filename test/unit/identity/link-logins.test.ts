@@ -8,6 +8,7 @@ const identity = (identityId: string, createdAt = 1, isGuest = false): LivingIde
   createdAt,
   isGuest,
   isUnlinked: false,
+  unlinkedAt: null,
   providers: [],
 });
 const withLogins = (identityId: string, ...providers: string[]): LivingIdentity => ({

@@ -17,9 +17,9 @@ describe('an OpenID token', () => {
 
   it('contains its identity id, and whether the identity is authenticated', () => {
     const open = (providers: string[]) => tokens.open(tokens.issue(identity, providers, 1));
-    const expiresAt = NEW_YEAR / 1000 + 1;
-    expect(open([])).toEqual({ state: 'valid', identity, isAuthenticated: false, expiresAt });
-    expect(open(['p'])).toEqual({ state: 'valid', identity, isAuthenticated: true, expiresAt });
+    const times = { issuedAt: NEW_YEAR, expiresAt: NEW_YEAR / 1000 + 1 };
+    expect(open([])).toEqual({ state: 'valid', identity, isAuthenticated: false, ...times });
+    expect(open(['p'])).toEqual({ state: 'valid', identity, isAuthenticated: true, ...times });
     // A login provider can have any name, even this one.
     expect(open(['unauthenticated'])).toMatchObject({ isAuthenticated: true });
   });

@@ -156,11 +156,15 @@ describe('the keys of a provider', () => {
     expect(await logIn(1)).toBe('ann');
   });
 
-  it('are requested by the next login if they could not be loaded', async () => {
+  it('are requested again five seconds after they could not be loaded; until then, logins fail at once', async () => {
     goDown();
+    await expect(Promise.all([logIn(), logIn()])).rejects.toEqual(UNAVAILABLE);
+    now += 4_999;
     await expect(logIn()).rejects.toEqual(UNAVAILABLE);
+    expect(provider.urls()).toEqual([DISCOVERY]);
     expect(verifier.keySets()).toMatchObject([{ keys: 0, loadedAt: null }]);
     goUp();
+    now += 1;
     expect(await logIn()).toBe('ann');
   });
 
@@ -175,6 +179,7 @@ describe('the keys of a provider', () => {
     await expect(logIn()).rejects.toEqual(UNAVAILABLE);
     expect(reported).toEqual([`${KEY} ${reason}`]);
     documents.set(JWKS, publish(0));
+    now += 5_000;
     await logIn();
     documents.set(JWKS, { status: 200, body });
     await expect(logIn(1)).rejects.toEqual(UNAVAILABLE);
@@ -204,6 +209,7 @@ describe('the keys of a provider', () => {
       { provider: KEY, state: 'keys unavailable', reason: `${KEY} did not respond in time` },
     ]);
     goUp();
+    now += 5_000;
     expect(await describePool()).toEqual([{ provider: KEY, state: 'keys available', reason: null }]);
   });
 });
