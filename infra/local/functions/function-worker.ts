@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { constants, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { messageOfThrown } from '../../../lib/common/thrown.ts';
@@ -14,10 +14,8 @@ import type {
   LoadReport,
 } from './messages.ts';
 
-// Rules can compute for seconds. With a lower priority, they do not take the processor away from the service. On Linux,
-// the call changes only this thread. On other systems, it would change the whole process.
-if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-
+/** While a thread of the service is busy, a thread with this priority gets a quarter of its processor time. */
+const NICE = 5;
 /** Largest response payload of Lambda. Source: AWS Lambda Developer Guide, "Lambda quotas". */
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;
 
@@ -36,6 +34,17 @@ mapImports(new URL(rulesFile), (file) => {
 const { handler } = await import(url);
 if (typeof handler !== 'function') throw new Error('the module exports no handler');
 report({ loaded: true });
+// Rules can compute for seconds. With a lower priority, they do not take the processor away from the service. On Linux,
+// the call changes only this thread. On other systems, it would change the whole process.
+if (process.platform === 'linux') lowerPriority();
+
+function lowerPriority(): void {
+  try {
+    setPriority(NICE);
+  } catch {
+    // Some containers forbid the call. The rules then run with the priority of the service.
+  }
+}
 
 function report(load: LoadReport): void {
   port.postMessage(load);

@@ -12,7 +12,7 @@ import { DEFAULT_RULES_FILE as rulesFile } from '../../../lib/rules/file/rules-p
 import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 40_000;
 
 /** Modules of the functions, by name. `calls` returns the number of invocations in its thread. */
 const HANDLERS: Record<string, string> = {
