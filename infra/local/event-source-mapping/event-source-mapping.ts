@@ -17,8 +17,9 @@ export interface MappingStatus {
 export interface EventSourceMapping {
   status(): MappingStatus;
   /**
-   * Stops polling. Resolves when the invocations in flight have ended and their checkpoints are saved, or immediately
-   * if there are none. The caller must limit how long it waits, because a function may never return.
+   * Stops polling. Resolves when the invocations in flight have ended and their checkpoints are saved. Without such an
+   * invocation, resolves immediately. The caller must limit how long it waits, because a function may never
+   * return.
    */
   close(): Promise<void>;
 }

@@ -14,7 +14,10 @@ import type {
   LoadReport,
 } from './messages.ts';
 
-/** While a thread of the service is busy, a thread with this priority gets a quarter of its processor time. */
+/**
+ * While a thread of the service competes for a processor, a thread with this value gets a third as much of its time.
+ * Source: Linux, sched(7): a factor of 1.25 for each unit.
+ */
 const NICE = 5;
 /** Largest response payload of Lambda. Source: AWS Lambda Developer Guide, "Lambda quotas". */
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024;

@@ -90,7 +90,7 @@ async function readBody(
   // the client never sends the body.
   if (incoming.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve, reject) => {
-    // The parts are copied into one buffer, because each small Buffer takes a hundred bytes more than its content.
+    // The parts are copied into one buffer, because each small Buffer takes hundreds of bytes more than its content.
     let buffer: Buffer = NO_BODY;
     let bytes = 0;
     let parts = 0;

@@ -8,7 +8,7 @@ import type { OperatedService } from '../../../../lib/backfill/ports/operated-se
 import { count, isoOf, timeText } from '../../terminal/format.ts';
 import { describeFailure } from '../../with-service.ts';
 
-/** The service at which the identity was erased, or why there is none. */
+/** The service at which the identity was erased, or the reason why no service was called. */
 export interface ErasureContext {
   service: Pick<OperatedService, 'name' | 'isAmazons'> | null;
   why: string | null;
