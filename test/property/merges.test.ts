@@ -173,7 +173,7 @@ describe.each(DATABASES)('merges in random histories on $name', ({ open }) => {
     return records;
   }
 
-  it('leave the expected datasets, values and names of copies', async () => {
+  it('leave the expected datasets and values, and list the expected copies', async () => {
     await fc.assert(
       fc
         .asyncProperty(steps, async (history) => {
