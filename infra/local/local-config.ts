@@ -24,10 +24,10 @@ import {
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
 import { readLimits } from '../../lib/sync/read-limits.ts';
+import { readOrigins } from '../../lib/wire/origins.ts';
 import { readRateLimits } from '../../lib/wire/rate-limit-settings.ts';
 import type { RateLimitSettings } from '../../lib/wire/rate-limits.ts';
 import { readTrustedProxies } from '../../lib/wire/source-address.ts';
-import { readOrigins } from './http/origins.ts';
 
 /** The settings of the local cloud, read from its environment variables. */
 export interface LocalConfig {

@@ -8,6 +8,7 @@ import type { LocalDatabase } from '../../lib/database/open-local.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
+import type { LocalService } from './local-service.ts';
 import { STREAM_NAME } from './names.ts';
 import { openCheckpoints, startProjection } from './projection.ts';
 import { createProjectionBacklog } from './projection-backlog.ts';
@@ -16,7 +17,6 @@ import { startMaintenance } from './schedules/maintenance.ts';
 import { startPublishPolling } from './schedules/publish-polling.ts';
 import { startQueryStoreSweep } from './schedules/query-store-sweep.ts';
 import type { ScheduleStatus } from './schedules/schedule.ts';
-import type { SyncService } from './sync-service.ts';
 
 /**
  * Background work of the local cloud:
@@ -37,7 +37,7 @@ interface PipelineDeps {
   client: KinesisClient;
   uses: Readonly<Record<DatabaseUse, Database>>;
   local: LocalDatabase;
-  sync: SyncService;
+  service: LocalService;
   directory: DataDirectory;
   /** URL of the service, for the bulk-publish poller. `credentials` are those that the service accepts. */
   url: string;
@@ -53,7 +53,7 @@ interface PipelineDeps {
  * @throws {SetupError} the checkpoints are damaged, or cannot be read or written
  */
 export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
-  const { client, local, sync, uses } = deps;
+  const { client, local, service, uses } = deps;
   const directory = deps.directory.eventSourceMappings;
   const checkpoints = await openCheckpoints(directory);
   await recoverStream({
@@ -78,7 +78,7 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
       deps.report(batch);
     },
   });
-  const schedules = sync.startSchedules(client, backlog);
+  const schedules = service.startSchedules(client, backlog);
   const polling = startPublishPolling({ ...deps, database: uses.jobs, directory });
   const sweep = startQueryStoreSweep({ ...deps, database: uses.jobs, directory });
   const others = [polling, sweep];

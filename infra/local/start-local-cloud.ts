@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
+import type { Developers } from '../../lib/common/service-keys.ts';
 import { DEFAULT_CONNECTIONS, forEachUse } from '../../lib/database/connections.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
@@ -18,13 +18,11 @@ import { openForOperator } from '../../lib/database/open-for-operator.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.ts';
 import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
 import { readLoginMode } from '../../lib/identity/logins/read-login-settings.ts';
-import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import { trustLogin } from '../../lib/identity/user-of-token.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
-import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
+import { createOriginRule } from '../../lib/wire/origins.ts';
 import { DEFAULT_RATE_LIMITS } from '../../lib/wire/rate-limits.ts';
-import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import type { CommandDeps } from '../cli/command.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { createFailureLogger } from './failure-logger.ts';
@@ -32,20 +30,18 @@ import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute, createLivenessRoute } from './http/health.ts';
 import { type HttpServerOptions, requireFreePort, startHttpServer } from './http/http-server.ts';
-import { createOriginRule } from './http/origins.ts';
 import { portTaken } from './http/port-taken.ts';
-import { createIdentityService } from './identity-service.ts';
 import { createKinesisEmulator } from './kinesis/kinesis.ts';
 import { limitRates } from './limit-rates.ts';
 import { type LocalConfig, mayTrustLogins } from './local-config.ts';
+import { createLocalService } from './local-service.ts';
 import { openLoginVerifier } from './login-verifier.ts';
-import { ACCOUNT_ID, STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
+import { STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import { forgetProgress } from './projection.ts';
 import { createProjectionTotals } from './projection-totals.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
-import { createSyncService } from './sync-service.ts';
 import { readTokenKey } from './token-key.ts';
 import { createWriteMonitor } from './write-monitor.ts';
 
@@ -119,7 +115,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     ...options,
   };
   const { region, credentials, rulesFile } = config;
-  const developers = [credentials, ...config.otherDevelopers];
+  const developers: Developers = [credentials, ...config.otherDevelopers];
   const limits = limitRates(config.rateLimits);
   const directory = await takeDirectory(options.dataDir, started);
   // The ports are checked before the database is created, because the creation takes seconds.
@@ -148,34 +144,20 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   await ensureFirstPool(database, region);
 
   const tokenKeys = config.tokenKeys ?? [await readTokenKey(directory.tokenKey)];
-  const temporary = createTemporaryCredentials({ keys: tokenKeys, now: Date.now, randomId: randomUUID });
-  const findCredentials = createFindCredentials({ developers, accountId: ACCOUNT_ID, temporary });
-  const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
-  const sync = createSyncService({
+  const logins = config.logins === 'trusted' ? null : openLoginVerifier(config.loginProviders);
+  const service = createLocalService({
     uses,
     invokeFunction: functions.invoke,
     limits: config.limits,
+    developers,
     tokenKeys,
-    verify,
     rateLimits: limits,
     region,
+    verifyLogin: logins?.verify ?? trustLogin,
     // `origin` is called only once the port is listening. `url` is set by then.
     origin: () => url,
   });
-  const logins = config.logins === 'trusted' ? null : openLoginVerifier(config.loginProviders);
-  const identity = createIdentityService({
-    database: uses.identity,
-    tokenKeys,
-    verify,
-    limits,
-    credentials: temporary,
-    verifyLogin: logins?.verify ?? trustLogin,
-    mergeDatasets: sync.mergeDatasets,
-    deletePoolData: sync.deletePoolData,
-    deleteIdentityData: sync.deleteIdentityData,
-    region,
-  });
-  const kinesis = createKinesisEmulator(directory.kinesis, verify);
+  const kinesis = createKinesisEmulator(directory.kinesis, service.verify);
   started.defer(() => kinesis.close());
 
   let running: Pipeline | undefined;
@@ -192,7 +174,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
   const { host, port, trustedProxies } = config;
-  const routes = [health, createLivenessRoute(), ...sync.routes, identity, kinesis];
+  const routes = [health, createLivenessRoute(), ...service.routes, kinesis];
   const acceptsOrigin = createOriginRule(config.origins, developers);
   const logger = createFailureLogger('http-port');
   const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);
@@ -218,7 +200,18 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   await listenForOperator(operator, directory, started);
   const report = projection.add;
   const run = () =>
-    startPipeline({ client, local, uses, sync, directory, url, credentials, region, fetchPayload, report });
+    startPipeline({
+      client,
+      local,
+      uses,
+      service,
+      directory,
+      url,
+      credentials,
+      region,
+      fetchPayload,
+      report,
+    });
   running = await run();
   started.defer(() => running?.close());
 
@@ -233,7 +226,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
       await deleteStream(client, STREAM_NAME);
       await forgetProgress(directory.eventSourceMappings);
       await emptyTables(database);
-      sync.emptyInbox();
+      service.emptyInbox();
       await ensureFirstPool(database, region);
       running = await run();
     },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
+import { createServiceRoute } from '../../infra/local/http/aws-routes.ts';
 import { startHttpServer } from '../../infra/local/http/http-server.ts';
 import { createPushInbox } from '../../infra/local/push-inbox.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
@@ -17,6 +17,7 @@ import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
 import { createPushStore } from '../../lib/sync/store/push-store.ts';
 import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
+import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
 import { createPool } from '../fixtures/identity/identity-pools.ts';
@@ -69,7 +70,11 @@ const syncApi = createSyncApi({
   requestId: randomUUID,
   logger: createLogger('bench'),
 });
-const service = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(syncApi)] });
+const service = await startHttpServer({
+  host: '127.0.0.1',
+  port: 0,
+  routes: [createServiceRoute(createFindApi({ syncApi }))],
+});
 const bare = createServer(await createBareEndpoint(database)).listen(0, '127.0.0.1', () => {
   const address = bare.address();
   console.log(

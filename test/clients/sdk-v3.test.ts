@@ -37,9 +37,10 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
+import { createServiceRoute } from '../../infra/local/http/aws-routes.ts';
 import { startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
+import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { IDS, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
@@ -224,7 +225,11 @@ describe('an error is an instance of its class:', () => {
   ] as const)('%s (from a stub)', async (code, Class) => {
     const { recorded, guarded } = stubSyncApi();
     recorded.failWith(new ServiceError(code, 'try again'));
-    const port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
+    const port = await startHttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      routes: [createServiceRoute(createFindApi({ syncApi: guarded }))],
+    });
     const client = createSyncClient(`http://127.0.0.1:${port.port}`, { maxAttempts: 1 });
     onTestFinished(async () => {
       client.destroy();

@@ -11,16 +11,21 @@ import {
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
+import { createServiceRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
+import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { DATASET, GAME, IDS, LISTED, PATCH, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 
 const { recorded, guarded } = stubSyncApi();
 let signed: HttpServer;
 
 beforeAll(async () => {
-  signed = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
+  signed = await startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: [createServiceRoute(createFindApi({ syncApi: guarded }))],
+  });
 });
 afterAll(() => signed.close());
 beforeEach(() => recorded.clear());

@@ -15,9 +15,10 @@ import {
 } from '@aws-sdk/client-cognito-identity';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIdentityRoute } from '../../infra/local/http/aws-routes.ts';
+import { createServiceRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
+import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
 import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 import { DEVELOPER } from '../fixtures/wire/signing.ts';
@@ -41,7 +42,7 @@ beforeAll(async () => {
     startHttpServer({
       host: '127.0.0.1',
       port: 0,
-      routes: [createIdentityRoute({ identityApi, stsApi: sts })],
+      routes: [createServiceRoute(createFindApi({ identityApi, stsApi: sts }))],
     });
   open = await listen(trusting);
   signed = await listen(guarded);

@@ -1,12 +1,13 @@
 import * as cognitoSync from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
+import { createServiceRoute } from '../../infra/local/http/aws-routes.ts';
 import { createHealthRoute } from '../../infra/local/http/health.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { createProjectionTotals } from '../../infra/local/projection-totals.ts';
 import { ServiceError, type ServiceErrorCode, ValueRefusedError } from '../../lib/common/errors.ts';
 import { DatabaseError } from '../../lib/database/database.ts';
 import { API_OPERATIONS } from '../../lib/wire/api-model.ts';
+import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { openRaw, type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 import { GAME, PATCH, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 
@@ -31,9 +32,13 @@ beforeAll(async () => {
   open = await startHttpServer({
     host: '127.0.0.1',
     port: 0,
-    routes: [health, createSyncApiRoute(trusting)],
+    routes: [health, createServiceRoute(createFindApi({ syncApi: trusting }))],
   });
-  signed = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(guarded)] });
+  signed = await startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: [createServiceRoute(createFindApi({ syncApi: guarded }))],
+  });
 });
 afterAll(async () => {
   await open.close();

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createSyncApiRoute } from '../../infra/local/http/aws-routes.ts';
+import { createServiceRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
 import { API_OPERATIONS, type ApiOperation } from '../../lib/wire/api-model.ts';
+import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { credentialsOf } from '../fixtures/identity/identity-credentials.ts';
 import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
@@ -16,7 +17,11 @@ const { recorded, logged, trusting } = stubSyncApi();
 let server: HttpServer;
 
 beforeAll(async () => {
-  server = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [createSyncApiRoute(trusting)] });
+  server = await startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: [createServiceRoute(createFindApi({ syncApi: trusting }))],
+  });
 });
 afterAll(() => server.close());
 beforeEach(() => {

@@ -1,10 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIdentityRoute } from '../../infra/local/http/aws-routes.ts';
+import { createServiceRoute } from '../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError, ValueRefusedError } from '../../lib/common/errors.ts';
 import { ExpiredLoginTokenError } from '../../lib/identity/errors.ts';
+import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
 import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 import { CREDENTIALS, IDENTITY_ID, POOL_ID, stubIdentityApi } from '../fixtures/wire/stub-identity-api.ts';
@@ -14,7 +15,7 @@ const { recorded, logged, guarded, sts } = stubIdentityApi();
 let port: HttpServer;
 
 beforeAll(async () => {
-  const route = createIdentityRoute({ identityApi: guarded, stsApi: sts });
+  const route = createServiceRoute(createFindApi({ identityApi: guarded, stsApi: sts }));
   port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [route] });
 });
 afterAll(() => port.close());

@@ -14,12 +14,12 @@ import {
   refusalOf,
   retryHeaders,
 } from '../../../lib/wire/errors.ts';
+import type { OriginRule } from '../../../lib/wire/origins.ts';
 import type { WireRequest } from '../../../lib/wire/request-body.ts';
 import { createSourceAddresses, type SourceAddresses } from '../../../lib/wire/source-address.ts';
 import type { WireLogger } from '../../../lib/wire/wire-response.ts';
 import { createBodyReader } from './body-reader.ts';
 import { createConnectionLimit } from './connection-limit.ts';
-import type { OriginRule } from './origins.ts';
 import { createPipelineLimit } from './pipeline-limit.ts';
 import { DEFAULT_PORT_LIMITS, type PortLimits } from './port-limits.ts';
 import { sendResponse } from './send-response.ts';

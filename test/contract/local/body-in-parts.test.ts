@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createSyncApiRoute } from '../../../infra/local/http/aws-routes.ts';
+import { createServiceRoute } from '../../../infra/local/http/aws-routes.ts';
 import { type HttpServer, startHttpServer } from '../../../infra/local/http/http-server.ts';
 
 const PART = 'x'.repeat(256 * 1024);
@@ -22,7 +22,7 @@ async function* createBody(path: string): AsyncGenerator<string> {
 
 let server: HttpServer;
 beforeAll(async () => {
-  const route = createSyncApiRoute(async ({ target }) => ({
+  const route = createServiceRoute(() => async ({ target }) => ({
     status: 200,
     headers: [['Content-Type', 'text/plain']],
     body: createBody(target),

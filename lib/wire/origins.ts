@@ -1,6 +1,6 @@
-import { type Credentials, type Environment, includesDefault } from '../../../lib/common/environment.ts';
-import { SetupError } from '../../../lib/common/errors.ts';
-import { isLoopback } from '../../../lib/common/loopback.ts';
+import { type Credentials, type Environment, includesDefault } from '../common/environment.ts';
+import { SetupError } from '../common/errors.ts';
+import { isLoopback } from '../common/loopback.ts';
 
 /** Decides whether web pages of an origin may call Cognito Sync and Cognito Identity. */
 export type OriginRule = (origin: string) => boolean;

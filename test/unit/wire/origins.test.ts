@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createOriginRule, readOrigins } from '../../../infra/local/http/origins.ts';
 import { DEFAULT_CREDENTIALS } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
+import { createOriginRule, readOrigins } from '../../../lib/wire/origins.ts';
 
 const OWN = { accessKeyId: 'own', secretAccessKey: 'own secret' };
 const NEAR = [

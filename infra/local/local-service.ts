@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+
+import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
+import { streamExists } from '../../lib/aws/kinesis-stream.ts';
+import type { DatabaseUse } from '../../lib/database/connections.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
+import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
+import { createPushStore } from '../../lib/sync/store/push-store.ts';
+import { createPayloadApi } from '../../lib/wire/payload-api.ts';
+import { createService, type ServiceDeps } from '../../lib/wire/service/create-service.ts';
+import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
+import { createFailureLogger } from './failure-logger.ts';
+import { createPayloadRoute, createServiceRoute } from './http/aws-routes.ts';
+import type { Route } from './http/http-server.ts';
+import { createPushRoute } from './http/push-route.ts';
+import { ACCOUNT_ID } from './names.ts';
+import type { ProjectionBacklog } from './projection-backlog.ts';
+import { createPushInbox } from './push-inbox.ts';
+import { type ServiceSchedules, startServiceSchedules } from './schedules/service-schedules.ts';
+
+interface LocalServiceDeps
+  extends Pick<
+    ServiceDeps,
+    'developers' | 'tokenKeys' | 'rateLimits' | 'region' | 'invokeFunction' | 'limits' | 'verifyLogin'
+  > {
+  uses: Readonly<Record<DatabaseUse, Database>>;
+  /** Returns the origin of the port that serves `routes`. Called only once the port is listening. */
+  origin: () => string;
+}
+
+export interface LocalService {
+  /** Routes of the service's APIs, of the payloads of its events, and of the messages to devices. */
+  routes: Route[];
+  /** Verifies signatures of the service's callers. */
+  verify: SigV4Verifier;
+  /**
+   * Starts the scheduled functions of the service, for example the relay that publishes events to the stream. The
+   * stream must exist.
+   */
+  startSchedules(client: KinesisClient, backlog: ProjectionBacklog): ServiceSchedules;
+  /** Deletes the stored messages to devices. */
+  emptyInbox(): void;
+}
+
+/** Creates the service with the adapters of the local cloud, and its scheduled functions. */
+export function createLocalService({ uses, origin, ...deps }: LocalServiceDeps): LocalService {
+  const { tokenKeys, region, limits } = deps;
+  let schedules: ServiceSchedules | undefined;
+  let kinesis: KinesisClient | undefined;
+  const links = createPayloadLinks({ keys: tokenKeys, origin, now: Date.now, randomId: randomUUID });
+  const inbox = createPushInbox({ randomId: randomUUID });
+  const service = createService({
+    ...deps,
+    databases: uses,
+    accountId: ACCOUNT_ID,
+    payloadLinks: links,
+    pushChannel: inbox,
+    afterWrite: () => schedules?.relay.nudge(),
+    afterBulkPublish: () => schedules?.bulkPublish.nudge(),
+    async streamExists(streamName) {
+      if (kinesis === undefined) throw new Error('the local cloud is still starting');
+      return streamExists(kinesis, streamName);
+    },
+    createLogger: createFailureLogger,
+  });
+  return {
+    routes: [
+      createServiceRoute(service.findApi),
+      createPayloadRoute(createPayloadApi({ links, payloads: createPayloadStore(uses.reads) })),
+      createPushRoute({ inbox, devices: createPushStore(uses.reads) }),
+    ],
+    verify: service.verify,
+    startSchedules(client, backlog) {
+      kinesis = client;
+      schedules = startServiceSchedules({
+        ...service,
+        uses,
+        client,
+        offloading: { links, inlineBytes: limits.inlineBytes },
+        region,
+        backlog,
+      });
+      return schedules;
+    },
+    emptyInbox: () => inbox.clear(),
+  };
+}

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../../database/database.ts';
+import type { IdentityDependencies } from '../../identity/dependencies.ts';
+import type { Offloading } from '../../sync/build-stream-event.ts';
+import type { SyncDependencies } from '../../sync/dependencies.ts';
+import { createDeleteIdentityData } from '../../sync/jobs/delete-identity-data.ts';
+import { createDeletePoolData } from '../../sync/jobs/delete-pool-data.ts';
+import { createMergeDatasets } from '../../sync/jobs/merge-datasets.ts';
+import { createIdentityDataStore } from '../../sync/store/identity-data-store.ts';
+import { createMergeStore } from '../../sync/store/merge-store.ts';
+import { createPoolDataStore } from '../../sync/store/pool-data-store.ts';
+import { createSnapshotCache } from '../../sync/store/snapshot-cache.ts';
+import { createSyncStore } from '../../sync/store/sync-store.ts';
+
+/** Work of Cognito Identity on the data of Cognito Sync. Each call can be repeated. */
+export type DataJobs = Pick<IdentityDependencies, 'mergeDatasets' | 'deletePoolData' | 'deleteIdentityData'>;
+
+export interface DataJobsDeps {
+  database: Database;
+  offloading: Offloading;
+  /** Called after each committed change, with the outbox id of the change's event. */
+  afterWrite: SyncDependencies['afterWrite'];
+  /** The cache of the operations that run in the same process. */
+  snapshotCache?: ReturnType<typeof createSnapshotCache>;
+}
+
+/**
+ * Creates the work that merges and deletions cause: moving the datasets of a merged identity, and deleting the data of
+ * deleted pools and identities. The operations of Cognito Identity start this work. Scheduled functions finish what was
+ * interrupted.
+ */
+export function createDataJobs({
+  database,
+  offloading,
+  afterWrite,
+  snapshotCache = createSnapshotCache(),
+}: DataJobsDeps): DataJobs {
+  const store = createSyncStore(database, snapshotCache);
+  const deletion = { store, now: Date.now, afterWrite, sleep };
+  return {
+    mergeDatasets: createMergeDatasets({
+      store,
+      merges: createMergeStore(database, snapshotCache),
+      offloading,
+      now: Date.now,
+      afterWrite,
+    }),
+    deletePoolData: createDeletePoolData({ ...deletion, poolData: createPoolDataStore(database) }),
+    deleteIdentityData: createDeleteIdentityData({
+      ...deletion,
+      identityData: createIdentityDataStore(database),
+    }),
+  };
+}

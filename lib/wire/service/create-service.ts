@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Developers } from '../../common/service-keys.ts';
+import type { SigningKeys } from '../../common/signed-text.ts';
+import type { DatabaseUse } from '../../database/connections.ts';
+import type { Database } from '../../database/database.ts';
+import type { IdentityDependencies } from '../../identity/dependencies.ts';
+import { createTemporaryCredentials } from '../../identity/temporary-credentials.ts';
+import { createSyncOperations } from '../../sync/create-sync-operations.ts';
+import type { SyncDependencies } from '../../sync/dependencies.ts';
+import type { SyncOperations } from '../../sync/model.ts';
+import type { PushChannel } from '../../sync/ports/push.ts';
+import type { PushReport } from '../../sync/push/push-to-devices.ts';
+import type { FillingDataset } from '../../sync/row-limits.ts';
+import { createSessionTokens } from '../../sync/session-token.ts';
+import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
+import { createPoolStore } from '../../sync/store/pool-store.ts';
+import { createPushStore } from '../../sync/store/push-store.ts';
+import { createSnapshotCache } from '../../sync/store/snapshot-cache.ts';
+import { createSyncStore } from '../../sync/store/sync-store.ts';
+import { createFindCredentials } from '../find-credentials.ts';
+import type { RateLimits } from '../rate-limits.ts';
+import { createSigV4Verifier, type SigV4Verifier } from '../sigv4.ts';
+import { createSyncApi } from '../sync-api.ts';
+import type { WireLogger } from '../wire-response.ts';
+import { createDataJobs, type DataJobs } from './create-data-jobs.ts';
+import { createIdentityApis } from './create-identity-apis.ts';
+import { createFindApi, type FindApi } from './find-api.ts';
+
+/** What differs between the local cloud and AWS. */
+export interface ServiceDeps
+  extends Pick<
+      SyncDependencies,
+      'payloadLinks' | 'limits' | 'invokeFunction' | 'streamExists' | 'afterWrite' | 'afterBulkPublish'
+    >,
+    Pick<IdentityDependencies, 'verifyLogin' | 'region'> {
+  databases: Readonly<Record<ServiceUse, Database>>;
+  /** The access keys of developers. */
+  developers: Developers;
+  tokenKeys: SigningKeys;
+  /** The account in the ARNs and answers of the service. */
+  accountId: string;
+  rateLimits: RateLimits;
+  /** The channel to the devices that push sync notifies. */
+  pushChannel: PushChannel;
+  /** Creates the logger of a part of the service. */
+  createLogger: (name: string) => ServiceLogger;
+}
+
+export interface ServiceLogger extends WireLogger {
+  warn(message: string, details: Record<string, unknown>): void;
+}
+
+/** The uses of the database that the service has. */
+type ServiceUse = Extract<DatabaseUse, 'reads' | 'writes' | 'identity' | 'jobs'>;
+
+/** Cognito Sync, Cognito Identity and the part of AWS STS that their clients call. */
+export interface Service extends DataJobs {
+  /** Finds the API that serves a request, by the head of the request. */
+  findApi: FindApi;
+  /** Verifies signatures of the service's callers, also for other services on the same port. */
+  verify: SigV4Verifier;
+}
+
+/** Creates the service. The local cloud and the Lambda function both compose it here. */
+export function createService(deps: ServiceDeps): Service {
+  const { databases, developers, tokenKeys, region, accountId, rateLimits, createLogger } = deps;
+  const temporary = createTemporaryCredentials({ keys: tokenKeys, now: Date.now, randomId: randomUUID });
+  const findCredentials = createFindCredentials({ developers, accountId, temporary });
+  const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
+  const snapshotCache = createSnapshotCache();
+  const syncLogger = createLogger('sync-api');
+  const dataJobs = createDataJobs({
+    database: databases.jobs,
+    snapshotCache,
+    offloading: { links: deps.payloadLinks, inlineBytes: deps.limits.inlineBytes },
+    afterWrite: deps.afterWrite,
+  });
+  const operationsOn = (database: Database) =>
+    createSyncOperations({
+      ...deps,
+      store: createSyncStore(database, snapshotCache),
+      pools: createPoolStore(database),
+      bulkPublishes: createBulkPublishJobStore(database),
+      tokens: createSessionTokens({ keys: tokenKeys, now: Date.now, randomId: randomUUID }),
+      push: {
+        devices: createPushStore(database),
+        channel: deps.pushChannel,
+        sleep: (ms) => sleep(ms, undefined, { ref: false }),
+        report: logUnsent(syncLogger),
+      },
+      now: Date.now,
+      onFilling: logFilling(syncLogger),
+    });
+  const syncApi = createSyncApi({
+    operations: { ...operationsOn(databases.writes), ...onlyReading(operationsOn(databases.reads)) },
+    verify,
+    limits: rateLimits,
+    requestId: randomUUID,
+    logger: syncLogger,
+  });
+  const identityApis = createIdentityApis({
+    ...dataJobs,
+    database: databases.identity,
+    tokenKeys,
+    verify,
+    credentials: temporary,
+    verifyLogin: deps.verifyLogin,
+    region,
+    limits: rateLimits,
+    logger: createLogger('identity-api'),
+  });
+  return { ...dataJobs, verify, findApi: createFindApi({ syncApi, ...identityApis }) };
+}
+
+/** Picks the operations that write nothing. */
+function onlyReading({
+  DescribeDataset,
+  DescribeIdentityPoolUsage,
+  DescribeIdentityUsage,
+  GetBulkPublishDetails,
+  GetCognitoEvents,
+  GetIdentityPoolConfiguration,
+  ListDatasets,
+  ListIdentityPoolUsage,
+  ListRecords,
+}: SyncOperations): Partial<SyncOperations> {
+  return {
+    DescribeDataset,
+    DescribeIdentityPoolUsage,
+    DescribeIdentityUsage,
+    GetBulkPublishDetails,
+    GetCognitoEvents,
+    GetIdentityPoolConfiguration,
+    ListDatasets,
+    ListIdentityPoolUsage,
+    ListRecords,
+  };
+}
+
+/**
+ * Warns the operator about a dataset that approaches its limits. Removed records count as well: their rows remain until
+ * the dataset is deleted.
+ */
+function logFilling(logger: ServiceLogger) {
+  return (dataset: FillingDataset) => {
+    logger.warn('a dataset has reached 80 % of a limit on its records; removed records count as well', {
+      ...dataset,
+    });
+  };
+}
+
+/**
+ * Warns the operator about messages that were not sent. A device that receives no message finds the change at its next
+ * sync.
+ */
+function logUnsent(logger: ServiceLogger) {
+  return (report: PushReport) => {
+    if (report.sent !== report.devices) {
+      logger.warn('some devices were not notified of a change', { ...report });
+    }
+  };
+}
