@@ -1,4 +1,5 @@
-import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { startThread } from '../../../lib/common/start-thread.ts';
 import { describeThrown } from '../../../lib/common/thrown.ts';
 import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 import {
@@ -50,7 +51,7 @@ export function startExecutionEnvironment(
   workerData: FunctionWorkerData,
   onExit: (reason: string) => void,
 ): ExecutionEnvironment {
-  const worker = new Worker(new URL('./function-worker.ts', import.meta.url), {
+  const worker = startThread(new URL('./function-worker.ts', import.meta.url), {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import { SetupError } from '../../common/errors.ts';
+import { startThread } from '../../common/start-thread.ts';
 import { messageOfThrown } from '../../common/thrown.ts';
 
 /** The timeout of Lambda's init phase. Source: AWS Lambda Developer Guide. */
@@ -13,7 +13,7 @@ const TIMEOUT_MS = 10_000;
  * @returns undefined if the rules can be loaded; otherwise one line with the reason
  */
 export async function findLoadProblem(rulesFile: string): Promise<string | undefined> {
-  const worker = new Worker(new URL('./load-rules-worker.ts', import.meta.url), { workerData: rulesFile });
+  const worker = startThread(new URL('./load-rules-worker.ts', import.meta.url), { workerData: rulesFile });
   const timer = setTimeout(() => worker.terminate(), TIMEOUT_MS);
   let loaded = false;
   worker.on('message', () => {

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { startThread } from '../../../common/start-thread.ts';
 import { DatabaseError, toDatabaseError } from '../../database.ts';
 import { READER_ROLE } from '../../schema/roles.ts';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
@@ -21,7 +21,7 @@ export interface PgliteThread {
 
 /** Starts a thread that opens the database in `dataDir`. No other thread or process may have the database open. */
 export function startPgliteThread(dataDir: string): PgliteThread {
-  const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), {
+  const worker = startThread(new URL('./pglite-worker.ts', import.meta.url), {
     workerData: { dataDir, readerRole: READER_ROLE },
     // PGlite recurses on this stack. If the stack is too small, a deeply nested expression breaks the session instead
     // of being rejected as too complex (54001). 16 MB were too small.
