@@ -6,7 +6,7 @@ export interface DatasetsSwept {
   datasets: number;
   /** Number of erased values. The records of these values are covered by the removal of their dataset. */
   values: number;
-  /** Rows of records without a dataset. */
+  /** Rows of records without a dataset, and of erased identities. */
   strays: number;
 }
 

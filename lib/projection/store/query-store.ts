@@ -1,4 +1,4 @@
-import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import { ValueRefusedError } from '../../common/errors.ts';
 import { plainArray } from '../../database/array-literal.ts';
 import { chunkRows } from '../../database/chunk-rows.ts';
@@ -11,7 +11,7 @@ import { numericValue } from '../numeric-value.ts';
 import type { QueryStore } from '../ports/query-store.ts';
 import { compareVersions } from '../version.ts';
 import { eraseCovered } from './erase-covered.ts';
-import { withoutErased } from './erased-identities.ts';
+import { eraseDatasets, splitErased } from './erased-identities.ts';
 import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
 
 // Finds the datasets that have a removal which covers a value of this batch. Earlier values need no check: they were
@@ -36,6 +36,8 @@ INSERT INTO projection.quarantine (
   quarantine_id, reason, identity_pool_id, stream_name, shard_id, sequence_number, arrived_at, quarantined_at, payload)
 VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)
 ON CONFLICT (quarantine_id) DO NOTHING`;
+
+const ERASE_QUARANTINED = 'DELETE FROM projection.quarantine WHERE quarantine_id = $1';
 
 // A timed-out invocation may still be running and write later. The older position of that invocation must not replace a
 // newer position. A position counts as newer if its sequence number is higher or its arrival is later. The sequence
@@ -85,7 +87,9 @@ export function createQueryStore(database: Database): QueryStore {
     },
 
     async apply(given) {
-      const changes = await withoutErased(database, given, ({ dataset }) => dataset);
+      const { kept: changes, erased } = await splitErased(database, given, ({ dataset }) => dataset);
+      // An earlier attempt may have written rows and crashed before it noticed the erasure.
+      await eraseDatasets(database, idsOf(erased));
       const { datasets, records } = toRows(changes);
       const changed = await allDone([
         ...chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
@@ -98,14 +102,20 @@ export function createQueryStore(database: Database): QueryStore {
       ]);
       const recordsChanged = changed.reduce((sum, count) => sum + count, 0);
       await eraseRemoved(database, changes);
+      // `erase` marks the identity first and then erases its rows. If it did not find the rows of this batch, because they
+      // were not yet committed, this check finds the mark.
+      const { erased: late } = await splitErased(database, changes, ({ dataset }) => dataset);
+      await eraseDatasets(database, idsOf(late));
       return { recordsChanged };
     },
 
     async quarantine(deliveries) {
-      const kept = await withoutErased(database, deliveries, ({ identityPoolId, identityId }) =>
-        identityPoolId === null || identityId === null ? null : { identityPoolId, identityId },
-      );
+      const { kept, erased } = await splitErased(database, deliveries, identityOf);
       for (const delivery of kept) await quarantine(database, delivery);
+      // As in `apply`.
+      const { erased: late } = await splitErased(database, kept, identityOf);
+      for (const { position } of [...erased, ...late])
+        await database.query(ERASE_QUARANTINED, [streamPositionId(position)]);
     },
 
     async saveProgress({ streamName, shardId, sequenceNumber, arrivedAt }, { isKnown }) {
@@ -113,6 +123,15 @@ export function createQueryStore(database: Database): QueryStore {
       await database.query(SAVE_PROGRESS, [streamName, shardId, ...known]);
     },
   };
+}
+
+function idsOf(changes: readonly DatasetChange[]): string[] {
+  return changes.map(({ dataset }) => datasetId(dataset));
+}
+
+/** Returns null if the delivery names no identity. */
+function identityOf({ identityPoolId, identityId }: RefusedDelivery): IdentityKey | null {
+  return identityPoolId === null || identityId === null ? null : { identityPoolId, identityId };
 }
 
 /** Returns rows sorted by key. Writers that lock rows in the same order cannot deadlock. */

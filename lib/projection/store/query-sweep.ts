@@ -1,6 +1,7 @@
 import type { Database, SqlValue } from '../../database/database.ts';
 import type { QuerySweep } from '../ports/query-sweep.ts';
 import { eraseCovered } from './erase-covered.ts';
+import { eraseDatasets, splitErased } from './erased-identities.ts';
 
 // Aurora DSQL changes at most 3,000 rows in a transaction.
 const SWEEP_ROWS = 2_500;
@@ -45,7 +46,16 @@ const REMOVE_BULK_PUBLISHES = remove(
 // A step covers the datasets with ids above $1, up to and including $2.
 
 const LIST_STEP = `
-SELECT dataset_id FROM projection.datasets WHERE dataset_id > $1::uuid ORDER BY dataset_id LIMIT ${STEP_DATASETS}`;
+SELECT dataset_id, identity_pool_id, identity_id FROM projection.datasets
+WHERE dataset_id > $1::uuid
+ORDER BY dataset_id
+LIMIT ${STEP_DATASETS}`;
+
+interface StepRow {
+  dataset_id: string;
+  identity_pool_id: string;
+  identity_id: string;
+}
 
 const RECORDS_OF_STEP = 'stored.dataset_id > $1::uuid AND stored.dataset_id <= $2::uuid';
 
@@ -55,7 +65,8 @@ const REMOVE_TOMBSTONES = remove(
   `${RECORDS_OF_STEP} AND stored.record_value IS NULL AND stored.projected_at < $3`,
 );
 
-// Records without a dataset remain if `erase` erased a person's data while an event of that person was being projected.
+// Records without a dataset remain if `erase` erased a person's data while an event of that person was being projected,
+// and the projection was killed before it noticed.
 const REMOVE_STRAYS = remove(
   'projection.records',
   'dataset_id, record_id',
@@ -96,14 +107,22 @@ export function createQuerySweep(database: Database): QuerySweep {
     removeBulkPublishes: (before) => rowsOf(REMOVE_BULK_PUBLISHES, [before]),
 
     async sweepDatasets(after, before) {
-      const { rows } = await database.query<{ dataset_id: string }>(LIST_STEP, [after]);
+      const { rows } = await database.query<StepRow>(LIST_STEP, [after]);
       const last = rows.length < STEP_DATASETS ? null : (rows.at(-1)?.dataset_id ?? null);
       const range = [after, last ?? LAST_ID];
       const values = await eraseCovered(
         database,
         rows.map((row) => row.dataset_id),
       );
-      const strays = await allRowsOf(REMOVE_STRAYS, [...range, new Date(before.strays)]);
+      const { erased } = await splitErased(database, rows, (row) => ({
+        identityPoolId: row.identity_pool_id,
+        identityId: row.identity_id,
+      }));
+      const ofErased = await eraseDatasets(
+        database,
+        erased.map((row) => row.dataset_id),
+      );
+      const strays = ofErased + (await allRowsOf(REMOVE_STRAYS, [...range, new Date(before.strays)]));
       const tombstoneTime = new Date(before.tombstones);
       const tombstones = await allRowsOf(REMOVE_TOMBSTONES, [...range, tombstoneTime]);
       const datasets = await rowsOf(REMOVE_DATASETS, [...range, tombstoneTime]);
