@@ -14,6 +14,7 @@ import type { DatabaseUse } from '../../../lib/database/connections.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { MAX_TOKEN_DURATION_SECONDS } from '../../../lib/identity/open-id-token.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credentials.ts';
 import type { Offloading } from '../../../lib/sync/build-stream-event.ts';
 import type { Merge } from '../../../lib/sync/ports/merge-store.ts';
@@ -188,6 +189,7 @@ export function startServiceSchedules({
     create: (logger) =>
       createFinishIdentityDeletions({
         identityData: createIdentityDataStore(jobs),
+        removeMerged: ({ identityId }) => createIdentityStore(jobs).deleteIdentity(identityId, Date.now()),
         deleteIdentityData,
         tokensLifetimeMs: MAX_TOKEN_DURATION_SECONDS * 1000,
         logger,

@@ -2,13 +2,13 @@ import type { IdentityKey } from '../../common/dataset-key.ts';
 import { SetupError } from '../../common/errors.ts';
 import type { EraseStore } from '../ports/erase-store.ts';
 import type { IdentityDeletion } from '../ports/identity-deletion.ts';
-import type { ServiceIdentity, ServiceRows, ServiceTables } from '../ports/service-tables.ts';
+import type { ServiceIdentity, ServiceTables } from '../ports/service-tables.ts';
 import { SyncClientError } from '../ports/sync-client.ts';
+import { addStored, countStored } from './count-stored.ts';
 import {
   type EraseOptions,
   type ErasureReceipt,
   isNothing,
-  type QueryRows,
   type StoredOfIdentity,
 } from './erasure-receipt.ts';
 import { findQuarantined } from './find-quarantined.ts';
@@ -35,7 +35,7 @@ const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
  * If the service's tables are in this database, they are changed directly; otherwise, the service is called. The query
  * store then ignores all late events of these identities. Can be repeated at any time.
  *
- * The query store is erased first. If the process is stopped, the next call still finds the merged identities.
+ * If the process is stopped, the next call continues. The service keeps which identities were merged into a deleted one.
  *
  * @throws {SetupError} the identity belongs to another pool or was merged into another identity, or nothing knows the
  *   pool; nothing was erased
@@ -45,12 +45,11 @@ export async function erase(deps: EraseDeps, options: EraseOptions): Promise<Era
   const { queryStore, tables, now } = deps;
   const { identityPoolId, identityId, isDryRun } = options;
   const identity = { identityPoolId, identityId };
-  const stored = await tables.describe(identity);
-  requireLiving(identity, stored);
-  const { merged } = stored;
-  const identities = [identity, ...merged.map((id) => ({ identityPoolId, identityId: id }))];
+  const described = await tables.describe(identity);
+  requireLiving(identity, described);
+  const identities = withMerged(identity, described.merged);
   const isHere = await tables.isHere(identityPoolId);
-  const before = await count(deps, identities, isHere);
+  const before = await countStored(deps, identities, isHere);
   const isKnown = isHere || !options.isPoolMissing || !isNothing(before);
   if (!isKnown && !(await queryStore.knowsPool(identityPoolId))) {
     throw new SetupError(
@@ -58,31 +57,37 @@ export async function erase(deps: EraseDeps, options: EraseOptions): Promise<Era
     );
   }
   const service = isHere || options.isPoolMissing ? null : deps.service;
-  const receipt = { ...identity, mergedIdentities: merged, isDryRun };
   if (isDryRun) {
     const found = { ...before, datasetsAtService: await countAtService(service, identity) };
-    return { ...receipt, found, left: found, erasedAt: null, remains: [] };
+    const mergedIdentities = described.merged;
+    return { ...identity, mergedIdentities, isDryRun, found, left: found, erasedAt: null, remains: [] };
   }
 
   const last = await queryStore.readErasedAt(identity);
   await queryStore.markErased(identities, now(), { isNewer: false });
   // If the stream no longer exists, the events wait forever.
   const withRemovals = last !== null && now() - last > MAX_WAIT_MS;
-  const eraseAll = () => eraseHere(deps, identities, { isHere, withRemovals });
-  await eraseAll();
-  if (isHere) await tables.deleteIdentity(identity);
+  await eraseHere(deps, identities, { isHere, withRemovals });
+  const late = isHere ? await removeIdentity(deps, identities) : NOTHING_LATE;
+  const all = [...identities, ...late.identities];
   const atService = await eraseAtService(service, identity);
-  const waitingRemovals = isHere ? await awaitRemovals(deps, identities) : 0;
+  const waitingRemovals = isHere ? await awaitRemovals(deps, all) : 0;
   // Again: what was written in the meantime.
-  await eraseAll();
-  const found = { ...before, datasetsAtService: atService.found };
-  if (last === null || !isNothing(found)) await queryStore.markErased(identities, now(), { isNewer: true });
+  await eraseHere(deps, all, { isHere, withRemovals });
+  const stored = late.found === null ? before : addStored(before, late.found);
+  const found = { ...stored, datasetsAtService: atService.found };
+  if (last === null || !isNothing(found)) await queryStore.markErased(all, now(), { isNewer: true });
   const erasedAt = (await queryStore.readErasedAt(identity)) ?? now();
-  const left = { ...(await count(deps, identities, isHere)), datasetsAtService: atService.left };
+  const left = { ...(await countStored(deps, all, isHere)), datasetsAtService: atService.left };
   const isServiceUnknown = !isHere && !options.isPoolMissing && deps.service === null;
   const facts = { ...options, left, waitingRemovals, erasedAt, now: now() };
   const remains = findRemaining({ ...facts, isServiceUnknown, serviceError: atService.error });
-  return { ...receipt, found, left, erasedAt, remains };
+  const mergedIdentities = all.slice(1).map(({ identityId: id }) => id);
+  return { ...identity, mergedIdentities: mergedIdentities.sort(), isDryRun, found, left, erasedAt, remains };
+}
+
+function withMerged(identity: IdentityKey, merged: readonly string[]): [IdentityKey, ...IdentityKey[]] {
+  return [identity, ...merged.map((identityId) => ({ ...identity, identityId }))];
 }
 
 function requireLiving({ identityPoolId, identityId }: IdentityKey, stored: ServiceIdentity): void {
@@ -99,45 +104,45 @@ function requireLiving({ identityPoolId, identityId }: IdentityKey, stored: Serv
   }
 }
 
-async function count(
-  { queryStore, tables }: EraseDeps,
-  identities: readonly IdentityKey[],
-  isHere: boolean,
-): Promise<StoredOfIdentity> {
-  const inStore: QueryRows[] = [];
-  const inTables: ServiceRows[] = [];
-  for (const identity of identities) {
-    const quarantined = (await findQuarantined(queryStore, identity)).length;
-    inStore.push({ ...(await queryStore.countDatasets(identity)), quarantined });
-    if (isHere) inTables.push(await tables.count(identity));
-  }
-  return {
-    queryStore: inStore.reduce(add),
-    tables: isHere ? inTables.reduce(add) : null,
-    datasetsAtService: null,
-  };
-}
-
-/** Adds the numbers of two objects, member by member. */
-function add<Rows extends QueryRows | ServiceRows>(a: Rows, b: Rows): Rows {
-  const sums = new Map(Object.entries(b));
-  return Object.assign(
-    {},
-    a,
-    Object.fromEntries(Object.entries(a).map(([name, n]) => [name, n + (sums.get(name) ?? 0)])),
-  );
-}
-
 async function eraseHere(
   { queryStore, tables }: EraseDeps,
   identities: readonly IdentityKey[],
   { isHere, withRemovals }: { isHere: boolean; withRemovals: boolean },
 ): Promise<void> {
+  for (const id of await findQuarantined(queryStore, identities)) await queryStore.eraseQuarantined(id);
   for (const identity of identities) {
-    for (const id of await findQuarantined(queryStore, identity)) await queryStore.eraseQuarantined(id);
     await queryStore.eraseDatasets(identity);
     if (isHere) await tables.eraseUnpublished(identity, { withRemovals });
   }
+}
+
+interface LateIdentities {
+  identities: readonly IdentityKey[];
+  /** What was stored of them. Null if there are none. */
+  found: StoredOfIdentity | null;
+}
+
+const NOTHING_LATE: LateIdentities = { identities: [], found: null };
+
+/**
+ * Removes the identity at the service, and deletes all data.
+ * @param identities the identity, then the identities that were merged into it
+ * @returns the identities that were merged into it in the meantime
+ */
+async function removeIdentity(
+  deps: EraseDeps,
+  identities: readonly [IdentityKey, ...IdentityKey[]],
+): Promise<LateIdentities> {
+  const { queryStore, tables, now } = deps;
+  const [identity] = identities;
+  await tables.removeIdentity(identity);
+  const known = new Set(identities.map(({ identityId }) => identityId));
+  const { merged } = await tables.describe(identity);
+  const late = merged.filter((id) => !known.has(id)).map((identityId) => ({ ...identity, identityId }));
+  const found = late.length > 0 ? await countStored(deps, late, true) : null;
+  await queryStore.markErased(late, now(), { isNewer: false });
+  for (const each of [...identities, ...late]) await tables.deleteData(each);
+  return { identities: late, found };
 }
 
 async function countAtService(

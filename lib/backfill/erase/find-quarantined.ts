@@ -6,31 +6,35 @@ import type { EraseStore } from '../ports/erase-store.ts';
 /** Quarantined deliveries per page. Each delivery can have a megabyte of data. */
 const PAGE = 50;
 
-/** Returns the ids of all quarantined deliveries that belong to the identity. */
+/** Returns the ids of all quarantined deliveries that belong to one of the identities, which are of one pool. */
 export async function findQuarantined(
   store: Pick<EraseStore, 'readQuarantinedOf'>,
-  identity: IdentityKey,
+  identities: readonly IdentityKey[],
 ): Promise<string[]> {
+  const [first] = identities;
+  if (!first) return [];
+  const ids = new Set(identities.map(({ identityId }) => identityId));
   const found: string[] = [];
   let last: string | null = null;
   for (;;) {
-    const page = await store.readQuarantinedOf(identity.identityPoolId, last, PAGE);
-    for (const { quarantineId, data } of page) if (belongsTo(data, identity)) found.push(quarantineId);
+    const page = await store.readQuarantinedOf(first.identityPoolId, last, PAGE);
+    for (const { quarantineId, data } of page)
+      if (belongsTo(data, first.identityPoolId, ids)) found.push(quarantineId);
     if (page.length < PAGE) return found;
     last = page.at(-1)?.quarantineId ?? last;
   }
 }
 
 /**
- * Determines whether a quarantined delivery belongs to an identity. An event belongs to the identity that it names. Any
- * other data belongs to the identity if it contains the identity's id.
+ * Determines whether a quarantined delivery belongs to one of the identities. An event belongs to the identity that it
+ * names. Any other data belongs to an identity if it contains the identity's id.
  *
  * @param data the bytes from the stream
  */
-function belongsTo(data: Uint8Array, { identityPoolId, identityId }: IdentityKey): boolean {
+function belongsTo(data: Uint8Array, identityPoolId: string, ids: ReadonlySet<string>): boolean {
   const event = tryToDecode(data);
-  if (event === null) return containsId(data, identityId);
-  return event.dataset.identityPoolId === identityPoolId && event.dataset.identityId === identityId;
+  if (event === null) return containsId(data, ids);
+  return event.dataset.identityPoolId === identityPoolId && ids.has(event.dataset.identityId);
 }
 
 function tryToDecode(data: Uint8Array): StreamEvent | null {
@@ -42,13 +46,13 @@ function tryToDecode(data: Uint8Array): StreamEvent | null {
   }
 }
 
-/** Matches only the whole id, because one id can be the start of another id. */
-function containsId(data: Uint8Array, identityId: string): boolean {
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  for (let at = bytes.indexOf(identityId); at >= 0; at = bytes.indexOf(identityId, at + 1)) {
-    const before = bytes.toString('latin1', Math.max(at - 1, 0), at);
-    const after = bytes.toString('latin1', at + identityId.length, at + identityId.length + 1);
-    if (!/[\w-]/.test(before) && !/[0-9a-f-]/.test(after)) return true;
-  }
-  return false;
+/**
+ * Every identity id in a text. Matches only whole ids, because one id can be the start of another id. The match itself is
+ * empty, because what precedes an id may look like the start of another id.
+ */
+const IDENTITY_IDS = /(?<![\w-])(?=([\w-]+:[0-9a-f-]+))/g;
+
+function containsId(data: Uint8Array, ids: ReadonlySet<string>): boolean {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
+  return text.matchAll(IDENTITY_IDS).some(([, id = '']) => ids.has(id));
 }

@@ -21,7 +21,10 @@ export interface ServiceIdentity {
   identityPoolId: string | null;
   /** The identity into which this identity was merged; null if it was not merged. */
   mergedInto: string | null;
-  /** The ids of the identities that were merged into this one. */
+  /**
+   * The ids of the identities that were ever merged into this one, sorted. Includes identities that were deleted in the
+   * last 400 days.
+   */
   merged: string[];
 }
 
@@ -36,10 +39,12 @@ export interface ServiceTables {
   describe(identity: IdentityKey): Promise<ServiceIdentity>;
   count(identity: IdentityKey): Promise<ServiceRows>;
   /**
-   * Deletes the identity and the identities that were merged into it, with logins and data, as DeleteIdentities does.
-   * This also works while the service is stopped. Can be repeated.
+   * Removes the identity and the identities that were merged into it, with their logins, as DeleteIdentities does. From
+   * then on, no further identity can be merged into it. This also works while the service is stopped. Can be repeated.
    */
-  deleteIdentity(identity: IdentityKey): Promise<void>;
+  removeIdentity(identity: IdentityKey): Promise<void>;
+  /** Deletes the data of an identity that was removed or never existed in Cognito Identity. Can be repeated. */
+  deleteData(identity: IdentityKey): Promise<void>;
   /** Counts the events of deleted datasets that wait to be published. They contain the identity's id, but no records. */
   countWaitingRemovals(identity: IdentityKey): Promise<number>;
   /**

@@ -168,8 +168,9 @@ export interface IdentityStore {
    */
   applyLinks(change: LinkChange): Promise<boolean>;
   /**
-   * Removes an identity with its logins, and the identities that were merged into it, in one transaction. From then on,
-   * their credentials and tokens are rejected. Their data still has to be deleted.
+   * Removes an identity with its logins, and the identities that were merged into it. From then on, their credentials and
+   * tokens are rejected. Their data still has to be deleted. If there are many merged identities, several transactions
+   * are necessary. The first transaction removes the identity itself. After a crash, the next call continues.
    *
    * @param at epoch milliseconds
    * @returns the identities whose data must be deleted; none if the identity was deleted earlier, with all its data.

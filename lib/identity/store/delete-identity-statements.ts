@@ -1,7 +1,16 @@
-// Statements of the transaction that deletes an identity.
+// Statements of the transactions that delete an identity.
 
-/** Returns the identities that were merged into the identity $1. */
-export const LIST_MERGED = 'SELECT identity_id FROM identity.identities WHERE merged_into = $1';
+export interface MergedRow {
+  identity_pool_id: string;
+  identity_id: string;
+}
+
+/** Returns identities that were merged into the identity $1. $2: the maximum number of identities. */
+export const LIST_MERGED = `
+SELECT identity_pool_id, identity_id FROM identity.identities
+WHERE merged_into = $1
+ORDER BY identity_id
+LIMIT $2::bigint`;
 
 /** Returns whether datasets of the identity may still be moved into another identity. $1: the id of the identity's row. */
 export const IS_BEING_MERGED = `
@@ -13,6 +22,13 @@ INSERT INTO sync.deleted_identities (id_hash, root_hash, identity_pool_id, ident
 SELECT given.id_hash, $3::uuid, $1::text, given.identity_id, $2::bigint
 FROM unnest($4::uuid[], $5::text[]) AS given (id_hash, identity_id)
 ON CONFLICT (id_hash) DO NOTHING`;
+
+/** Keeps which identities were merged into the identity with the hash $2. $3, $4: their hashes and sealed ids. */
+export const KEEP_DELETED_MERGES = `
+INSERT INTO identity.deleted_merges (merged_hash, root_hash, sealed_id, deleted_ms)
+SELECT given.merged_hash, $2::uuid, given.sealed_id, $1::bigint
+FROM unnest($3::uuid[], $4::text[]) AS given (merged_hash, sealed_id)
+ON CONFLICT (merged_hash) DO NOTHING`;
 
 export const REMOVE_IDENTITIES_OF_PERSON =
   'DELETE FROM identity.identities WHERE identity_id = ANY ($1::text[])';

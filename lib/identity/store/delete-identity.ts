@@ -2,56 +2,96 @@ import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { identityIdHash, identityRowId } from '../../database/row-ids.ts';
-import { LOCK_IDENTITY as LOCK_SYNC_IDENTITY } from '../../sync/store/sync-statements.ts';
+import { LOCK_IDENTITIES as LOCK_SYNC_IDENTITIES } from '../../sync/store/sync-statements.ts';
 import type { IdentityStore } from '../ports/identity-store.ts';
 import {
   type DeletionRow,
   IS_BEING_MERGED,
+  KEEP_DELETED_MERGES,
   LIST_MERGED,
   MARK_DELETED_IDENTITIES,
+  type MergedRow,
   READ_DELETIONS,
   REMOVE_IDENTITIES_OF_PERSON,
   REMOVE_LOGINS_OF_PERSON,
 } from './delete-identity-statements.ts';
 import { LOCK_IDENTITY, type LockedIdentityRow } from './identity-statements.ts';
+import { sealId } from './sealed-ids.ts';
 
 /**
- * Implements `IdentityStore.deleteIdentity`. The transaction locks the identity's row first, as every change of logins
- * does. So no login can be linked to the identity, and no identity can be merged into it, at the same time.
+ * Maximum number of merged identities that a transaction removes. Each changes four rows: its own row, its row in Cognito
+ * Sync, the mark of its deletion, and its merge. Aurora DSQL changes at most 3,000 rows in a transaction.
+ */
+const STEP_IDENTITIES = 600;
+
+/**
+ * Implements `IdentityStore.deleteIdentity`. The first transaction removes the identity itself. It locks the identity's
+ * row first, as every change of logins does. So no login can be linked to the identity, and no identity can be merged
+ * into it, at the same time or later. If many identities were merged into it, further transactions remove the rest. After
+ * a crash, the next call continues.
  *
- * The transaction also locks the rows that Cognito Sync locks to create a dataset. A dataset is therefore created before
+ * The transactions also lock the rows that Cognito Sync locks to create a dataset. A dataset is therefore created before
  * the deletion of the identity's data starts, or not at all.
  */
-export function deleteIdentity(
+export async function deleteIdentity(
   database: Database,
   identityId: string,
   at: number,
 ): ReturnType<IdentityStore['deleteIdentity']> {
-  return database.transaction(async (transaction) => {
-    const { rows } = await transaction.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
-    const [locked] = rows;
-    if (!locked) return readDeletion(transaction, identityId);
-    const identityPoolId = locked.identity_pool_id;
-    if (locked.merged_into !== null && (await isBeingMerged(transaction, { identityPoolId, identityId }))) {
-      return 'merging';
-    }
-    const merged = await transaction.query<{ identity_id: string }>(LIST_MERGED, [identityId]);
-    const ids = [identityId, ...merged.rows.map((row) => row.identity_id)];
-    await lockInSync(transaction, identityPoolId, ids);
-    await transaction.query(MARK_DELETED_IDENTITIES, [
-      identityPoolId,
-      at,
-      identityIdHash(identityId),
-      plainArray(ids.map(identityIdHash)),
-      textArray(ids),
-    ]);
-    await transaction.query(REMOVE_IDENTITIES_OF_PERSON, [textArray(ids)]);
-    await transaction.query(REMOVE_LOGINS_OF_PERSON, [textArray(ids)]);
-    return ids.map((id) => ({ identityPoolId, identityId: id }));
-  });
+  for (;;) {
+    const merged = await database.transaction((transaction) => removeStep(transaction, identityId, at));
+    if (merged === 'merging') return merged;
+    if (merged < STEP_IDENTITIES) return readDeletions(database, identityId);
+  }
 }
 
-async function readDeletion(on: Transaction, identityId: string): Promise<IdentityKey[] | 'unknown'> {
+/**
+ * Removes the identity, if it still exists, and identities that were merged into it.
+ * @returns the number of merged identities removed
+ */
+async function removeStep(on: Transaction, identityId: string, at: number): Promise<number | 'merging'> {
+  const { rows } = await on.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
+  const [locked] = rows;
+  const mergedInto = locked?.merged_into ?? null;
+  if (locked && mergedInto !== null && (await isBeingMerged(on, locked.identity_pool_id, identityId))) {
+    return 'merging';
+  }
+  const merged = await on.query<MergedRow>(LIST_MERGED, [identityId, STEP_IDENTITIES]);
+  const identityPoolId = locked?.identity_pool_id ?? merged.rows[0]?.identity_pool_id;
+  if (identityPoolId === undefined) return 0;
+  const mergedIds = merged.rows.map((row) => row.identity_id);
+  const ids = locked ? [identityId, ...mergedIds] : mergedIds;
+  await on.query(LOCK_SYNC_IDENTITIES, [
+    identityPoolId,
+    plainArray(ids.map((id) => identityRowId({ identityPoolId, identityId: id }))),
+    textArray(ids),
+  ]);
+  await on.query(MARK_DELETED_IDENTITIES, [
+    identityPoolId,
+    at,
+    identityIdHash(identityId),
+    plainArray(ids.map(identityIdHash)),
+    textArray(ids),
+  ]);
+  if (mergedInto !== null) await keepMerges(on, [identityId], mergedInto, at);
+  await keepMerges(on, mergedIds, identityId, at);
+  await on.query(REMOVE_IDENTITIES_OF_PERSON, [textArray(ids)]);
+  await on.query(REMOVE_LOGINS_OF_PERSON, [textArray(ids)]);
+  return mergedIds.length;
+}
+
+/** Keeps, for `erase`, which identities were merged into another identity. */
+async function keepMerges(on: Transaction, ids: readonly string[], into: string, at: number): Promise<void> {
+  if (ids.length === 0) return;
+  await on.query(KEEP_DELETED_MERGES, [
+    at,
+    identityIdHash(into),
+    plainArray(ids.map(identityIdHash)),
+    textArray(ids.map((id) => sealId(id, into))),
+  ]);
+}
+
+async function readDeletions(on: Database, identityId: string): Promise<IdentityKey[] | 'unknown'> {
   const { rows } = await on.query<DeletionRow>(READ_DELETIONS, [identityIdHash(identityId)]);
   if (rows.length === 0) return 'unknown';
   return rows.flatMap((row) =>
@@ -61,18 +101,8 @@ async function readDeletion(on: Transaction, identityId: string): Promise<Identi
   );
 }
 
-async function isBeingMerged(on: Transaction, identity: IdentityKey): Promise<boolean> {
-  const { rows } = await on.query<{ is_being_merged: boolean }>(IS_BEING_MERGED, [identityRowId(identity)]);
+async function isBeingMerged(on: Transaction, identityPoolId: string, identityId: string): Promise<boolean> {
+  const values = [identityRowId({ identityPoolId, identityId })];
+  const { rows } = await on.query<{ is_being_merged: boolean }>(IS_BEING_MERGED, values);
   return rows[0]?.is_being_merged ?? false;
-}
-
-/** Locks the rows in the order of their keys, as a merge of datasets does, so that the transactions do not deadlock. */
-async function lockInSync(on: Transaction, identityPoolId: string, ids: readonly string[]): Promise<void> {
-  const rows = ids.map((identityId) => [
-    identityRowId({ identityPoolId, identityId }),
-    identityPoolId,
-    identityId,
-  ]);
-  rows.sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
-  for (const values of rows) await on.query(LOCK_SYNC_IDENTITY, values);
 }

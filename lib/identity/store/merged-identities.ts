@@ -1,20 +1,20 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
+import { identityIdHash } from '../../database/row-ids.ts';
+import { unsealId } from './sealed-ids.ts';
 
-const READ_PERSON = `
-SELECT identity_id, identity_pool_id, merged_into FROM identity.identities
-WHERE identity_id = $1 OR merged_into = $1`;
+const READ_IDENTITY = 'SELECT identity_pool_id, merged_into FROM identity.identities WHERE identity_id = $1';
+
+const LIST_MERGED = 'SELECT identity_id FROM identity.identities WHERE merged_into = ANY ($1::text[])';
+
+const LIST_DELETED_MERGES = `
+SELECT root_hash, sealed_id FROM identity.deleted_merges WHERE root_hash = ANY ($1::uuid[])`;
 
 const COUNT = `
 SELECT
   (SELECT count(*) FROM identity.identities WHERE identity_pool_id = $1 AND identity_id = $2) AS identities,
   (SELECT count(*) FROM identity.logins WHERE identity_pool_id = $1 AND identity_id = $2) AS logins`;
-
-interface PersonRow {
-  identity_id: string;
-  identity_pool_id: string;
-  merged_into: string | null;
-}
 
 /**
  * Creates the part of the identity store that `erase` uses, on any `Database`. The members are those of
@@ -22,16 +22,20 @@ interface PersonRow {
  */
 export function createMergedIdentities(database: Database) {
   return {
-    /** One step is enough: all identities that were merged point to the identity that survived the last merge. */
     async describe({ identityId }: IdentityKey) {
-      const { rows } = await database.query<PersonRow>(READ_PERSON, [identityId]);
-      const own = rows.find((row) => row.identity_id === identityId);
-      const merged = rows.filter((row) => row.merged_into === identityId).map((row) => row.identity_id);
+      const { rows } = await database.query<{ identity_pool_id: string; merged_into: string | null }>(
+        READ_IDENTITY,
+        [identityId],
+      );
       return {
-        identityPoolId: own?.identity_pool_id ?? null,
-        mergedInto: own?.merged_into ?? null,
-        merged: merged.toSorted(),
+        identityPoolId: rows[0]?.identity_pool_id ?? null,
+        mergedInto: rows[0]?.merged_into ?? null,
+        merged: await listMerged(database, identityId),
       };
+    },
+
+    async identityExists({ identityId }: IdentityKey): Promise<boolean> {
+      return (await database.query(READ_IDENTITY, [identityId])).rows.length > 0;
     },
 
     async countIdentity({ identityPoolId, identityId }: IdentityKey) {
@@ -42,4 +46,34 @@ export function createMergedIdentities(database: Database) {
       return rows[0] ?? { identities: 0, logins: 0 };
     },
   };
+}
+
+/**
+ * Returns the identities that were ever merged into an identity, sorted. An identity that was deleted before the
+ * identity into which it was merged was itself merged is found in a further step.
+ */
+async function listMerged(database: Database, identityId: string): Promise<string[]> {
+  const merged = new Set<string>();
+  for (let step = [identityId]; step.length > 0; ) {
+    const found = [...(await listStored(database, step)), ...(await listDeleted(database, step))];
+    step = found.filter((id) => id !== identityId && !merged.has(id));
+    for (const id of step) merged.add(id);
+  }
+  return [...merged].sort();
+}
+
+async function listStored(database: Database, into: readonly string[]): Promise<string[]> {
+  const { rows } = await database.query<{ identity_id: string }>(LIST_MERGED, [textArray(into)]);
+  return rows.map((row) => row.identity_id);
+}
+
+async function listDeleted(database: Database, into: readonly string[]): Promise<string[]> {
+  const idOf = new Map(into.map((id) => [identityIdHash(id), id]));
+  const { rows } = await database.query<{ root_hash: string; sealed_id: string }>(LIST_DELETED_MERGES, [
+    plainArray([...idOf.keys()]),
+  ]);
+  return rows.flatMap((row) => {
+    const root = idOf.get(row.root_hash);
+    return root === undefined ? [] : [unsealId(row.sealed_id, root)];
+  });
 }

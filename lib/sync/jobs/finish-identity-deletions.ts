@@ -8,6 +8,8 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
 
 export interface FinishIdentityDeletionsDeps {
   identityData: Pick<IdentityDataStore, 'listDeleted' | 'removeMarks'>;
+  /** Removes the identities that were merged into a deleted identity, which remain after a crash. */
+  removeMerged: (identity: IdentityKey) => Promise<unknown>;
   /** Deletes the identity's data and returns whether nothing is left. */
   deleteIdentityData: (identity: IdentityKey) => Promise<boolean>;
   /** The longest time for which credentials or tokens of an identity are valid. */
@@ -43,11 +45,15 @@ export async function finishIdentityDeletions(
   deps: FinishIdentityDeletionsDeps,
   { after, timeBudgetMs }: { after: IdentityKey | null; timeBudgetMs: number },
 ): Promise<FinishIdentityDeletionsOutcome> {
-  const { identityData, deleteIdentityData, tokensLifetimeMs, now, onFailure } = deps;
+  const { identityData, removeMerged, deleteIdentityData, tokensLifetimeMs, now, onFailure } = deps;
   const { pending, ...outcome } = await finishPending<IdentityKey>(
     {
       list: (from, limit) => identityData.listDeleted(from, limit),
-      finish: deleteIdentityData,
+      async finish(identity) {
+        // The merged identities are found through the deleted identity, so its deletion must not end before.
+        await removeMerged(identity);
+        return deleteIdentityData(identity);
+      },
       onFailure,
       now,
     },

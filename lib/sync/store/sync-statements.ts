@@ -333,4 +333,15 @@ export const LOCK_IDENTITY = `
 INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id) VALUES ($1, $2, $3)
 ON CONFLICT (identity_row_id) DO UPDATE SET identity_id = excluded.identity_id`;
 
+/**
+ * Locks the rows of several identities of the pool $1 in the order of their keys, as a merge of datasets does, so that
+ * the transactions do not deadlock. $2, $3: the keys and the ids.
+ */
+export const LOCK_IDENTITIES = `
+INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id)
+SELECT given.identity_row_id, $1::text, given.identity_id
+FROM unnest($2::uuid[], $3::text[]) AS given (identity_row_id, identity_id)
+ORDER BY given.identity_row_id
+ON CONFLICT (identity_row_id) DO UPDATE SET identity_id = excluded.identity_id`;
+
 export const LOCK_DATASET = 'SELECT 1 FROM sync.datasets WHERE dataset_id = $1 FOR UPDATE';

@@ -26,6 +26,7 @@ const MIGRATIONS = [
   '0012-bulk-publish-waiting.sql',
   '0013-deleted-identities.sql',
   '0014-erasure.sql',
+  '0015-deleted-merges.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

@@ -52,6 +52,7 @@ describe('the finish-identity-deletions function', () => {
   const createFunction = (more: Partial<FinishIdentityDeletionsFunctionDeps> = {}) => {
     const handler = createFinishIdentityDeletions({
       identityData: createIdentityDataStore(database),
+      removeMerged: ({ identityId }) => createIdentityStore(database).deleteIdentity(identityId, clock.now),
       deleteIdentityData: createIdentityDataDeletion(database, clock),
       tokensLifetimeMs: 24 * HOUR_MS,
       logger: createLogger('finish-identity-deletions'),

@@ -11,7 +11,7 @@ import { createUnpublishedStore } from '../../../../lib/sync/store/unpublished-s
 /** Creates the access to the service's tables in this database, which belong to two rooms. */
 export function createServiceTables(database: Database, now: () => number): ServiceTables {
   const { markDeleted, ...unpublished } = createUnpublishedStore(database);
-  const { describe, countIdentity } = createMergedIdentities(database);
+  const { describe, countIdentity, identityExists } = createMergedIdentities(database);
   const identities = createIdentityStore(database);
   const deleteIdentityData = createDeleteIdentityData({
     store: createSyncStore(database),
@@ -27,12 +27,14 @@ export function createServiceTables(database: Database, now: () => number): Serv
     async count(identity) {
       return { ...(await countIdentity(identity)), ...(await unpublished.count(identity)) };
     },
-    async deleteIdentity(identity) {
-      const deleted = await identities.deleteIdentity(identity.identityId, now());
-      // Cognito Identity does not know an identity for which only developers have written data.
-      if (deleted === 'unknown') await markDeleted(identity, now());
-      const all = Array.isArray(deleted) ? [identity, ...deleted] : [identity];
-      for (const each of all) await deleteIdentityData(each);
+    async removeIdentity({ identityId }) {
+      await identities.deleteIdentity(identityId, now());
+    },
+    async deleteData(identity) {
+      // Without a mark, nothing is deleted. An identity for which only developers have written data has no mark yet, and
+      // the marks of earlier deletions may have expired.
+      if (!(await identityExists(identity))) await markDeleted(identity, now());
+      await deleteIdentityData(identity);
     },
   };
 }
