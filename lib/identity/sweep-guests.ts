@@ -6,6 +6,9 @@ import type { GuestSweep } from './ports/guest-sweep.ts';
  */
 const GUEST_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 
+/** How long `erase` finds the identities that had been merged into a deleted one: as long as it keeps late events out. */
+const MERGE_RETENTION_MS = 400 * 24 * 60 * 60 * 1000;
+
 interface SweepGuestsOutcome {
   swept: number;
   /**
@@ -16,8 +19,9 @@ interface SweepGuestsOutcome {
 }
 
 /**
- * Removes guests that never stored anything. Every GetId without logins creates a guest, so the number of guests would
- * otherwise grow without limit. A client whose guest was removed gets a new guest and loses nothing.
+ * Removes guests that never stored anything, and merged identities that never stored anything. Every GetId without
+ * logins creates a guest, and a login can merge it, so their number would otherwise grow without limit. A client whose
+ * guest was removed gets a new guest and loses nothing. Also forgets old merges of deleted identities.
  *
  * @param after the `last` of the previous sweep
  * @param timeBudgetMs once this much time has passed, no further step starts; at least one step always runs
@@ -27,6 +31,7 @@ export async function sweepGuests(
   { after, timeBudgetMs }: { after: string; timeBudgetMs: number },
 ): Promise<SweepGuestsOutcome> {
   const startedAt = now();
+  await guests.removeDeletedMerges(startedAt - MERGE_RETENTION_MS);
   const outcome: SweepGuestsOutcome = { swept: 0, last: after };
   do {
     const { swept, last } = await guests.sweepStep(outcome.last, startedAt - GUEST_RETENTION_MS);

@@ -5,21 +5,30 @@ import type { GuestSweep } from '../ports/guest-sweep.ts';
 const STEP_IDENTITIES = 1_000;
 /** Maximum number of devices that a step removes. Aurora DSQL changes at most 3,000 rows in a transaction. */
 const STEP_DEVICES = 2_500;
+const STEP_MERGES = 2_500;
 
 const LIST_STEP = `
 SELECT identity_id FROM identity.identities WHERE identity_id > $1 ORDER BY identity_id LIMIT ${STEP_IDENTITIES}`;
 
-/** Whether a guest was not used since $3. Linking a login sets `modified_ms`. Issuing credentials sets `used_ms`. */
+/**
+ * Whether an identity was not used since $3. A merge or linking a login sets `modified_ms`. Issuing credentials sets
+ * `used_ms`.
+ */
 const UNUSED = `
-  guest.merged_into IS NULL
-  AND coalesce(guest.used_ms, guest.created_ms) < $3::bigint AND guest.modified_ms < $3::bigint`;
+  coalesce(guest.used_ms, guest.created_ms) < $3::bigint AND guest.modified_ms < $3::bigint`;
 
-/** Selects the guests that can be removed, among the identities above $1, up to and including $2. */
+/**
+ * Selects the guests and merged identities that can be removed, among the identities above $1, up to and including $2. A
+ * dataset keeps its row when it is deleted, so an identity without such rows never stored anything.
+ */
 const REMOVABLE = `
   FROM identity.identities AS guest
   WHERE guest.identity_id > $1 AND guest.identity_id <= $2 AND ${UNUSED}
     AND NOT EXISTS (SELECT 1 FROM identity.logins WHERE logins.identity_id = guest.identity_id)
     AND NOT EXISTS (SELECT 1 FROM identity.identities AS merged WHERE merged.merged_into = guest.identity_id)
+    AND NOT EXISTS (
+      SELECT 1 FROM sync.pending_merges
+      WHERE pending_merges.identity_pool_id = guest.identity_pool_id AND pending_merges.identity_id = guest.identity_id)
     AND NOT EXISTS (
       SELECT 1 FROM sync.datasets
       WHERE datasets.identity_pool_id = guest.identity_pool_id AND datasets.identity_id = guest.identity_id)`;
@@ -51,9 +60,21 @@ WHERE guest.identity_id = ANY (ARRAY(
     LIMIT ${STEP_IDENTITIES}))
   AND ${UNUSED}`;
 
+const REMOVE_DELETED_MERGES = `
+DELETE FROM identity.deleted_merges
+WHERE merged_hash IN (
+  SELECT merged_hash FROM identity.deleted_merges WHERE deleted_ms < $1::bigint LIMIT ${STEP_MERGES})`;
+
 /** Creates the part of the identity store that the guest sweep uses, on any `Database`. */
 export function createGuestSweep(database: Database): GuestSweep {
   return {
+    async removeDeletedMerges(before) {
+      for (;;) {
+        const { rowsChanged } = await database.query(REMOVE_DELETED_MERGES, [before]);
+        if (rowsChanged < STEP_MERGES) return;
+      }
+    },
+
     async sweepStep(after, unusedSince) {
       const { rows } = await database.query<{ identity_id: string }>(LIST_STEP, [after]);
       const last = rows.at(-1)?.identity_id;

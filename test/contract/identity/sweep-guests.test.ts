@@ -29,7 +29,14 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
   });
   afterAll(() => database.close());
   beforeEach(async () => {
-    await deleteRows(database, ['identity.identities', 'identity.logins', 'sync.datasets', 'sync.devices']);
+    await deleteRows(database, [
+      'identity.identities',
+      'identity.logins',
+      'identity.deleted_merges',
+      'sync.datasets',
+      'sync.devices',
+      'sync.pending_merges',
+    ]);
     service = createIdentityService(database);
     IdentityPoolId = await service.newIdentityPool();
   });
@@ -84,7 +91,7 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
         ),
     ],
     [
-      'was merged into another identity',
+      'was merged into another identity, into which its datasets may still be moved',
       async (guest) => {
         await getId(login('bob'));
         await signIn(guest, login('bob'));
@@ -144,6 +151,46 @@ describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
     wait(1_000);
     expect(await sweep()).toEqual({ swept: 0 });
     expect(await exists(user)).toBe(true);
+  });
+
+  it('removes a merged identity that never stored anything, 30 days after the merge, with its devices', async () => {
+    const [empty, full] = [await getId(), await getId()];
+    await deviceOf(full).update(put('a', '1'));
+    const user = await getId(login('bob'));
+    await createPushStore(database).register(
+      { identityPoolId: IdentityPoolId, identityId: empty, platform: 'GCM', token: 't' },
+      'arn:e',
+      { at: service.clock.now, maxDevices: 10 },
+    );
+    wait(100);
+    for (const guest of [empty, full]) await signIn(guest, login('bob'));
+    await database.query('DELETE FROM sync.pending_merges');
+    wait(30);
+    expect(await sweep()).toEqual({ swept: 0 });
+    service.clock.now += 1;
+    expect(await sweep()).toEqual({ swept: 1 });
+    expect([await exists(empty), await exists(full), await exists(user)]).toEqual([false, true, true]);
+    expect((await database.query('SELECT 1 FROM sync.devices')).rows).toEqual([]);
+    // The client then forgets the id.
+    const { code, message } = await signIn(empty, login('bob')).catch((error) => error);
+    expect([code, message]).toEqual([
+      'NotAuthorizedException',
+      `Access to Identity '${empty}' is forbidden.`,
+    ]);
+    expect(await getId(login('bob'))).toBe(user);
+  });
+
+  it('forgets the merges of deleted identities after 400 days', async () => {
+    const [guest, user] = [await getId(), await getId(login('bob'))];
+    await signIn(guest, login('bob'));
+    await service.store.deleteIdentity(user, service.clock.now);
+    const merges = async () => (await database.query('SELECT 1 FROM identity.deleted_merges')).rows.length;
+    wait(400);
+    await sweep();
+    expect(await merges()).toBe(1);
+    service.clock.now += 1;
+    await sweep();
+    expect(await merges()).toBe(0);
   });
 
   it('removes the devices of a guest', async () => {
