@@ -5,6 +5,7 @@ import { runBulkPublishes } from '../../lib/sync/jobs/run-bulk-publish.ts';
 import type { EventPublisher, PublishOutcome } from '../../lib/sync/ports/outbox.ts';
 import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
 import { createOutboxStore, createStreamingSwitch } from '../../lib/sync/store/outbox-store.ts';
+import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
 import { letLeasesAge } from '../fixtures/database/outbox-rows.ts';
 import type { ModelProcess } from './model-state.ts';
 import type { Reception } from './model-stream.ts';
@@ -74,9 +75,6 @@ async function readEvent(database: Database, data: Uint8Array): Promise<object> 
   const { payloadType, kinesisSyncRecordsURL, ...event } = JSON.parse(Buffer.from(data).toString());
   if (payloadType !== 'S3Url') return event;
   const [payloadId = ''] = /[0-9a-f-]{36}/.exec(kinesisSyncRecordsURL) ?? [];
-  const { rows } = await database.query<{ body: string }>(
-    'SELECT body FROM sync.payloads WHERE payload_id = $1',
-    [payloadId],
-  );
-  return { ...event, kinesisSyncRecords: JSON.parse(rows[0]?.body ?? 'null') };
+  const body = await createPayloadStore(database).read(payloadId);
+  return { ...event, kinesisSyncRecords: JSON.parse(body ?? 'null') };
 }

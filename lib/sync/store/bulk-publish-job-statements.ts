@@ -1,5 +1,6 @@
 // Statements of bulk publishes.
 
+import { writeParts } from './payload-parts.ts';
 import type { ListedDatasetRow, ListedRecordRow } from './sync-statements.ts';
 
 export interface BulkPublishRow {
@@ -129,6 +130,8 @@ FROM unnest($3::uuid[], $4::text[], $5::text[]) AS event (outbox_id, partition_k
 export const PUT_PAYLOADS = `
 INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[])`;
+
+export const PUT_PAYLOAD_PARTS = writeParts(1);
 
 export const MOVE_CURSOR = `
 UPDATE sync.bulk_publishes

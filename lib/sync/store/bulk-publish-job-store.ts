@@ -16,12 +16,14 @@ import {
   MOVE_CURSOR,
   type OutstandingRow,
   PUT_EVENTS,
+  PUT_PAYLOAD_PARTS,
   PUT_PAYLOADS,
   READ_LAST,
   READ_NEXT,
   STILL_WAITING,
   type WholeRow,
 } from './bulk-publish-job-statements.ts';
+import { toPartColumns } from './payload-parts.ts';
 import { type PoolRow, READ_POOL } from './pool-statements.ts';
 import { toRecordOrNull } from './sync-rows.ts';
 
@@ -161,12 +163,14 @@ async function putEvents(
     payload === null ? [] : [{ ...payload, identityRowId: identityRowId({ identityPoolId, identityId }) }],
   );
   if (payloads.length > 0) {
+    const { starts, parts } = toPartColumns(payloads);
     await on.query(PUT_PAYLOADS, [
       plainArray(payloads.map(({ payloadId }) => payloadId)),
-      textArray(payloads.map(({ body }) => body)),
+      textArray(starts),
       plainArray(payloads.map(({ expiresAt }) => expiresAt)),
       plainArray(payloads.map((payload) => payload.identityRowId)),
     ]);
+    await on.query(PUT_PAYLOAD_PARTS, parts);
   }
   await on.query(PUT_EVENTS, [
     bulkPublishId,

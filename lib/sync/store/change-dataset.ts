@@ -12,6 +12,7 @@ import {
   type UpdateDecision,
 } from '../ports/sync-store.ts';
 import { eraseDeleted } from './erase-deleted.ts';
+import { toPartColumns } from './payload-parts.ts';
 import type { SnapshotCache } from './snapshot-cache.ts';
 import { toDatasetOrNull, toDatasetValues, toRecordColumns } from './sync-rows.ts';
 import {
@@ -219,6 +220,10 @@ function toStatement(
     ...toRecordColumns(records),
   );
   if (event.payload === null) return [WRITE_UPDATE, values];
-  const { payloadId, body, expiresAt } = event.payload;
-  return [WRITE_OFFLOADED_UPDATE, [...values, payloadId, body, expiresAt, identityRowId(dataset)]];
+  const { payloadId, expiresAt } = event.payload;
+  const { starts, parts } = toPartColumns([event.payload]);
+  return [
+    WRITE_OFFLOADED_UPDATE,
+    [...values, payloadId, ...starts, expiresAt, identityRowId(dataset), ...parts],
+  ];
 }

@@ -1,5 +1,6 @@
 // Statements of merges of identities.
 
+import { writeParts } from './payload-parts.ts';
 import {
   DATASET,
   FORGET_COPY,
@@ -50,9 +51,9 @@ SELECT 1 FROM written`;
 
 /**
  * Puts the events into the outbox if streaming is enabled for the pool ($1). Returns the ids of the written events; no
- * row if streaming is disabled. The other parameters are columns: ids, partition keys, events, and the payloads with
- * their ids, expiries and the ids of their identities' rows. The payload columns are null for an event without a
- * payload.
+ * row if streaming is disabled. The other parameters are columns: ids, partition keys, events, and the starts of
+ * the payloads with their ids, expiries and the ids of their identities' rows. The payload columns are null for an event
+ * without a payload. From $9: the columns of the other parts of the payloads.
  */
 export const PUT_CHANGES = `
 WITH change AS (
@@ -64,6 +65,8 @@ WITH change AS (
 ), payload AS (
   INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
   SELECT payload_id, body, expires_ms, identity_row_id FROM change WHERE payload_id IS NOT NULL
+), parts AS (${writeParts(9)}
+WHERE EXISTS (SELECT 1 FROM change)
 )
 INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
 SELECT outbox_id, partition_key, data, now(), 0, stream_name FROM change

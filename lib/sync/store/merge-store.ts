@@ -17,6 +17,7 @@ import {
   WRITE_COPY,
   WRITE_MERGED,
 } from './merge-statements.ts';
+import { toPartColumns } from './payload-parts.ts';
 import type { SnapshotCache } from './snapshot-cache.ts';
 import { toDatasetValues, toRecordColumns, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import { LOCK_DATASET, LOCK_IDENTITY } from './sync-statements.ts';
@@ -133,15 +134,17 @@ async function putEvents(
   { identityPoolId }: DatasetKey,
   events: readonly OutgoingEvent[],
 ): Promise<string[]> {
+  const { starts, parts } = toPartColumns(events.map(({ payload }) => payload));
   const { rows } = await on.query<{ outbox_id: string }>(PUT_CHANGES, [
     identityPoolId,
     plainArray(events.map(() => randomUUID())),
     textArray(events.map(({ partitionKey }) => partitionKey)),
     textArray(events.map(({ data }) => data)),
     plainArray(events.map(({ payload }) => payload?.payloadId ?? null)),
-    textArray(events.map(({ payload }) => payload?.body ?? null)),
+    textArray(starts),
     plainArray(events.map(({ payload }) => payload?.expiresAt ?? null)),
     plainArray(events.map(({ partitionKey: identityId }) => identityRowId({ identityPoolId, identityId }))),
+    ...parts,
   ]);
   return rows.map((row) => row.outbox_id);
 }

@@ -1,5 +1,7 @@
 // Statements of the sync store. Each statement is one round trip. Outside of a transaction, it is its own transaction.
 
+import { writeParts } from './payload-parts.ts';
+
 export const DATASET = `
   stored.dataset_name, stored.sync_count, stored.deleted_sync_count, stored.creation_ms, stored.last_modified_ms,
   stored.last_modified_by, stored.data_storage, stored.record_count`;
@@ -297,12 +299,15 @@ SELECT ${OUTCOME}, 0 AS erased FROM written`;
 export const WRITE_UPDATE = writeUpdate();
 
 /**
- * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $26, $27, $28: the id, body and expiry
- * of the event's payload; $29: the id of the identity's row.
+ * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $26, $27, $28: the id, the start of the
+ * body and the expiry of the event's payload; $29: the id of the identity's row; from $30: the columns of the other parts
+ * of the body.
  */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
   INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
   SELECT $26::uuid, $27::text, $28::bigint, $29::uuid FROM event
+), parts AS (${writeParts(30)}
+WHERE EXISTS (SELECT 1 FROM event)
 )`);
 
 // Maximum records erased per statement. By default, a dataset has up to 16,384 rows, and Aurora DSQL changes at most

@@ -1,8 +1,9 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import { identityIdHash, identityRowId } from '../../database/row-ids.ts';
+import { PAYLOADS_PER_STEP, removePayload } from './payload-store.ts';
 
-/** Rows per step: events and payloads are large, and a statement must not take long. */
+/** Rows per step: events are large, and a statement must not take long. */
 const ERASE_ROWS = 100;
 
 /** The partition key of an event is the id of its identity. JSON escapes no character of a pool's id. */
@@ -48,9 +49,8 @@ WHERE outbox_id IN (
   WHERE ${OF_IDENTITY} AND ($3::boolean OR parked_reason IS NOT NULL OR NOT ${IS_REMOVAL})
   LIMIT ${ERASE_ROWS})`;
 
-const ERASE_PAYLOADS = `
-DELETE FROM sync.payloads
-WHERE payload_id IN (SELECT payload_id FROM sync.payloads WHERE identity_row_id = $1 LIMIT ${ERASE_ROWS})`;
+const LIST_PAYLOADS = `
+SELECT payload_id FROM sync.payloads WHERE identity_row_id = $1 LIMIT ${PAYLOADS_PER_STEP}`;
 
 /**
  * Shortens the id in the position of a bulk publish to the region and two digits. A prefix of an id is before the id in
@@ -73,6 +73,14 @@ export function createUnpublishedStore(database: Database) {
   const valuesOf = ({ identityPoolId, identityId }: IdentityKey): SqlValue[] => [identityPoolId, identityId];
   const eraseSteps = async (sql: string, values: readonly SqlValue[]): Promise<void> => {
     while ((await database.query(sql, values)).rowsChanged === ERASE_ROWS);
+  };
+  const erasePayloads = async (identity: IdentityKey): Promise<void> => {
+    for (;;) {
+      const values = [identityRowId(identity)];
+      const { rows } = await database.query<{ payload_id: string }>(LIST_PAYLOADS, values);
+      for (const row of rows) await removePayload(database, row.payload_id);
+      if (rows.length < PAYLOADS_PER_STEP) return;
+    }
   };
   return {
     async isHere(identityPoolId: string): Promise<boolean> {
@@ -113,7 +121,7 @@ export function createUnpublishedStore(database: Database) {
       { withRemovals }: { withRemovals: boolean },
     ): Promise<void> {
       await eraseSteps(ERASE_EVENTS, [...valuesOf(identity), withRemovals]);
-      await eraseSteps(ERASE_PAYLOADS, [identityRowId(identity)]);
+      await erasePayloads(identity);
       await database.query(ERASE_POSITION, valuesOf(identity));
     },
   };

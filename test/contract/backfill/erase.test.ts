@@ -122,11 +122,13 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
       [randomUUID(), identityId, JSON.stringify(wire), parked],
     );
     if (payloadOf === undefined) return;
+    const payloadId = randomUUID();
     await database.query('INSERT INTO sync.payloads VALUES ($1, $2, 1, $3)', [
-      randomUUID(),
-      '[]',
+      payloadId,
+      '[',
       identityRowId({ identityPoolId: POOL, identityId: payloadOf }),
     ]);
+    await database.query('INSERT INTO sync.payload_parts VALUES ($1, 1, $2)', [payloadId, ']']);
   };
 
   it('erases datasets and records, including removed datasets and tombstones', async () => {
@@ -309,6 +311,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(await rowsOf('sync.payloads')).toMatchObject([
       { identity_row_id: identityRowId({ identityPoolId: POOL, identityId: OTHER }) },
     ]);
+    expect(await rowsOf('sync.payload_parts')).toHaveLength(1);
   });
 
   it('lets the service publish the removal of datasets, and erases these events a day later', async () => {

@@ -27,6 +27,7 @@ const MIGRATIONS = [
   '0013-deleted-identities.sql',
   '0014-erasure.sql',
   '0015-deleted-merges.sql',
+  '0016-payload-parts.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

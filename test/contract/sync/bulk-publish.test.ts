@@ -63,6 +63,7 @@ describe('a bulk publish', () => {
       'sync.records',
       'sync.outbox',
       'sync.payloads',
+      'sync.payload_parts',
       'sync.bulk_publishes',
     ]);
     await createPool(database);

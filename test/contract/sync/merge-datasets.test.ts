@@ -5,6 +5,7 @@ import type { MergeDatasetsDeps } from '../../../lib/sync/jobs/merge-datasets.ts
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
+import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
 import { createSnapshotCache } from '../../../lib/sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { createPostgresDatabase, openDatabase } from '../../fixtures/database/databases.ts';
@@ -373,12 +374,14 @@ describe('merging identities', () => {
       const values = Array.from({ length: 1_024 }, (_, index) => put(`key ${index}`, 'v'.repeat(1_000)));
       await device(guest).update(...values);
       await database.query('DELETE FROM sync.outbox');
-      await database.query('DELETE FROM sync.payloads');
+      await deleteRows(database, ['sync.payloads', 'sync.payload_parts']);
       await merge(guest, person);
       const copied = (await events()).find(({ operation }) => operation === 'replace');
       expect(copied).toMatchObject({ payloadType: 'S3Url', syncCount: 1, identityId: person });
-      const { rows } = await database.query<{ body: string }>('SELECT body FROM sync.payloads');
-      expect(rows.map(({ body }) => JSON.parse(body).length)).toEqual([1_024]);
+      const { rows } = await database.query<{ payload_id: string }>('SELECT payload_id FROM sync.payloads');
+      const payloads = createPayloadStore(database);
+      const bodies = await Promise.all(rows.map((row) => payloads.read(row.payload_id)));
+      expect(bodies.map((body) => JSON.parse(body ?? '[]').length)).toEqual([1_024]);
       expect((await device(person, `game.${guest}`).describe()).Dataset.NumRecords).toBe(1_024);
       expect(await countRows('records')).toBe(DEFAULT_LIMITS.recordsPerDataset);
     });

@@ -18,6 +18,7 @@ import type {
   SyncStore,
   UpdateDecision,
 } from '../../../lib/sync/ports/sync-store.ts';
+import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
 import { READ_SNAPSHOT, WRITE_UPDATE } from '../../../lib/sync/store/sync-statements.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
@@ -216,7 +217,7 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
     // A new store has an empty cache, so the cache contains only what this test writes.
     beforeEach(async () => {
       store = createSyncStore(database);
-      await database.query('DELETE FROM sync.payloads');
+      await deleteRows(database, ['sync.payloads', 'sync.payload_parts']);
     });
     afterEach(async () => {
       store = createSyncStore(database);
@@ -263,6 +264,25 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
           identity_row_id: identityRowId(GAME),
         },
       ]);
+    });
+
+    it('stores a large payload in parts, only if the update is written and the pool streams', async () => {
+      const body = `"${'é'.repeat(600_000)}"`;
+      const large = { event: { ...offloaded.event, payload: { ...payload, body } } };
+      const parts = async () =>
+        (
+          await database.query<{ bytes: number }>(
+            'SELECT octet_length(body) AS bytes FROM sync.payload_parts',
+          )
+        ).rows;
+      await streaming({ ...STREAMING, status: 'DISABLED' });
+      await update({ a: '1' }, large);
+      expect([await payloads(), await parts()]).toEqual([[], []]);
+      await streaming(STREAMING);
+      await update({ a: '2' }, large);
+      const total = (await parts()).reduce((sum, { bytes }) => sum + bytes, 512 * 1024);
+      expect([(await parts()).length, total]).toEqual([2, 1_200_002]);
+      expect(await createPayloadStore(database).read(payload.payloadId)).toBe(body);
     });
   });
 
