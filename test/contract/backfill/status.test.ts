@@ -185,4 +185,18 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     expect(lines[0]).toContain('The service was not queried: the service cannot be reached');
     expect(lines[1]).toBe(POOL);
   });
+
+  it('reports a gap once while the poller has stored the gap but not the settings yet', async () => {
+    const pool = 'us-east-1:3';
+    const store = createPublishStore(database);
+    const seen = { identityPoolId: pool, streamName: 'cognito-sync', isEnabled: true, checkedAt: NOW - 9 };
+    await store.keepSeen(seen);
+    await store.openGap({ identityPoolId: pool, since: NOW - 9, cause: 'streaming-off', until: null });
+    const read = async () => ({ streaming: { ...streaming, isEnabled: false }, syncTrigger: null });
+    const off = operatedService({ ...SERVICE, settings: { ...SERVICE.settings, read } });
+    const { lines } = await status(['--pool', pool, '--json'], off);
+    expect(JSON.parse(lines[0] ?? '').identityPools[0].gaps).toMatchObject([
+      { cause: 'streaming-off', since: new Date(NOW - 9).toISOString(), until: null },
+    ]);
+  });
 });

@@ -123,7 +123,10 @@ async function reportPool(
   // If the pool's streaming has changed since the poller last observed it, the change may open a gap that is not stored
   // yet.
   const streaming = asked.now && { identityPoolId, ...asked.now.streaming, checkedAt: now() };
-  const opens = streaming && streamingChange(seen, streaming).opens;
+  const change = streaming && streamingChange(seen, streaming).opens;
+  // The poller stores a gap before it stores the settings. Between the two, the gap is already in the list.
+  const isStored = gaps.some(({ cause, since }) => cause === change?.cause && since === change.since);
+  const opens = isStored ? null : change;
   return {
     identityPoolId,
     now: asked.now,
