@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../lib/database/database.ts';
+import { keepMergesOfPool } from '../../lib/identity/store/deleted-merges.ts';
 import { createDeletePoolData } from '../../lib/sync/jobs/delete-pool-data.ts';
 import { createPoolDataStore } from '../../lib/sync/store/pool-data-store.ts';
 import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
@@ -23,6 +24,7 @@ export async function ensureFirstPool(database: Database, region: string): Promi
   const deletePoolData = createDeletePoolData({
     store: createSyncStore(database),
     poolData: createPoolDataStore(database),
+    keepMerges: (identityPoolId) => keepMergesOfPool(database, identityPoolId, Date.now()),
     now: Date.now,
     // The deletion's events stay in the outbox for now. The schedule that publishes events starts later and finds them
     // there.

@@ -48,8 +48,12 @@ export async function erase(deps: EraseDeps, options: EraseOptions): Promise<Era
   const described = await tables.describe(identity);
   requireLiving(identity, described);
   const identities = withMerged(identity, described.merged);
-  const isHere = await tables.isHere(identityPoolId);
-  const before = await countStored(deps, identities, isHere);
+  const hasPool = await tables.isHere(identityPoolId);
+  const counted = await countStored(deps, identities, hasPool || options.isPoolMissing);
+  const waiting = options.isPoolMissing ? await countWaiting(deps, identities) : 0;
+  // A deleted pool leaves events and payloads behind.
+  const isHere = hasPool || hasRows(counted.tables) || waiting > 0;
+  const before = isHere ? counted : { ...counted, tables: null };
   const isKnown = isHere || !options.isPoolMissing || !isNothing(before);
   if (!isKnown && !(await queryStore.knowsPool(identityPoolId))) {
     throw new SetupError(
@@ -84,6 +88,10 @@ export async function erase(deps: EraseDeps, options: EraseOptions): Promise<Era
   const remains = findRemaining({ ...facts, isServiceUnknown, serviceError: atService.error });
   const mergedIdentities = all.slice(1).map(({ identityId: id }) => id);
   return { ...identity, mergedIdentities: mergedIdentities.sort(), isDryRun, found, left, erasedAt, remains };
+}
+
+function hasRows(tables: StoredOfIdentity['tables']): boolean {
+  return tables !== null && Object.values(tables).some((rows) => rows > 0);
 }
 
 function withMerged(identity: IdentityKey, merged: readonly string[]): [IdentityKey, ...IdentityKey[]] {
@@ -184,9 +192,17 @@ async function awaitRemovals(
 ): Promise<number> {
   const giveUpAt = now() + PUBLISH_WAIT_MS;
   for (;;) {
-    let waiting = 0;
-    for (const identity of identities) waiting += await tables.countWaitingRemovals(identity);
+    const waiting = await countWaiting({ tables }, identities);
     if (waiting === 0 || now() >= giveUpAt) return waiting;
     await sleep(POLL_MS);
   }
+}
+
+async function countWaiting(
+  { tables }: Pick<EraseDeps, 'tables'>,
+  identities: readonly IdentityKey[],
+): Promise<number> {
+  let waiting = 0;
+  for (const identity of identities) waiting += await tables.countWaitingRemovals(identity);
+  return waiting;
 }

@@ -23,13 +23,6 @@ SELECT given.id_hash, $3::uuid, $1::text, given.identity_id, $2::bigint
 FROM unnest($4::uuid[], $5::text[]) AS given (id_hash, identity_id)
 ON CONFLICT (id_hash) DO NOTHING`;
 
-/** Keeps which identities were merged into the identity with the hash $2. $3, $4: their hashes and sealed ids. */
-export const KEEP_DELETED_MERGES = `
-INSERT INTO identity.deleted_merges (merged_hash, root_hash, sealed_id, deleted_ms)
-SELECT given.merged_hash, $2::uuid, given.sealed_id, $1::bigint
-FROM unnest($3::uuid[], $4::text[]) AS given (merged_hash, sealed_id)
-ON CONFLICT (merged_hash) DO NOTHING`;
-
 export const REMOVE_IDENTITIES_OF_PERSON =
   'DELETE FROM identity.identities WHERE identity_id = ANY ($1::text[])';
 

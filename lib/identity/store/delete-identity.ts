@@ -7,7 +7,6 @@ import type { IdentityStore } from '../ports/identity-store.ts';
 import {
   type DeletionRow,
   IS_BEING_MERGED,
-  KEEP_DELETED_MERGES,
   LIST_MERGED,
   MARK_DELETED_IDENTITIES,
   type MergedRow,
@@ -15,8 +14,8 @@ import {
   REMOVE_IDENTITIES_OF_PERSON,
   REMOVE_LOGINS_OF_PERSON,
 } from './delete-identity-statements.ts';
+import { keepMerges } from './deleted-merges.ts';
 import { LOCK_IDENTITY, type LockedIdentityRow } from './identity-statements.ts';
-import { sealId } from './sealed-ids.ts';
 
 /**
  * Maximum number of merged identities that a transaction removes. Each changes four rows: its own row, its row in Cognito
@@ -73,22 +72,12 @@ async function removeStep(on: Transaction, identityId: string, at: number): Prom
     plainArray(ids.map(identityIdHash)),
     textArray(ids),
   ]);
-  if (mergedInto !== null) await keepMerges(on, [identityId], mergedInto, at);
-  await keepMerges(on, mergedIds, identityId, at);
+  const merges = mergedIds.map((id) => ({ identity_id: id, merged_into: identityId }));
+  if (mergedInto !== null) merges.push({ identity_id: identityId, merged_into: mergedInto });
+  await keepMerges(on, merges, at);
   await on.query(REMOVE_IDENTITIES_OF_PERSON, [textArray(ids)]);
   await on.query(REMOVE_LOGINS_OF_PERSON, [textArray(ids)]);
   return mergedIds.length;
-}
-
-/** Keeps, for `erase`, which identities were merged into another identity. */
-async function keepMerges(on: Transaction, ids: readonly string[], into: string, at: number): Promise<void> {
-  if (ids.length === 0) return;
-  await on.query(KEEP_DELETED_MERGES, [
-    at,
-    identityIdHash(into),
-    plainArray(ids.map(identityIdHash)),
-    textArray(ids.map((id) => sealId(id, into))),
-  ]);
 }
 
 async function readDeletions(on: Database, identityId: string): Promise<IdentityKey[] | 'unknown'> {

@@ -1,15 +1,11 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
-import { plainArray, textArray } from '../../database/array-literal.ts';
+import { textArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
-import { identityIdHash } from '../../database/row-ids.ts';
-import { unsealId } from './sealed-ids.ts';
+import { listDeletedMerges } from './deleted-merges.ts';
 
 const READ_IDENTITY = 'SELECT identity_pool_id, merged_into FROM identity.identities WHERE identity_id = $1';
 
 const LIST_MERGED = 'SELECT identity_id FROM identity.identities WHERE merged_into = ANY ($1::text[])';
-
-const LIST_DELETED_MERGES = `
-SELECT root_hash, sealed_id FROM identity.deleted_merges WHERE root_hash = ANY ($1::uuid[])`;
 
 const COUNT = `
 SELECT
@@ -55,7 +51,7 @@ export function createMergedIdentities(database: Database) {
 async function listMerged(database: Database, identityId: string): Promise<string[]> {
   const merged = new Set<string>();
   for (let step = [identityId]; step.length > 0; ) {
-    const found = [...(await listStored(database, step)), ...(await listDeleted(database, step))];
+    const found = [...(await listStored(database, step)), ...(await listDeletedMerges(database, step))];
     step = found.filter((id) => id !== identityId && !merged.has(id));
     for (const id of step) merged.add(id);
   }
@@ -65,15 +61,4 @@ async function listMerged(database: Database, identityId: string): Promise<strin
 async function listStored(database: Database, into: readonly string[]): Promise<string[]> {
   const { rows } = await database.query<{ identity_id: string }>(LIST_MERGED, [textArray(into)]);
   return rows.map((row) => row.identity_id);
-}
-
-async function listDeleted(database: Database, into: readonly string[]): Promise<string[]> {
-  const idOf = new Map(into.map((id) => [identityIdHash(id), id]));
-  const { rows } = await database.query<{ root_hash: string; sealed_id: string }>(LIST_DELETED_MERGES, [
-    plainArray([...idOf.keys()]),
-  ]);
-  return rows.flatMap((row) => {
-    const root = idOf.get(row.root_hash);
-    return root === undefined ? [] : [unsealId(row.sealed_id, root)];
-  });
 }

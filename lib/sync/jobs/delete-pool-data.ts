@@ -3,6 +3,8 @@ import { type DeleteDataDeps, deleteData } from './delete-data.ts';
 
 export interface DeletePoolDataDeps extends DeleteDataDeps {
   poolData: Pick<PoolDataStore, 'listDatasets' | 'removePendingMerges' | 'removeRows' | 'isLeft'>;
+  /** Keeps, for later erasures, which identities of the pool were merged into which. */
+  keepMerges: (identityPoolId: string) => Promise<void>;
 }
 
 /**
@@ -14,6 +16,7 @@ export interface DeletePoolDataDeps extends DeleteDataDeps {
  */
 export function createDeletePoolData({
   poolData,
+  keepMerges,
   ...deps
 }: DeletePoolDataDeps): (identityPoolId: string) => Promise<boolean> {
   return (identityPoolId) =>
@@ -22,6 +25,9 @@ export function createDeletePoolData({
       removePendingMerges: () => poolData.removePendingMerges(identityPoolId),
       listDatasets: (after, limit) => poolData.listDatasets(identityPoolId, after, limit),
       includes: ({ poolExists }) => !poolExists,
-      removeRows: () => poolData.removeRows(identityPoolId),
+      async removeRows() {
+        await keepMerges(identityPoolId);
+        return poolData.removeRows(identityPoolId);
+      },
     });
 }

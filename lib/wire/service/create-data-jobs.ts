@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../database/database.ts';
 import type { IdentityDependencies } from '../../identity/dependencies.ts';
+import { keepMergesOfPool } from '../../identity/store/deleted-merges.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import type { SyncDependencies } from '../../sync/dependencies.ts';
 import { createDeleteIdentityData } from '../../sync/jobs/delete-identity-data.ts';
@@ -45,7 +46,11 @@ export function createDataJobs({
       now: Date.now,
       afterWrite,
     }),
-    deletePoolData: createDeletePoolData({ ...deletion, poolData: createPoolDataStore(database) }),
+    deletePoolData: createDeletePoolData({
+      ...deletion,
+      poolData: createPoolDataStore(database),
+      keepMerges: (identityPoolId) => keepMergesOfPool(database, identityPoolId, Date.now()),
+    }),
     deleteIdentityData: createDeleteIdentityData({
       ...deletion,
       identityData: createIdentityDataStore(database),

@@ -31,6 +31,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 describe.each(DATABASES)('erase of an identity with merged identities, on $name', ({ open }) => {
   let database: Database;
   let service: IdentityService;
+  let isPoolMissing = false;
   const clock = { now: NEW_YEAR };
 
   beforeAll(async () => {
@@ -39,6 +40,7 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
   afterAll(() => database.close());
   beforeEach(async () => {
     clock.now = NEW_YEAR;
+    isPoolMissing = false;
     await deleteAllRows(database);
     // Without a stream, no event waits to be published.
     await createPool(database, POOL, { streams: null });
@@ -67,7 +69,7 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
       {
         identityPoolId: POOL,
         identityId,
-        isPoolMissing: false,
+        isPoolMissing,
         isAmazons: false,
         retentionMs: null,
         isDryRun,
@@ -140,6 +142,15 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
       async (identityId) => {
         await remove(identityId);
         expect(await createIdentityDataStore(database).removeMarks(NEW_YEAR + DAY_MS)).toBe(2);
+      },
+    ],
+    [
+      'DeleteIdentityPool',
+      async () => {
+        await service.operations.DeleteIdentityPool({ IdentityPoolId: POOL }, DEVELOPER);
+        // A scheduled function removes the row of the pool.
+        await database.query('DELETE FROM sync.identity_pools');
+        isPoolMissing = true;
       },
     ],
   ])('finds the rows of merged identities after %s', async (_, deleteFirst) => {

@@ -347,6 +347,21 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(await rowsOf('sync.outbox')).toHaveLength(1);
   });
 
+  it('erases the events and payloads that a deleted pool left behind', async () => {
+    const options = { isPoolMissing: true, isAmazons: false };
+    await put({}, { payloadOf: IDENTITY });
+    await put({ operation: 'remove', kinesisSyncRecords: null });
+    const { found: before, left, remains } = await eraseIdentity(null, options);
+    expect(before.tables).toEqual({ ...NO_ROWS, unpublishedEvents: 1, payloads: 1 });
+    expect(left.tables).toEqual(NO_ROWS);
+    expect(remains).toEqual([{ kind: 'waiting-removals', events: 1 }]);
+    expect([await rowsOf('sync.outbox'), await rowsOf('sync.payloads')]).toMatchObject([[{}], []]);
+    expect((await eraseIdentity(null, options)).remains).toEqual(remains);
+    clock.now += DAY_MS + 1;
+    expect((await eraseIdentity(null, options)).remains).toEqual([]);
+    expect(await rowsOf('sync.outbox')).toEqual([]);
+  });
+
   it('deletes the identity at a service with another database, and reports what a device writes since', async () => {
     const service = serviceWith(2);
     const { found: before, left, remains } = await eraseIdentity(service);

@@ -101,7 +101,9 @@ describe.each(DATABASES)('the deletion of an identity with many merged identitie
           now: () => NEW_YEAR,
           timeBudgetMs: 1e9,
         });
-        await run({}, createLambdaContext('finish-identity-deletions', 'us-east-1'));
+        const context = createLambdaContext('finish-identity-deletions', 'us-east-1');
+        // The first run may find the rest only after it has passed their place in its list.
+        while ((await run({}, context)).deleted > 0);
       },
     ],
   ])('continues after a crash between two transactions, with %s', { timeout: 60_000 }, async (_, finish) => {

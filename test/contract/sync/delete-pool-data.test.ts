@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { datasetId, identityRowId, recordId } from '../../../lib/database/row-ids.ts';
+import { keepMergesOfPool } from '../../../lib/identity/store/deleted-merges.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { createDeletePoolData, type DeletePoolDataDeps } from '../../../lib/sync/jobs/delete-pool-data.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
@@ -62,6 +63,7 @@ describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => 
     return createDeletePoolData({
       store: createSyncStore(database),
       poolData: createPoolDataStore(database),
+      keepMerges: (id) => keepMergesOfPool(database, id, clock.now),
       now: () => clock.now,
       afterWrite: () => undefined,
       sleep: async () => undefined,
