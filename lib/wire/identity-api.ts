@@ -12,10 +12,11 @@ import {
 } from './identity-api-model.ts';
 import { IDENTITY_CONSTRAINTS } from './identity-constraints.ts';
 import { createJsonApi } from './json-api.ts';
-import { costOf, inTurn, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveSigned } from './receive-signed.ts';
 import { parseJsonBody, receiveBody, type WireRequest } from './request-body.ts';
 import type { RawRequest, SigV4Verifier } from './sigv4.ts';
+import { inTurn } from './turns.ts';
 import { createViolations } from './violations.ts';
 import type { WireLogger, WireResponse } from './wire-response.ts';
 

@@ -1,10 +1,10 @@
 import { ServiceError } from '../common/errors.ts';
-import { createSemaphore } from '../common/semaphore.ts';
 import { createTokenBuckets, type TokenRate } from '../common/token-buckets.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { contentLength, type RequestHead } from './canonical-request.ts';
 import { hasLargeBody } from './request-body.ts';
 import { networkOf } from './source-address.ts';
+import { createTurns, type Turn, UNLIMITED_TURN } from './turns.ts';
 
 /**
  * The kinds of rate limit. Each kind has one token bucket per address, identity or pool. The names are those of the
@@ -60,20 +60,6 @@ export function costOf(operation: string, head: RequestHead): number {
 const MAX_KEYS = 50_000;
 const REPORT_INTERVAL_MS = 60_000;
 
-/**
- * Maximum number of requests of one identity, or of one address without an identity, that run at the same time. Further
- * requests wait. Without this limit, the burst that the rates allow would fill the queue of the database, and the
- * requests of all other callers would wait behind it.
- */
-const MAX_RUNNING = 2;
-/**
- * Maximum number of requests with a large body, among the requests above. Each of them keeps the process busy for up to
- * a tenth of a second. Other callers' requests run in between.
- */
-const MAX_LARGE_RUNNING = 1;
-/** Maximum time for which a request waits until fewer requests of its caller run. */
-const MAX_WAIT_MS = 10_000;
-
 const SCOPE_TEXT: Record<RateLimitScope, string> = {
   address: 'from this address',
   identity: 'of this identity',
@@ -101,17 +87,17 @@ export interface RateLimits {
    * @param scope what `key` is
    * @param key the source address or the identity id
    * @param head determines the size of the body
-   * @returns a function that must be called once, when the request has ended
+   * @returns the turn of the request, which must end when the request has ended; see `inTurn`
    * @throws {ServiceError} TooManyRequestsException if the request waited too long
    */
-  enter(scope: 'address' | 'identity', key: string | undefined, head: RequestHead): Promise<() => void>;
+  enter(scope: 'address' | 'identity', key: string | undefined, head: RequestHead): Promise<Turn>;
 }
 
 /** Rate limits that reject no request. */
 export const NO_RATE_LIMITS: RateLimits = {
   charge: () => undefined,
   owe: () => undefined,
-  enter: async () => () => undefined,
+  enter: async () => UNLIMITED_TURN,
 };
 
 /** The requests of a scope that were rejected since the scope's last report. */
@@ -163,20 +149,7 @@ export function createRateLimits({
     return { take, owe: buckets.owe };
   }
 
-  const createTurns = (maxPerOwner: number) =>
-    createSemaphore({
-      max: Number.POSITIVE_INFINITY,
-      maxPerOwner,
-      refusal: () =>
-        new ServiceError(
-          'TooManyRequestsException',
-          'earlier requests are still running; retry after 1 s',
-          1,
-        ),
-      now,
-    });
-  const all = createTurns(MAX_RUNNING);
-  const large = createTurns(MAX_LARGE_RUNNING);
+  const turns = createTurns(now);
 
   return {
     charge(scope, key, cost) {
@@ -196,39 +169,9 @@ export function createRateLimits({
     },
 
     async enter(scope, key, head) {
-      if (key === undefined) return () => undefined;
-      const owner = bucketOf(scope, key);
-      if (!hasLargeBody(head)) return all.acquire(owner, MAX_WAIT_MS);
-      const leaveLarge = await large.acquire(owner, MAX_WAIT_MS);
-      try {
-        const leave = await all.acquire(owner, MAX_WAIT_MS);
-        return () => {
-          leave();
-          leaveLarge();
-        };
-      } catch (error) {
-        leaveLarge();
-        throw error;
-      }
+      return key === undefined ? UNLIMITED_TURN : turns.enter(bucketOf(scope, key), hasLargeBody(head));
     },
   };
-}
-
-/**
- * Runs a request when few enough requests of its caller are running.
- *
- * @throws {ServiceError} TooManyRequestsException if the request waited too long; otherwise the errors of `run`
- */
-export async function inTurn<Result>(
-  entering: Promise<() => void>,
-  run: () => Promise<Result>,
-): Promise<Result> {
-  const leave = await entering;
-  try {
-    return await run();
-  } finally {
-    leave();
-  }
 }
 
 /** Returns the cost of a response, in addition to the cost of its request: 1 for each 64 KiB. */

@@ -5,9 +5,10 @@ import { bodyLimitOf } from './body-limits.ts';
 import { sha256 } from './canonical-request.ts';
 import { CROSS_ORIGIN_HEADERS } from './cors.ts';
 import { isStatusOfAnyProtocol, type Refusal, RequestError, refusalOf, retryHeaders } from './errors.ts';
-import { costOf, inTurn, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveBody, type WireRequest } from './request-body.ts';
 import { type AssumeRoleParameters, readAssumeRoleParameters, StsError } from './sts-input.ts';
+import { inTurn } from './turns.ts';
 import type { WireLogger, WireResponse } from './wire-response.ts';
 import { type XmlContent, xmlDocument } from './xml.ts';
 

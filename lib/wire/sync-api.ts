@@ -9,11 +9,12 @@ import { RequestError } from './errors.ts';
 import { type FoundRoute, findRoute } from './find-route.ts';
 import { createJsonApi } from './json-api.ts';
 import { withSignedMethod } from './method-override.ts';
-import { costOf, costOfResponse, inTurn, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
+import { costOf, costOfResponse, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveSigned } from './receive-signed.ts';
 import { letOthersRun, type WireRequest } from './request-body.ts';
 import { encodeEnvelope, encodeEnvelopeInParts, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { SigV4Verifier } from './sigv4.ts';
+import { inTurn, type Turn } from './turns.ts';
 import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 
 export interface SyncApiDeps {
@@ -92,17 +93,17 @@ async function answer(
 /** Sends the parts of a listing as a request that runs: the database is read for each part. */
 async function* sendInTurn(
   parts: AsyncIterable<string>,
-  enter: () => Promise<() => void>,
+  enter: () => Promise<Turn>,
   owe: (length: number) => void,
 ): AsyncGenerator<string> {
-  const leave = await enter();
+  const turn = await enter();
   try {
     for await (const part of parts) {
       owe(part.length);
       yield part;
     }
   } finally {
-    leave();
+    turn.end();
   }
 }
 

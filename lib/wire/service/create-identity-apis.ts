@@ -12,6 +12,7 @@ import { createIdentityApi, type IdentityApi } from '../identity-api.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import type { SigV4Verifier } from '../sigv4.ts';
 import { createStsApi, type StsApi } from '../sts-api.ts';
+import { yieldWhileVerifying } from '../turns.ts';
 import type { WireLogger } from '../wire-response.ts';
 
 interface IdentityApisDeps
@@ -35,7 +36,7 @@ export function createIdentityApis({
   logger,
   ...needed
 }: IdentityApisDeps): { identityApi: IdentityApi; stsApi: StsApi } {
-  const dependencies: IdentityDependencies = {
+  const dependencies: IdentityDependencies = yieldWhileVerifying({
     ...needed,
     store: createIdentityStore(database),
     openIdTokens: createOpenIdTokens({ keys: tokenKeys, now: Date.now }),
@@ -44,7 +45,7 @@ export function createIdentityApis({
       logger.error('an identity could not be deleted', { identityId, error }),
     now: Date.now,
     randomId: randomUUID,
-  };
+  });
   const forClients = chargeIssued(dependencies, limits);
   const { GetCredentialsForIdentity, GetOpenIdToken } = createIdentityOperations(forClients);
   const operations = {

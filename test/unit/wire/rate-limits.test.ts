@@ -7,11 +7,11 @@ import {
   costOfResponse,
   createRateLimits,
   DEFAULT_RATE_LIMITS,
-  inTurn,
   type RateLimitReport,
   type RateLimitScope,
   type RateLimitSettings,
 } from '../../../lib/wire/rate-limits.ts';
+import { inTurn } from '../../../lib/wire/turns.ts';
 
 const head = (headers: Record<string, string> = {}) => ({ method: 'POST', target: '/', headers });
 const cost = (operation: string) => costOf(operation, head());
