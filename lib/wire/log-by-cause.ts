@@ -1,4 +1,5 @@
 import { DatabaseError } from '../database/database.ts';
+import { ProviderUnavailableError } from '../identity/ports/fetch-json.ts';
 import type { WireLogger } from './wire-response.ts';
 
 const INTERVAL_MS = 60_000;
@@ -10,7 +11,7 @@ const MAX_CAUSES = 100;
 
 /**
  * Wraps a logger so that it writes at most one line per minute for each cause. The cause is derived from `error` in the
- * details; calls without `error` are always logged. Each line has the number of failures since the last line for the
+ * details, and from `provider` if a login provider is unavailable; calls without `error` are always logged. Each line has the number of failures since the last line for the
  * same cause. Errors of a database are logged without their stack, because it shows only code of the driver.
  *
  * @param now milliseconds of a clock that never goes back
@@ -23,7 +24,7 @@ export function logByCause(logger: WireLogger, now: () => number): WireLogger {
         logger.error(message, details);
         return;
       }
-      const cause = causeOf(error);
+      const cause = causeOf(error, details.provider);
       if (causes.size >= MAX_CAUSES && !causes.has(cause)) causes.clear();
       const seen = causes.get(cause) ?? { failures: 0, logAt: Number.NEGATIVE_INFINITY };
       causes.set(cause, seen);
@@ -38,10 +39,11 @@ export function logByCause(logger: WireLogger, now: () => number): WireLogger {
 }
 
 /**
- * Returns the name of a cause. An error of a database is named by its code and message, any other error by the place in
- * the code that threw it.
+ * Returns the name of a cause. An error of a database is named by its code and message, that of a login provider by the
+ * provider and the message, and any other error by the place in the code that threw it.
  */
-function causeOf(error: unknown): string {
+function causeOf(error: unknown, provider: unknown): string {
+  if (error instanceof ProviderUnavailableError) return `${error.name} ${provider}: ${error.message}`;
   if (error instanceof DatabaseError) return `${error.name} ${error.code ?? ''}: ${error.message}`;
   if (!(error instanceof Error)) return typeof error;
   const [frame = ''] = /^\s+at .*$/m.exec(error.stack ?? '') ?? [];

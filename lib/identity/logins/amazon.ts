@@ -13,6 +13,17 @@ export interface AmazonProvider {
   endpoint: string;
 }
 
+/** Source: Login with Amazon, "Access Token". */
+const TOKEN = /^Atza\|[\x21-\x7e]{1,2043}$/;
+
+/**
+ * Rejects what cannot be an access token of Amazon, so that the service does not ask Amazon about it.
+ * @throws {ServiceError} NotAuthorizedException if the token has another form
+ */
+export function checkAmazonToken(token: string): void {
+  if (!TOKEN.test(token)) throw invalidLoginToken();
+}
+
 /**
  * Asks Amazon to which app and to which user it issued an access token. Source: Login with Amazon, "Obtain Customer
  * Profile Information".
@@ -43,7 +54,11 @@ export async function verifyAmazonToken(
   return { userId, expiresAt: now() + seconds * 1000 };
 }
 
-const INVALID_TOKEN = new Set(['invalid_token', 'invalid_request']);
+/**
+ * Errors that the token causes: it is invalid, or does not have the scope `profile`. Source: Login with Amazon, "Obtain
+ * Customer Profile Information".
+ */
+const INVALID_TOKEN = new Set(['invalid_token', 'invalid_request', 'insufficient_scope']);
 
 /** @throws {ServiceError} NotAuthorizedException if Amazon answered that the token is invalid */
 function readAnswer({ status, body }: JsonResponse): Readonly<Record<string, unknown>> {

@@ -17,19 +17,23 @@ export interface KeySetStatus {
   lastError: string | null;
 }
 
+/**
+ * The signal of each method ends the wait of one caller. The keys continue to load, because other callers may wait for
+ * them too, and later callers need them.
+ */
 export interface KeySets {
   /**
    * Returns a provider's keys. Loads them if none are cached or if they are old. While they cannot be loaded, old keys
    * remain in use.
    * @throws {ProviderUnavailableError} no keys were ever loaded, and they cannot be loaded now
    */
-  current(source: KeySource): Promise<LocalJWKSet>;
+  current(source: KeySource, signal: AbortSignal): Promise<LocalJWKSet>;
   /**
    * Returns keys that were loaded after `known`, which lacks the key of a token. Returns null if the provider may not
    * be asked again yet.
    * @throws {ProviderUnavailableError} newer keys could not be loaded
    */
-  newerThan(known: LocalJWKSet, source: KeySource): Promise<LocalJWKSet | null>;
+  newerThan(known: LocalJWKSet, source: KeySource, signal: AbortSignal): Promise<LocalJWKSet | null>;
   status(): KeySetStatus[];
 }
 
@@ -78,21 +82,21 @@ export function createKeySets({ fetchJson, now, timeoutMs }: KeySetOptions): Key
     return set;
   }
 
-  function load(set: KeySet, source: KeySource): Promise<LocalJWKSet> {
+  function load(set: KeySet, source: KeySource, signal: AbortSignal): Promise<LocalJWKSet> {
     set.loading ??= loadNow(set, source).finally(() => {
       set.loading = null;
     });
-    return set.loading;
+    return waitFor(set.loading, source, signal);
   }
 
   /**
    * Loads keys that were never loaded. After a failure, fails immediately for a while: otherwise each login would wait for
    * a provider that does not respond, and would send it another request.
    */
-  async function loadFirst(set: KeySet, source: KeySource): Promise<LocalJWKSet> {
+  async function loadFirst(set: KeySet, source: KeySource, signal: AbortSignal): Promise<LocalJWKSet> {
     const isPaused = set.loading === null && now() - set.attemptedAt < FIRST_PAUSE_MS;
     if (isPaused && set.lastError !== null) throw new ProviderUnavailableError(set.lastError);
-    return load(set, source);
+    return load(set, source, signal);
   }
 
   async function loadNow(set: KeySet, source: KeySource): Promise<LocalJWKSet> {
@@ -108,23 +112,23 @@ export function createKeySets({ fetchJson, now, timeoutMs }: KeySetOptions): Key
   }
 
   return {
-    async current(source) {
+    async current(source, signal) {
       const set = setOf(source);
       const { keys } = set;
-      if (keys === null) return loadFirst(set, source);
+      if (keys === null) return loadFirst(set, source, signal);
       const age = now() - set.loadedAt;
       if (age < REFRESH_MS || now() - set.attemptedAt < PAUSE_MS) return keys;
-      const refreshed = load(set, source).catch(() => keys);
+      const refreshed = load(set, source, signal).catch(() => keys);
       return age < MAX_AGE_MS ? keys : refreshed;
     },
 
-    async newerThan(known, source) {
+    async newerThan(known, source, signal) {
       const set = setOf(source);
       if (set.keys !== known && set.keys !== null) return set.keys;
-      if (set.loading !== null) return set.loading;
+      if (set.loading !== null) return load(set, source, signal);
       if (now() - set.unknownAt >= PAUSE_MS) {
         set.unknownAt = now();
-        return load(set, source);
+        return load(set, source, signal);
       }
       if (set.lastError !== null) throw new ProviderUnavailableError(set.lastError);
       return null;
@@ -141,6 +145,24 @@ function statusOf(source: string, { keys, loadedAt, lastError }: KeySet): KeySet
     loadedAt: keys === null ? null : loadedAt,
     lastError,
   };
+}
+
+/** @throws {ProviderUnavailableError} the keys did not load, or the signal was aborted before */
+async function waitFor(
+  loading: Promise<LocalJWKSet>,
+  source: KeySource,
+  signal: AbortSignal,
+): Promise<LocalJWKSet> {
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const end = () =>
+    reject(new ProviderUnavailableError(`${hostOf(addressOf(source))} did not respond in time`));
+  if (signal.aborted) end();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    return await Promise.race([loading, ended]);
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
 }
 
 /** Returns the address that an operator knows: that of the keys, or of the discovery document that leads to them. */

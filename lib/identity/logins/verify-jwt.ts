@@ -36,6 +36,7 @@ const MAX_LENGTH = 50_000;
 /**
  * Verifies an ID token. Checks the claims first, because a token that fails these checks needs no keys.
  *
+ * @param signal ends the wait for keys
  * @returns the user's id at the provider, the claim `sub`
  * @throws {ServiceError} NotAuthorizedException if the token is invalid
  * @throws {ProviderUnavailableError} the keys that could verify the token cannot be loaded
@@ -43,16 +44,16 @@ const MAX_LENGTH = 50_000;
 export async function verifyJwt(
   token: string,
   { issuers, audiences, keys: source }: JwtProvider,
-  { keySets, now }: { keySets: KeySets; now: () => number },
+  { keySets, now, signal }: { keySets: KeySets; now: () => number; signal: AbortSignal },
 ): Promise<string> {
   const claims = readClaims(token);
   checkIssuerAndAudience(claims, issuers, audiences);
   checkTimes(claims, Math.floor(now() / 1000));
   if (typeof claims.sub !== 'string' || claims.sub === '' || !isStorable(claims.sub))
     throw missingClaim('sub');
-  const keys = await keySets.current(source);
+  const keys = await keySets.current(source, signal);
   if (!(await isSignedBy(keys, token, now()))) {
-    const newer = await keySets.newerThan(keys, source);
+    const newer = await keySets.newerThan(keys, source, signal);
     if (newer === null || !(await isSignedBy(newer, token, now()))) throw signatureNotVerified();
   }
   return claims.sub;

@@ -1,9 +1,10 @@
+import { createSemaphore } from '../../common/semaphore.ts';
 import { loginNotConfigured, providerUnavailable, unsupportedProvider, unsupportedToken } from '../errors.ts';
 import type { IdentityPoolDescription } from '../model.ts';
 import { type FetchJson, ProviderUnavailableError } from '../ports/fetch-json.ts';
 import type { VerifyLogin } from '../ports/verify-login.ts';
-import { verifyAmazonToken } from './amazon.ts';
-import { verifyFacebookToken } from './facebook.ts';
+import { checkAmazonToken, verifyAmazonToken } from './amazon.ts';
+import { checkFacebookToken, verifyFacebookToken } from './facebook.ts';
 import { findProvider, type Provider, providersOf } from './find-provider.ts';
 import { createKeySets, type KeySetStatus } from './key-sets.ts';
 import type { LoginProviders } from './login-providers.ts';
@@ -46,6 +47,12 @@ interface LoginVerifierOptions {
 const TIMEOUT_MS = 4_500;
 
 /**
+ * Maximum number of tokens about which a provider is asked at the same time. Further logins wait. One source address
+ * cannot occupy all of these requests, because fewer of its own run at the same time; see `createTurns` in lib/wire.
+ */
+const MAX_ASKED = 50;
+
+/**
  * Creates the verification of tokens of public login providers. The pool's settings decide which providers are
  * accepted; addresses come from these settings and from LOGIN_PROVIDERS, never from a token.
  */
@@ -58,20 +65,35 @@ export function createLoginVerifier({
 }: LoginVerifierOptions): LoginVerifier {
   const keySets = createKeySets({ fetchJson, now, timeoutMs });
   const verifiedTokens = createVerifiedTokens(now);
-  const asking = () => ({ fetchJson, now, signal: AbortSignal.timeout(timeoutMs) });
+  const turns = createSemaphore({
+    max: Number.POSITIVE_INFINITY,
+    maxPerOwner: MAX_ASKED,
+    refusal: () => new ProviderUnavailableError(`${MAX_ASKED} earlier tokens still wait for an answer`),
+    now,
+  });
 
-  function verifyWith(provider: Provider, key: string, token: string): Promise<string> {
+  /** @param signal aborts when the login has taken `timeoutMs` */
+  async function verifyWith(
+    provider: Provider,
+    key: string,
+    token: string,
+    signal: AbortSignal,
+  ): Promise<string> {
     const opaque = (ask: () => Promise<OpaqueUser>) =>
-      verifiedTokens(JSON.stringify([key, provider]), token, ask);
+      verifiedTokens(JSON.stringify([key, provider]), token, async () => {
+        const free = await turns.acquire(key, timeoutMs);
+        return ask().finally(free);
+      });
     switch (provider.kind) {
       case 'jwt':
-        return verifyJwt(token, provider, { keySets, now });
+        return verifyJwt(token, provider, { keySets, now, signal });
       case 'facebook':
-        return isJwt(token)
-          ? verifyJwt(token, provider.limited, { keySets, now })
-          : opaque(() => verifyFacebookToken(token, provider, asking()));
+        if (isJwt(token)) return verifyJwt(token, provider.limited, { keySets, now, signal });
+        checkFacebookToken(token, provider);
+        return opaque(() => verifyFacebookToken(token, provider, { fetchJson, now, signal }));
       case 'amazon':
-        return opaque(() => verifyAmazonToken(token, provider, asking()));
+        checkAmazonToken(token);
+        return opaque(() => verifyAmazonToken(token, provider, { fetchJson, now, signal }));
       case 'unsupported':
         throw unsupportedProvider(key, provider.reason);
       case 'not configured':
@@ -82,7 +104,7 @@ export function createLoginVerifier({
   async function describe(provider: Provider | null): Promise<Omit<ProviderState, 'provider'>> {
     switch (provider?.kind) {
       case 'jwt':
-        return keySets.current(provider.keys).then(
+        return keySets.current(provider.keys, AbortSignal.timeout(timeoutMs)).then(
           () => ({ state: 'keys available', reason: null }),
           (error: unknown) => ({ state: 'keys unavailable', reason: reasonOf(error) }),
         );
@@ -104,7 +126,7 @@ export function createLoginVerifier({
       const provider = findProvider(pool, key, settings);
       if (provider === null) throw unsupportedToken();
       try {
-        return await verifyWith(provider, key, token);
+        return await verifyWith(provider, key, token, AbortSignal.timeout(timeoutMs));
       } catch (error) {
         if (!(error instanceof ProviderUnavailableError)) throw error;
         report(key, error);

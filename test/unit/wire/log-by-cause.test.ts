@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DatabaseError } from '../../../lib/database/database.ts';
+import { ProviderUnavailableError } from '../../../lib/identity/ports/fetch-json.ts';
 import { logByCause } from '../../../lib/wire/log-by-cause.ts';
 
 function createLogged() {
@@ -9,7 +10,7 @@ function createLogged() {
     void lines.push({ message, ...details });
   const logger = logByCause({ error }, () => clock.now);
   const fail = (error: unknown) => logger.error('a request failed', { requestId: 'r', error });
-  return { clock, lines, fail };
+  return { clock, lines, logger, fail };
 }
 
 const locked = () => new DatabaseError('canceling statement due to lock timeout', '55P03');
@@ -43,6 +44,23 @@ describe('a log by cause', () => {
     const [one, other] = [first(), second()];
     for (const error of [one, first(), other, 'a text', 'another text']) fail(error);
     expect(lines.map(({ error }) => error)).toEqual([one, other, 'a text']);
+  });
+
+  it('distinguishes failures of login providers by the provider and the reason', () => {
+    const { lines, logger } = createLogged();
+    const fail = (provider: string, reason: string) =>
+      logger.error('a login provider is unavailable', {
+        provider,
+        error: new ProviderUnavailableError(reason),
+      });
+    const down = '127.0.0.1:9229 did not respond in time';
+    for (const provider of ['user pool 1', 'user pool 2', 'user pool 1']) fail(provider, down);
+    fail('user pool 1', '127.0.0.1:9229 answered 500');
+    expect(lines.map(({ provider, error }) => [provider, error])).toEqual([
+      ['user pool 1', new ProviderUnavailableError(down)],
+      ['user pool 2', new ProviderUnavailableError(down)],
+      ['user pool 1', new ProviderUnavailableError('127.0.0.1:9229 answered 500')],
+    ]);
   });
 
   it('forgets all causes when their number reaches the maximum, so that memory is limited', () => {

@@ -168,6 +168,29 @@ describe('the keys of a provider', () => {
     expect(await logIn()).toBe('ann');
   });
 
+  it('can delay one login by the time limit of a login in total, although it loads them twice', async () => {
+    const timeoutMs = 1_200;
+    const started: string[] = [];
+    const late = createLoginVerifier({
+      settings: new Map([[KEY, { clientIds: ['app'], jwksUri: JWKS }]]),
+      async fetchJson(url, { signal }) {
+        started.push(url);
+        await sleep(started.length === 1 ? timeoutMs - 100 : 60_000, undefined, { signal }).catch(() => {
+          throw new ProviderUnavailableError('the time is up');
+        });
+        return publish(0);
+      },
+      now: () => now,
+      timeoutMs,
+    });
+    const claims = { iss: ISSUER, sub: 'ann', aud: 'app', exp: now / 1000 + 600 };
+    const token = (await keys[1]?.sign(claims)) ?? '';
+    const startedAt = performance.now();
+    await expect(late.verify(POOL, KEY, token)).rejects.toEqual(UNAVAILABLE);
+    expect(performance.now() - startedAt).toBeLessThan(timeoutMs + 1_000);
+    expect(started).toEqual([JWKS, JWKS]);
+  });
+
   it.each<[string, unknown, string]>([
     ['an empty set', { keys: [] }, 'answered without usable keys'],
     ['no set', { key: [] }, 'answered without usable keys'],

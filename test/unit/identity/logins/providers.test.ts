@@ -1,4 +1,5 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LoginProviderSettings } from '../../../../lib/identity/logins/login-providers.ts';
 import { createLoginVerifier } from '../../../../lib/identity/logins/verify-logins.ts';
 import type { IdentityPoolSettings } from '../../../../lib/identity/model.ts';
@@ -174,10 +175,75 @@ describe('a login of Facebook', () => {
     now += 1;
     await again();
     expect(provider.requests.length).toBe(2);
+  });
+
+  it('is rejected without asking Facebook again for half a minute after Facebook has rejected the token', async () => {
     answer({ is_valid: false });
-    await expect(verify(poolWith(pool), FACEBOOK, `${TOKEN}2`)).rejects.toEqual(INVALID);
-    answer({ expires_at: 0 });
-    expect(await verify(poolWith(pool), FACEBOOK, `${TOKEN}2`)).toBe('10215241773831025');
+    const { verify } = openVerifier(settings);
+    const again = () => verify(poolWith(pool), FACEBOOK, TOKEN);
+    for (const waited of [0, 29_999]) {
+      now = NOW + waited;
+      await expect(again()).rejects.toEqual(INVALID);
+    }
+    expect(provider.requests.length).toBe(1);
+    answer({});
+    now = NOW + 30_000;
+    expect(await again()).toBe('10215241773831025');
+  });
+
+  it('is verified again after a failure of Facebook', async () => {
+    const { verify } = openVerifier(settings);
+    const again = () => verify(poolWith(pool), FACEBOOK, TOKEN);
+    await expect(again()).rejects.toEqual(error('ExternalServiceException', expect.any(String)));
+    answer({});
+    expect(await again()).toBe('10215241773831025');
+  });
+
+  it('stays in the cache while many invalid tokens are rejected', async () => {
+    answer({});
+    const { verify } = openVerifier(settings);
+    await verify(poolWith(pool), FACEBOOK, TOKEN);
+    answer({ is_valid: false });
+    for (let count = 0; count < 10_001; count += 1) {
+      await expect(verify(poolWith(pool), FACEBOOK, `${TOKEN}${count}`)).rejects.toEqual(INVALID);
+    }
+    expect(await verify(poolWith(pool), FACEBOOK, TOKEN)).toBe('10215241773831025');
+    await expect(verify(poolWith(pool), FACEBOOK, `${TOKEN}10000`)).rejects.toEqual(INVALID);
+    expect(provider.requests.length).toBe(10_002);
+  });
+
+  it.each([
+    ['is empty', ''],
+    ['is short', 'ann'],
+    ['has a space', 'EAAGm0PX4ZCpsB AKZ'],
+    ['is too long for a URL', 'E'.repeat(4_097)],
+    ['is not ASCII', `EAAGm0PX4ZCpsBAKü`],
+  ])('is rejected without asking Facebook if it %s', async (_, token) => {
+    await expect(verifyToken(pool, FACEBOOK, token, settings)).rejects.toEqual(INVALID);
+    expect(provider.requests).toEqual([]);
+  });
+
+  it('waits while Facebook is asked about 50 other tokens', async () => {
+    const answers: (() => void)[] = [];
+    const { verify } = createLoginVerifier({
+      settings: new Map(Object.entries(settings)),
+      fetchJson: () =>
+        new Promise((resolve) =>
+          answers.push(() => resolve({ status: 200, body: { data: { is_valid: false } } })),
+        ),
+      now: () => now,
+    });
+    const logins = Array.from({ length: 51 }, (_, index) =>
+      verify(poolWith(pool), FACEBOOK, `${TOKEN}${index}`).catch((rejection) => rejection),
+    );
+    await setImmediate();
+    expect(answers.length).toBe(50);
+    answers[0]?.();
+    await logins[0];
+    await setImmediate();
+    expect(answers.length).toBe(51);
+    for (const give of answers) give();
+    expect(await Promise.all(logins)).toEqual(logins.map(() => INVALID));
   });
 
   it('may have a number as its user, as in early versions of the API', async () => {
@@ -203,14 +269,66 @@ describe('a login of Facebook', () => {
     await expect(logIn()).rejects.toEqual(expected);
   });
 
+  const UNAVAILABLE = error('ExternalServiceException', expect.any(String));
   it.each([
-    ['no user', { user_id: undefined }, 200],
-    ['a user that is not an id', { user_id: 'ann' }, 200],
-    ['a user that a double cannot hold', { user_id: 2 ** 60 }, 200],
-    ['an error about the app', {}, 400],
-  ])('fails if Facebook answers with %s', async (_, changed, status) => {
-    answer(changed, status);
-    await expect(logIn()).rejects.toEqual(error('ExternalServiceException', expect.any(String)));
+    ['no user', { user_id: undefined }],
+    ['a user that is not an id', { user_id: 'ann' }],
+    ['a user that a double cannot hold', { user_id: 2 ** 60 }],
+  ])('fails if Facebook answers with %s', async (_, changed) => {
+    answer(changed);
+    await expect(logIn()).rejects.toEqual(UNAVAILABLE);
+  });
+
+  it.each([
+    [
+      'about the token of another app',
+      { code: 100, message: '(#100) The App_id in the input_token did not match the Viewing App' },
+      OTHER_CLIENT,
+    ],
+    ['about an expired session', { code: 190, error_subcode: 463 }, INVALID],
+    ['about a user who changed the password', { code: 102, error_subcode: 460 }, INVALID],
+  ])('is rejected if Facebook answers with an error %s', async (_, body, expected) => {
+    documents.set(DEBUG_TOKEN, { status: 400, body: { error: { type: 'OAuthException', ...body } } });
+    await expect(logIn()).rejects.toEqual(expected);
+  });
+
+  const WRONG_APP =
+    'Facebook rejected the app (error 190); check appId and appSecret of graph.facebook.com in LOGIN_PROVIDERS';
+  it.each<[string, number, unknown, string]>([
+    [
+      'the secret of the app is wrong',
+      400,
+      { error: { code: 190, message: 'Invalid OAuth access token signature.' } },
+      WRONG_APP,
+    ],
+    [
+      'the app does not exist',
+      400,
+      { error: { code: 101, message: 'Error validating application.' } },
+      WRONG_APP.replace('190', '101'),
+    ],
+    [
+      'the app may not ask',
+      400,
+      { error: { code: 100, message: '(#100) You must provide an app access token' } },
+      WRONG_APP.replace('190', '100'),
+    ],
+    ['Facebook is down', 400, { error: { code: 2 } }, 'Facebook answered 400 with error 2'],
+    ['the app exceeded its limit', 403, { error: { code: 4 } }, 'Facebook answered 403 with error 4'],
+    ['the answer has no error', 400, {}, 'Facebook answered 400 without an error code'],
+    ['the answer is not an object', 200, [], 'Facebook answered 200 without an error code'],
+  ])('fails if %s, and the operator learns why', async (_, status, body, reason) => {
+    documents.set(DEBUG_TOKEN, { status, body });
+    const report = vi.fn();
+    const { fetchJson } = provider;
+    const { verify } = createLoginVerifier({
+      settings: new Map(Object.entries(settings)),
+      fetchJson,
+      now: () => now,
+      report,
+    });
+    await expect(verify(poolWith(pool), FACEBOOK, TOKEN)).rejects.toEqual(UNAVAILABLE);
+    expect(report.mock.calls).toEqual([[FACEBOOK, expect.objectContaining({ message: reason })]]);
   });
 
   it('cannot be verified without the secret of the pool’s app', async () => {
@@ -277,18 +395,31 @@ describe('a login of www.amazon.com', () => {
     expect(provider.urls()).not.toContain(PROFILE);
   });
 
-  it.each(['invalid_token', 'invalid_request'])('is rejected if Amazon answers with %s', async (code) => {
-    documents.set(TOKENINFO, { status: 400, body: { error: code, error_description: 'x' } });
-    await expect(logIn()).rejects.toEqual(INVALID);
-    answer({}, { status: 401, body: { error: code } });
-    await expect(logIn()).rejects.toEqual(INVALID);
+  it.each([
+    ['has another prefix', 'Atzr|IQEBLjAsAhRmHjNgHpi0U-Dme37rR6CuUpSR'],
+    ['is longer than Amazon’s tokens', `Atza|${'I'.repeat(2_044)}`],
+    ['has a space', 'Atza|IQEBLjAs AhRmHjNg'],
+    ['has only the prefix', 'Atza|'],
+  ])('is rejected without asking Amazon if the token %s', async (_, token) => {
+    await expect(verifyToken(pool, AMAZON, token)).rejects.toEqual(INVALID);
+    expect(provider.requests).toEqual([]);
   });
+
+  it.each(['invalid_token', 'invalid_request', 'insufficient_scope'])(
+    'is rejected if Amazon answers with %s',
+    async (code) => {
+      documents.set(TOKENINFO, { status: 400, body: { error: code, error_description: 'x' } });
+      await expect(logIn()).rejects.toEqual(INVALID);
+      answer({}, { status: 401, body: { error: code } });
+      await expect(logIn()).rejects.toEqual(INVALID);
+    },
+  );
 
   it('fails if Amazon answers with something else', async () => {
     for (const profile of [
       { status: 200, body: {} },
       { status: 200, body: [] },
-      { status: 403, body: { error: 'insufficient_scope' } },
+      { status: 403, body: { error: 'access_denied' } },
     ]) {
       answer({}, profile);
       await expect(logIn()).rejects.toEqual(error('ExternalServiceException', expect.any(String)));
