@@ -26,8 +26,8 @@ export function createDeleteDataset({
     const { answer, outboxId } = await store.change(
       key,
       { keys: [], session: null },
-      ({ dataset: before }) => {
-        if (!exists(before)) throw datasetNotFound(key.datasetName);
+      ({ dataset: before, identityDeleted }) => {
+        if (identityDeleted || !exists(before)) throw datasetNotFound(key.datasetName);
         const dataset = deletionOf(before, nameOf(caller), now());
         return {
           update: { dataset, records: [], spend: null, event: deletionEvent(key, dataset) },

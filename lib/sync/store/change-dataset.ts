@@ -190,7 +190,9 @@ export async function readSnapshot(
   };
 }
 
-/** @returns null if the dataset is no longer at the snapshot's count; then nothing is written */
+/**
+ * @returns null if the dataset is no longer at the snapshot's count, or its identity was deleted; then nothing is written
+ */
 async function write(
   on: Transaction,
   dataset: DatasetKey,
@@ -218,6 +220,7 @@ function toStatement(
     spend.session.sessionId,
     spend.forgetBefore,
     ...toRecordColumns(records),
+    identityIdHash(dataset.identityId),
   );
   if (event.payload === null) return [WRITE_UPDATE, values];
   const { payloadId, expiresAt } = event.payload;

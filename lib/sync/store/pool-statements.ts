@@ -1,6 +1,7 @@
 // Statements of the pool store. A pool that is marked as deleted does not exist for these statements.
 
 import { IS_LEFT } from './pool-data-statements.ts';
+import { isIdentityDeleted } from './sync-statements.ts';
 
 export interface PoolRow {
   identity_pool_id: string;
@@ -103,7 +104,7 @@ export interface IdentityUsageRow {
   last_modified_ms: number | null;
 }
 
-// The sum omits deleted datasets, but the last date includes their deletions.
+// The sum omits deleted datasets, but the last date includes their deletions. $3: the hash of the identity's id.
 export const READ_IDENTITY_USAGE = `
 SELECT
   count(*) FILTER (WHERE stored.sync_count > stored.deleted_sync_count) AS dataset_count,
@@ -111,4 +112,4 @@ SELECT
     AS data_storage,
   max(stored.last_modified_ms) AS last_modified_ms
 FROM sync.datasets AS stored
-WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2`;
+WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2 AND NOT ${isIdentityDeleted('$3')}`;

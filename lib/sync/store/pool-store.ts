@@ -1,4 +1,5 @@
 import type { Database, SqlValue } from '../../database/database.ts';
+import { identityIdHash } from '../../database/row-ids.ts';
 import type { IdentityPool, PoolStore, PoolUsage } from '../ports/pool-store.ts';
 import { FAIL_IN_PROGRESS } from './bulk-publish-job-statements.ts';
 import {
@@ -66,7 +67,7 @@ export function createPoolStore(database: Database): PoolStore {
     },
 
     async readIdentityUsage({ identityPoolId, identityId }) {
-      const values = [identityPoolId, identityId];
+      const values = [identityPoolId, identityId, identityIdHash(identityId)];
       const { rows } = await database.query<IdentityUsageRow>(READ_IDENTITY_USAGE, values);
       const [row] = rows;
       return {

@@ -3,6 +3,7 @@ import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { datasetId, hashedUuid, identityIdHash } from '../../database/row-ids.ts';
 import type { DeviceStore, PushDevice, PushPlatform, Registration } from '../ports/push.ts';
+import { isIdentityDeleted } from './sync-statements.ts';
 
 /**
  * Registers a device in one statement. So if a device registers twice concurrently, both calls return the same id.
@@ -49,7 +50,7 @@ WHERE identity_pool_id = $1 AND identity_id = $2 AND registration_id = ANY ($3::
 const REMOVE_IF_DELETED = `
 DELETE FROM sync.devices
 WHERE device_id = $1 AND identity_id = $3
-  AND EXISTS (SELECT 1 FROM sync.deleted_identities WHERE id_hash = $2::uuid)`;
+  AND ${isIdentityDeleted('$2')}`;
 
 const HAS_DEVICE = 'SELECT EXISTS (SELECT 1 FROM sync.devices WHERE device_id = $1::uuid) AS found';
 
@@ -62,7 +63,9 @@ WHERE devices.device_id = $2::uuid AND devices.identity_pool_id = $3 AND devices
 ON CONFLICT (dataset_id, device_id) DO UPDATE SET subscribed_ms = excluded.subscribed_ms`;
 
 /** The identity is not compared, because a dataset id belongs to only one identity. */
-const UNSUBSCRIBE = 'DELETE FROM sync.subscriptions WHERE dataset_id = $1::uuid AND device_id = $2::uuid';
+const UNSUBSCRIBE = `
+DELETE FROM sync.subscriptions
+WHERE dataset_id = $1::uuid AND device_id = $2::uuid AND NOT ${isIdentityDeleted('$3')}`;
 
 interface DeviceRow {
   device_id: string;
@@ -117,7 +120,8 @@ export function createPushStore(database: Database): DeviceStore {
 
     async unsubscribe(dataset, deviceId) {
       if (!isDeviceId(deviceId)) return false;
-      return (await database.query(UNSUBSCRIBE, [datasetId(dataset), deviceId])).rowsChanged > 0;
+      const values = [datasetId(dataset), deviceId, identityIdHash(dataset.identityId)];
+      return (await database.query(UNSUBSCRIBE, values)).rowsChanged > 0;
     },
 
     async readSubscribers(dataset, limit) {

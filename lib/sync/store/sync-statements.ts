@@ -20,18 +20,27 @@ export interface SyncDatasetRow {
 /** A row of an outer join. If the join found a row, its members have values; otherwise all members are null. */
 export type Nullable<Row> = { [Member in keyof Row]: Row[Member] | null };
 
+/** SQL that returns whether the identity with this hash was deleted. */
+export const isIdentityDeleted = (hash: string) =>
+  `EXISTS (SELECT 1 FROM sync.deleted_identities WHERE id_hash = ${hash}::uuid)`;
+
+// The datasets of a deleted identity remain until they are deleted. Requests of callers must not find them.
+
+/** $2: the hash of the identity's id. */
 export const READ_DATASET = `
 SELECT ${DATASET}
 FROM sync.datasets AS stored
-WHERE stored.dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count`;
+WHERE stored.dataset_id = $1 AND stored.sync_count > stored.deleted_sync_count
+  AND NOT ${isIdentityDeleted('$2')}`;
 
-// COLLATE makes the order the same on every server, regardless of the server's locale.
+// COLLATE makes the order the same on every server, regardless of the server's locale. $5: the hash of the identity's id.
 export const READ_DATASETS = `
 SELECT ${DATASET}
 FROM sync.datasets AS stored
 WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2
   AND stored.sync_count > stored.deleted_sync_count
   AND stored.dataset_name > $3 COLLATE "C"
+  AND NOT ${isIdentityDeleted('$5')}
 ORDER BY stored.dataset_name COLLATE "C"
 LIMIT $4::bigint`;
 
@@ -76,23 +85,23 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count > stored.deleted_sync_count
   AND (records.sync_count, records.record_id) > ($2::bigint, $3::uuid)
   AND records.sync_count <= $4::bigint
-WHERE stored.dataset_id = $1::uuid
+WHERE stored.dataset_id = $1::uuid AND NOT ${isIdentityDeleted('$6')}
 ORDER BY records.sync_count, records.record_id
 LIMIT $5::bigint`;
 
 /**
  * Reads the records of a dataset for a listing. Returns one row per record, one row without a record if no record
  * matches, and no row if the dataset never existed. Each row repeats the dataset, so only the dataset's columns that a
- * listing returns are read. $2, $3: the position to read from; $4: the highest count.
+ * listing returns are read. $2, $3: the position to read from; $4: the highest count; $6: the hash of the identity's id.
  */
 export const READ_RECORDS = readRecords();
 
 /**
- * Like READ_RECORDS, but also returns whether the session ($6, $7) was used. For a dataset that never existed, it
+ * Like READ_RECORDS, but also returns whether the session ($7, $8) was used. For a dataset that never existed, it
  * returns no row; no update can have used a session of such a dataset.
  */
 export const READ_RECORDS_IN_SESSION = readRecords(`
-  ${isSpent('$6', '$7')},`);
+  ${isSpent('$7', '$8')},`);
 
 /**
  * Reads the live records of a dataset, the tombstones with the given record ids ($2), and whether the session ($3, $4)
@@ -115,10 +124,6 @@ LEFT JOIN LATERAL (
 ) AS records ON true
 WHERE stored.dataset_id = $1::uuid
 ORDER BY records.sync_count, records.record_id`;
-
-/** SQL that returns whether the identity with this hash was deleted. */
-const isIdentityDeleted = (hash: string) =>
-  `EXISTS (SELECT 1 FROM sync.deleted_identities WHERE id_hash = ${hash}::uuid)`;
 
 /** Returns whether an identity was deleted. $1: the hash of its id. */
 export const READ_IDENTITY_DELETED = `SELECT ${isIdentityDeleted('$1')} AS identity_deleted`;
@@ -186,9 +191,7 @@ SELECT ${DATASET},${counted('row_count', 'count(*)')},${counted('key_bytes', 'co
   EXISTS (
     SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $3 AND deleted_ms IS NULL
   ) AS pool_exists,
-  CASE WHEN stored.sync_count > stored.deleted_sync_count THEN false ELSE (
-    ${isIdentityDeleted('$7')}
-  ) END AS identity_deleted,
+  ${isIdentityDeleted('$7')} AS identity_deleted,
   records.record_key, records.sync_count AS record_sync_count, octet_length(records.record_value) AS value_bytes
 FROM (SELECT $1::uuid AS dataset_id) AS asked
 LEFT JOIN sync.datasets AS stored ON stored.dataset_id = asked.dataset_id
@@ -206,7 +209,7 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
  * dataset may create its row. Nothing is written either if the dataset was restored from a backup and reached the same
  * count through other changes, because its date is then different.
  */
-export const WRITE_DATASET = `
+const writeDataset = (condition = '') => `
 WITH written AS (
   INSERT INTO sync.datasets AS stored (
     dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
@@ -214,7 +217,7 @@ WITH written AS (
   SELECT
     $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
     $8::bigint, $9::text, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $5::bigint
-  WHERE $5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid)
+  WHERE ($5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid))${condition}
   ON CONFLICT (dataset_id) DO UPDATE SET
     sync_count = excluded.sync_count,
     deleted_sync_count = excluded.deleted_sync_count,
@@ -235,6 +238,8 @@ WITH written AS (
     data_storage = sums.data_storage + excluded.data_storage,
     last_modified_ms = greatest(sums.last_modified_ms, excluded.last_modified_ms)
 )`;
+
+export const WRITE_DATASET = writeDataset();
 
 /**
  * Writes the event if streaming is enabled for the pool at this moment, for the pool's current stream. Events are also
@@ -284,7 +289,10 @@ const OUTCOME = `
   (SELECT outbox_id FROM event) AS outbox_id,
   EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed`;
 
-const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, spent AS (
+const WRITE_DATASET_OF_CALLER = writeDataset(`
+    AND NOT ${isIdentityDeleted('$26')}`);
+
+const writeUpdate = (payload = '') => `${WRITE_DATASET_OF_CALLER}${PUT_EVENT}${payload}, spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
   SELECT dataset_id, $19::bigint, $20::uuid FROM written
 ), forgotten AS (
@@ -293,20 +301,21 @@ const writeUpdate = (payload = '') => `${WRITE_DATASET}${PUT_EVENT}${payload}, s
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /**
- * Writes an update. Returns a row if the update was written. $19, $20: the session; $21: used sessions that expired
- * before this time are deleted; from $22: the columns of the records.
+ * Writes an update, unless the identity was deleted. Returns a row if the update was written. $19, $20: the session;
+ * $21: used sessions that expired before this time are deleted; from $22: the columns of the records; $26: the hash of
+ * the identity's id.
  */
 export const WRITE_UPDATE = writeUpdate();
 
 /**
- * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $26, $27, $28: the id, the start of the
- * body and the expiry of the event's payload; $29: the id of the identity's row; from $30: the columns of the other parts
+ * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $27, $28, $29: the id, the start of the
+ * body and the expiry of the event's payload; $30: the id of the identity's row; from $31: the columns of the other parts
  * of the body.
  */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
   INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
-  SELECT $26::uuid, $27::text, $28::bigint, $29::uuid FROM event
-), parts AS (${writeParts(30)}
+  SELECT $27::uuid, $28::text, $29::bigint, $30::uuid FROM event
+), parts AS (${writeParts(31)}
 WHERE EXISTS (SELECT 1 FROM event)
 )`);
 

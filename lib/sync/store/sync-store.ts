@@ -36,12 +36,13 @@ export function createSyncStore(database: Database, cache = createSnapshotCache(
     },
 
     async readDataset(dataset) {
-      const { rows } = await database.query<SyncDatasetRow>(READ_DATASET, [datasetId(dataset)]);
+      const values = [datasetId(dataset), identityIdHash(dataset.identityId)];
+      const { rows } = await database.query<SyncDatasetRow>(READ_DATASET, values);
       return rows[0] ? toStoredDataset(rows[0]) : null;
     },
 
     async readDatasets({ identityPoolId, identityId }, { after, limit }) {
-      const values = [identityPoolId, identityId, after, limit];
+      const values = [identityPoolId, identityId, after, limit, identityIdHash(identityId)];
       const { rows } = await database.query<SyncDatasetRow>(READ_DATASETS, values);
       return rows.map(toStoredDataset);
     },
@@ -69,6 +70,7 @@ async function readRecords(
     ...readPosition(after),
     upTo ?? Number.MAX_SAFE_INTEGER,
     limit === null ? null : limit + 1,
+    identityIdHash(dataset.identityId),
   ];
   const { rows } = await (session === null
     ? database.query<ReadRow>(READ_RECORDS, values)

@@ -180,6 +180,51 @@ describe.each(DATABASES)('DeleteIdentities on $name', ({ open }) => {
     expect(await tablesWith(ann)).toEqual([]);
   });
 
+  it('rejects earlier credentials before the data of the identity is deleted', async () => {
+    const ann = await getId(login('ann'));
+    const { dataset, identity, token, updateWith, ...device } = deviceOf(ann);
+    const { DeviceId } = await registerDevice(ann);
+    await device.update(put('a', '1'), put('b', '1'));
+    await sync.SubscribeToDataset({ ...dataset, DeviceId }, asIdentity(ann));
+    // The other process has the dataset in its cache, as a process that writes for the device has.
+    const otherProcess = deviceOf(ann, 'game', createSyncService(database).operations);
+    await otherProcess.update(put('a', '2', 1));
+    const [session, cachedSession, page] = [
+      await token(),
+      await token(),
+      (await device.list({ MaxResults: 1 })).NextToken ?? '',
+    ];
+    const datasets = (await sync.ListDatasets({ ...identity, MaxResults: 1 }, asIdentity(ann))).Datasets;
+    const interrupted = createDeletingService(database, { deleteIdentityData: async () => false });
+    await interrupted.operations.DeleteIdentities({ IdentityIdsToDelete: [ann] }, DEVELOPER);
+    expect(datasets).toHaveLength(1);
+    expect(await tablesWith(ann)).toContain('sync.records');
+
+    const caller = asIdentity(ann);
+    const revoked = { code: 'NotAuthorizedException' };
+    await expect(device.list()).rejects.toMatchObject(revoked);
+    await expect(device.list({ SyncSessionToken: session })).rejects.toMatchObject(revoked);
+    await expect(device.list({ NextToken: page })).rejects.toMatchObject(revoked);
+    await expect(device.listDatasets()).rejects.toMatchObject(revoked);
+    await expect(sync.DescribeIdentityUsage(identity, caller)).rejects.toMatchObject(revoked);
+    await expect(updateWith(session, put('a', '3', 2))).rejects.toMatchObject(revoked);
+    await expect(otherProcess.updateWith(cachedSession, put('a', '3', 2))).rejects.toMatchObject(revoked);
+    await expect(registerDevice(ann)).rejects.toMatchObject(revoked);
+    const unknown = { code: 'ResourceNotFoundException' };
+    await expect(device.describe()).rejects.toMatchObject(unknown);
+    await expect(device.remove()).rejects.toMatchObject(unknown);
+    for (const call of [sync.SubscribeToDataset, sync.UnsubscribeFromDataset]) {
+      await expect(call({ ...dataset, DeviceId }, caller)).rejects.toMatchObject(unknown);
+    }
+
+    const developer = createDevice(sync, { identityId: ann });
+    expect(await developer.list()).toMatchObject({ DatasetExists: false, Records: [] });
+    await expect(developer.updateWith(session, put('a', '3', 2))).rejects.toMatchObject(unknown);
+    expect(await remove(ann)).toEqual([]);
+    expect(await tablesWith(ann)).toEqual([]);
+    expect(await removals()).toEqual([`${ann} game`]);
+  });
+
   it('lets a developer write nothing for the identity, and read that it has no data', async () => {
     const ann = await getId(login('ann'));
     const device = createDevice(sync, { identityId: ann });

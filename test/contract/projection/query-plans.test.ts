@@ -214,11 +214,15 @@ describe.each(DATABASES)('query plans of ListRecords on $name', ({ openOwn }) =>
   afterAll(() => database.close());
 
   const LISTINGS = [
-    { page: 'the first page', sql: READ_RECORDS, values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100` },
+    {
+      page: 'the first page',
+      sql: READ_RECORDS,
+      values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100, md5('8')::uuid`,
+    },
     {
       page: 'a page of a session',
       sql: READ_RECORDS_IN_SESSION,
-      values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100, 1, md5('8')::uuid`,
+      values: `md5('8')::uuid, 5, md5('8')::uuid, 9, 100, md5('8')::uuid, 1, md5('8')::uuid`,
     },
   ];
 
