@@ -2,23 +2,27 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { emptyShell, isMissingModule, run } from './optional-program.ts';
-import { createPlayerPool } from './player-pool.ts';
+import { createPlayerPool, ROLE } from './player-pool.ts';
 
 const missing = isMissingModule('boto3 against the local cloud', 'boto3');
-const SCRIPT = fileURLToPath(new URL('boto3_sync.py', import.meta.url));
+const scriptOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 const { cloud } = await openLocalCloud();
 
+/** Runs a script with the id of a new pool. @returns what it printed */
+async function runScript(name: string): Promise<unknown> {
+  const env = emptyShell({
+    AWS_ENDPOINT_URL: cloud.url,
+    AWS_DEFAULT_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+  });
+  return JSON.parse(await run('python3', [scriptOf(name), await createPlayerPool(cloud.url)], env));
+}
+
 describe.skipIf(missing)('boto3', () => {
   it('works for a player, a user of a backend and a developer', async () => {
-    const env = emptyShell({
-      AWS_ENDPOINT_URL: cloud.url,
-      AWS_DEFAULT_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local',
-    });
-    const output = await run('python3', [SCRIPT, await createPlayerPool(cloud.url)], env);
-    expect(JSON.parse(output)).toEqual({
+    expect(await runScript('boto3_sync.py')).toEqual({
       player: {
         stored: '7 ü 😀',
         deviceDateIsKept: true,
@@ -29,6 +33,27 @@ describe.skipIf(missing)('boto3', () => {
       },
       userOfBackend: { datasets: 0 },
       developer: { storedBytes: 0, isGone: true },
+    });
+  });
+
+  it('manages roles, tags, developer users and identities', async () => {
+    expect(await runScript('boto3_identity.py')).toEqual({
+      pool: {
+        roles: { authenticated: ROLE },
+        principalTags: [false, { team: 'team_id' }],
+        tags: { team: 'game' },
+      },
+      users: { users: ['ann'], isFound: true, afterUnlinking: 'ResourceNotFoundException' },
+      identities: {
+        getsNewIdentity: true,
+        unprocessed: {
+          UnprocessedIdentityIds: [
+            { IdentityId: 'us-east-1:00000000-0000-4000-8000-00000000dead', ErrorCode: 'AccessDenied' },
+          ],
+        },
+        describeDeleted: 'ResourceNotFoundException',
+        useTokenOfDeleted: 'NotAuthorizedException',
+      },
     });
   });
 });

@@ -262,3 +262,39 @@ describe('a developer', () => {
     );
   });
 });
+
+describe('the client of Cognito Identity', () => {
+  const identities = new AWS.CognitoIdentity({
+    ...CONFIG,
+    maxRetries: 0,
+    credentials: new AWS.Credentials(DEFAULT_CREDENTIALS),
+  });
+
+  it('sets tags and roles of a pool', async () => {
+    const ResourceArn = `arn:aws:cognito-identity:us-east-1:000000000000:identitypool/${IdentityPoolId}`;
+    await identities.tagResource({ ResourceArn, Tags: { team: 'game', stage: 'test' } }).promise();
+    await identities.untagResource({ ResourceArn, TagKeys: ['stage'] }).promise();
+    expect(await identities.listTagsForResource({ ResourceArn }).promise()).toEqual({
+      Tags: { team: 'game' },
+    });
+    await identities.setIdentityPoolRoles({ IdentityPoolId, Roles: { authenticated: ROLE } }).promise();
+    expect(await identities.getIdentityPoolRoles({ IdentityPoolId }).promise()).toMatchObject({
+      Roles: { authenticated: ROLE },
+    });
+  });
+
+  it('unlinks a login, and deletes an identity, whose credentials are then rejected', async () => {
+    const Logins = { 'accounts.google.com': 'token of dan' };
+    const { sync, identity, game } = await logIn({ Logins });
+    const { IdentityId } = identity;
+    const unlinked = { IdentityId, Logins, LoginsToRemove: ['accounts.google.com'] };
+    await identities.unlinkIdentity(unlinked).promise();
+    expect(await identities.describeIdentity({ IdentityId }).promise()).toMatchObject({ Logins: [] });
+    await sync.listRecords(game).promise();
+    expect(await identities.deleteIdentities({ IdentityIdsToDelete: [IdentityId] }).promise()).toEqual({
+      UnprocessedIdentityIds: [],
+    });
+    await refused(sync.listRecords(game), 'NotAuthorizedException', 403);
+    await refused(identities.describeIdentity({ IdentityId }), 'ResourceNotFoundException', 400);
+  });
+});
