@@ -2,6 +2,17 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const SERVERS = [
+  'test/fixtures/database/postgres-server.setup.ts',
+  'test/fixtures/database/run-folder.setup.ts',
+];
+
+/**
+ * Tests that start the local cloud with certain settings, serve an API without the service, or accept logins without
+ * verification, which only the local cloud does.
+ */
+const LOCAL_PORT_ONLY: string[] = [];
+
 export default defineConfig({
   test: {
     // Use at least three workers, because many tests spend most of their time waiting. On two processors, Vitest would
@@ -31,10 +42,20 @@ export default defineConfig({
           // The test files of a worker run in one process without isolation, because they share imported modules, a
           // local cloud and databases.
           isolate: false,
-          globalSetup: [
-            'test/fixtures/database/postgres-server.setup.ts',
-            'test/fixtures/database/run-folder.setup.ts',
-          ],
+          globalSetup: SERVERS,
+        },
+      },
+      {
+        extends: true,
+        // The same tests of the APIs and of their clients, against the packaged function behind a function URL.
+        test: {
+          name: 'function-url',
+          include: ['test/wire/*.test.ts', 'test/wire/identity/*.test.ts', 'test/clients/*.test.ts'],
+          exclude: LOCAL_PORT_ONLY,
+          env: { ENTRANCE: 'function-url' },
+          pool: 'forks',
+          isolate: false,
+          globalSetup: SERVERS,
         },
       },
     ],

@@ -7,6 +7,7 @@ import type { Database } from '../../lib/database/database.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
+import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
 import {
   type CheckpointFile,
   type CheckpointStore,
@@ -18,7 +19,6 @@ import {
   startEventSourceMapping,
 } from './event-source-mapping/event-source-mapping.ts';
 import { createFailureDirectory } from './event-source-mapping/failure-destination.ts';
-import { createFailureLogger } from './failure-logger.ts';
 import { createLambdaContext } from './lambda-context.ts';
 import { STREAM_NAME, streamArn } from './names.ts';
 

@@ -5,8 +5,9 @@ import {
   NotFoundException,
   PublishCommand,
   SetEndpointAttributesCommand,
-  type SNSClient,
+  SNSClient,
 } from '@aws-sdk/client-sns';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { type PushChannel, PushError } from '../sync/ports/push.ts';
 
 /**
@@ -14,6 +15,21 @@ import { type PushChannel, PushError } from '../sync/ports/push.ts';
  * the device again must enable the endpoint.
  */
 const ENABLED = { Enabled: 'true' };
+
+/** The service waits for a registration. For the messages of an update, it waits a shorter time of its own. */
+const CONNECT_TIMEOUT_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** Creates a push channel on the Amazon SNS of a region. */
+export function openSnsPush(region: string): PushChannel {
+  const requestHandler = new NodeHttpHandler({
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Without this option, a timeout only logs a warning, and the request stays open.
+    throwOnRequestTimeout: true,
+  });
+  return createSnsPush(new SNSClient({ region, requestHandler, maxAttempts: 2 }));
+}
 
 /**
  * Creates a push channel on Amazon SNS, in which each device is an endpoint of a platform application.

@@ -5,6 +5,11 @@ export interface RequestHead {
   method: string;
   /** Path and query, unchanged from the request line. */
   target: string;
+  /**
+   * Path and query that the client signed. Absent if this is `target`. It differs behind an entry point whose addresses
+   * have a prefix, such as the stage of a REST API.
+   */
+  signedTarget?: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /**
    * The client's address, to which rate limits apply. Absent if the address is unknown; then limits per address do not
@@ -25,9 +30,10 @@ export interface RawRequest extends RequestHead {
  * @param signedHeaders names in lower case, in the order in which they were signed
  */
 export function canonicalRequest(request: RawRequest, signedHeaders: readonly string[]): string {
-  const question = request.target.indexOf('?');
-  const path = question < 0 ? request.target : request.target.slice(0, question);
-  const query = question < 0 ? '' : request.target.slice(question + 1);
+  const { signedTarget: target = request.target } = request;
+  const question = target.indexOf('?');
+  const path = question < 0 ? target : target.slice(0, question);
+  const query = question < 0 ? '' : target.slice(question + 1);
   return [
     request.method,
     canonicalPath(path),

@@ -1,6 +1,7 @@
 import { ServiceError, ValueRefusedError } from '../common/errors.ts';
 import { DatabaseError } from '../database/database.ts';
 import { SignatureError } from './sigv4.ts';
+import type { WireResponse } from './wire-response.ts';
 
 /** Error codes of the protocol. They are common to AWS services and are not part of the API's own model. */
 export type RequestErrorCode =
@@ -57,6 +58,26 @@ export function isStatusOfAnyProtocol(status: number): boolean {
 export function retryHeaders({ retryAfterSeconds }: Refusal): [name: string, value: string][] {
   return retryAfterSeconds === undefined ? [] : [['Retry-After', String(retryAfterSeconds)]];
 }
+
+/** Returns the error response of a request that reached no API, in the form of AWS's errors, which clients can read. */
+export function toErrorResponse(refusal: Refusal): WireResponse {
+  const { status, code, message } = refusal;
+  return {
+    status,
+    headers: [
+      ['Content-Type', 'application/json'],
+      ...retryHeaders(refusal),
+      ['x-amzn-ErrorType', `${code}:`],
+    ],
+    body: JSON.stringify({ __type: code, message }),
+  };
+}
+
+export const INTERNAL_ERROR: Refusal = {
+  status: 500,
+  code: 'InternalErrorException',
+  message: 'internal error',
+};
 
 /**
  * SQLSTATEs of a statement that had no effect because the database was busy: too many connections, too many statements

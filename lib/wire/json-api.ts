@@ -1,6 +1,6 @@
 import type { RequestHead } from './canonical-request.ts';
 import { CROSS_ORIGIN_HEADERS, preflightHeaders } from './cors.ts';
-import { isCallersFault, type Refusal, refusalOf, retryHeaders } from './errors.ts';
+import { INTERNAL_ERROR, isCallersFault, type Refusal, refusalOf, retryHeaders } from './errors.ts';
 import type { WireRequest } from './request-body.ts';
 import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 
@@ -70,8 +70,6 @@ async function* logFailure(
     throw error;
   }
 }
-
-const INTERNAL_ERROR: Refusal = { status: 500, code: 'InternalErrorException', message: 'internal error' };
 
 function logError(
   error: unknown,

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
+import { DEVELOPER_CREDENTIALS } from '../fixtures/wire/entrance.ts';
 import { emptyShell, isMissingModule, run } from './optional-program.ts';
 import { createPlayerPool, ROLE } from './player-pool.ts';
 
@@ -14,8 +15,8 @@ async function runScript(name: string): Promise<unknown> {
   const env = emptyShell({
     AWS_ENDPOINT_URL: cloud.url,
     AWS_DEFAULT_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_ACCESS_KEY_ID: DEVELOPER_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: DEVELOPER_CREDENTIALS.secretAccessKey,
   });
   return JSON.parse(await run('python3', [scriptOf(name), await createPlayerPool(cloud.url)], env));
 }

@@ -6,8 +6,8 @@ import {
   type GetOpenIdTokenForDeveloperIdentityCommandInput,
 } from '@aws-sdk/client-cognito-identity';
 import { SetIdentityPoolConfigurationCommand } from '@aws-sdk/client-cognito-sync';
-import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { APNS_APP, GCM_APP } from '../fixtures/sync/push-devices.ts';
+import { DEVELOPER_CREDENTIALS } from '../fixtures/wire/entrance.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
 export const ROLE = 'arn:aws:iam::000000000000:role/players';
@@ -17,7 +17,11 @@ export const PUSH = { ApplicationArns: [APNS_APP, GCM_APP] };
 
 /** Creates an SDK client with developer credentials. */
 function createIdentityClient(url: string): CognitoIdentityClient {
-  return new CognitoIdentityClient({ region: 'us-east-1', endpoint: url, credentials: DEFAULT_CREDENTIALS });
+  return new CognitoIdentityClient({
+    region: 'us-east-1',
+    endpoint: url,
+    credentials: DEVELOPER_CREDENTIALS,
+  });
 }
 
 /**

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { RecordPatchList } from 'aws-sdk/clients/cognitosync.js';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
+import { DEVELOPER_CREDENTIALS } from '../fixtures/wire/entrance.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
 
 const { cloud } = await openLocalCloud();
@@ -35,7 +35,7 @@ const SET = { Op: 'replace', Key: 'level', Value: '7', SyncCount: 0 };
 const developer = new AWS.CognitoSync({
   ...CONFIG,
   maxRetries: 0,
-  credentials: new AWS.Credentials(DEFAULT_CREDENTIALS),
+  credentials: new AWS.Credentials(DEVELOPER_CREDENTIALS),
 });
 
 const refused = (request: { promise(): Promise<unknown> }, code: string, statusCode: number, message = /./) =>

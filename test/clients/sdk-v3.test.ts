@@ -42,7 +42,7 @@ import { startHttpServer } from '../../infra/local/http/http-server.ts';
 import { ServiceError } from '../../lib/common/errors.ts';
 import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { startService } from '../fixtures/local/local-cloud.ts';
 import { IDS, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 import { createSyncClient, list, set, write } from '../fixtures/wire/sync-client.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
@@ -51,7 +51,7 @@ import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
 const moduleOf = (handler: string) =>
   new URL(`data:text/javascript,${encodeURIComponent(`export const handler = ${handler};`)}`);
 
-const cloud = await startCloud({
+const cloud = await startService({
   functions: {
     echo: moduleOf('async (event) => event'),
     broken: moduleOf("async () => { throw new Error('level is too high'); }"),

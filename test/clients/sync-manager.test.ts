@@ -3,10 +3,10 @@ import { SetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functionArn } from '../../infra/local/names.ts';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
-import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { startService } from '../fixtures/local/local-cloud.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
+import { DEVELOPER_CREDENTIALS } from '../fixtures/wire/entrance.ts';
 import { createSyncClient, list } from '../fixtures/wire/sync-client.ts';
 import { loadSyncManager } from './load-sync-manager.ts';
 import {
@@ -42,7 +42,7 @@ let cloud: LocalCloud;
 let developer: ReturnType<typeof createSyncClient>;
 beforeAll(async () => {
   const houseRules = new URL(`data:text/javascript,${encodeURIComponent(HOUSE_RULES)}`);
-  cloud = await startCloud({ functions: { 'house-rules': houseRules } });
+  cloud = await startService({ functions: { 'house-rules': houseRules } });
   developer = createSyncClient(cloud.url);
 });
 afterAll(async () => {
@@ -116,7 +116,7 @@ async function createPool(allowGuests: boolean): Promise<string> {
   const identity = new AWS.CognitoIdentity({
     region: 'us-east-1',
     endpoint: cloud.url,
-    credentials: DEFAULT_CREDENTIALS,
+    credentials: DEVELOPER_CREDENTIALS,
   });
   const pool = { IdentityPoolName: 'app', AllowUnauthenticatedIdentities: allowGuests };
   return (await identity.createIdentityPool(pool).promise()).IdentityPoolId;

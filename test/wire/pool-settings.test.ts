@@ -5,8 +5,8 @@ import {
 import { afterAll, describe, expect, it } from 'vitest';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
 import { createPoolSettings } from '../../lib/aws/pool-settings.ts';
-import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
+import { DEVELOPER_CREDENTIALS } from '../fixtures/wire/entrance.ts';
 import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 
 const TRIGGER = 'arn:aws:lambda:us-east-1:000000000000:function:sync-trigger';
@@ -15,7 +15,7 @@ const { cloud, client } = await openSharedCloud();
 const own = createCognitoSyncClient({
   region: 'us-east-1',
   endpoint: cloud.url,
-  credentials: DEFAULT_CREDENTIALS,
+  credentials: DEVELOPER_CREDENTIALS,
 });
 afterAll(() => own.destroy());
 const settings = createPoolSettings(own);

@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createCognitoSyncClient } from '../../lib/aws/cognito-sync-client.ts';
 import { createSyncClient } from '../../lib/aws/sync-client.ts';
-import { type Credentials, DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import type { Credentials } from '../../lib/common/environment.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
+import { DEVELOPER_CREDENTIALS } from '../fixtures/wire/entrance.ts';
 import { openSharedCloud } from '../fixtures/wire/shared-cloud.ts';
 import { newIdentity, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
@@ -11,7 +12,7 @@ const { cloud, client } = await openSharedCloud();
 
 describe('the sync API client of the backfill', () => {
   const clients: { destroy(): void }[] = [];
-  const connect = (credentials: Credentials = DEFAULT_CREDENTIALS) => {
+  const connect = (credentials: Credentials = DEVELOPER_CREDENTIALS) => {
     const sync = createCognitoSyncClient({ region: 'us-east-1', endpoint: cloud.url, credentials });
     clients.push(sync);
     return createSyncClient(sync);

@@ -12,7 +12,7 @@ import {
   type Refusal,
   RequestError,
   refusalOf,
-  retryHeaders,
+  toErrorResponse,
 } from '../../../lib/wire/errors.ts';
 import type { OriginRule } from '../../../lib/wire/origins.ts';
 import type { WireRequest } from '../../../lib/wire/request-body.ts';
@@ -219,11 +219,10 @@ async function answer(
   }
 }
 
-/** Sends an error in the form of AWS's errors, which the clients of AWS's services can read. */
+/** Sends an error in the form of AWS's errors. */
 function sendError(response: ServerResponse, error: Refusal): void {
-  const { status, code, message } = error;
-  const headers = Object.fromEntries(retryHeaders(error));
-  sendJson(response, status, { __type: code, message }, { ...headers, 'x-amzn-ErrorType': `${code}:` });
+  const { status, headers, body } = toErrorResponse(error);
+  sendResponse(response, status, headers, body);
 }
 
 export function sendJson(

@@ -43,6 +43,15 @@ export interface Outbox {
   park(outboxId: string, reason: string): Promise<void>;
 }
 
+/** The claim of a certain row, by the process that wrote it. */
+export interface SingleClaim {
+  /**
+   * Claims one row for `leaseMs`.
+   * @returns null if the row does not exist, is set aside, or is under a lease
+   */
+  claimOne(outboxId: string, leaseMs: number): Promise<OutboxRow | null>;
+}
+
 export type StreamChoice = { only: OutboxStream } | { allBut: readonly OutboxStream[] };
 
 /** The operations of the relay on identity pools. */

@@ -1,7 +1,14 @@
 import type { Database } from '../../database/database.ts';
-import type { Outbox, OutboxRow, OutboxStream, StreamChoice, StreamingSwitch } from '../ports/outbox.ts';
+import type {
+  Outbox,
+  OutboxRow,
+  OutboxStream,
+  SingleClaim,
+  StreamChoice,
+  StreamingSwitch,
+} from '../ports/outbox.ts';
 
-export interface OutboxStore extends Outbox {
+export interface OutboxStore extends Outbox, SingleClaim {
   /** Counts the rows to publish, including rows under a lease, and the rows that are no longer retried (parked). */
   count(): Promise<{ waiting: number; parked: number }>;
 }
@@ -48,6 +55,19 @@ SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event,
 FROM claimed JOIN sync.outbox ON outbox.outbox_id = claimed.outbox_id
 ORDER BY outbox.created_at, outbox.outbox_id`;
 
+const CLAIM_ONE = `
+WITH claimed AS (
+  INSERT INTO sync.outbox_leases AS stored (outbox_id, leased_until, attempts)
+  SELECT outbox.outbox_id, now() + $2::double precision * interval '1 millisecond', outbox.attempts + 1
+  FROM sync.outbox
+  WHERE outbox.outbox_id = $1::uuid AND outbox.parked_reason IS NULL
+  ON CONFLICT (outbox_id) DO UPDATE SET leased_until = excluded.leased_until, attempts = stored.attempts + 1
+  WHERE NOT (${isValid('stored.leased_until')})
+  RETURNING outbox_id, attempts
+)
+SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, claimed.attempts
+FROM claimed JOIN sync.outbox ON outbox.outbox_id = claimed.outbox_id`;
+
 const REMOVE = `
 WITH ended AS (DELETE FROM sync.outbox_leases WHERE outbox_id = ANY ($1::uuid[]))
 DELETE FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[])`;
@@ -81,6 +101,11 @@ export function createOutboxStore(database: Database): OutboxStore {
     async claim(limit, leaseMs, of = { allBut: [] }) {
       const { rows } = await database.query<ClaimedRow>(CLAIM, [limit, leaseMs, ...toStreams(of)]);
       return rows.map(toOutboxRow);
+    },
+
+    async claimOne(outboxId, leaseMs) {
+      const { rows } = await database.query<ClaimedRow>(CLAIM_ONE, [outboxId, leaseMs]);
+      return rows[0] ? toOutboxRow(rows[0]) : null;
     },
 
     async remove(outboxIds) {

@@ -1,13 +1,8 @@
-import { createLogger } from '../../lib/aws/telemetry.ts';
-import {
-  createRateLimits,
-  NO_RATE_LIMITS,
-  type RateLimitSettings,
-  type RateLimits,
-} from '../../lib/wire/rate-limits.ts';
+import { createLogger } from '../../aws/telemetry.ts';
+import { createRateLimits, NO_RATE_LIMITS, type RateLimitSettings, type RateLimits } from '../rate-limits.ts';
 
 /**
- * Creates the rate limits of the local cloud. Requests that exceed a limit are logged.
+ * Creates the rate limits of the service. Requests that exceed a limit are logged.
  * @param settings null for no limits
  */
 export function limitRates(settings: RateLimitSettings | null): RateLimits {

@@ -1,7 +1,7 @@
-import { createProviderFetch } from '../../lib/aws/provider-fetch.ts';
-import type { LoginProviders } from '../../lib/identity/logins/login-providers.ts';
-import { loopbackOrigins } from '../../lib/identity/logins/read-login-settings.ts';
-import { createLoginVerifier, type LoginVerifier } from '../../lib/identity/logins/verify-logins.ts';
+import { createProviderFetch } from '../../aws/provider-fetch.ts';
+import type { LoginProviders } from '../../identity/logins/login-providers.ts';
+import { loopbackOrigins } from '../../identity/logins/read-login-settings.ts';
+import { createLoginVerifier, type LoginVerifier } from '../../identity/logins/verify-logins.ts';
 import { createFailureLogger } from './failure-logger.ts';
 
 /** Creates the verification of logins, and logs why a provider is unavailable. */

@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { createLogger } from '../../lib/aws/telemetry.ts';
-import { logByCause } from '../../lib/wire/log-by-cause.ts';
+import { createLogger } from '../../aws/telemetry.ts';
+import { logByCause } from '../log-by-cause.ts';
 
 /**
  * Creates a logger for work that clients or the event source mapping retry. A lasting failure would be logged at each

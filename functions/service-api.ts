@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import { createOnUse } from '../lib/aws/on-use.ts';
+import type { Environment } from '../lib/common/environment.ts';
+import { createRefreshed } from '../lib/common/refreshed.ts';
+import { readStream } from '../lib/common/stream-name.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
+import { readLoginMode } from '../lib/identity/logins/read-login-settings.ts';
+import { createPublishNow } from '../lib/sync/jobs/publish-now.ts';
+import { createPayloadLinks } from '../lib/sync/payload-links.ts';
+import { readLimits } from '../lib/sync/read-limits.ts';
+import { createOutboxStore } from '../lib/sync/store/outbox-store.ts';
+import { createAnswerEvent } from '../lib/wire/lambda/answer-event.ts';
+import type { HttpResult } from '../lib/wire/lambda/write-result.ts';
+import { createOriginRule, readOrigins } from '../lib/wire/origins.ts';
+import { readRateLimits } from '../lib/wire/rate-limit-settings.ts';
+import type { Answering } from '../lib/wire/service/answer-request.ts';
+import { createService } from '../lib/wire/service/create-service.ts';
+import { createFailureLogger } from '../lib/wire/service/failure-logger.ts';
+import { limitRates } from '../lib/wire/service/limit-rates.ts';
+import { openLoginVerifier } from '../lib/wire/service/login-verifier.ts';
+import { createSettingsReader, parseServiceSettings } from '../lib/wire/service/service-settings.ts';
+import { createSourceAddresses, readTrustedProxies } from '../lib/wire/source-address.ts';
+
+/** Answers an event of a function URL, a REST API or an Application Load Balancer. */
+export type ServiceApiHandler = (event: unknown, context: Context) => Promise<HttpResult>;
+
+/** A removed key is no longer accepted after this time. */
+const MAX_KEY_AGE_MS = 5 * 60 * 1000;
+const MIN_KEY_READ_INTERVAL_MS = 30 * 1000;
+
+/** An instance answers one request at a time, which uses at most two connections at a time. */
+const DATABASE = { maxConnections: 2, maxWaitMs: 5_000, lockTimeoutMs: 5_000, statementTimeoutMs: 20_000 };
+
+/** Creates the handler of Cognito Sync, Cognito Identity and STS. */
+export function createServiceApi(
+  answer: (event: unknown) => Promise<HttpResult>,
+  logger: Logger,
+): ServiceApiHandler {
+  return middy<unknown, HttpResult>().use(injectLambdaContext(logger)).handler(answer);
+}
+
+let deployed: ServiceApiHandler | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: ServiceApiHandler = (event, context) => {
+  deployed ??= compose(process.env, context);
+  return deployed(event, context);
+};
+
+function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiHandler {
+  const { region, streamName } = readStream(env);
+  readLoginMode(env, false);
+  const { createSecretReader, publisher, ...adapters } = createOnUse(region);
+  const database = openFromEnvironment(env, createSecretReader, DATABASE);
+  const logger = createFailureLogger('service-api');
+  const publishNow = createPublishNow({
+    outbox: createOutboxStore(database),
+    publisher,
+    streamName,
+    now: () => performance.now(),
+    sleep: (ms) => sleep(ms, undefined, { ref: false }),
+    report: (error) =>
+      logger.warn('an event was not published immediately; the relay publishes it', { error }),
+  });
+  const shared = {
+    ...adapters,
+    region,
+    databases: { reads: database, writes: database, identity: database, jobs: database },
+    accountId: invokedFunctionArn.split(':')[4] ?? '',
+    limits: readLimits(env),
+    rateLimits: limitRates(readRateLimits(env, true)),
+    afterWrite: publishNow,
+    // The scheduled function finds the request.
+    afterBulkPublish: () => undefined,
+    createLogger: createFailureLogger,
+  };
+  const origins = readOrigins(env);
+  const readSettings = createSettingsReader(env, createSecretReader);
+
+  /** Returns the previous service if no setting has changed. */
+  async function read(previous: (Answering & { texts: string }) | undefined) {
+    const given = await readSettings();
+    const texts = JSON.stringify(given);
+    if (previous?.texts === texts) return previous;
+    const { developers, tokenKeys, loginProviders } = parseServiceSettings(given);
+    const { verify: verifyLogin } = openLoginVerifier(loginProviders);
+    const payloadLinks = createPayloadLinks({
+      keys: tokenKeys,
+      // The relay uploads the payload and replaces this address before it publishes the event.
+      origin: () => 'https://payloads.invalid',
+      now: Date.now,
+      randomId: randomUUID,
+    });
+    const { findApi } = createService({ ...shared, developers, tokenKeys, verifyLogin, payloadLinks });
+    return { texts, findApi, acceptsOrigin: createOriginRule(origins, developers) };
+  }
+
+  const service = createRefreshed({
+    read,
+    maxAgeMs: MAX_KEY_AGE_MS,
+    minIntervalMs: MIN_KEY_READ_INTERVAL_MS,
+    now: () => performance.now(),
+    report: (error) =>
+      logger.error('the keys could not be read again; the earlier keys remain in use', { error }),
+  });
+  const sources = createSourceAddresses(readTrustedProxies(env));
+  return createServiceApi(createAnswerEvent({ service, sources, logger }), logger);
+}

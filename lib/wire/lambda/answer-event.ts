@@ -1,0 +1,59 @@
+import type { Refreshed } from '../../common/refreshed.ts';
+import { INTERNAL_ERROR, RequestError, toErrorResponse } from '../errors.ts';
+import { type Answering, answerRequest } from '../service/answer-request.ts';
+import type { SourceAddresses } from '../source-address.ts';
+import type { WireBody, WireLogger, WireResponse } from '../wire-response.ts';
+import { type EntryPoint, readEvent } from './read-event.ts';
+import { type HttpResult, writeResult } from './write-result.ts';
+
+interface AnswerEventDeps {
+  /** The service with the current keys. It is the same object as long as nothing was rotated. */
+  service: Refreshed<Answering>;
+  sources: Pick<SourceAddresses, 'of'>;
+  logger: WireLogger;
+}
+
+/** The result has the form that HTTP APIs accept as well. */
+const HTTP_API: EntryPoint = { kind: 'function-url', multiValueHeaders: false };
+
+/**
+ * Creates the function from an event of Lambda to its result.
+ *
+ * A request can be rejected because its key or token is newer than the keys of this instance. After a rejection, the
+ * keys are therefore read again, and if they have changed, the request is answered again. This is safe, because a
+ * rejected request has changed nothing.
+ *
+ * @returns a function that throws {InvalidEventError} if the event is not an HTTP request
+ */
+export function createAnswerEvent({ service, sources, logger }: AnswerEventDeps) {
+  return async (event: unknown): Promise<HttpResult> => {
+    const read = readOrReject(event);
+    if (read instanceof RequestError) return writeResult(toErrorResponse(read), HTTP_API);
+    try {
+      const current = await service.get();
+      const response = await answerRequest(read.request, current);
+      if (!isRejected(response)) return await writeResult(response, read.entryPoint);
+      const latest = await service.refresh();
+      const again = latest === current ? response : await answerRequest(read.request, latest);
+      return await writeResult(again, read.entryPoint);
+    } catch (error) {
+      logger.error('a request failed', { error });
+      return writeResult(toErrorResponse(INTERNAL_ERROR), read.entryPoint);
+    }
+  };
+
+  function readOrReject(event: unknown): ReturnType<typeof readEvent> | RequestError {
+    try {
+      return readEvent(event, sources);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      logger.error('an event of an unsupported entry point was rejected', { reason: error.message });
+      return error;
+    }
+  }
+}
+
+/** Whether another key could change the response. */
+function isRejected({ status }: WireResponse<WireBody>): boolean {
+  return status === 400 || status === 403;
+}

@@ -1,0 +1,147 @@
+import { isObject } from '../../common/json.ts';
+import type { RawRequest } from '../canonical-request.ts';
+import { RequestError } from '../errors.ts';
+import type { SourceAddresses } from '../source-address.ts';
+import { flattened, type Members, members, queryOf, type Single, text } from './event-members.ts';
+
+/** How a request reached the function, and so which form its response must have. */
+export interface EntryPoint {
+  kind: 'function-url' | 'rest-api' | 'load-balancer';
+  /** Whether the response must list the values of each header. */
+  multiValueHeaders: boolean;
+}
+
+/**
+ * Converts the event of a function URL, a REST API or a load balancer to the request that the client sent. Paths stay
+ * as they were sent, because the client has signed them. Sources: AWS Lambda Developer Guide, "Invoking Lambda function
+ * URLs"; Amazon API Gateway Developer Guide, "Lambda proxy integrations in API Gateway"; Elastic Load Balancing User
+ * Guide, "Use Lambda functions as targets of an Application Load Balancer".
+ *
+ * @param sources finds the client's address if trusted proxies are in front of the entry point
+ * @throws {RequestError} UnknownOperationException if the event is from an HTTP API, which decodes the path
+ * @throws {InvalidEventError} the event is not an HTTP request, or a member is missing or invalid
+ */
+export function readEvent(
+  event: unknown,
+  sources: Pick<SourceAddresses, 'of'>,
+): { request: RawRequest; entryPoint: EntryPoint } {
+  const given = members(event, 'event');
+  const context = members(given.requestContext, 'requestContext');
+  const isHttpApi = given.version === '1.0' || (given.version === '2.0' && !isFunctionUrl(context));
+  if (isHttpApi) throw new RequestError('UnknownOperationException', HTTP_API);
+  const read = given.version === '2.0' ? readUrlEvent : context.elb ? readBalancerEvent : readRestEvent;
+  const { peer, kind, headers: received, ...head } = read(given, context);
+  const body = readBody(given);
+  const headers = toHeaders(received, body);
+  const sourceAddress = peer === undefined ? undefined : sources.of(peer, headers);
+  return {
+    request: { ...head, headers, body, ...(sourceAddress !== undefined && { sourceAddress }) },
+    entryPoint: { kind, multiValueHeaders: kind !== 'function-url' && isObject(given.multiValueHeaders) },
+  };
+}
+
+const HTTP_API =
+  'this service cannot be reached through an HTTP API, which decodes the path, so that no signature can be verified; use the function URL, a REST API or an Application Load Balancer';
+
+/** Both have version 2.0. Only the domain of a function URL has the label `lambda-url`. */
+function isFunctionUrl({ domainName }: Members): boolean {
+  return typeof domainName === 'string' && domainName.split('.')[1] === 'lambda-url';
+}
+
+interface Head extends Pick<RawRequest, 'method' | 'target' | 'signedTarget'> {
+  kind: EntryPoint['kind'];
+  headers: Single;
+  /** The address from which the entry point received the request; undefined if it is unknown. */
+  peer: string | undefined;
+}
+
+function readUrlEvent(event: Members, context: Members): Head {
+  const http = members(context.http, 'requestContext.http');
+  const query = text(event.rawQueryString ?? '', 'rawQueryString');
+  const headers = new Map(flattened(event.headers, 'headers'));
+  // Cookies are not among the headers of the event.
+  if (Array.isArray(event.cookies) && event.cookies.length > 0)
+    headers.set('cookie', event.cookies.join('; '));
+  return {
+    kind: 'function-url',
+    method: text(http.method, 'requestContext.http.method'),
+    target: withQuery(text(event.rawPath, 'rawPath'), query),
+    headers,
+    peer: text(http.sourceIp, 'requestContext.http.sourceIp'),
+  };
+}
+
+/**
+ * `path` has no stage, but the client has signed the path with the stage. A custom domain can add a base path. So the
+ * prefix is everything before the first part of the service's own paths.
+ */
+function readRestEvent(event: Members, context: Members): Head {
+  const identity = members(context.identity, 'requestContext.identity');
+  const path = text(context.path, 'requestContext.path');
+  const query = queryOf(
+    event.multiValueQueryStringParameters ?? event.queryStringParameters,
+    encodeURIComponent,
+  );
+  const own = /\/identitypools(?:\/.*)?$/.exec(path)?.[0] ?? '/';
+  return {
+    kind: 'rest-api',
+    method: text(event.httpMethod, 'httpMethod'),
+    target: withQuery(own, query),
+    signedTarget: withQuery(path, query),
+    headers: unmapped(flattened(event.multiValueHeaders ?? event.headers, 'headers')),
+    peer: text(identity.sourceIp, 'requestContext.identity.sourceIp'),
+  };
+}
+
+const REMAPPED = 'x-amzn-remapped-';
+
+/**
+ * Restores the headers that API Gateway may rename, among them `Authorization`, `Date` and `Host`. Source: Amazon API
+ * Gateway Developer Guide, "Important notes".
+ */
+function unmapped(headers: Single): Single {
+  const restored = new Map(headers);
+  for (const [name, value] of headers) {
+    if (name.startsWith(REMAPPED)) restored.set(name.slice(REMAPPED.length), value);
+  }
+  return restored;
+}
+
+/**
+ * The load balancer decodes neither the path nor the parameters. It appends the client's address to X-Forwarded-For; the
+ * other addresses are only claims of the client.
+ */
+function readBalancerEvent(event: Members): Head {
+  const query = queryOf(event.multiValueQueryStringParameters ?? event.queryStringParameters, (raw) => raw);
+  const headers = flattened(event.multiValueHeaders ?? event.headers, 'headers');
+  return {
+    kind: 'load-balancer',
+    method: text(event.httpMethod, 'httpMethod'),
+    target: withQuery(text(event.path, 'path'), query),
+    headers,
+    peer: headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() || undefined,
+  };
+}
+
+function withQuery(path: string, query: string): string {
+  return query === '' ? path : `${path}?${query}`;
+}
+
+/**
+ * The body is complete, so its length replaces the announced length. CloudFront adds `X-Amz-Cf-Id` after the client has
+ * signed the request; every other `x-amz-*` header must be signed.
+ */
+function toHeaders(received: Single, body: Uint8Array): Record<string, string> {
+  const headers = Object.fromEntries(received);
+  headers['content-length'] ??= String(body.length);
+  delete headers['transfer-encoding'];
+  delete headers['x-amz-cf-id'];
+  return headers;
+}
+
+const NO_BODY = new Uint8Array(0);
+
+function readBody({ body, isBase64Encoded }: Members): Uint8Array {
+  if (body === undefined || body === null) return NO_BODY;
+  return Buffer.from(text(body, 'body'), isBase64Encoded === true ? 'base64' : 'utf8');
+}
