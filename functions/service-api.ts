@@ -32,9 +32,13 @@ export type ServiceApiHandler = (event: unknown, context: Context) => Promise<Ht
 /** A removed key is no longer accepted after this time. */
 const MAX_KEY_AGE_MS = 5 * 60 * 1000;
 const MIN_KEY_READ_INTERVAL_MS = 30 * 1000;
+/** A request waits at most this long for keys that are read again. */
+const MAX_KEY_WAIT_MS = 1_000;
 
 /** An instance answers one request at a time, which uses at most two connections at a time. */
 const DATABASE = { maxConnections: 2, maxWaitMs: 5_000, lockTimeoutMs: 5_000, statementTimeoutMs: 20_000 };
+
+const pause = (ms: number) => sleep(ms, undefined, { ref: false });
 
 /** Creates the handler of Cognito Sync, Cognito Identity and STS. */
 export function createServiceApi(
@@ -57,13 +61,14 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
   readLoginMode(env, false);
   const { createSecretReader, publisher, ...adapters } = createOnUse(region);
   const database = openFromEnvironment(env, createSecretReader, DATABASE);
+  const readSettings = createSettingsReader(env, createSecretReader);
   const logger = createFailureLogger('service-api');
   const publishNow = createPublishNow({
     outbox: createOutboxStore(database),
     publisher,
     streamName,
     now: () => performance.now(),
-    sleep: (ms) => sleep(ms, undefined, { ref: false }),
+    sleep: pause,
     report: (error) =>
       logger.warn('an event was not published immediately; the relay publishes it', { error }),
   });
@@ -80,7 +85,6 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     createLogger: createFailureLogger,
   };
   const origins = readOrigins(env);
-  const readSettings = createSettingsReader(env, createSecretReader);
 
   /** Returns the previous service if no setting has changed. */
   async function read(previous: (Answering & { texts: string }) | undefined) {
@@ -104,6 +108,8 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     read,
     maxAgeMs: MAX_KEY_AGE_MS,
     minIntervalMs: MIN_KEY_READ_INTERVAL_MS,
+    maxWaitMs: MAX_KEY_WAIT_MS,
+    sleep: pause,
     now: () => performance.now(),
     report: (error) =>
       logger.error('the keys could not be read again; the earlier keys remain in use', { error }),

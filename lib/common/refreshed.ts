@@ -13,18 +13,24 @@ interface RefreshedOptions<Value> {
   minIntervalMs: number;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
+  /** Longest wait for a later read. The earlier value remains in use until that read ends. */
+  maxWaitMs: number;
+  /** Resolves after this many milliseconds; its timer must not keep the process alive. */
+  sleep: (ms: number) => Promise<void>;
   /** Called if a later read failed. The earlier value remains in use. */
   report: (error: unknown) => void;
 }
 
 /**
- * Keeps a value and reads it again from time to time. If a read fails, the earlier value remains in use. Only the first
- * read can reject; a later call then tries again.
+ * Keeps a value and reads it again from time to time. If a later read fails or takes too long, the earlier value remains
+ * in use. Only the first read can reject; a later call then tries again.
  */
 export function createRefreshed<Value>({
   read,
   maxAgeMs,
   minIntervalMs,
+  maxWaitMs,
+  sleep,
   now,
   report,
 }: RefreshedOptions<Value>): Refreshed<Value> {
@@ -48,7 +54,9 @@ export function createRefreshed<Value>({
   function readAfter(intervalMs: number): Promise<Value> {
     if (held !== undefined && now() - readAt < intervalMs) return Promise.resolve(held.value);
     reading ??= readOnce();
-    return reading;
+    const { value: earlier } = held ?? {};
+    if (earlier === undefined) return reading;
+    return Promise.race([reading, sleep(maxWaitMs).then(() => earlier)]);
   }
 
   return { get: () => readAfter(maxAgeMs), refresh: () => readAfter(minIntervalMs) };

@@ -9,6 +9,8 @@ import { median, type Table } from './measure.ts';
 interface BundleBench {
   title: string;
   functionName: string;
+  /** Creates the bundle at a path. Default: `npm run package` creates it. */
+  build?: (functionName: string, path: string) => Promise<void>;
   limits: { bytes: number; importMs: number };
 }
 
@@ -17,9 +19,15 @@ const STARTS = 9;
 const run = promisify(execFile);
 
 /** Measures a function packaged by `npm run package`: its size, and its import time in a fresh process. */
-export async function benchBundle({ title, functionName, limits }: BundleBench): Promise<Table> {
+export async function benchBundle({ title, functionName, build, limits }: BundleBench): Promise<Table> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-bundle-'));
-  const bundle = await packageFunction(directory, functionName);
+  const bundle = await (build === undefined
+    ? packageFunction(directory, functionName)
+    : buildTo(join(directory, `${functionName}.mjs`)));
+  async function buildTo(path: string): Promise<string> {
+    await build?.(functionName, path);
+    return path;
+  }
   const emptyModule = join(directory, 'nothing.mjs');
   await writeFile(emptyModule, 'export {};\n');
   const { size } = await stat(bundle);

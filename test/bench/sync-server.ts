@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServiceApi } from '../../functions/service-api.ts';
 import { createServiceRoute } from '../../infra/local/http/aws-routes.ts';
 import { startHttpServer } from '../../infra/local/http/http-server.ts';
+import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createPushInbox } from '../../infra/local/push-inbox.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
@@ -17,9 +19,13 @@ import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
 import { createPushStore } from '../../lib/sync/store/push-store.ts';
 import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { createFindCredentials } from '../../lib/wire/find-credentials.ts';
+import { createAnswerEvent } from '../../lib/wire/lambda/answer-event.ts';
+import type { HttpResult } from '../../lib/wire/lambda/write-result.ts';
 import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { createSigV4Verifier } from '../../lib/wire/sigv4.ts';
+import { createSourceAddresses } from '../../lib/wire/source-address.ts';
 import { createSyncApi } from '../../lib/wire/sync-api.ts';
+import { functionUrlEvent } from '../fixtures/aws/lambda-events.ts';
 import { createPool } from '../fixtures/identity/identity-pools.ts';
 import { createBareEndpoint } from './bare-endpoint.ts';
 
@@ -70,14 +76,43 @@ const syncApi = createSyncApi({
   requestId: randomUUID,
   logger: createLogger('bench'),
 });
+const findApi = createFindApi({ syncApi });
+const answering = { findApi, acceptsOrigin: () => true };
+const serviceApi = createServiceApi(
+  createAnswerEvent({
+    service: { get: async () => answering, refresh: async () => answering },
+    sources: createSourceAddresses([]),
+    logger: createLogger('bench'),
+  }),
+  createLogger('bench'),
+);
+const CONTEXT = createLambdaContext('service-api', 'us-east-1');
 const service = await startHttpServer({
   host: '127.0.0.1',
   port: 0,
-  routes: [createServiceRoute(createFindApi({ syncApi }))],
+  routes: [createServiceRoute(findApi)],
 });
-const bare = createServer(await createBareEndpoint(database)).listen(0, '127.0.0.1', () => {
-  const address = bare.address();
-  console.log(
-    JSON.stringify({ service: service.port, bare: typeof address === 'object' ? address?.port : 0 }),
-  );
-});
+const bare = await listen(createServer(await createBareEndpoint(database)));
+const handler = await listen(createServer(invokeHandler));
+console.log(JSON.stringify({ service: service.port, bare, handler }));
+
+/** Invokes the function `service-api` as a function URL does: event and result pass through JSON. */
+async function invokeHandler(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = '', url: target = '', headers, socket } = request;
+  const body = Buffer.concat(await request.toArray());
+  const sent = { method, target, headers: Object.entries(headers).map(toLine), body };
+  const event = JSON.stringify(functionUrlEvent(sent, { sourceIp: socket.remoteAddress ?? '' }));
+  const result = JSON.stringify(await serviceApi(JSON.parse(event), CONTEXT));
+  const { statusCode, headers: given, body: text }: HttpResult = JSON.parse(result);
+  response.writeHead(statusCode, given).end(text);
+}
+
+function toLine([name, value]: [string, string | string[] | undefined]): [string, string] {
+  return [name, String(value)];
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

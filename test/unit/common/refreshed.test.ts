@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createRefreshed, type Refreshed } from '../../../lib/common/refreshed.ts';
 
@@ -6,20 +7,26 @@ describe('a refreshed value', () => {
   let reads: number;
   let failure: Error | undefined;
   let reported: unknown[];
+  let reading: Promise<void>;
   let value: Refreshed<number>;
   beforeEach(() => {
     now = 1_000;
     reads = 0;
     failure = undefined;
     reported = [];
+    reading = Promise.resolve();
     value = createRefreshed({
       async read() {
         reads += 1;
+        const read = reads;
+        await reading;
         if (failure) throw failure;
-        return reads;
+        return read;
       },
       maxAgeMs: 300,
       minIntervalMs: 30,
+      maxWaitMs: 1,
+      sleep,
       now: () => now,
       report: (error) => reported.push(error),
     });
@@ -50,6 +57,18 @@ describe('a refreshed value', () => {
     failure = undefined;
     now += 30;
     expect(await value.refresh()).toBe(3);
+  });
+
+  it('remains in use while it is read slowly, and then changes', async () => {
+    await value.get();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    reading = promise;
+    now += 300;
+    expect(await value.get()).toBe(1);
+    expect(await value.refresh()).toBe(1);
+    resolve();
+    await sleep(1);
+    expect(await value.get()).toBe(2);
   });
 
   it('rejects until the first read succeeds', async () => {
