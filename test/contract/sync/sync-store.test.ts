@@ -280,7 +280,9 @@ describe.each(DATABASES)('the sync store on $name', ({ open }) => {
       expect([await payloads(), await parts()]).toEqual([[], []]);
       await streaming(STREAMING);
       await update({ a: '2' }, large);
-      const total = (await parts()).reduce((sum, { bytes }) => sum + bytes, 512 * 1024);
+      // After the quotation mark, an é of two bytes would cross the end of the first part.
+      const first = 512 * 1024 - 1;
+      const total = (await parts()).reduce((sum, { bytes }) => sum + bytes, first);
       expect([(await parts()).length, total]).toEqual([2, 1_200_002]);
       expect(await createPayloadStore(database).read(payload.payloadId)).toBe(body);
     });
