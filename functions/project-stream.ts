@@ -8,10 +8,16 @@ import type {
   KinesisStreamEvent,
   KinesisStreamRecord,
 } from 'aws-lambda';
+import { openPayloadBucket } from '../lib/aws/payload-bucket.ts';
 import { createPayloadFetch } from '../lib/aws/payload-fetch.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createLogger, createReporter } from '../lib/aws/telemetry.ts';
-import { readParallelizationFactor, readPayloadPolicy } from '../lib/common/function-settings.ts';
+import type { Environment } from '../lib/common/environment.ts';
+import {
+  readParallelizationFactor,
+  readPayloadBucket,
+  readPayloadPolicy,
+} from '../lib/common/function-settings.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import { type ReadableDelivery, type RefusedDelivery, toDelivery } from '../lib/projection/delivery.ts';
 import { limitFetches } from '../lib/projection/limit-fetches.ts';
@@ -130,12 +136,21 @@ let deployed: ProjectStreamHandler | undefined;
 
 /** Lambda's entry point. Reads the environment on the first event. */
 export const handler: ProjectStreamHandler = (event, context) => {
-  deployed ??= createProjectStream({
-    store: createQueryStore(openFromEnvironment(process.env, createSecretReader)),
-    fetchPayload: createPayloadFetch({ policy: readPayloadPolicy(process.env), now: Date.now }),
-    parallelizationFactor: readParallelizationFactor(process.env),
+  deployed ??= compose(process.env);
+  return deployed(event, context);
+};
+
+function compose(env: Environment): ProjectStreamHandler {
+  const bucket = readPayloadBucket(env);
+  return createProjectStream({
+    store: createQueryStore(openFromEnvironment(env, createSecretReader)),
+    fetchPayload: createPayloadFetch({
+      policy: readPayloadPolicy(env),
+      bucket: bucket && openPayloadBucket({ ...bucket, now: Date.now }),
+      now: Date.now,
+    }),
+    parallelizationFactor: readParallelizationFactor(env),
     report: createReporter('project-stream'),
     logger: createLogger('project-stream'),
   });
-  return deployed(event, context);
-};
+}

@@ -4,26 +4,25 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../lib/aws/kinesis-publisher.ts';
+import { openPayloadBucket } from '../lib/aws/payload-bucket.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createLogger } from '../lib/aws/telemetry.ts';
 import type { Environment } from '../lib/common/environment.ts';
+import { readPayloadBucket } from '../lib/common/function-settings.ts';
 import { readStream } from '../lib/common/stream-name.ts';
+import type { Database } from '../lib/database/database.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
-import { type RelayOptions, type RelayOutcome, relayOutbox } from '../lib/sync/jobs/relay-outbox.ts';
-import type { EventPublisher, Outbox, StreamingSwitch } from '../lib/sync/ports/outbox.ts';
+import type { RelayOutcome } from '../lib/sync/jobs/relay-batch.ts';
+import { type RelayOutboxDeps, relayOutbox } from '../lib/sync/jobs/relay-outbox.ts';
+import { isUploadFailure, type PayloadUploads } from '../lib/sync/jobs/upload-payload.ts';
 import { createOutboxStore, createStreamingSwitch } from '../lib/sync/store/outbox-store.ts';
+import { createPayloadStore } from '../lib/sync/store/payload-store.ts';
 
 /** Ignores the event that the schedule sends. */
 export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<RelayOutcome>;
 
-export interface RelayOutboxFunctionDeps {
-  outbox: Outbox;
-  publisher: EventPublisher;
-  streaming: StreamingSwitch;
-  /** The stream for outbox rows without a stream name. Such rows were written when only one stream was supported. */
-  streamName: string;
+export interface RelayOutboxFunctionDeps extends Omit<RelayOutboxDeps, 'now'> {
   logger: Logger;
-  options?: Partial<RelayOptions>;
 }
 
 /**
@@ -40,8 +39,17 @@ const BATCH_MS = 50_000;
  * An event that Kinesis rejects permanently is parked: its row stays in the outbox, but only an operator can retry it.
  * A run fails if it published nothing and parked nothing, although the outbox contains rows for existing streams. A
  * stalled outbox therefore appears among the function's errors.
+ *
+ * An event whose payload cannot be uploaded waits, whatever the reason. Each reason is logged as an error once.
  */
 export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
+  const logged = new Set<string>();
+  const logNewUploadFailures = ({ refusals }: RelayOutcome) => {
+    for (const failure of refusals.filter((code) => isUploadFailure(code) && !logged.has(code))) {
+      logged.add(failure);
+      logger.error('payloads cannot be uploaded; their events wait until the uploads succeed', { failure });
+    }
+  };
   return middy<unknown, RelayOutcome>()
     .use(injectLambdaContext(logger))
     .handler(async (_event, context) => {
@@ -49,6 +57,7 @@ export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunct
       const outcome = await relayOutbox({ ...deps, now: Date.now, options: { timeBudgetMs, ...options } });
       const { published, postponed, parked, refusals, goneStreams, withoutStream } = outcome;
       const held = postponed - withoutStream;
+      logNewUploadFailures(outcome);
       if (goneStreams.length > 0)
         logger.warn('streams no longer exist; disabled streaming for their pools', { goneStreams });
       if (parked > 0) logger.error('parked some events; see docs/local.md to retry them', { ...outcome });
@@ -77,6 +86,18 @@ function compose(env: Environment): RelayOutboxHandler {
     publisher: createKinesisPublisher(createKinesisClient({ region })),
     streaming: createStreamingSwitch(database),
     streamName,
+    uploads: openPayloadUploads(env, database),
     logger: createLogger('relay-outbox'),
   });
+}
+
+/**
+ * Opens the bucket of PAYLOAD_BUCKET for the relay; null if it is not set.
+ * @throws {SetupError} the environment is invalid
+ */
+function openPayloadUploads(env: Environment, database: Database): PayloadUploads | null {
+  const address = readPayloadBucket(env);
+  if (address === null) return null;
+  const uploader = openPayloadBucket({ ...address, now: Date.now });
+  return { payloads: createPayloadStore(database), uploader };
 }

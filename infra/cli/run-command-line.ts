@@ -1,9 +1,10 @@
 import { Console } from 'node:console';
+import { openPayloadBucket } from '../../lib/aws/payload-bucket.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
 import { DEFAULT_DATA_DIR, type Environment, readRegion } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
-import { readPayloadPolicy } from '../../lib/common/function-settings.ts';
+import { readPayloadBucket, readPayloadPolicy } from '../../lib/common/function-settings.ts';
 import { toSafeLine } from '../../lib/common/text.ts';
 import { readDatabaseIfAny } from '../../lib/database/database-address.ts';
 import type { CommandDeps, Confirm } from './command.ts';
@@ -110,12 +111,17 @@ async function runOnDatabase(
     // The region is determined as by `npm start`. The variables that only `npm start` uses are not validated.
     const region = readRegion(env);
     const policy = readPayloadPolicy({ ...env, AWS_REGION: region });
+    const bucket = readPayloadBucket({ ...env, AWS_REGION: region });
     return await runOperatorCommand(commandLine, {
       address: readDatabaseIfAny(env),
       dataDir: env.DATA_DIR || DEFAULT_DATA_DIR,
       confirm,
       deps: {
-        fetchPayload: createPayloadFetch({ policy, now: Date.now }),
+        fetchPayload: createPayloadFetch({
+          policy,
+          bucket: bucket && openPayloadBucket({ ...bucket, now: Date.now }),
+          now: Date.now,
+        }),
         openService: (identityPoolId) => openDatabaseService(env, identityPoolId),
         describeLogins: createDescribeLogins(env),
         print,

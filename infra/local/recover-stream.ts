@@ -4,7 +4,7 @@ import { ensureStream, readCreatedAt, readRetentionMs } from '../../lib/aws/kine
 import type { ShardPosition } from '../../lib/backfill/publish-model.ts';
 import { createPublishStore } from '../../lib/backfill/store/publish-store.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { missingStream } from '../../lib/sync/jobs/relay-outbox.ts';
+import { missingStream } from '../../lib/sync/jobs/relay-batch.ts';
 import { beginAfter } from '../../lib/sync/operations/bulk-publish.ts';
 import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
 import { createStreamingSwitch } from '../../lib/sync/store/outbox-store.ts';

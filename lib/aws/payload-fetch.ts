@@ -8,11 +8,15 @@ import {
   PayloadRefusedError,
   PayloadUnavailableError,
 } from '../stream/ports/fetch-payload.ts';
+import { codeOf } from './get-bytes.ts';
 import { getPayload } from './get-payload.ts';
+import type { PayloadBucket } from './payload-bucket.ts';
 import { createPublicLookup, type LookupAll } from './public-lookup.ts';
 
 interface PayloadFetchOptions {
   policy: PayloadPolicy;
+  /** The stack's own bucket of payloads, which is read with the credentials of this function; null if there is none. */
+  bucket?: Pick<PayloadBucket, 'readableUrl'> | null;
   /** Returns the current time in epoch milliseconds. */
   now: () => number;
   sleep?: (ms: number) => Promise<unknown>;
@@ -36,16 +40,24 @@ const ATTEMPTS = 3;
 /** Pause before the second attempt. Each further pause is four times as long as the previous pause. */
 const FIRST_PAUSE_MS = 100;
 
+/**
+ * The only status with which the stack's own bucket says that an object is gone. Any other error is due to permissions
+ * or credentials, and nothing may be skipped because of them. S3 answers 404 only to a role that has `s3:ListBucket`,
+ * and 403 otherwise. Source: Amazon S3 API Reference, "GetObject", "Permissions".
+ */
+const GONE_FROM_OWN_BUCKET: ReadonlySet<number> = new Set([404]);
+
 /** Idle connections close by themselves and do not keep the process alive, so the agents need no closing. */
 const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000 };
 
 /**
  * Creates a function that fetches the payloads of offloaded events. The function connects only to S3 in the policy's
- * regions and to our own origin, regardless of the URL and of DNS responses. Transient failures are retried a few times
- * after short pauses.
+ * regions, to our own origin and to our own bucket, regardless of the URL and of DNS responses. Transient failures are
+ * retried a few times after short pauses.
  */
 export function createPayloadFetch({
   policy,
+  bucket = null,
   now,
   sleep = delay,
   random = Math.random,
@@ -55,32 +67,53 @@ export function createPayloadFetch({
   attempts = ATTEMPTS,
 }: PayloadFetchOptions): FetchPayload {
   const s3Agent = new HttpsAgent({ ...AGENT_OPTIONS, lookup: createPublicLookup(lookup) });
-  // This agent accepts private addresses, because our own origin may have one.
-  const ownAgent = policy.ownOrigin?.startsWith('http:')
-    ? new HttpAgent(AGENT_OPTIONS)
-    : new HttpsAgent(AGENT_OPTIONS);
+  // These agents accept private addresses, because our own origin, and a VPC endpoint of S3, may have one.
+  const ownAgents = { 'http:': new HttpAgent(AGENT_OPTIONS), 'https:': new HttpsAgent(AGENT_OPTIONS) };
+  const ownAgentFor = ({ protocol }: URL) => ownAgents[protocol === 'http:' ? protocol : 'https:'];
+
+  async function get(text: string): Promise<Uint8Array> {
+    const own = await readableUrl(bucket, text);
+    const limits = { maxBytes, timeoutMs };
+    if (own !== null)
+      return getPayload(own, { agent: ownAgentFor(own), gone: GONE_FROM_OWN_BUCKET, ...limits });
+    const url = checkPayloadUrl(text, policy);
+    return getPayload(url, {
+      agent: url.origin === policy.ownOrigin ? ownAgentFor(url) : s3Agent,
+      ...limits,
+    });
+  }
 
   return async (text) => {
-    const url = checkPayloadUrl(text, policy);
-    const agent = url.origin === policy.ownOrigin ? ownAgent : s3Agent;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await getPayload(url, { agent, maxBytes, timeoutMs });
+        return await get(text);
       } catch (error) {
         if (!(error instanceof PayloadUnavailableError)) throw error;
-        if (attempt >= attempts) throw hasExpired(url, now()) ? expired(error) : error;
+        if (attempt >= attempts) throw hasExpired(text, now()) ? expired(error) : error;
       }
       await sleep(FIRST_PAUSE_MS * 4 ** (attempt - 1) * (0.5 + random()));
     }
   };
 }
 
+/** `PayloadBucket.readableUrl`, with its error as a transient failure. */
+async function readableUrl(
+  bucket: Pick<PayloadBucket, 'readableUrl'> | null,
+  text: string,
+): Promise<URL | null> {
+  try {
+    return (await bucket?.readableUrl(text)) ?? null;
+  } catch (error) {
+    throw new PayloadUnavailableError(`the bucket of payloads cannot be read (${codeOf(error)})`);
+  }
+}
+
 /**
  * Whether a presigned link has expired. A link without an expiry time counts as expired, because it does not come from
  * Cognito, whose links are presigned.
  */
-function hasExpired(url: URL, now: number): boolean {
-  const time = expiresAt(url);
+function hasExpired(text: string, now: number): boolean {
+  const time = expiresAt(new URL(text));
   return time === null || time <= now;
 }
 

@@ -35,15 +35,46 @@ export function readPayloadPolicy(env: Environment): PayloadPolicy {
       `invalid ${name} "${value}": "${invalid}" is not a region name; use names such as us-east-1`,
     );
   }
-  return { regions, ownOrigin: env.PAYLOAD_ORIGIN ? readOrigin(env.PAYLOAD_ORIGIN) : null };
+  return { regions, ownOrigin: env.PAYLOAD_ORIGIN ? readOrigin('PAYLOAD_ORIGIN', env.PAYLOAD_ORIGIN) : null };
 }
 
-function readOrigin(value: string): string {
+/** The bucket in which the service stores the payloads of offloaded events. */
+export interface PayloadBucketAddress {
+  /** Without dots, so that the name can be part of a host name. */
+  bucket: string;
+  /** The bucket's region. */
+  region: string;
+  /** The origin of a stand-in for S3, such as `http://127.0.0.1:9000`; null for S3 itself. */
+  endpoint: string | null;
+}
+
+/**
+ * Reads PAYLOAD_BUCKET, the bucket in which the stack's service stores offloaded payloads. The bucket is in AWS_REGION.
+ * AWS_ENDPOINT_URL_S3 selects a stand-in for S3, as it does for AWS's own tools.
+ *
+ * @returns null if PAYLOAD_BUCKET is not set: the service serves the payloads itself
+ * @throws {SetupError} a variable is missing or invalid; the message names it
+ */
+export function readPayloadBucket(env: Environment): PayloadBucketAddress | null {
+  const { PAYLOAD_BUCKET: bucket, AWS_REGION: region, AWS_ENDPOINT_URL_S3: endpoint } = env;
+  if (!bucket) return null;
+  if (!/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(bucket)) {
+    throw new SetupError(`invalid PAYLOAD_BUCKET "${bucket}": use the name of a bucket without dots`);
+  }
+  if (!region || !isRegion(region)) {
+    throw new SetupError(
+      "PAYLOAD_BUCKET is set, but AWS_REGION is not a region name; set AWS_REGION to the bucket's region",
+    );
+  }
+  return { bucket, region, endpoint: endpoint ? readOrigin('AWS_ENDPOINT_URL_S3', endpoint) : null };
+}
+
+function readOrigin(name: string, value: string): string {
   const url = URL.parse(value);
   // An origin may end with a slash. Anything more makes the value a URL that may contain secrets, so the error does not
   // quote the value.
   if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`) {
-    throw new SetupError('invalid PAYLOAD_ORIGIN: use an http or https origin such as http://127.0.0.1:4580');
+    throw new SetupError(`invalid ${name}: use an http or https origin such as http://127.0.0.1:4580`);
   }
   return url.origin;
 }

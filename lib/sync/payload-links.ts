@@ -76,3 +76,19 @@ export function createPayloadLinks({
     },
   };
 }
+
+/** In a key or a value of a record, the quotation marks would be escaped. */
+const LINK_OF_EVENT = new RegExp(`"kinesisSyncRecordsURL":"[^"]*${PAYLOAD_PATH}([0-9a-f-]{36})[?][^"]*"`);
+
+/**
+ * Returns the id of the payload to which an event of the outbox links; null if the event contains its records.
+ * @param event a serialized event of `recordsEvent`
+ */
+export function linkedPayload(event: string): string | null {
+  return LINK_OF_EVENT.exec(event)?.[1] ?? null;
+}
+
+/** Returns an offloaded event of the outbox with another URL of its payload. */
+export function withPayloadUrl(event: string, url: string): string {
+  return event.replace(LINK_OF_EVENT, () => `"kinesisSyncRecordsURL":${JSON.stringify(url)}`);
+}

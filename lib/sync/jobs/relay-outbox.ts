@@ -1,38 +1,12 @@
-import type {
-  EventPublisher,
-  Outbox,
-  OutboxRow,
-  OutboxStream,
-  PublishEntry,
-  PublishOutcome,
-  StreamingSwitch,
-} from '../ports/outbox.ts';
-
-/** Settings of the relay. Times are in milliseconds. */
-export interface RelayOptions {
-  /** Maximum number of rows that the relay claims (leases) at a time. A PutRecords request takes 500 rows. */
-  batchRows: number;
-  /**
-   * How long claimed rows stay leased. Must be longer than publishing a batch takes; otherwise events are published
-   * twice.
-   */
-  leaseMs: number;
-  /** Once this much time has passed, no further batch starts. The first batch always starts. */
-  timeBudgetMs: number;
-  /**
-   * Once a row has been claimed this often, a permanent failure parks the row: the relay keeps the row, but no longer
-   * retries it.
-   */
-  parkAfterAttempts: number;
-  /**
-   * Until a row has been claimed this often, the relay assumes that the row's missing stream is still being created.
-   * After that, the relay treats the stream as deleted and disables streaming of its pools.
-   */
-  disableAfterAttempts: number;
-  /** Backoff after the first failure of a row, doubled with each further failure up to `retryCapMs`. */
-  retryBaseMs: number;
-  retryCapMs: number;
-}
+import type { OutboxRow, OutboxStream } from '../ports/outbox.ts';
+import {
+  type RelayOptions,
+  type RelayOutcome,
+  type RelayRun,
+  relayBatch,
+  sumOutcomes,
+} from './relay-batch.ts';
+import type { PayloadUploads } from './upload-payload.ts';
 
 /** `leaseMs` is longer than a request to Kinesis, which may take three attempts of 15 s. */
 const DEFAULT_OPTIONS: RelayOptions = {
@@ -51,31 +25,14 @@ const DEFAULT_OPTIONS: RelayOptions = {
  */
 const FAILED_BATCHES_IN_A_ROW = 3;
 
-export interface RelayOutboxDeps {
-  outbox: Outbox;
-  publisher: EventPublisher;
-  streaming: StreamingSwitch;
-  /** The stream of rows that do not name a stream. */
-  streamName: string;
-  /** Milliseconds of any clock; only differences matter. */
-  now: () => number;
-  options?: Partial<RelayOptions>;
-}
-
-/** The outcome for the claimed rows: counts and error codes only, safe to log. */
-export interface RelayOutcome {
-  published: number;
-  postponed: number;
-  parked: number;
-  /** The error codes of the failures, each once. */
-  refusals: string[];
-  /** The streams that no longer exist and whose pools this run set to DISABLED. */
-  goneStreams: string[];
+export interface RelayOutboxDeps
+  extends Pick<RelayRun, 'outbox' | 'publisher' | 'streaming' | 'streamName' | 'now'> {
   /**
-   * Postponed rows whose stream no longer exists. Streaming of the stream's pools was disabled by this run or by an
-   * earlier run.
+   * Uploads the payloads of offloaded events before the events are published. Null, the default: the service itself
+   * serves the payloads at the URLs in the events.
    */
-  withoutStream: number;
+  uploads?: PayloadUploads | null;
+  options?: Partial<RelayOptions>;
 }
 
 /**
@@ -92,11 +49,21 @@ export interface RelayOutcome {
  * reason, but is no longer retried. If a stream no longer exists, the relay disables streaming of its pools. The rows
  * for that stream stay and are retried, so that they are published once a stream of that name exists again.
  *
+ * With `uploads`, the payload of an event is uploaded before the event is published, and deleted afterwards. A process
+ * that ends in between causes at most a second upload under the same name, or a payload that remains until it expires.
+ * A failed upload counts as a transient failure of its event, whatever the reason. It delays no other event: events
+ * that contain their records are published first, and if all uploads fail, the run uploads nothing more.
+ *
  * @throws any error of the outbox; rows claimed by then become available when their leases expire
  */
-export async function relayOutbox({ options, ...deps }: RelayOutboxDeps): Promise<RelayOutcome> {
+export async function relayOutbox({
+  options,
+  uploads = null,
+  ...deps
+}: RelayOutboxDeps): Promise<RelayOutcome> {
   const effective = { ...DEFAULT_OPTIONS, ...options };
-  const run = { ...deps, options: effective, deadline: deps.now() + effective.timeBudgetMs };
+  const deadline = deps.now() + effective.timeBudgetMs;
+  const run: RelayRun = { ...deps, uploads, uploadFailure: null, options: effective, deadline };
   const lanes = new Map<OutboxStream, Promise<RelayOutcome>>();
   try {
     do {
@@ -118,89 +85,22 @@ export async function relayOutbox({ options, ...deps }: RelayOutboxDeps): Promis
   return sumOutcomes(await Promise.all(lanes.values()));
 }
 
-type Run = Omit<RelayOutboxDeps, 'options'> & { options: RelayOptions; deadline: number };
-
 /** Publishes the claimed rows of one stream, then claims and publishes more rows of that stream. */
 async function relayStream(
   stream: OutboxStream,
   claimed: readonly OutboxRow[],
-  run: Run,
+  run: RelayRun,
 ): Promise<RelayOutcome> {
   const batches: RelayOutcome[] = [];
   let failedBatches = 0;
   for (let rows = claimed; rows.length > 0; ) {
     const batch = await relayBatch(stream, rows, run);
     batches.push(batch);
-    failedBatches = batch.postponed === rows.length ? failedBatches + 1 : 0;
+    // Rows whose payload was not uploaded say nothing about the stream.
+    if (batch.published + batch.parked > 0) failedBatches = 0;
+    else if (batch.postponed > batch.notUploaded) failedBatches += 1;
     if (failedBatches === FAILED_BATCHES_IN_A_ROW || run.now() >= run.deadline) break;
     rows = await run.outbox.claim(run.options.batchRows, run.options.leaseMs, { only: stream });
   }
   return sumOutcomes(batches);
-}
-
-interface Refused {
-  row: OutboxRow;
-  refusal: Exclude<PublishOutcome, 'published'>;
-}
-
-async function relayBatch(
-  stream: OutboxStream,
-  rows: readonly OutboxRow[],
-  { outbox, publisher, streaming, streamName, options }: Run,
-): Promise<RelayOutcome> {
-  const outcomes = await publisher.publish(stream ?? streamName, rows.map(toEntry));
-  const published: string[] = [];
-  const postponed: Refused[] = [];
-  const rejected: Refused[] = [];
-  rows.forEach((row, index) => {
-    const refusal = outcomes[index] ?? { error: 'NoOutcome', retryable: true };
-    if (refusal === 'published') published.push(row.outboxId);
-    else if (refusal.retryable || row.attempts < options.parkAfterAttempts) postponed.push({ row, refusal });
-    else rejected.push({ row, refusal });
-  });
-  // Published rows are removed first: if a later statement fails, the published rows are not published again.
-  if (published.length > 0) await outbox.remove(published);
-  if (postponed.length > 0) await outbox.postpone(postponed.map(({ row }) => toPostponed(row, options)));
-  for (const { row, refusal } of rejected) {
-    await outbox.park(row.outboxId, `${refusal.error}, ${row.attempts} attempts`);
-  }
-  const isGone = postponed.some(
-    ({ row, refusal }) => refusal.noStream && row.attempts >= options.disableAfterAttempts,
-  );
-  const goneStream = stream ?? streamName;
-  const disabled = isGone ? await streaming.disable(stream, missingStream(goneStream)) : 0;
-  return {
-    published: published.length,
-    postponed: postponed.length,
-    parked: rejected.length,
-    refusals: [...new Set([...postponed, ...rejected].map(({ refusal }) => refusal.error))],
-    goneStreams: disabled > 0 ? [goneStream] : [],
-    withoutStream: isGone ? postponed.filter(({ refusal }) => refusal.noStream).length : 0,
-  };
-}
-
-/** Returns the reason with which the relay disables streaming to a stream that does not exist. */
-export function missingStream(streamName: string): string {
-  return `stream ${streamName} does not exist`;
-}
-
-function sumOutcomes(outcomes: readonly RelayOutcome[]): RelayOutcome {
-  const sum = (count: 'published' | 'postponed' | 'parked' | 'withoutStream') =>
-    outcomes.reduce((total, outcome) => total + outcome[count], 0);
-  return {
-    published: sum('published'),
-    postponed: sum('postponed'),
-    parked: sum('parked'),
-    refusals: [...new Set(outcomes.flatMap(({ refusals }) => refusals))],
-    goneStreams: [...new Set(outcomes.flatMap(({ goneStreams }) => goneStreams))],
-    withoutStream: sum('withoutStream'),
-  };
-}
-
-function toEntry({ partitionKey, event }: OutboxRow): PublishEntry {
-  return { partitionKey, data: new TextEncoder().encode(event) };
-}
-
-function toPostponed({ outboxId, attempts }: OutboxRow, { retryBaseMs, retryCapMs }: RelayOptions) {
-  return { outboxId, attempts, delayMs: Math.min(retryCapMs, retryBaseMs * 2 ** (attempts - 1)) };
 }

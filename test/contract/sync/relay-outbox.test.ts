@@ -9,7 +9,8 @@ import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
-import { type RelayOptions, relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
+import type { RelayOptions } from '../../../lib/sync/jobs/relay-batch.ts';
+import { relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
 import type { Outbox, PublishEntry } from '../../../lib/sync/ports/outbox.ts';
 import {
   createOutboxStore,
@@ -102,6 +103,7 @@ describe('the relay', () => {
       refusals: [],
       goneStreams: [],
       withoutStream: 0,
+      notUploaded: 0,
     });
     const records = await readStream(streamName);
     expect(records.slice(0, 30).map(textOf)).toEqual(Array.from({ length: 30 }, (_, index) => `e${index}`));
@@ -180,6 +182,7 @@ describe('the relay', () => {
       refusals: [],
       goneStreams: [],
       withoutStream: 0,
+      notUploaded: 0,
     });
     expect(await outbox.count()).toEqual({ waiting: 0, parked: 1 });
     const { rows } = await database.query('SELECT event, parked_reason FROM sync.outbox');
@@ -199,6 +202,7 @@ describe('the relay', () => {
       goneStreams: [],
       // Counts an event only from its third attempt on, as the default of `disableAfterAttempts` says.
       withoutStream: 5,
+      notUploaded: 0,
     });
     expect(await outbox.count()).toEqual({ waiting: 5, parked: 0 });
     await emulator.createStream(1, streamName);
@@ -223,6 +227,7 @@ describe('the relay', () => {
       published: 1,
       goneStreams: [],
       withoutStream: 0,
+      notUploaded: 0,
     });
     expect(await relay(options)).toMatchObject({ published: 0, goneStreams: [streamName] });
     const disabled = {
@@ -271,6 +276,7 @@ describe('the relay', () => {
         refusals: [],
         goneStreams: [],
         withoutStream: 0,
+        notUploaded: 0,
       };
       expect(await result).toEqual(outcome);
       expect(logged.info).toHaveBeenCalledWith('published events', outcome);

@@ -3,7 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readLocalConfig } from '../../../infra/local/local-config.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { readParallelizationFactor, readPayloadPolicy } from '../../../lib/common/function-settings.ts';
+import {
+  readParallelizationFactor,
+  readPayloadBucket,
+  readPayloadPolicy,
+} from '../../../lib/common/function-settings.ts';
 import { DEFAULT_CONNECTIONS } from '../../../lib/database/connections.ts';
 import {
   readDatabase,
@@ -246,6 +250,38 @@ describe('readPayloadPolicy', () => {
     expect(() => readPayloadPolicy(env)).toThrow(SetupError);
     expect(() => readPayloadPolicy(env)).toThrow(message);
     expect(() => readPayloadPolicy(env)).not.toThrow(/\n|secret/);
+  });
+});
+
+describe('readPayloadBucket', () => {
+  it('returns null if PAYLOAD_BUCKET is not set', () => {
+    expect(readPayloadBucket({ AWS_REGION: 'eu-west-1' })).toBeNull();
+    expect(readPayloadBucket({ PAYLOAD_BUCKET: '' })).toBeNull();
+  });
+
+  it('reads the bucket in the region of the function, and the address of a stand-in for S3', () => {
+    const env = { PAYLOAD_BUCKET: 'stack-payloads-1', AWS_REGION: 'eu-west-1' };
+    const address = { bucket: 'stack-payloads-1', region: 'eu-west-1', endpoint: null };
+    expect(readPayloadBucket(env)).toEqual(address);
+    expect(readPayloadBucket({ ...env, AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000/' })).toEqual({
+      ...address,
+      endpoint: 'http://127.0.0.1:9000',
+    });
+  });
+
+  it.each([
+    [{ PAYLOAD_BUCKET: 'a.b' }, 'invalid PAYLOAD_BUCKET "a.b": use the name of a bucket without dots'],
+    [{ PAYLOAD_BUCKET: 's3://bucket' }, 'invalid PAYLOAD_BUCKET'],
+    [{ PAYLOAD_BUCKET: 'Bucket' }, 'invalid PAYLOAD_BUCKET'],
+    [{ PAYLOAD_BUCKET: 'x' }, 'invalid PAYLOAD_BUCKET'],
+    [{ AWS_REGION: '' }, 'AWS_REGION is not a region name'],
+    [{ AWS_REGION: 'moon' }, 'AWS_REGION is not a region name'],
+    [{ AWS_ENDPOINT_URL_S3: 'http://u:secret@127.0.0.1' }, 'invalid AWS_ENDPOINT_URL_S3'],
+  ])('rejects %o', (variables, message) => {
+    const env = { PAYLOAD_BUCKET: 'bucket', AWS_REGION: 'eu-west-1', ...variables };
+    expect(() => readPayloadBucket(env)).toThrow(SetupError);
+    expect(() => readPayloadBucket(env)).toThrow(message);
+    expect(() => readPayloadBucket(env)).not.toThrow(/\n|secret/);
   });
 });
 

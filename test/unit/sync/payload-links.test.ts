@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createSigner } from '../../../lib/common/signed-text.ts';
 import { checkPayloadUrl, expiresAt } from '../../../lib/stream/payload-url.ts';
-import { createPayloadLinks } from '../../../lib/sync/payload-links.ts';
+import { deletionEvent, recordsEvent } from '../../../lib/sync/build-stream-event.ts';
+import { createPayloadLinks, linkedPayload, withPayloadUrl } from '../../../lib/sync/payload-links.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 
 const WEEK = 7 * 24 * 60 * 60 * 1000;
@@ -69,5 +70,46 @@ describe('payload links', () => {
     const expires = String(until / 1000);
     const signature = createSigner([KEY]).signatureOf(expires, ['session', payloadId]);
     expect(links.open(`/payloads/${payloadId}?expires=${expires}&signature=${signature}`)).toBeNull();
+  });
+});
+
+describe('the payload of an event', () => {
+  const { links } = setUp();
+  const KEY_OF_DATASET = { identityPoolId: 'p', identityId: 'i', datasetName: 'd' };
+  const eventOf = (value: string, inlineBytes: number) =>
+    recordsEvent(
+      KEY_OF_DATASET,
+      { lastModifiedDate: 5, syncCount: 7 },
+      [
+        {
+          Key: 'k',
+          Value: value,
+          SyncCount: 7,
+          LastModifiedDate: 5,
+          LastModifiedBy: 'i',
+          DeviceLastModifiedDate: 5,
+        },
+      ],
+      { links, inlineBytes },
+    );
+
+  it('is found in an offloaded event, and its URL can be replaced', () => {
+    const { data, payload } = eventOf('x', 0);
+    expect(linkedPayload(data)).toBe(payload?.payloadId);
+    const replaced = withPayloadUrl(data, 'https://elsewhere/1?a=1&b="2"');
+    const expected = { ...JSON.parse(data), kinesisSyncRecordsURL: 'https://elsewhere/1?a=1&b="2"' };
+    expect(replaced).toBe(JSON.stringify(expected));
+    expect(linkedPayload(replaced)).toBeNull();
+  });
+
+  it('is not found in other events, whatever their records contain', () => {
+    const link = links.create();
+    for (const value of ['x', `"payloadType":"S3Url","kinesisSyncRecordsURL":"${link.url}"`, link.url]) {
+      expect(linkedPayload(eventOf(value, 1_000).data)).toBeNull();
+    }
+    expect(linkedPayload('not JSON "payloadType":"S3Url"')).toBeNull();
+    expect(
+      linkedPayload(deletionEvent(KEY_OF_DATASET, { lastModifiedDate: 5, syncCount: 8 }).data),
+    ).toBeNull();
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type RelayOptions, relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
+import type { RelayOptions } from '../../../lib/sync/jobs/relay-batch.ts';
+import { relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
 import type {
   EventPublisher,
   Outbox,
@@ -120,6 +121,7 @@ describe('the relay', () => {
       refusals: [],
       goneStreams: [],
       withoutStream: 0,
+      notUploaded: 0,
     });
     expect(stream).toEqual(numbered(25));
     expect(batches).toEqual([10, 10, 5]);
@@ -135,6 +137,7 @@ describe('the relay', () => {
       refusals: [],
       goneStreams: [],
       withoutStream: 0,
+      notUploaded: 0,
     });
     expect(batches).toEqual([]);
   });
@@ -169,6 +172,7 @@ describe('the relay', () => {
       refusals: ['ProvisionedThroughputExceededException'],
       goneStreams: [],
       withoutStream: 0,
+      notUploaded: 0,
     });
     expect(stream).toEqual(['e0', 'e1', 'e3', 'e4', 'e5']);
     expect(rows()).toMatchObject([{ outboxId: 'e2', attempts: 1 }]);
@@ -208,6 +212,7 @@ describe('the relay', () => {
       refusals: ['ValidationException'],
       goneStreams: [],
       withoutStream: 0,
+      notUploaded: 0,
     });
     expect(rows()).toMatchObject([{ outboxId: 'bad', parkedReason: 'ValidationException, 3 attempts' }]);
     pass(60_000);

@@ -1,0 +1,123 @@
+import type { PayloadBucketAddress } from '../common/function-settings.ts';
+import { PAYLOAD_PATH } from '../stream/payload-url.ts';
+import { PayloadUploadError, type PayloadUploader } from '../sync/ports/payload-uploader.ts';
+import { type FunctionCredentials, fromNodeProviderChain } from './function-credentials.ts';
+import { codeOf } from './get-bytes.ts';
+import { presignS3 } from './presign-s3.ts';
+
+/** The longest validity of a presigned URL, seven days. */
+const LINK_SECONDS = 7 * 24 * 60 * 60;
+/** The validity of a URL that this process uses at once. */
+const OWN_REQUEST_SECONDS = 300;
+/** Time limit of one attempt to upload a payload of up to 8 MiB. */
+const TIMEOUT_MS = 5_000;
+/**
+ * Lambda freezes a function between invocations. A connection that the other side has closed in the meantime fails only
+ * at the next request, so one attempt is not enough.
+ */
+const ATTEMPTS = 2;
+
+const PAYLOAD_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The bucket of the stack in which the service stores the payloads of offloaded events. */
+export interface PayloadBucket extends PayloadUploader {
+  /**
+   * Returns a URL that reads the payload of an event with the credentials of this function, whatever the signature in
+   * the event's URL is. Returns null if the event's URL does not point to a payload in this bucket.
+   *
+   * @throws {PayloadUploadError} the function has no credentials
+   */
+  readableUrl(eventUrl: string): Promise<URL | null>;
+}
+
+interface PayloadBucketOptions extends PayloadBucketAddress {
+  credentials?: () => Promise<FunctionCredentials>;
+  /** Returns the current time in epoch milliseconds. */
+  now: () => number;
+  timeoutMs?: number;
+}
+
+/**
+ * Opens the bucket of payloads. The URLs for events are presigned for seven days, the longest time that S3 allows. But a
+ * URL that temporary credentials have signed expires with these credentials, and Lambda's credentials are valid for
+ * some hours. Source: Amazon S3 User Guide, "Download and upload objects with presigned URLs". Therefore this project's
+ * own consumer does not depend on the signature: see `readableUrl`.
+ *
+ * The role of the function that uploads needs `s3:PutObject`, and `s3:GetObject` too: a presigned URL has the permissions
+ * of its signer. The role of a reader needs `s3:GetObject` and `s3:ListBucket`.
+ */
+export function openPayloadBucket({
+  bucket,
+  region,
+  endpoint,
+  credentials = fromNodeProviderChain(),
+  now,
+  timeoutMs = TIMEOUT_MS,
+}: PayloadBucketOptions): PayloadBucket {
+  const prefix = `${baseUrl(bucket, region, endpoint)}${PAYLOAD_PATH}`;
+
+  async function presign(
+    method: 'GET' | 'PUT',
+    payloadId: string,
+    expiresInSeconds: number,
+  ): Promise<string> {
+    const known = await credentials().catch(() => {
+      throw new PayloadUploadError('NoCredentials');
+    });
+    const url = `${prefix}${payloadId}`;
+    return presignS3({ method, url, region, credentials: known, now: now(), expiresInSeconds });
+  }
+
+  return {
+    async upload(payloadId, body) {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await put(await presign('PUT', payloadId, OWN_REQUEST_SECONDS), body, timeoutMs);
+        } catch (error) {
+          const failure = toUploadError(error);
+          if (attempt === ATTEMPTS || REFUSED.test(failure.code)) throw failure;
+        }
+      }
+    },
+
+    urlOf: (payloadId) => presign('GET', payloadId, LINK_SECONDS),
+
+    async readableUrl(eventUrl) {
+      const [target = ''] = eventUrl.split('?', 1);
+      const payloadId = target.startsWith(prefix) ? target.slice(prefix.length) : '';
+      if (!PAYLOAD_ID.test(payloadId)) return null;
+      return new URL(await presign('GET', payloadId, OWN_REQUEST_SECONDS));
+    },
+  };
+}
+
+/** Errors that a second attempt would repeat. */
+const REFUSED =
+  /^(AccessDenied|NoSuchBucket|NoCredentials|InvalidAccessKeyId|ExpiredToken|SignatureDoesNotMatch)$/;
+
+/** Source: AWS General Reference, "Amazon S3 endpoints and quotas". */
+function baseUrl(bucket: string, region: string, endpoint: string | null): string {
+  if (endpoint !== null) return `${endpoint}/${bucket}`;
+  return `https://${bucket}.s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
+}
+
+/** `fetch` reports every failure of a connection as a TypeError, whose cause has the code. */
+function toUploadError(error: unknown): PayloadUploadError {
+  if (error instanceof PayloadUploadError) return error;
+  return new PayloadUploadError(codeOf(error instanceof TypeError ? (error.cause ?? error) : error));
+}
+
+async function put(url: string, body: string, timeoutMs: number): Promise<void> {
+  const response = await fetch(url, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body,
+    redirect: 'manual',
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  const answer = await response.text();
+  if (response.ok) return;
+  // An error of S3 is XML with one code. The rest is not logged, because it may quote the signed request.
+  const [, code] = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(answer) ?? [];
+  throw new PayloadUploadError(code ?? `Status${response.status}`);
+}

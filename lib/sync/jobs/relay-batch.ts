@@ -1,0 +1,218 @@
+import type {
+  EventPublisher,
+  Outbox,
+  OutboxRow,
+  OutboxStream,
+  PublishEntry,
+  PublishOutcome,
+  StreamingSwitch,
+} from '../ports/outbox.ts';
+import { type LinkedRow, type PayloadUploads, splitLinked, uploadPayload } from './upload-payload.ts';
+
+/** Settings of the relay. Times are in milliseconds. */
+export interface RelayOptions {
+  /** Maximum number of rows that the relay claims (leases) at a time. A PutRecords request takes 500 rows. */
+  batchRows: number;
+  /**
+   * How long claimed rows stay leased. Must be longer than publishing a batch takes; otherwise events are published
+   * twice.
+   */
+  leaseMs: number;
+  /** Once this much time has passed, no further batch starts. The first batch always starts. */
+  timeBudgetMs: number;
+  /**
+   * Once a row has been claimed this often, a permanent failure parks the row: the relay keeps the row, but no longer
+   * retries it.
+   */
+  parkAfterAttempts: number;
+  /**
+   * Until a row has been claimed this often, the relay assumes that the row's missing stream is still being created.
+   * After that, the relay treats the stream as deleted and disables streaming of its pools.
+   */
+  disableAfterAttempts: number;
+  /** Backoff after the first failure of a row, doubled with each further failure up to `retryCapMs`. */
+  retryBaseMs: number;
+  retryCapMs: number;
+}
+
+/** The outcome for the claimed rows: counts and error codes only, safe to log. */
+export interface RelayOutcome {
+  published: number;
+  postponed: number;
+  parked: number;
+  /** The error codes of the failures, each once. */
+  refusals: string[];
+  /** The streams that no longer exist and whose pools this run set to DISABLED. */
+  goneStreams: string[];
+  /**
+   * Postponed rows whose stream no longer exists. Streaming of the stream's pools was disabled by this run or by an
+   * earlier run.
+   */
+  withoutStream: number;
+  /** Postponed rows whose payload could not be uploaded. */
+  notUploaded: number;
+}
+
+/** One run of the relay. */
+export interface RelayRun {
+  outbox: Outbox;
+  publisher: EventPublisher;
+  streaming: StreamingSwitch;
+  /** The stream of rows that do not name a stream. */
+  streamName: string;
+  /** Milliseconds of any clock; only differences matter. */
+  now: () => number;
+  uploads: PayloadUploads | null;
+  /** Set once all uploads of a group have failed: this run uploads nothing more. */
+  uploadFailure: string | null;
+  options: RelayOptions;
+  /** When the time budget ends, on the clock of `now`. */
+  deadline: number;
+}
+
+/** Payloads that are uploaded concurrently. A payload of 8 MiB takes about 40 MB of memory during its upload. */
+const UPLOADS_AT_ONCE = 4;
+
+interface Refused {
+  row: OutboxRow;
+  refusal: Exclude<PublishOutcome, 'published'>;
+}
+
+/**
+ * Publishes claimed rows of one stream. Rows whose payload cannot be uploaded in the time of the lease are released: they
+ * can be claimed again at once, and the outcome does not count them.
+ */
+export async function relayBatch(
+  stream: OutboxStream,
+  rows: readonly OutboxRow[],
+  run: RelayRun,
+): Promise<RelayOutcome> {
+  if (run.uploads === null) return publishRows(stream, rows, run);
+  // After half of the lease, enough time remains to publish the last group.
+  const uploadUntil = Math.min(run.deadline, run.now() + run.options.leaseMs / 2);
+  const { inline, linked } = splitLinked(rows);
+  const outcomes = inline.length > 0 ? [await publishRows(stream, inline, run)] : [];
+  let rest = linked;
+  while (rest.length > 0) {
+    const group = run.uploadFailure === null ? rest.slice(0, UPLOADS_AT_ONCE) : rest;
+    outcomes.push(await uploadAndPublish(stream, group, run.uploads, run));
+    rest = rest.slice(group.length);
+    if (run.uploadFailure === null && run.now() >= uploadUntil) break;
+  }
+  if (rest.length > 0) await run.outbox.postpone(rest.map((row) => ({ ...claimOf(row), delayMs: 0 })));
+  return sumOutcomes(outcomes);
+}
+
+async function uploadAndPublish(
+  stream: OutboxStream,
+  rows: readonly LinkedRow[],
+  uploads: PayloadUploads,
+  run: RelayRun,
+): Promise<RelayOutcome> {
+  const { outbox, options, uploadFailure } = run;
+  const results = await Promise.all(
+    rows.map(async (row) => {
+      const upload = uploadFailure === null ? await uploadPayload(row, uploads) : { error: uploadFailure };
+      return { row, upload };
+    }),
+  );
+  const uploaded = results.flatMap(({ row, upload }) => ('event' in upload ? { ...row, ...upload } : []));
+  const failed = results.flatMap(({ row, upload }) => ('error' in upload ? { row, ...upload } : []));
+  if (uploaded.length === 0) run.uploadFailure = failed[0]?.error ?? null;
+  if (failed.length > 0) {
+    await outbox.postpone(
+      failed.map(({ row }) =>
+        run.uploadFailure === null
+          ? toPostponed(row, options)
+          : { ...claimOf(row), delayMs: options.retryCapMs },
+      ),
+    );
+  }
+  const outcome: RelayOutcome = {
+    ...NOTHING_DONE,
+    postponed: failed.length,
+    refusals: [...new Set(failed.map(({ error }) => error))],
+    notUploaded: failed.length,
+  };
+  return uploaded.length === 0 ? outcome : sumOutcomes([outcome, await publishRows(stream, uploaded, run)]);
+}
+
+async function publishRows(
+  stream: OutboxStream,
+  rows: readonly (OutboxRow | LinkedRow)[],
+  { outbox, publisher, streaming, streamName, uploads, options }: RelayRun,
+): Promise<RelayOutcome> {
+  const outcomes = await publisher.publish(stream ?? streamName, rows.map(toEntry));
+  const published: (OutboxRow | LinkedRow)[] = [];
+  const postponed: Refused[] = [];
+  const rejected: Refused[] = [];
+  rows.forEach((row, index) => {
+    const refusal = outcomes[index] ?? { error: 'NoOutcome', retryable: true };
+    if (refusal === 'published') published.push(row);
+    else if (refusal.retryable || row.attempts < options.parkAfterAttempts) postponed.push({ row, refusal });
+    else rejected.push({ row, refusal });
+  });
+  // Published rows are removed first: if a later statement fails, the published rows are not published again.
+  if (published.length > 0) await outbox.remove(published.map(({ outboxId }) => outboxId));
+  for (const row of published) if ('payloadId' in row) await uploads?.payloads.remove(row.payloadId);
+  if (postponed.length > 0) await outbox.postpone(postponed.map(({ row }) => toPostponed(row, options)));
+  for (const { row, refusal } of rejected) {
+    await outbox.park(row.outboxId, `${refusal.error}, ${row.attempts} attempts`);
+  }
+  const isGone = postponed.some(
+    ({ row, refusal }) => refusal.noStream && row.attempts >= options.disableAfterAttempts,
+  );
+  const goneStream = stream ?? streamName;
+  const disabled = isGone ? await streaming.disable(stream, missingStream(goneStream)) : 0;
+  return {
+    ...NOTHING_DONE,
+    published: published.length,
+    postponed: postponed.length,
+    parked: rejected.length,
+    refusals: [...new Set([...postponed, ...rejected].map(({ refusal }) => refusal.error))],
+    goneStreams: disabled > 0 ? [goneStream] : [],
+    withoutStream: isGone ? postponed.filter(({ refusal }) => refusal.noStream).length : 0,
+  };
+}
+
+/** Returns the reason with which the relay disables streaming to a stream that does not exist. */
+export function missingStream(streamName: string): string {
+  return `stream ${streamName} does not exist`;
+}
+
+const NOTHING_DONE: RelayOutcome = {
+  published: 0,
+  postponed: 0,
+  parked: 0,
+  refusals: [],
+  goneStreams: [],
+  withoutStream: 0,
+  notUploaded: 0,
+};
+
+/** Adds up counts, and lists each code and stream once. */
+export function sumOutcomes(outcomes: readonly RelayOutcome[]): RelayOutcome {
+  const sum = (count: 'published' | 'postponed' | 'parked' | 'withoutStream' | 'notUploaded') =>
+    outcomes.reduce((total, outcome) => total + outcome[count], 0);
+  return {
+    published: sum('published'),
+    postponed: sum('postponed'),
+    parked: sum('parked'),
+    refusals: [...new Set(outcomes.flatMap(({ refusals }) => refusals))],
+    goneStreams: [...new Set(outcomes.flatMap(({ goneStreams }) => goneStreams))],
+    withoutStream: sum('withoutStream'),
+    notUploaded: sum('notUploaded'),
+  };
+}
+
+function toEntry({ partitionKey, event }: OutboxRow): PublishEntry {
+  return { partitionKey, data: new TextEncoder().encode(event) };
+}
+
+function toPostponed(row: OutboxRow, { retryBaseMs, retryCapMs }: RelayOptions) {
+  return { ...claimOf(row), delayMs: Math.min(retryCapMs, retryBaseMs * 2 ** (row.attempts - 1)) };
+}
+
+function claimOf({ outboxId, attempts }: OutboxRow) {
+  return { outboxId, attempts };
+}

@@ -1,0 +1,59 @@
+import { linkedPayload, withPayloadUrl } from '../payload-links.ts';
+import type { OutboxRow } from '../ports/outbox.ts';
+import type { PayloadStore } from '../ports/payload-store.ts';
+import { PayloadUploadError, type PayloadUploader } from '../ports/payload-uploader.ts';
+
+/** Start of the codes of failed uploads among the codes of failed events. */
+const UPLOAD = 'payload upload: ';
+
+/** Whether a code in `RelayOutcome.refusals` is that of a failed upload. */
+export function isUploadFailure(code: string): boolean {
+  return code.startsWith(UPLOAD);
+}
+
+/** What the relay needs to upload the payloads of offloaded events. */
+export interface PayloadUploads {
+  payloads: Pick<PayloadStore, 'read' | 'remove'>;
+  uploader: PayloadUploader;
+}
+
+/** A claimed row whose event links to a payload. */
+export interface LinkedRow extends OutboxRow {
+  payloadId: string;
+}
+
+/** Splits rows by whether their events link to a payload. */
+export function splitLinked(rows: readonly OutboxRow[]): { inline: OutboxRow[]; linked: LinkedRow[] } {
+  const inline: OutboxRow[] = [];
+  const linked: LinkedRow[] = [];
+  for (const row of rows) {
+    const payloadId = linkedPayload(row.event);
+    if (payloadId === null) inline.push(row);
+    else linked.push({ ...row, payloadId });
+  }
+  return { inline, linked };
+}
+
+/**
+ * Uploads the payload of an event, and returns the event with the URL of the upload. Can be repeated.
+ *
+ * If the payload no longer exists, another relay has published the event and deleted the payload, or an erasure has
+ * deleted it. Then nothing is uploaded. The URL leads to the upload of the other relay, or the consumer finds that the
+ * object does not exist.
+ *
+ * @returns the code of the failure if the payload was not uploaded
+ * @throws errors of the payload store
+ */
+export async function uploadPayload(
+  { payloadId, event }: LinkedRow,
+  { payloads, uploader }: PayloadUploads,
+): Promise<{ event: string } | { error: string }> {
+  const body = await payloads.read(payloadId);
+  try {
+    if (body !== null) await uploader.upload(payloadId, body);
+    return { event: withPayloadUrl(event, await uploader.urlOf(payloadId)) };
+  } catch (error) {
+    if (error instanceof PayloadUploadError) return { error: `${UPLOAD}${error.code}` };
+    throw error;
+  }
+}
