@@ -267,7 +267,7 @@ describe('the client of Cognito Identity', () => {
   const identities = new AWS.CognitoIdentity({
     ...CONFIG,
     maxRetries: 0,
-    credentials: new AWS.Credentials(DEFAULT_CREDENTIALS),
+    credentials: new AWS.Credentials(DEVELOPER_CREDENTIALS),
   });
 
   it('sets tags and roles of a pool', async () => {

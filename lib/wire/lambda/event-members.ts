@@ -1,7 +1,7 @@
 import { isObject } from '../../common/json.ts';
 
 /** Members of an event, not validated. */
-export type Members = Readonly<Record<string, unknown>>;
+export type EventMembers = Readonly<Record<string, unknown>>;
 
 /** Values by name, with each name once. */
 export type Single = ReadonlyMap<string, string>;
@@ -18,7 +18,7 @@ export class InvalidEventError extends Error {
 }
 
 /** @throws {InvalidEventError} the value is not an object */
-export function members(value: unknown, name: string): Members {
+export function members(value: unknown, name: string): EventMembers {
   if (!isObject(value)) throw new InvalidEventError(name);
   return value;
 }

@@ -2,7 +2,7 @@ import { isObject } from '../../common/json.ts';
 import type { RawRequest } from '../canonical-request.ts';
 import { RequestError } from '../errors.ts';
 import type { SourceAddresses } from '../source-address.ts';
-import { flattened, type Members, members, queryOf, type Single, text } from './event-members.ts';
+import { type EventMembers, flattened, members, queryOf, type Single, text } from './event-members.ts';
 
 /** How a request reached the function, and so which form its response must have. */
 export interface EntryPoint {
@@ -44,7 +44,7 @@ const HTTP_API =
   'this service cannot be reached through an HTTP API, which decodes the path, so that no signature can be verified; use the function URL, a REST API or an Application Load Balancer';
 
 /** Both have version 2.0. Only the domain of a function URL has the label `lambda-url`. */
-function isFunctionUrl({ domainName }: Members): boolean {
+function isFunctionUrl({ domainName }: EventMembers): boolean {
   return typeof domainName === 'string' && domainName.split('.')[1] === 'lambda-url';
 }
 
@@ -55,7 +55,7 @@ interface Head extends Pick<RawRequest, 'method' | 'target' | 'signedTarget'> {
   peer: string | undefined;
 }
 
-function readUrlEvent(event: Members, context: Members): Head {
+function readUrlEvent(event: EventMembers, context: EventMembers): Head {
   const http = members(context.http, 'requestContext.http');
   const query = text(event.rawQueryString ?? '', 'rawQueryString');
   const headers = new Map(flattened(event.headers, 'headers'));
@@ -75,7 +75,7 @@ function readUrlEvent(event: Members, context: Members): Head {
  * `path` has no stage, but the client has signed the path with the stage. A custom domain can add a base path. So the
  * prefix is everything before the first part of the service's own paths.
  */
-function readRestEvent(event: Members, context: Members): Head {
+function readRestEvent(event: EventMembers, context: EventMembers): Head {
   const identity = members(context.identity, 'requestContext.identity');
   const path = text(context.path, 'requestContext.path');
   const query = queryOf(
@@ -111,7 +111,7 @@ function unmapped(headers: Single): Single {
  * The load balancer decodes neither the path nor the parameters. It appends the client's address to X-Forwarded-For; the
  * other addresses are only claims of the client.
  */
-function readBalancerEvent(event: Members): Head {
+function readBalancerEvent(event: EventMembers): Head {
   const query = queryOf(event.multiValueQueryStringParameters ?? event.queryStringParameters, (raw) => raw);
   const headers = flattened(event.multiValueHeaders ?? event.headers, 'headers');
   return {
@@ -141,7 +141,7 @@ function toHeaders(received: Single, body: Uint8Array): Record<string, string> {
 
 const NO_BODY = new Uint8Array(0);
 
-function readBody({ body, isBase64Encoded }: Members): Uint8Array {
+function readBody({ body, isBase64Encoded }: EventMembers): Uint8Array {
   if (body === undefined || body === null) return NO_BODY;
   return Buffer.from(text(body, 'body'), isBase64Encoded === true ? 'base64' : 'utf8');
 }
