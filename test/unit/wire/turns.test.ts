@@ -25,14 +25,18 @@ function startRequests() {
   const asking: string[] = [];
   const running: string[] = [];
   const finishes = new Map<string, () => void>();
-  const request = (name: string, providers: string[], address = 'a') =>
-    inTurn(turns.enter(address, false), async () => {
+  const request = (name: string, providers: string[], address = 'a') => {
+    const ended = inTurn(turns.enter(address, false), async () => {
       asking.push(name);
       await Promise.all(providers.map((provider) => verifyLogin(POOL, provider, 'token')));
       running.push(name);
       await new Promise<void>((resolve) => finishes.set(name, resolve));
       return name;
     });
+    // Requests that still wait when a test ends are rejected ten seconds later.
+    ended.catch(() => undefined);
+    return ended;
+  };
   return { request, asking, running, answerOf, finish: (name: string) => finishes.get(name)?.() };
 }
 
@@ -70,7 +74,6 @@ describe('a request that waits for a login provider', () => {
   it('fails without a turn if the provider fails, and holds no turn afterwards', async () => {
     const { request, running, answerOf } = startRequests();
     const failing = request('failing', ['down', 'slow']);
-    failing.catch(() => undefined);
     await untilYielded();
     for (const name of ['1', '2']) void request(name, []);
     answerOf('down').reject(new Error('no answer'));
