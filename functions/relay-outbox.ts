@@ -40,7 +40,7 @@ const BATCH_MS = 50_000;
  * A run fails if it published nothing and parked nothing, although the outbox contains rows for existing streams. A
  * stalled outbox therefore appears among the function's errors.
  *
- * An event whose payload cannot be uploaded waits, whatever the reason. Each reason is logged as an error once.
+ * An event whose payload cannot be uploaded waits, regardless of the reason. Each reason is logged as an error once.
  */
 export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
   const logged = new Set<string>();

@@ -22,8 +22,8 @@ const PAYLOAD_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** The bucket of the stack in which the service stores the payloads of offloaded events. */
 export interface PayloadBucket extends PayloadUploader {
   /**
-   * Returns a URL that reads the payload of an event with the credentials of this function, whatever the signature in
-   * the event's URL is. Returns null if the event's URL does not point to a payload in this bucket.
+   * Returns a URL that reads the payload of an event with the credentials of this function, regardless of the
+   * signature in the event's URL. Returns null if the event's URL does not point to a payload in this bucket.
    *
    * @throws {PayloadUploadError} the function has no credentials
    */
@@ -38,13 +38,14 @@ interface PayloadBucketOptions extends PayloadBucketAddress {
 }
 
 /**
- * Opens the bucket of payloads. The URLs for events are presigned for seven days, the longest time that S3 allows. But a
- * URL that temporary credentials have signed expires with these credentials, and Lambda's credentials are valid for
- * some hours. Source: Amazon S3 User Guide, "Download and upload objects with presigned URLs". Therefore this project's
- * own consumer does not depend on the signature: see `readableUrl`.
+ * Opens the bucket of payloads. The URLs for events are presigned for seven days, the longest time that S3 allows. But
+ * a URL that temporary credentials have signed expires with these credentials. Source: Amazon S3 User Guide, "Download
+ * and upload objects with presigned URLs". How long the credentials of a function are valid is not documented; hours,
+ * not days, must be expected. Therefore this project's own consumer does not depend on the signature: see
+ * `readableUrl`.
  *
- * The role of the function that uploads needs `s3:PutObject`, and `s3:GetObject` too: a presigned URL has the permissions
- * of its signer. The role of a reader needs `s3:GetObject` and `s3:ListBucket`.
+ * The role of the function that uploads needs `s3:PutObject`, and `s3:GetObject` too: a presigned URL has the
+ * permissions of its signer. The role of a reader needs `s3:GetObject` and `s3:ListBucket`.
  */
 export function openPayloadBucket({
   bucket,

@@ -79,8 +79,8 @@ interface Refused {
 }
 
 /**
- * Publishes claimed rows of one stream. Rows whose payload cannot be uploaded in the time of the lease are released: they
- * can be claimed again at once, and the outcome does not count them.
+ * Publishes claimed rows of one stream. Rows for whose payload the time does not suffice are released: they can be
+ * claimed again immediately, and the outcome does not count them.
  */
 export async function relayBatch(
   stream: OutboxStream,

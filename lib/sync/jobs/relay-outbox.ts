@@ -51,8 +51,8 @@ export interface RelayOutboxDeps
  *
  * With `uploads`, the payload of an event is uploaded before the event is published, and deleted afterwards. A process
  * that ends in between causes at most a second upload under the same name, or a payload that remains until it expires.
- * A failed upload counts as a transient failure of its event, whatever the reason. It delays no other event: events
- * that contain their records are published first, and if all uploads fail, the run uploads nothing more.
+ * A failed upload counts as a transient failure of its event, regardless of the reason. It delays no other event:
+ * events that contain their records are published first, and if all uploads fail, the run uploads nothing more.
  *
  * @throws any error of the outbox; rows claimed by then become available when their leases expire
  */

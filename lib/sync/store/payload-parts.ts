@@ -34,8 +34,8 @@ SELECT part.payload_id, part.part, part.body
 FROM unnest($${first}::uuid[], $${first + 1}::integer[], $${first + 2}::text[]) AS part (payload_id, part, body)`;
 
 /**
- * Splits the bodies of payloads. Returns the start of each body, null if there is no payload, and the other parts of all
- * bodies as one array per column.
+ * Splits the bodies of payloads. Returns the start of each body, null if there is no payload, and the other parts of
+ * all bodies as one array per column.
  */
 export function toPartColumns(payloads: readonly (Pick<Payload, 'payloadId' | 'body'> | null)[]): {
   starts: (string | null)[];

@@ -96,8 +96,8 @@ describe('the bucket of payloads', () => {
 
   it('rejects an upload if nothing answers, or if the function has no credentials', async () => {
     const endpoint = `http://127.0.0.1:${await freePort()}`;
-    const nobody = open({ endpoint }).upload(randomUUID(), BODY);
-    await expect(nobody).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const refused = open({ endpoint }).upload(randomUUID(), BODY);
+    await expect(refused).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     const credentials = () => Promise.reject(new Error('not set'));
     await expect(open({ credentials }).upload(randomUUID(), BODY)).rejects.toMatchObject({
       code: 'NoCredentials',

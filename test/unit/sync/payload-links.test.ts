@@ -102,7 +102,7 @@ describe('the payload of an event', () => {
     expect(linkedPayload(replaced)).toBeNull();
   });
 
-  it('is not found in other events, whatever their records contain', () => {
+  it('is not found in other events, regardless of the content of their records', () => {
     const link = links.create();
     for (const value of ['x', `"payloadType":"S3Url","kinesisSyncRecordsURL":"${link.url}"`, link.url]) {
       expect(linkedPayload(eventOf(value, 1_000).data)).toBeNull();
