@@ -8,6 +8,7 @@ import { openPayloadBucket } from '../lib/aws/payload-bucket.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
 import { createLogger } from '../lib/aws/telemetry.ts';
 import type { Environment } from '../lib/common/environment.ts';
+import { SetupError } from '../lib/common/errors.ts';
 import { readPayloadBucket } from '../lib/common/function-settings.ts';
 import { readStream } from '../lib/common/stream-name.ts';
 import type { Database } from '../lib/database/database.ts';
@@ -92,12 +93,18 @@ function compose(env: Environment): RelayOutboxHandler {
 }
 
 /**
- * Opens the bucket of PAYLOAD_BUCKET for the relay; null if it is not set.
- * @throws {SetupError} the environment is invalid
+ * Opens the bucket of PAYLOAD_BUCKET for the relay. A relay in Lambda must upload payloads, because `service-api` puts
+ * only a placeholder for their addresses into the events.
+ *
+ * @throws {SetupError} PAYLOAD_BUCKET is missing or invalid
  */
-function openPayloadUploads(env: Environment, database: Database): PayloadUploads | null {
+function openPayloadUploads(env: Environment, database: Database): PayloadUploads {
   const address = readPayloadBucket(env);
-  if (address === null) return null;
+  if (address === null) {
+    throw new SetupError(
+      'PAYLOAD_BUCKET is not set; set it to the bucket to which the relay uploads payloads',
+    );
+  }
   const uploader = openPayloadBucket({ ...address, now: Date.now });
   return { payloads: createPayloadStore(database), uploader };
 }

@@ -346,6 +346,15 @@ describe('the deployed relay-outbox function', () => {
       /^invalid STREAM_NAME "cognito sync": use the name of the Kinesis stream/,
     ],
     [{ AWS_REGION: region, STREAM_NAME: 'cognito-sync', DATABASE_URL: '' }, /^DATABASE_URL is not set/],
+    [
+      {
+        AWS_REGION: region,
+        STREAM_NAME: 'cognito-sync',
+        DATABASE_URL: 'postgres://127.0.0.1:1/none',
+        PAYLOAD_BUCKET: '',
+      },
+      /^PAYLOAD_BUCKET is not set; set it to the bucket/,
+    ],
   ])('names the environment variable that is missing or invalid: %o', (variables, message) => {
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     onTestFinished(() => void vi.unstubAllEnvs());
