@@ -22,3 +22,13 @@ export function inDialect(dialect: Dialect | undefined, statement: string): stri
     .replace(/^(CREATE\s+(?:UNIQUE\s+)?INDEX)(?:\s+CONCURRENTLY)?\b/i, '$1 ASYNC')
     .replace(/^(DROP\s+INDEX)\s+CONCURRENTLY\b/i, '$1');
 }
+
+/**
+ * Removes COLLATE "C" from a statement that runs on Aurora DSQL. The only collation of Aurora DSQL is C, and the
+ * documentation does not mention COLLATE.
+ *
+ * Source: Aurora DSQL User Guide, "Migrating from PostgreSQL" (September 2026).
+ */
+export function withoutCollation(statement: string): string {
+  return statement.replaceAll(' COLLATE "C"', '');
+}

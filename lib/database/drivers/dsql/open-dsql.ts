@@ -1,7 +1,14 @@
 import { AuroraDSQLPool } from '@aws/aurora-dsql-node-postgres-connector';
-import type { PoolConfig } from 'pg';
-import type { Database } from '../../database.ts';
+import type { Pool, PoolConfig } from 'pg';
+import type { Database, Transaction } from '../../database.ts';
+import { withoutCollation } from '../../dialect.ts';
 import { openOnPool, type PoolOptions, poolSettings } from '../pg/open-pg.ts';
+
+/**
+ * Maximum attempts of a transaction. Aurora DSQL has no locks: if two transactions change the same row, one of them fails
+ * when it commits, and must run again. With 20 attempts, the waits between them add up to about 8 seconds.
+ */
+const ATTEMPTS = 20;
 
 export interface DsqlOptions extends PoolOptions {
   /** The endpoint of the cluster. */
@@ -16,8 +23,22 @@ export interface DsqlOptions extends PoolOptions {
  * for each connection with the credentials of the process. Connects on the first query.
  */
 export function openDsql({ host, region, user, ...options }: DsqlOptions): Database {
-  const pool = createDsqlPool({ host, region, user, ...options });
-  return { ...openOnPool(pool, options), dialect: 'dsql' };
+  return openOnDsqlPool(createDsqlPool({ host, region, user, ...options }), options);
+}
+
+/** Creates a `Database` of the dialect `dsql` on a connection pool. */
+export function openOnDsqlPool(pool: Pool, options: PoolOptions): Database {
+  const database = openOnPool(pool, { attempts: ATTEMPTS, ...options });
+  return {
+    ...database,
+    ...inDsql(database),
+    dialect: 'dsql',
+    transaction: (work) => database.transaction((transaction) => work(inDsql(transaction))),
+  };
+}
+
+function inDsql(on: Transaction): Transaction {
+  return { query: (sql, values) => on.query(withoutCollation(sql), values) };
 }
 
 /**

@@ -8,7 +8,8 @@ import { NETWORK_GRACE_MS, runStatement, runWork } from './run-on-pool.ts';
 // SQLSTATEs after which the server has rolled back the statement and asks for a retry: serialization failure, deadlock,
 // and Aurora DSQL's data conflict and schema conflict. Aurora DSQL's own connector also retries the last two.
 const RETRYABLE = new Set(['40001', '40P01', 'OC000', 'OC001']);
-const ATTEMPTS = 5;
+const DEFAULT_ATTEMPTS = 5;
+const MAX_RETRY_DELAY_MS = 1_000;
 
 export interface PoolOptions extends Partial<Timeouts> {
   maxConnections?: number;
@@ -18,6 +19,8 @@ export interface PoolOptions extends Partial<Timeouts> {
   maxWaitMs?: number;
   /** Timeout for opening a new connection. Does not include the wait for a connection of the pool. */
   connectTimeoutMs?: number;
+  /** Maximum attempts of a statement or transaction that the server asks to retry. Default: 5. */
+  attempts?: number;
 }
 
 export interface PgOptions extends PoolOptions {
@@ -71,7 +74,13 @@ export function poolSettings({
 /** Creates a `Database` on a connection pool. Closing the `Database` closes the pool. */
 export function openOnPool(
   pool: pg.Pool,
-  { maxConnections = DEFAULT_MAX_CONNECTIONS, maxWaiting, maxWaitMs, ...options }: PoolOptions,
+  {
+    maxConnections = DEFAULT_MAX_CONNECTIONS,
+    maxWaiting,
+    maxWaitMs,
+    attempts = DEFAULT_ATTEMPTS,
+    ...options
+  }: PoolOptions,
 ): Database {
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options };
   // Statements wait here, not in the pool, whose timeout would count the wait as a part of connecting.
@@ -80,21 +89,23 @@ export function openOnPool(
   pool.on('error', () => undefined);
 
   return {
-    query: (sql, values) => withRetry(() => line.run(() => runStatement(pool, sql, values, timeouts))),
-    transaction: (work) => withRetry(() => line.run(() => runWork(pool, work, timeouts))),
+    query: (sql, values) =>
+      withRetry(attempts, () => line.run(() => runStatement(pool, sql, values, timeouts))),
+    transaction: (work) => withRetry(attempts, () => line.run(() => runWork(pool, work, timeouts))),
     close: () => pool.end(),
   };
 }
 
 /** Retries a statement or transaction if the server has rolled it back, because then it had no effect. */
-async function withRetry<Result>(attemptOnce: () => Promise<Result>): Promise<Result> {
+async function withRetry<Result>(attempts: number, attemptOnce: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await attemptOnce();
     } catch (error) {
       const isRetryable = error instanceof DatabaseError && RETRYABLE.has(error.code ?? '');
-      if (!isRetryable || attempt === ATTEMPTS) throw error;
-      await sleep(2 ** attempt * (5 + Math.random() * 5));
+      if (!isRetryable || attempt === attempts) throw error;
+      // The random time spreads the transactions that have conflicted with each other.
+      await sleep(Math.random() * Math.min(2 ** attempt * 20, MAX_RETRY_DELAY_MS));
     }
   }
 }
