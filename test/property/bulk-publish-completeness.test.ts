@@ -8,7 +8,7 @@ import {
   SHARD,
   succeeded,
 } from '../fixtures/backfill/publish-poller.ts';
-import { DATABASES } from '../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../fixtures/database/databases.ts';
 import { NEW_YEAR, POOL } from '../fixtures/sync/stream-events.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -149,7 +149,7 @@ function openModel(database: Database) {
   };
 }
 
-describe.each(DATABASES)('a bulk publish on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('a bulk publish on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ServiceError } from '../../lib/common/errors.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { Logins } from '../../lib/identity/model.ts';
-import { DATABASES } from '../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../fixtures/database/databases.ts';
 import {
   createIdentityService,
   DEVELOPER_PROVIDER,
@@ -276,7 +276,7 @@ function stepOf(run: ReturnType<typeof createRun>, one: Command): Step | Removal
   }
 }
 
-describe.each(DATABASES)('identities and their logins on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('identities and their logins on $name', ({ open }) => {
   let database: Database;
 
   beforeAll(async () => {

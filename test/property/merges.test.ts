@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../lib/database/database.ts';
 import type { SyncOperations } from '../../lib/sync/model.ts';
-import { DATABASES } from '../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../fixtures/database/databases.ts';
 import { deleteRows } from '../fixtures/database/delete-rows.ts';
 import { createPool } from '../fixtures/identity/identity-pools.ts';
 import { createMerger, mergeOf } from '../fixtures/sync/merges.ts';
@@ -103,7 +103,7 @@ class Expected {
   }
 }
 
-describe.each(DATABASES)('merges in random histories on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('merges in random histories on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
+import { transact } from '../../sync/store/transact.ts';
 import type { FoundLogins, LinkChange, UnlinkedLogins } from '../ports/identity-store.ts';
 import { findLogins, loginId } from './find-logins.ts';
 import {
@@ -32,7 +33,7 @@ class OutdatedError extends Error {
  */
 export async function applyLinks(database: Database, change: LinkChange): Promise<boolean> {
   try {
-    await database.transaction((transaction) => applyInTransaction(transaction, change));
+    await transact(database, (transaction) => applyInTransaction(transaction, change));
     return true;
   } catch (error) {
     if (error instanceof OutdatedError) return false;

@@ -2,7 +2,8 @@ import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { identityIdHash, identityRowId } from '../../database/row-ids.ts';
-import { LOCK_IDENTITIES as LOCK_SYNC_IDENTITIES } from '../../sync/store/sync-statements.ts';
+import { lockIdentities } from '../../sync/store/lock-identities.ts';
+import { transact } from '../../sync/store/transact.ts';
 import type { IdentityStore } from '../ports/identity-store.ts';
 import {
   type DeletionRow,
@@ -38,7 +39,7 @@ export async function deleteIdentity(
   at: number,
 ): ReturnType<IdentityStore['deleteIdentity']> {
   for (;;) {
-    const merged = await database.transaction((transaction) => removeStep(transaction, identityId, at));
+    const merged = await transact(database, (transaction) => removeStep(transaction, identityId, at));
     if (merged === 'merging') return merged;
     if (merged < STEP_IDENTITIES) return readDeletions(database, identityId);
   }
@@ -60,11 +61,7 @@ async function removeStep(on: Transaction, identityId: string, at: number): Prom
   if (identityPoolId === undefined) return 0;
   const mergedIds = merged.rows.map((row) => row.identity_id);
   const ids = locked ? [identityId, ...mergedIds] : mergedIds;
-  await on.query(LOCK_SYNC_IDENTITIES, [
-    identityPoolId,
-    plainArray(ids.map((id) => identityRowId({ identityPoolId, identityId: id }))),
-    textArray(ids),
-  ]);
+  await lockIdentities(on, identityPoolId, ids);
   await on.query(MARK_DELETED_IDENTITIES, [
     identityPoolId,
     at,

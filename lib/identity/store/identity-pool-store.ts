@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../../database/database.ts';
 import { MARK_POOL, READ_IS_LEFT } from '../../sync/store/pool-data-statements.ts';
+import { transact } from '../../sync/store/transact.ts';
 import type { IdentityPoolDescription, RoleSettings } from '../model.ts';
 import type { IdentityStore } from '../ports/identity-store.ts';
 import {
@@ -44,7 +45,7 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
 
     changePool(before, pool) {
       const { IdentityPoolId } = pool;
-      return database.transaction(async (transaction) => {
+      return transact(database, async (transaction) => {
         const { rows } = await transaction.query<PoolSettingsRow>(LOCK_SETTINGS, [IdentityPoolId]);
         if (!rows[0] || !isDeepStrictEqual(toPool(rows[0]), before)) return false;
         await transaction.query(CHANGE_SETTINGS, [IdentityPoolId, settingsOf(pool)]);
@@ -58,7 +59,7 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
     },
 
     changeRoleSettings(identityPoolId, change) {
-      return database.transaction(async (transaction) => {
+      return transact(database, async (transaction) => {
         const { rows } = await transaction.query<RoleSettingsRow>(LOCK_ROLE_SETTINGS, [identityPoolId]);
         if (!rows[0]) return false;
         const settings = JSON.stringify(change(toRoleSettings(rows[0])));

@@ -1,6 +1,5 @@
 // Statements of bulk publishes.
 
-import { writeParts } from './payload-parts.ts';
 import type { ListedDatasetRow, ListedRecordRow } from './sync-statements.ts';
 
 export interface BulkPublishRow {
@@ -17,21 +16,20 @@ FROM sync.bulk_publishes
 WHERE identity_pool_id = $1`;
 
 /**
+ * Serializes a start with a concurrent change of the pool's streaming. If the change comes first, the start uses the new
+ * stream. If the start comes first, the change ends the bulk publish. The pool's row is written, not only locked, because
+ * Aurora DSQL has no locks: it is certain only that two transactions conflict if both write a row.
+ */
+export const TOUCH_POOL = `
+UPDATE sync.identity_pools SET revision = revision WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
+
+/**
  * Starts a bulk publish. It replaces the pool's previous bulk publish, whose id must be $4. If two calls start a bulk
- * publish concurrently, the second call waits for the first call. The second call then finds a different id and starts
- * nothing.
- *
- * A concurrent change of the pool's streaming is serialized with the start. If the change comes first, the start waits
- * for the change and uses the new stream. If the start comes first, the change ends the bulk publish.
+ * publish concurrently, the second call finds a different id and starts nothing.
  */
 export const BEGIN = `
 INSERT INTO sync.bulk_publishes AS stored (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
-SELECT pool.identity_pool_id, $2::uuid, 'IN_PROGRESS', $3::bigint, false
-FROM (
-  SELECT identity_pool_id FROM sync.identity_pools
-  WHERE identity_pool_id = $1 AND deleted_ms IS NULL
-  FOR UPDATE
-) AS pool
+VALUES ($1, $2::uuid, 'IN_PROGRESS', $3::bigint, false)
 ON CONFLICT (identity_pool_id) DO UPDATE SET
   bulk_publish_id = excluded.bulk_publish_id,
   status = excluded.status,
@@ -126,12 +124,6 @@ export const PUT_EVENTS = `
 INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name, bulk_publish_id)
 SELECT event.outbox_id, event.partition_key, event.data, now(), 0, $2::text, $1::uuid
 FROM unnest($3::uuid[], $4::text[], $5::text[]) AS event (outbox_id, partition_key, data)`;
-
-export const PUT_PAYLOADS = `
-INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[])`;
-
-export const PUT_PAYLOAD_PARTS = writeParts(1);
 
 export const MOVE_CURSOR = `
 UPDATE sync.bulk_publishes

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
-import { identityRowId } from '../../database/row-ids.ts';
 import type { BulkPublishJob, BulkPublishJobStore, WholeDataset } from '../ports/bulk-publish-job-store.ts';
 import type { OutgoingEvent } from '../ports/sync-store.ts';
 import {
@@ -16,16 +15,16 @@ import {
   MOVE_CURSOR,
   type OutstandingRow,
   PUT_EVENTS,
-  PUT_PAYLOAD_PARTS,
-  PUT_PAYLOADS,
   READ_LAST,
   READ_NEXT,
   STILL_WAITING,
+  TOUCH_POOL,
   type WholeRow,
 } from './bulk-publish-job-statements.ts';
-import { toPartColumns } from './payload-parts.ts';
 import { type PoolRow, READ_POOL } from './pool-statements.ts';
+import { putPayloads } from './put-payloads.ts';
 import { toRecordOrNull } from './sync-rows.ts';
+import { transact } from './transact.ts';
 
 /** Creates the store of bulk publishes, on any `Database`. */
 export function createBulkPublishJobStore(database: Database): BulkPublishJobStore {
@@ -37,7 +36,12 @@ export function createBulkPublishJobStore(database: Database): BulkPublishJobSto
 
     async begin(identityPoolId, startedAt, previousId) {
       const values = [identityPoolId, randomUUID(), startedAt, previousId];
-      return (await database.query(BEGIN, values)).rowsChanged === 1;
+      const begun = await transact(database, async (transaction) => {
+        const touched = await transaction.query(TOUCH_POOL, [identityPoolId]);
+        if (touched.rowsChanged === 0) return null;
+        return (await transaction.query(BEGIN, values)).rowsChanged === 1;
+      });
+      return begun ?? false;
     },
 
     async listInProgress() {
@@ -46,7 +50,7 @@ export function createBulkPublishJobStore(database: Database): BulkPublishJobSto
     },
 
     step: (identityPoolId, options) =>
-      database.transaction((transaction) => step(transaction, identityPoolId, options)),
+      transact(database, (transaction) => step(transaction, identityPoolId, options)),
   };
 }
 
@@ -159,19 +163,7 @@ async function putEvents(
   events: readonly OutgoingEvent[],
 ): Promise<string[]> {
   const ids = events.map(() => randomUUID());
-  const payloads = events.flatMap(({ payload, partitionKey: identityId }) =>
-    payload === null ? [] : [{ ...payload, identityRowId: identityRowId({ identityPoolId, identityId }) }],
-  );
-  if (payloads.length > 0) {
-    const { starts, parts } = toPartColumns(payloads);
-    await on.query(PUT_PAYLOADS, [
-      plainArray(payloads.map(({ payloadId }) => payloadId)),
-      textArray(starts),
-      plainArray(payloads.map(({ expiresAt }) => expiresAt)),
-      plainArray(payloads.map((payload) => payload.identityRowId)),
-    ]);
-    await on.query(PUT_PAYLOAD_PARTS, parts);
-  }
+  await putPayloads(on, identityPoolId, events);
   await on.query(PUT_EVENTS, [
     bulkPublishId,
     streamName,

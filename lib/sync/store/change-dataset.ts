@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { plainArray } from '../../database/array-literal.ts';
-import { type Database, DatabaseError, type SqlValue, type Transaction } from '../../database/database.ts';
-import { datasetId, identityIdHash, identityRowId, recordId } from '../../database/row-ids.ts';
+import { type Database, DatabaseError, type Transaction } from '../../database/database.ts';
+import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
 import {
   type Changed,
   type DatasetUpdate,
@@ -11,21 +10,19 @@ import {
   type SyncSession,
   type UpdateDecision,
 } from '../ports/sync-store.ts';
+import { datasetWritesFor } from './dataset-writes.ts';
 import { eraseDeleted } from './erase-deleted.ts';
-import { toPartColumns } from './payload-parts.ts';
+import { lockIdentities } from './lock-identities.ts';
 import type { SnapshotCache } from './snapshot-cache.ts';
-import { toDatasetOrNull, toDatasetValues, toRecordColumns } from './sync-rows.ts';
+import { toDatasetOrNull } from './sync-rows.ts';
 import {
   ERASE_ROWS,
   LOCK_DATASET,
-  LOCK_IDENTITY,
   READ_SNAPSHOT,
   type SnapshotRow,
-  WRITE_DELETION,
-  WRITE_OFFLOADED_UPDATE,
-  WRITE_UPDATE,
   type WrittenRow,
 } from './sync-statements.ts';
+import { transact } from './transact.ts';
 
 /**
  * Maximum number of attempts without a lock, each on a snapshot read from the database. After these attempts, the
@@ -100,11 +97,12 @@ async function changeOptimistically<Answer>(
   { update, answer }: UpdateDecision<Answer>,
 ): Promise<Changed<Answer> | null> {
   const { database, cache, dataset } = change;
+  const writes = datasetWritesFor(database);
   if (update === null) return { answer, outboxId: null, subscribed: false };
   if (!exists(snapshot.dataset)) return null;
   let written: WrittenRow | null;
   try {
-    written = await write(database, dataset, update, snapshot);
+    written = await writes.alone(database, (on) => writes.writeChange(on, dataset, update, snapshot));
   } catch (error) {
     cache.forget(dataset);
     if (error instanceof DatabaseError && error.code === UNIQUE_VIOLATION) return null;
@@ -123,13 +121,13 @@ async function changeOptimistically<Answer>(
  */
 async function changeLocked<Answer>(change: Change<Answer>): Promise<Changed<Answer>> {
   const { database, dataset, about, decide } = change;
-  const { identityPoolId, identityId } = dataset;
-  const { snapshot, update, written, answer } = await database.transaction(async (transaction) => {
-    await transaction.query(LOCK_IDENTITY, [identityRowId(dataset), identityPoolId, identityId]);
+  const writes = datasetWritesFor(database);
+  const { snapshot, update, written, answer } = await transact(database, async (transaction) => {
+    await lockIdentities(transaction, dataset.identityPoolId, [dataset.identityId]);
     await transaction.query(LOCK_DATASET, [datasetId(dataset)]);
     const snapshot = await readSnapshot(transaction, dataset, about);
     const { update, answer } = decide(snapshot);
-    const written = update && (await write(transaction, dataset, update, snapshot));
+    const written = update && (await writes.writeChange(transaction, dataset, update, snapshot));
     if (update && !written) throw new DatabaseError('the dataset changed while it was locked', '40001');
     return { snapshot, update, written, answer };
   });
@@ -188,45 +186,4 @@ export async function readSnapshot(
       ),
     ),
   };
-}
-
-/**
- * @returns null if the dataset is no longer at the snapshot's count, or its identity was deleted; then nothing is written
- */
-async function write(
-  on: Transaction,
-  dataset: DatasetKey,
-  update: DatasetUpdate,
-  snapshot: Snapshot,
-): Promise<WrittenRow | null> {
-  const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update, snapshot));
-  return rows[0] ?? null;
-}
-
-function toStatement(
-  dataset: DatasetKey,
-  { dataset: stored, records, spend, event }: DatasetUpdate,
-  { dataset: before }: Snapshot,
-): [sql: string, values: SqlValue[]] {
-  const values: SqlValue[] = [
-    ...toDatasetValues(dataset, stored, before),
-    randomUUID(),
-    event.partitionKey,
-    event.data,
-  ];
-  if (spend === null) return [WRITE_DELETION, values];
-  values.push(
-    spend.session.expiresAt,
-    spend.session.sessionId,
-    spend.forgetBefore,
-    ...toRecordColumns(records),
-    identityIdHash(dataset.identityId),
-  );
-  if (event.payload === null) return [WRITE_UPDATE, values];
-  const { payloadId, expiresAt } = event.payload;
-  const { starts, parts } = toPartColumns([event.payload]);
-  return [
-    WRITE_OFFLOADED_UPDATE,
-    [...values, payloadId, ...starts, expiresAt, identityRowId(dataset), ...parts],
-  ];
 }

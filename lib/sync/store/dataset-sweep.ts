@@ -1,8 +1,7 @@
 import type { Database, SqlValue } from '../../database/database.ts';
 import type { DatasetSweep } from '../jobs/sweep-datasets.ts';
-
-// Aurora DSQL changes at most 3,000 rows in a transaction.
-const SWEEP_ROWS = 2_500;
+import { STEP_ROWS } from './deleted-dataset-statements.ts';
+import { changeInSteps } from './remove-deleted-datasets.ts';
 
 /**
  * Selects the expired tokens of a slot, whose dataset ids are from $1 to $2. REMOVE_TOKENS repeats this condition
@@ -13,7 +12,7 @@ const EXPIRED = 'dataset_id >= $1::uuid AND dataset_id <= $2::uuid AND expires_m
 const REMOVE_TOKENS = `
 DELETE FROM sync.spent_tokens
 WHERE (dataset_id, expires_ms, session_id) IN (
-    SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens WHERE ${EXPIRED} LIMIT ${SWEEP_ROWS})
+    SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens WHERE ${EXPIRED} LIMIT ${STEP_ROWS})
   AND ${EXPIRED}`;
 
 /**
@@ -26,7 +25,16 @@ WHERE outbox_id IN (
   SELECT outbox_id FROM sync.outbox_leases AS lease
   WHERE leased_until < now() - interval '1 day'
     AND NOT EXISTS (SELECT 1 FROM sync.outbox WHERE outbox.outbox_id = lease.outbox_id)
-  LIMIT ${SWEEP_ROWS})`;
+  LIMIT ${STEP_ROWS})`;
+
+/** Removes old receipts, whose ids are from $1 to $2. Their transactions ended long ago. */
+const REMOVE_RECEIPTS = `
+DELETE FROM sync.receipts
+WHERE receipt_id IN (
+  SELECT receipt_id FROM sync.receipts
+  WHERE receipt_id >= $1::uuid AND receipt_id <= $2::uuid
+    AND created_ms < ((extract(epoch FROM now()) - 86400) * 1000)::bigint
+  LIMIT ${STEP_ROWS})`;
 
 /** Computes the correct sums of a slot from its datasets, whose ids are from $1 to $2. */
 const COUNTED = `
@@ -80,12 +88,8 @@ export function createDatasetSweep(database: Database): DatasetSweep {
         `${digits}000000-0000-0000-0000-000000000000`,
         `${digits}ffffff-ffff-ffff-ffff-ffffffffffff`,
       ];
-      let tokens = 0;
-      let removed: number;
-      do {
-        removed = await rowsOf(REMOVE_TOKENS, [...range, tokensBefore]);
-        tokens += removed;
-      } while (removed === SWEEP_ROWS);
+      const tokens = await changeInSteps(database, REMOVE_TOKENS, [...range, tokensBefore]);
+      await changeInSteps(database, REMOVE_RECEIPTS, range);
       const corrected = await rowsOf(CORRECT_SUMS, [...range, digits]);
       const added = await rowsOf(ADD_SUMS, [...range, digits]);
       return { tokens, sums: corrected + added };

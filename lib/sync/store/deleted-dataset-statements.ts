@@ -5,7 +5,7 @@
 // checks the mark itself, because a late statement must not remove newer data.
 
 /** Maximum rows of a step. Aurora DSQL changes at most 3,000 rows in a transaction. */
-export const REMOVE_ROWS = 2_500;
+export const STEP_ROWS = 2_500;
 
 /**
  * Removes the records that are not newer than the dataset's deletion. No reader sees these records, even if the dataset
@@ -20,7 +20,7 @@ WHERE records.dataset_id = deleted.dataset_id AND records.sync_count <= deleted.
     FROM unnest($2::uuid[], $3::bigint[]) AS gone (dataset_id, sync_count)
     JOIN sync.records AS left_over
       ON left_over.dataset_id = gone.dataset_id AND left_over.sync_count <= gone.sync_count
-    LIMIT ${REMOVE_ROWS})
+    LIMIT ${STEP_ROWS})
   AND ${isMarked}`;
 
 export const removeSpentTokens = (isMarked: string) => `
@@ -28,7 +28,7 @@ DELETE FROM sync.spent_tokens
 WHERE (dataset_id, expires_ms, session_id) IN (
     SELECT dataset_id, expires_ms, session_id FROM sync.spent_tokens
     WHERE dataset_id = ANY ($2::uuid[])
-    LIMIT ${REMOVE_ROWS})
+    LIMIT ${STEP_ROWS})
   AND ${isMarked}`;
 
 export const removeSubscriptions = (isMarked: string) => `
@@ -36,7 +36,7 @@ DELETE FROM sync.subscriptions
 WHERE (dataset_id, device_id) IN (
     SELECT dataset_id, device_id FROM sync.subscriptions
     WHERE dataset_id = ANY ($2::uuid[])
-    LIMIT ${REMOVE_ROWS})
+    LIMIT ${STEP_ROWS})
   AND ${isMarked}`;
 
 export const removeCopies = (isMarked: string) => `

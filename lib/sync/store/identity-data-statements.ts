@@ -2,12 +2,12 @@
 // most as many rows as Aurora DSQL allows in one transaction, and checks that the identity is deleted.
 
 import {
-  REMOVE_ROWS,
   removeCopies,
   removeDatasetRows,
   removeRecords,
   removeSpentTokens,
   removeSubscriptions,
+  STEP_ROWS,
 } from './deleted-dataset-statements.ts';
 import type { DatasetRemoval, DeletedDatasetRow } from './remove-deleted-datasets.ts';
 
@@ -52,7 +52,7 @@ WHERE (dataset_id, device_id) IN (
     FROM sync.devices
     JOIN sync.subscriptions ON subscriptions.device_id = devices.device_id
     WHERE devices.identity_pool_id = $2 AND devices.identity_id = $3
-    LIMIT ${REMOVE_ROWS})
+    LIMIT ${STEP_ROWS})
   AND ${IS_DELETED}`;
 
 /** Skips devices that still have subscriptions, because subscriptions are found through their device. */
@@ -62,7 +62,7 @@ WHERE registration_id IN (
     SELECT registration_id FROM sync.devices
     WHERE identity_pool_id = $2 AND identity_id = $3
       AND NOT EXISTS (SELECT 1 FROM sync.subscriptions WHERE subscriptions.device_id = devices.device_id)
-    LIMIT ${REMOVE_ROWS})
+    LIMIT ${STEP_ROWS})
   AND ${IS_DELETED}`;
 
 export const REMOVE_SYNC_IDENTITY = `
@@ -99,4 +99,4 @@ DELETE FROM sync.deleted_identities
 WHERE id_hash IN (
     SELECT id_hash FROM sync.deleted_identities
     WHERE deleted_ms < $1 AND identity_id IS NULL
-    LIMIT ${REMOVE_ROWS})`;
+    LIMIT ${STEP_ROWS})`;

@@ -18,7 +18,7 @@ import {
   REMOVE_SYNC_IDENTITY,
   STEP_DATASETS,
 } from './identity-data-statements.ts';
-import { removeDeletedDatasets, removeSteps } from './remove-deleted-datasets.ts';
+import { changeInSteps, removeDeletedDatasets } from './remove-deleted-datasets.ts';
 
 /** Creates the store that removes the data of deleted identities, on any `Database`. */
 export function createIdentityDataStore(database: Database): IdentityDataStore {
@@ -39,7 +39,7 @@ export function createIdentityDataStore(database: Database): IdentityDataStore {
     async removeRows(identity) {
       let removed = await removeDatasets(database, identity);
       for (const sql of [REMOVE_SUBSCRIPTIONS_OF_IDENTITY, REMOVE_DEVICES_OF_IDENTITY])
-        removed += await removeSteps(database, sql, keyOf(identity));
+        removed += await changeInSteps(database, sql, keyOf(identity));
       return removed + (await database.query(REMOVE_SYNC_IDENTITY, rowOf(identity))).rowsChanged;
     },
 
@@ -60,7 +60,7 @@ export function createIdentityDataStore(database: Database): IdentityDataStore {
       return rows.map((row) => ({ identityPoolId: row.identity_pool_id, identityId: row.identity_id }));
     },
 
-    removeMarks: (deletedBefore) => removeSteps(database, REMOVE_MARKS, [deletedBefore]),
+    removeMarks: (deletedBefore) => changeInSteps(database, REMOVE_MARKS, [deletedBefore]),
   };
 }
 

@@ -4,6 +4,7 @@ import { writeParts } from './payload-parts.ts';
 import {
   DATASET,
   FORGET_COPY,
+  LIST_COPY,
   type ListedRecordRow,
   type SyncDatasetRow,
   WRITE_DATASET,
@@ -36,7 +37,7 @@ ORDER BY records.sync_count, records.record_id`;
  * columns of the records.
  */
 export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
-  INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id)
+  ${LIST_COPY}
   SELECT dataset_id, $16::uuid FROM written
   ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id
 ), ${writeRecords(17)}

@@ -1,4 +1,4 @@
-import type { Database } from '../../database/database.ts';
+import type { Database, SqlValue } from '../../database/database.ts';
 import type {
   Outbox,
   OutboxRow,
@@ -7,6 +7,8 @@ import type {
   StreamChoice,
   StreamingSwitch,
 } from '../ports/outbox.ts';
+import { STEP_ROWS } from './deleted-dataset-statements.ts';
+import { changeInSteps } from './remove-deleted-datasets.ts';
 
 export interface OutboxStore extends Outbox, SingleClaim {
   /** Counts the rows to publish, including rows under a lease, and the rows that are no longer retried (parked). */
@@ -24,53 +26,54 @@ const isValid = (end: string) => `${end} > now() AND ${end} <= now() + interval 
 // older version of the service claimed have a lease in the outbox itself.
 //
 // Two claims can choose the same rows. The second claim then waits for the first claim and skips these rows, because DO
-// UPDATE checks the lease that the first claim stored. SKIP LOCKED would avoid the wait, but it is unknown whether
-// Aurora DSQL supports it. octet_length reads only the size of an event, not its text.
-const CLAIM = `
-WITH oldest AS (
-  SELECT outbox.outbox_id, outbox.created_at, outbox.attempts, octet_length(outbox.event) AS bytes
-  FROM sync.outbox
-  WHERE outbox.parked_reason IS NULL
-    AND (outbox.leased_until IS NULL OR NOT (${isValid('outbox.leased_until')}))
-    AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean
-    AND NOT EXISTS (
-      SELECT 1 FROM sync.outbox_leases AS held
-      WHERE held.outbox_id = outbox.outbox_id AND ${isValid('held.leased_until')})
-  ORDER BY outbox.created_at, outbox.outbox_id
-  LIMIT $1::integer
-), placed AS (
+// UPDATE checks the lease that the first claim stored. On Aurora DSQL, the second claim fails and runs again.
+// SKIP LOCKED would avoid this, but it is unknown whether Aurora DSQL supports it. octet_length reads only the size of
+// an event, not its text.
+const LEASE = `
+INSERT INTO sync.outbox_leases AS stored (outbox_id, leased_until, attempts)
+SELECT outbox_id, now() + $2::double precision * interval '1 millisecond', attempts + 1
+FROM (
   SELECT outbox_id, attempts, row_number() OVER oldest_first AS place, sum(bytes) OVER oldest_first AS bytes
-  FROM oldest
+  FROM (
+    SELECT outbox.outbox_id, outbox.created_at, outbox.attempts, octet_length(outbox.event) AS bytes
+    FROM sync.outbox
+    WHERE outbox.parked_reason IS NULL
+      AND (outbox.leased_until IS NULL OR NOT (${isValid('outbox.leased_until')}))
+      AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean
+      AND NOT EXISTS (
+        SELECT 1 FROM sync.outbox_leases AS held
+        WHERE held.outbox_id = outbox.outbox_id AND ${isValid('held.leased_until')})
+    ORDER BY outbox.created_at, outbox.outbox_id
+    LIMIT $1::integer
+  ) AS oldest
   WINDOW oldest_first AS (ORDER BY created_at, outbox_id)
-), claimed AS (
-  INSERT INTO sync.outbox_leases AS stored (outbox_id, leased_until, attempts)
-  SELECT outbox_id, now() + $2::double precision * interval '1 millisecond', attempts + 1
-  FROM placed
-  WHERE place = 1 OR bytes <= ${MAX_CLAIM_BYTES}
-  ON CONFLICT (outbox_id) DO UPDATE SET leased_until = excluded.leased_until, attempts = stored.attempts + 1
-  WHERE NOT (${isValid('stored.leased_until')})
-  RETURNING outbox_id, attempts
-)
+) AS placed
+WHERE place = 1 OR bytes <= ${MAX_CLAIM_BYTES}
+ON CONFLICT (outbox_id) DO UPDATE SET leased_until = excluded.leased_until, attempts = stored.attempts + 1
+WHERE NOT (${isValid('stored.leased_until')})
+RETURNING outbox_id, attempts`;
+
+const LEASE_ONE = `
+INSERT INTO sync.outbox_leases AS stored (outbox_id, leased_until, attempts)
+SELECT outbox.outbox_id, now() + $2::double precision * interval '1 millisecond', outbox.attempts + 1
+FROM sync.outbox
+WHERE outbox.outbox_id = $1::uuid AND outbox.parked_reason IS NULL
+ON CONFLICT (outbox_id) DO UPDATE SET leased_until = excluded.leased_until, attempts = stored.attempts + 1
+WHERE NOT (${isValid('stored.leased_until')})
+RETURNING outbox_id, attempts`;
+
+const readClaimed = (claimed: string) => `
 SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, claimed.attempts
-FROM claimed JOIN sync.outbox ON outbox.outbox_id = claimed.outbox_id
+FROM ${claimed} JOIN sync.outbox ON outbox.outbox_id = claimed.outbox_id
 ORDER BY outbox.created_at, outbox.outbox_id`;
 
-const CLAIM_ONE = `
-WITH claimed AS (
-  INSERT INTO sync.outbox_leases AS stored (outbox_id, leased_until, attempts)
-  SELECT outbox.outbox_id, now() + $2::double precision * interval '1 millisecond', outbox.attempts + 1
-  FROM sync.outbox
-  WHERE outbox.outbox_id = $1::uuid AND outbox.parked_reason IS NULL
-  ON CONFLICT (outbox_id) DO UPDATE SET leased_until = excluded.leased_until, attempts = stored.attempts + 1
-  WHERE NOT (${isValid('stored.leased_until')})
-  RETURNING outbox_id, attempts
-)
-SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, claimed.attempts
-FROM claimed JOIN sync.outbox ON outbox.outbox_id = claimed.outbox_id`;
+const CLAIM = `WITH claimed AS (${LEASE})${readClaimed('claimed')}`;
+const CLAIM_ONE = `WITH claimed AS (${LEASE_ONE})${readClaimed('claimed')}`;
+const READ_CLAIMED = readClaimed('unnest($1::uuid[], $2::integer[]) AS claimed (outbox_id, attempts)');
 
-const REMOVE = `
-WITH ended AS (DELETE FROM sync.outbox_leases WHERE outbox_id = ANY ($1::uuid[]))
-DELETE FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[])`;
+const REMOVE_EVENTS = 'DELETE FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[])';
+const REMOVE_LEASES = 'DELETE FROM sync.outbox_leases WHERE outbox_id = ANY ($1::uuid[])';
+const REMOVE = `WITH ended AS (${REMOVE_LEASES}) ${REMOVE_EVENTS}`;
 
 // The number of attempts identifies the claim. If another relay has claimed the row since, that relay keeps its lease.
 const POSTPONE = `
@@ -79,12 +82,12 @@ SET leased_until = now() + failed.delay_ms * interval '1 millisecond'
 FROM unnest($1::uuid[], $2::integer[], $3::double precision[]) AS failed (outbox_id, attempts, delay_ms)
 WHERE outbox_leases.outbox_id = failed.outbox_id AND outbox_leases.attempts = failed.attempts`;
 
-// Copies the number of attempts from the lease, which is deleted, to the outbox row. To retry the row, an operator
+// Copies the number of attempts from the lease, which is then deleted, to the outbox row. To retry the row, an operator
 // resets that number and the reason there (docs/local.md).
 const PARK = `
-WITH ended AS (DELETE FROM sync.outbox_leases WHERE outbox_id = $1 RETURNING attempts)
-UPDATE sync.outbox
-SET parked_reason = $2, attempts = coalesce((SELECT attempts FROM ended), attempts)
+UPDATE sync.outbox SET
+  parked_reason = $2,
+  attempts = coalesce((SELECT attempts FROM sync.outbox_leases WHERE outbox_id = $1), attempts)
 WHERE outbox_id = $1`;
 
 interface ClaimedRow {
@@ -97,19 +100,28 @@ interface ClaimedRow {
 
 /** Creates the relay's side of the outbox, on any `Database`. The sync store writes the rows. */
 export function createOutboxStore(database: Database): OutboxStore {
+  const isPlain = database.dialect === 'dsql';
   return {
     async claim(limit, leaseMs, of = { allBut: [] }) {
-      const { rows } = await database.query<ClaimedRow>(CLAIM, [limit, leaseMs, ...toStreams(of)]);
+      const values = [limit, leaseMs, ...toStreams(of)];
+      const { rows } = isPlain
+        ? await claimPlainly(database, LEASE, values)
+        : await database.query<ClaimedRow>(CLAIM, values);
       return rows.map(toOutboxRow);
     },
 
     async claimOne(outboxId, leaseMs) {
-      const { rows } = await database.query<ClaimedRow>(CLAIM_ONE, [outboxId, leaseMs]);
+      const values = [outboxId, leaseMs];
+      const { rows } = isPlain
+        ? await claimPlainly(database, LEASE_ONE, values)
+        : await database.query<ClaimedRow>(CLAIM_ONE, values);
       return rows[0] ? toOutboxRow(rows[0]) : null;
     },
 
     async remove(outboxIds) {
-      await database.query(REMOVE, [[...outboxIds]]);
+      for (const sql of isPlain ? [REMOVE_EVENTS, REMOVE_LEASES] : [REMOVE]) {
+        await database.query(sql, [[...outboxIds]]);
+      }
     },
 
     async postpone(claims) {
@@ -121,7 +133,10 @@ export function createOutboxStore(database: Database): OutboxStore {
     },
 
     async park(outboxId, reason) {
-      await database.query(PARK, [outboxId, reason]);
+      await database.transaction(async (transaction) => {
+        await transaction.query(PARK, [outboxId, reason]);
+        await transaction.query(REMOVE_LEASES, [[outboxId]]);
+      });
     },
 
     async count() {
@@ -131,6 +146,23 @@ export function createOutboxStore(database: Database): OutboxStore {
       return rows[0] ?? { waiting: 0, parked: 0 };
     },
   };
+}
+
+/**
+ * Claims rows in two statements, because a WITH that changes data is not recorded to work on Aurora DSQL. If the process
+ * ends in between, the leases expire.
+ */
+async function claimPlainly(
+  database: Database,
+  lease: string,
+  values: readonly SqlValue[],
+): Promise<{ rows: ClaimedRow[] }> {
+  const { rows } = await database.query<Pick<ClaimedRow, 'outbox_id' | 'attempts'>>(lease, values);
+  if (rows.length === 0) return { rows: [] };
+  return database.query<ClaimedRow>(READ_CLAIMED, [
+    rows.map((row) => row.outbox_id),
+    rows.map((row) => row.attempts),
+  ]);
 }
 
 /**
@@ -152,16 +184,23 @@ function toOutboxRow(row: ClaimedRow): OutboxRow {
   };
 }
 
+const IS_STREAMING = "stream_name IS NOT DISTINCT FROM $1::text AND streaming_status = 'ENABLED'";
+
 // Does not change a pool whose stream was changed in the meantime.
 const DISABLE = `
 UPDATE sync.identity_pools
 SET streaming_status = 'DISABLED', disabled_reason = $2, revision = revision + 1
-WHERE stream_name IS NOT DISTINCT FROM $1::text AND streaming_status = 'ENABLED'`;
+WHERE identity_pool_id IN (SELECT identity_pool_id FROM sync.identity_pools WHERE ${IS_STREAMING} LIMIT ${STEP_ROWS})
+  AND ${IS_STREAMING}`;
+
+const IS_DISABLED = `
+  stream_name = $1 AND streaming_status = 'DISABLED' AND disabled_reason = $2 AND deleted_ms IS NULL`;
 
 const ENABLE = `
 UPDATE sync.identity_pools
 SET streaming_status = 'ENABLED', disabled_reason = NULL, revision = revision + 1
-WHERE stream_name = $1 AND streaming_status = 'DISABLED' AND disabled_reason = $2 AND deleted_ms IS NULL`;
+WHERE identity_pool_id IN (SELECT identity_pool_id FROM sync.identity_pools WHERE ${IS_DISABLED} LIMIT ${STEP_ROWS})
+  AND ${IS_DISABLED}`;
 
 const LIST_STREAMING = `
 SELECT identity_pool_id FROM sync.identity_pools
@@ -179,13 +218,8 @@ interface StreamPools extends StreamingSwitch {
 /** Creates the operations on the pools of a stream, on any `Database`. */
 export function createStreamingSwitch(database: Database): StreamPools {
   return {
-    async disable(stream, reason) {
-      return (await database.query(DISABLE, [stream, reason])).rowsChanged;
-    },
-
-    async enable(streamName, reason) {
-      return (await database.query(ENABLE, [streamName, reason])).rowsChanged;
-    },
+    disable: (stream, reason) => changeInSteps(database, DISABLE, [stream, reason]),
+    enable: (streamName, reason) => changeInSteps(database, ENABLE, [streamName, reason]),
 
     async list(streamName) {
       const { rows } = await database.query<{ identity_pool_id: string }>(LIST_STREAMING, [streamName]);

@@ -3,15 +3,15 @@
 // be created under the same id once nothing is left. A late statement must not remove the data of the new pool.
 
 import {
-  REMOVE_ROWS,
   removeCopies,
   removeDatasetRows,
   removeRecords,
   removeSpentTokens,
   removeSubscriptions,
+  STEP_ROWS,
 } from './deleted-dataset-statements.ts';
 
-/** Maximum datasets of a step. It is lower than REMOVE_ROWS, because each dataset has one row in several tables. */
+/** Maximum datasets of a step. It is lower than STEP_ROWS, because each dataset has one row in several tables. */
 export const REMOVE_DATASETS = 500;
 
 export interface KeyRow {
@@ -50,7 +50,7 @@ export const REMOVE_DELETED = removeDatasetRows(IS_MARKED);
 const removeOfPool = (table: string, key: string, condition = 'true') => `
 DELETE FROM ${table}
 WHERE (${key}) IN (
-    SELECT ${key} FROM ${table} WHERE identity_pool_id = $1 AND ${condition} LIMIT ${REMOVE_ROWS})
+    SELECT ${key} FROM ${table} WHERE identity_pool_id = $1 AND ${condition} LIMIT ${STEP_ROWS})
   AND ${IS_MARKED}`;
 
 export const REMOVE_PENDING_MERGES = removeOfPool('sync.pending_merges', 'identity_row_id');
@@ -64,7 +64,7 @@ WHERE (dataset_id, device_id) IN (
     FROM sync.devices
     JOIN sync.subscriptions ON subscriptions.device_id = devices.device_id
     WHERE devices.identity_pool_id = $1
-    LIMIT ${REMOVE_ROWS})
+    LIMIT ${STEP_ROWS})
   AND ${IS_MARKED}`;
 
 /** Skips devices that still have subscriptions, because a subscription can be found only through its device. */

@@ -26,7 +26,7 @@ import {
   REMOVE_SYNC_IDENTITIES,
   REMOVE_USAGE,
 } from './pool-data-statements.ts';
-import { type DatasetRemoval, removeDeletedDatasets, removeSteps } from './remove-deleted-datasets.ts';
+import { changeInSteps, type DatasetRemoval, removeDeletedDatasets } from './remove-deleted-datasets.ts';
 
 const REMOVAL: DatasetRemoval = {
   records: REMOVE_RECORDS,
@@ -63,11 +63,11 @@ export function createPoolDataStore(database: Database): PoolDataStore {
       }));
     },
 
-    removePendingMerges: (identityPoolId) => removeSteps(database, REMOVE_PENDING_MERGES, [identityPoolId]),
+    removePendingMerges: (identityPoolId) => changeInSteps(database, REMOVE_PENDING_MERGES, [identityPoolId]),
 
     async removeRows(identityPoolId) {
       let removed = await removeDatasets(database, identityPoolId);
-      for (const sql of AFTER_DATASETS) removed += await removeSteps(database, sql, [identityPoolId]);
+      for (const sql of AFTER_DATASETS) removed += await changeInSteps(database, sql, [identityPoolId]);
       return removed;
     },
 
@@ -95,7 +95,10 @@ async function removeDatasets(database: Database, identityPoolId: string): Promi
     const values = [identityPoolId, ...after, REMOVE_DATASETS];
     const { rows } = await database.query<DeletedRow>(LIST_DELETED, values);
     const identities = rows.map((row) => identityRowId({ identityPoolId, identityId: row.identity_id }));
-    removed += await removeSteps(database, REMOVE_SYNC_IDENTITIES, [identityPoolId, plainArray(identities)]);
+    removed += await changeInSteps(database, REMOVE_SYNC_IDENTITIES, [
+      identityPoolId,
+      plainArray(identities),
+    ]);
     removed += await removeDeletedDatasets(database, REMOVAL, identityPoolId, rows);
     const last = rows.at(-1);
     if (!last || rows.length < REMOVE_DATASETS) return removed;

@@ -15,6 +15,7 @@ import {
   READ_POOL,
   READ_POOL_USAGE,
 } from './pool-statements.ts';
+import { transact } from './transact.ts';
 
 /**
  * Failure message of a bulk publish during which the pool's stream or streaming status changed. If the bulk publish
@@ -38,7 +39,7 @@ export function createPoolStore(database: Database): PoolStore {
     },
 
     changePool(pool) {
-      return database.transaction(async (transaction) => {
+      return transact(database, async (transaction) => {
         const values = [pool.identityPoolId, pool.revision];
         const { rows } = await transaction.query<Streaming>(LOCK_POOL, values);
         const [before] = rows;

@@ -1,6 +1,6 @@
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
-import { REMOVE_ROWS } from './deleted-dataset-statements.ts';
+import { STEP_ROWS } from './deleted-dataset-statements.ts';
 
 /** A deleted dataset whose rows are still stored. */
 export interface DeletedDatasetRow {
@@ -33,19 +33,19 @@ export async function removeDeletedDatasets(
   if (rows.length === 0) return 0;
   const ids = plainArray(rows.map((row) => row.dataset_id));
   const counts = plainArray(rows.map((row) => row.sync_count));
-  let removed = await removeSteps(database, removal.records, [mark, ids, counts]);
+  let removed = await changeInSteps(database, removal.records, [mark, ids, counts]);
   for (const sql of [removal.spentTokens, removal.subscriptions, removal.copies])
-    removed += await removeSteps(database, sql, [mark, ids]);
+    removed += await changeInSteps(database, sql, [mark, ids]);
   return removed + (await database.query(removal.datasets, [mark, ids, counts])).rowsChanged;
 }
 
 /**
- * Repeats a statement while it removes full steps. A smaller step does not mean that nothing is left: a step is also
- * smaller if other processes are removing the same rows.
+ * Repeats a statement while it changes as many rows as a step may change. The statement changes each row once. A smaller
+ * step does not mean that nothing is left: a step is also smaller if other processes are changing the same rows.
  *
- * @returns the number of rows removed
+ * @returns the number of rows changed
  */
-export async function removeSteps(
+export async function changeInSteps(
   database: Database,
   sql: string,
   values: readonly SqlValue[],
@@ -54,6 +54,6 @@ export async function removeSteps(
   for (;;) {
     const { rowsChanged } = await database.query(sql, values);
     removed += rowsChanged;
-    if (rowsChanged < REMOVE_ROWS) return removed;
+    if (rowsChanged < STEP_ROWS) return removed;
   }
 }

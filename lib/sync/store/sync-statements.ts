@@ -113,15 +113,12 @@ export const READ_LIVE_RECORDS = `
 SELECT ${LISTED},
   ${isSpent('$3', '$4')}
 FROM sync.datasets AS stored
-LEFT JOIN LATERAL (
-  SELECT live.* FROM sync.records AS live
-  WHERE live.dataset_id = stored.dataset_id
-    AND live.sync_count > stored.deleted_sync_count AND live.record_value IS NOT NULL
+LEFT JOIN (
+  SELECT live.* FROM sync.records AS live WHERE live.dataset_id = $1::uuid AND live.record_value IS NOT NULL
   UNION ALL
   SELECT removed.* FROM sync.records AS removed
-  WHERE removed.dataset_id = stored.dataset_id AND removed.record_id = ANY ($2::uuid[])
-    AND removed.sync_count - stored.deleted_sync_count > 0 AND removed.record_value IS NULL
-) AS records ON true
+  WHERE removed.dataset_id = $1::uuid AND removed.record_id = ANY ($2::uuid[]) AND removed.record_value IS NULL
+) AS records ON records.sync_count - stored.deleted_sync_count > 0
 WHERE stored.dataset_id = $1::uuid
 ORDER BY records.sync_count, records.record_id`;
 
@@ -200,43 +197,51 @@ LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count - stored.deleted_sync_count > 0`;
 
 /**
- * Writes the dataset if its count and its date ($14) are unchanged. If the dataset is not written, the rest of the
- * statement writes nothing either. The write locks the dataset's row. If two changes were decided from the same count,
- * the second change waits for the first change, finds a different count and writes nothing.
- * $15: the bytes by which the change increases the storage of the pool.
+ * Writes the dataset if its count and its date ($14) are unchanged. The write locks the dataset's row. If two changes
+ * were decided from the same count, the second change waits for the first change, finds a different count and writes
+ * nothing. On Aurora DSQL, which has no locks, the second change fails.
  *
  * Nothing is written if the dataset's row has been removed since it was read, because only the first change of a
  * dataset may create its row. Nothing is written either if the dataset was restored from a backup and reached the same
  * count through other changes, because its date is then different.
  */
+export const putDataset = (condition = '') => `
+INSERT INTO sync.datasets AS stored (
+  dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
+  last_modified_ms, last_modified_by, data_storage, record_count, row_count, key_bytes, counted_sync_count)
+SELECT
+  $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
+  $8::bigint, $9::text, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $5::bigint
+WHERE ($5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid))${condition}
+ON CONFLICT (dataset_id) DO UPDATE SET
+  sync_count = excluded.sync_count,
+  deleted_sync_count = excluded.deleted_sync_count,
+  creation_ms = excluded.creation_ms,
+  last_modified_ms = excluded.last_modified_ms,
+  last_modified_by = excluded.last_modified_by,
+  data_storage = excluded.data_storage,
+  record_count = excluded.record_count,
+  row_count = excluded.row_count,
+  key_bytes = excluded.key_bytes,
+  counted_sync_count = excluded.counted_sync_count
+WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $14::bigint`;
+
+/** Adds to the usage of a pool: the pool, the slot, the bytes and the date in `values`. */
+export const addUsage = (values: string) => `
+INSERT INTO sync.pool_usage AS sums (identity_pool_id, slot, data_storage, last_modified_ms)
+${values}
+ON CONFLICT (identity_pool_id, slot) DO UPDATE SET
+  data_storage = sums.data_storage + excluded.data_storage,
+  last_modified_ms = greatest(sums.last_modified_ms, excluded.last_modified_ms)`;
+
+/**
+ * The start of a statement that writes a dataset, as `putDataset` does. If the dataset is not written, the rest of the
+ * statement writes nothing either. $15: the bytes by which the change increases the storage of the pool.
+ */
 const writeDataset = (condition = '') => `
-WITH written AS (
-  INSERT INTO sync.datasets AS stored (
-    dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
-    last_modified_ms, last_modified_by, data_storage, record_count, row_count, key_bytes, counted_sync_count)
-  SELECT
-    $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
-    $8::bigint, $9::text, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $5::bigint
-  WHERE ($5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid))${condition}
-  ON CONFLICT (dataset_id) DO UPDATE SET
-    sync_count = excluded.sync_count,
-    deleted_sync_count = excluded.deleted_sync_count,
-    creation_ms = excluded.creation_ms,
-    last_modified_ms = excluded.last_modified_ms,
-    last_modified_by = excluded.last_modified_by,
-    data_storage = excluded.data_storage,
-    record_count = excluded.record_count,
-    row_count = excluded.row_count,
-    key_bytes = excluded.key_bytes,
-    counted_sync_count = excluded.counted_sync_count
-  WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $14::bigint
+WITH written AS (${putDataset(condition)}
   RETURNING stored.dataset_id
-), usage AS (
-  INSERT INTO sync.pool_usage AS sums (identity_pool_id, slot, data_storage, last_modified_ms)
-  SELECT $2::text, left(dataset_id::text, 2), $15::bigint, $8::bigint FROM written
-  ON CONFLICT (identity_pool_id, slot) DO UPDATE SET
-    data_storage = sums.data_storage + excluded.data_storage,
-    last_modified_ms = greatest(sums.last_modified_ms, excluded.last_modified_ms)
+), usage AS (${addUsage('SELECT $2::text, left(dataset_id::text, 2), $15::bigint, $8::bigint FROM written')}
 )`;
 
 export const WRITE_DATASET = writeDataset();
@@ -262,20 +267,27 @@ export interface WrittenRow {
   erased: number;
 }
 
+/** Writes the records that `select` returns. */
+export const insertRecords = (select: string) => `
+INSERT INTO sync.records (
+  dataset_id, record_id, record_key, record_value, device_last_modified_ms,
+  sync_count, last_modified_ms, last_modified_by)
+${select}
+ON CONFLICT (dataset_id, record_id) DO UPDATE SET
+  record_value = excluded.record_value,
+  device_last_modified_ms = excluded.device_last_modified_ms,
+  sync_count = excluded.sync_count,
+  last_modified_ms = excluded.last_modified_ms,
+  last_modified_by = excluded.last_modified_by`;
+
 /** Writes records of the dataset. The columns of the records are the parameters from `first` on. */
-export const writeRecords = (first: number) => `records AS (
-  INSERT INTO sync.records (
-    dataset_id, record_id, record_key, record_value, device_last_modified_ms,
-    sync_count, last_modified_ms, last_modified_by)
+export const writeRecords = (first: number) => `records AS (${insertRecords(`
   SELECT written.dataset_id, record.*, $5::bigint, $8::bigint, $9::text
-  FROM written, unnest($${first}::uuid[], $${first + 1}::text[], $${first + 2}::text[], $${first + 3}::bigint[]) AS record
-  ON CONFLICT (dataset_id, record_id) DO UPDATE SET
-    record_value = excluded.record_value,
-    device_last_modified_ms = excluded.device_last_modified_ms,
-    sync_count = excluded.sync_count,
-    last_modified_ms = excluded.last_modified_ms,
-    last_modified_by = excluded.last_modified_by
+  FROM written, unnest($${first}::uuid[], $${first + 1}::text[], $${first + 2}::text[], $${first + 3}::bigint[]) AS record`)}
 )`;
+
+/** The start of the statement that marks a dataset as a copy made by a merge. */
+export const LIST_COPY = 'INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id)';
 
 /**
  * Deletes the row that marks the dataset as a copy made by a merge. A dataset that is created later with the same name
@@ -289,8 +301,7 @@ const OUTCOME = `
   (SELECT outbox_id FROM event) AS outbox_id,
   EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed`;
 
-const WRITE_DATASET_OF_CALLER = writeDataset(`
-    AND NOT ${isIdentityDeleted('$26')}`);
+const WRITE_DATASET_OF_CALLER = writeDataset(` AND NOT ${isIdentityDeleted('$26')}`);
 
 const writeUpdate = (payload = '') => `${WRITE_DATASET_OF_CALLER}${PUT_EVENT}${payload}, spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
@@ -333,29 +344,16 @@ export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, era
 )
 SELECT ${OUTCOME}, (SELECT count(*) FROM erased) AS erased FROM written`;
 
-/**
- * Erases records that the deletion of a dataset left behind. The condition on the count is repeated outside of the
- * subquery, so that a record that is concurrently written again is not erased.
- */
-export const ERASE_DELETED = `
+/** Erases some records of a dataset. The condition is repeated outside of the subquery. */
+export const eraseRecords = (condition: string) => `
 DELETE FROM sync.records
-WHERE dataset_id = $1 AND sync_count <= $2
-  AND record_id IN (
-    SELECT record_id FROM sync.records WHERE dataset_id = $1 AND sync_count <= $2 LIMIT ${ERASE_ROWS})`;
-
-export const LOCK_IDENTITY = `
-INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id) VALUES ($1, $2, $3)
-ON CONFLICT (identity_row_id) DO UPDATE SET identity_id = excluded.identity_id`;
+WHERE ${condition}
+  AND record_id IN (SELECT record_id FROM sync.records WHERE ${condition} LIMIT ${ERASE_ROWS})`;
 
 /**
- * Locks the rows of several identities of the pool $1 in the order of their keys, as a merge of datasets does, so that
- * the transactions do not deadlock. $2, $3: the keys and the ids.
+ * Erases records that the deletion of a dataset left behind. A record that is concurrently written again has a newer
+ * count and is not erased.
  */
-export const LOCK_IDENTITIES = `
-INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id)
-SELECT given.identity_row_id, $1::text, given.identity_id
-FROM unnest($2::uuid[], $3::text[]) AS given (identity_row_id, identity_id)
-ORDER BY given.identity_row_id
-ON CONFLICT (identity_row_id) DO UPDATE SET identity_id = excluded.identity_id`;
+export const ERASE_DELETED = eraseRecords('dataset_id = $1 AND sync_count <= $2');
 
 export const LOCK_DATASET = 'SELECT 1 FROM sync.datasets WHERE dataset_id = $1 FOR UPDATE';

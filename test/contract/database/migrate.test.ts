@@ -28,6 +28,7 @@ const MIGRATIONS = [
   '0014-erasure.sql',
   '0015-deleted-merges.sql',
   '0016-payload-parts.sql',
+  '0017-receipts.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

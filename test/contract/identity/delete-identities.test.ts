@@ -4,7 +4,7 @@ import { type Database, DatabaseError } from '../../../lib/database/database.ts'
 import type { OpenIdTokenOutput } from '../../../lib/identity/model.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
@@ -37,7 +37,7 @@ const TABLES = [
 ];
 const APPLICATION = 'arn:aws:sns:us-east-1:000000000000:app/GCM/game';
 
-describe.each(DATABASES)('DeleteIdentities on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('DeleteIdentities on $name', ({ open }) => {
   let database: Database;
   let service: IdentityService;
   let sync: SyncOperations;

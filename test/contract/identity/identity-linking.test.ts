@@ -4,7 +4,7 @@ import type { Database } from '../../../lib/database/database.ts';
 import { identityRowId } from '../../../lib/database/row-ids.ts';
 import { signatureNotVerified } from '../../../lib/identity/errors.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
 import {
   createIdentityService,
   DEVELOPER_PROVIDER,
@@ -27,13 +27,13 @@ const forbidden = (id: string) => notAuthorized(`Access to Identity '${id}' is f
 
 const FACEBOOK = 'graph.facebook.com';
 
-describe('identities and their logins', () => {
+describe.each(SERVERS)('identities and their logins on $name', ({ open }) => {
   let database: Database;
   let service: IdentityService;
   let IdentityPoolId: string;
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

@@ -5,7 +5,7 @@ import type { Database } from '../../../lib/database/database.ts';
 import type { CreateIdentityPoolInput } from '../../../lib/identity/model.ts';
 import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
 import {
@@ -39,7 +39,7 @@ const FULL: CreateIdentityPoolInput = {
 };
 const BARE: CreateIdentityPoolInput = { IdentityPoolName: 'bare', AllowUnauthenticatedIdentities: true };
 
-describe.each(DATABASES)('identity pool operations on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('identity pool operations on $name', ({ open }) => {
   let database: Database;
   let service: IdentityService;
 

@@ -4,7 +4,7 @@ import type { Caller } from '../../../lib/common/caller.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { ExpiredLoginTokenError } from '../../../lib/identity/errors.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
 import {
   createIdentityService,
   DEVELOPER_PROVIDER,
@@ -30,13 +30,13 @@ const poolNotFound = (id: string) => error('ResourceNotFoundException', `Identit
 const claimsOf = (token: string) =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 
-describe('Cognito Identity tokens', () => {
+describe.each(SERVERS)('Cognito Identity tokens on $name', ({ open }) => {
   let database: Database;
   let service: IdentityService;
   let IdentityPoolId: string;
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

@@ -6,7 +6,7 @@ import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import {
   createIdentityService,
@@ -19,7 +19,7 @@ import { DEVELOPER } from '../../fixtures/wire/signing.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-describe.each(DATABASES)('the sweep of guests on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
   let database: Database;
   let service: IdentityService;
   let IdentityPoolId: string;

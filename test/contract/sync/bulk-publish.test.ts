@@ -12,7 +12,7 @@ import type { BulkPublishJobStore } from '../../../lib/sync/ports/bulk-publish-j
 import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
 import { createStreamingSwitch } from '../../../lib/sync/store/outbox-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { identityOf, insertDatasets } from '../../fixtures/database/many-datasets.ts';
 import { createPool, newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
@@ -44,14 +44,14 @@ function countPagesOfOutbox(transaction: Transaction): { transaction: Transactio
   };
 }
 
-describe('a bulk publish', () => {
+describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
   let database: Database;
   let bulkPublishes: BulkPublishJobStore;
   let operations: SyncOperations;
   let clock: { now: number };
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
     bulkPublishes = createBulkPublishJobStore(database);
   });
   afterAll(() => database.close());

@@ -14,7 +14,7 @@ import {
 } from '../../../lib/sync/store/pool-data-statements.ts';
 import { createPoolDataStore } from '../../../lib/sync/store/pool-data-store.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { insertDatasets } from '../../fixtures/database/many-datasets.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
@@ -38,7 +38,7 @@ const OF_POOL = [
   'identity.logins',
 ];
 
-describe.each(DATABASES)("deleting a pool's data on $name", ({ name, open }) => {
+describe.each(SERVICE_DATABASES)("deleting a pool's data on $name", ({ name, open }) => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };

@@ -10,7 +10,7 @@ import { identityIdHash } from '../../../lib/database/row-ids.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createIdentityDataStore } from '../../../lib/sync/store/identity-data-store.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
@@ -34,13 +34,13 @@ const TABLES = [
 ];
 const HOUR_MS = 60 * 60 * 1000;
 
-describe('the finish-identity-deletions function', () => {
+describe.each(SERVERS)('the finish-identity-deletions function on $name', ({ open }) => {
   let database: Database;
   let sync: SyncOperations;
   let clock: { now: number };
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

@@ -7,7 +7,7 @@ import type { Logins } from '../../../lib/identity/model.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credentials.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { createIdentityService, login } from '../../fixtures/identity/identity-service.ts';
@@ -17,13 +17,13 @@ import { createDevice, createSyncService, DEVELOPER, put } from '../../fixtures/
 
 const HOUR = 60 * 60 * 1000;
 
-describe('the finish-merges function', () => {
+describe.each(SERVERS)('the finish-merges function on $name', ({ open }) => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

@@ -13,7 +13,7 @@ import { GRACE_MS } from '../../../lib/sync/jobs/finish-pool-deletions.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createPoolDataStore } from '../../../lib/sync/store/pool-data-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { createPool, newPool } from '../../fixtures/identity/identity-pools.ts';
@@ -37,13 +37,13 @@ const TABLES = [
 ];
 const NEW_POOL = { identityPoolId: POOL, syncTrigger: null, streams: null, pushSync: null };
 
-describe('the finish-pool-deletions function', () => {
+describe.each(SERVERS)('the finish-pool-deletions function on $name', ({ open }) => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

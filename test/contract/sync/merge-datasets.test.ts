@@ -8,7 +8,7 @@ import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
 import { createSnapshotCache } from '../../../lib/sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
-import { createPostgresDatabase, openDatabase } from '../../fixtures/database/databases.ts';
+import { createPostgresDatabase, SERVERS } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { createMerger, mergeOf, newIdentity } from '../../fixtures/sync/merges.ts';
@@ -25,7 +25,7 @@ const TABLES = [
   'payloads',
 ];
 
-describe('merging identities', () => {
+describe.each(SERVERS)('merging identities on $name', ({ open }) => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
@@ -33,7 +33,7 @@ describe('merging identities', () => {
   let person: string;
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
   });
   afterAll(() => database.close());
   beforeEach(async () => {

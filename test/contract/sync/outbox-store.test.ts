@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { createOutboxStore, type OutboxStore } from '../../../lib/sync/store/outbox-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { insertOutboxRow, letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 
 const LEASE_MS = 60_000;
 
-describe.each(DATABASES)('the outbox on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the outbox on $name', ({ open }) => {
   let database: Database;
   let outbox: OutboxStore;
 

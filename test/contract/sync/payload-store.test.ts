@@ -5,10 +5,10 @@ import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 
-describe.each(DATABASES)('the payload store on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the payload store on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();

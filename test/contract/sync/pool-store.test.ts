@@ -3,7 +3,7 @@ import type { Database } from '../../../lib/database/database.ts';
 import type { IdentityPool, PoolStore } from '../../../lib/sync/ports/pool-store.ts';
 import { LIST_POOL_USAGES, READ_POOL_USAGE } from '../../../lib/sync/store/pool-statements.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
@@ -25,7 +25,7 @@ const FULL: Omit<IdentityPool, 'revision'> = {
   },
 };
 
-describe.each(DATABASES)('the pool store on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the pool store on $name', ({ open }) => {
   let database: Database;
   let store: PoolStore;
 

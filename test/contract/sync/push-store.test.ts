@@ -4,13 +4,13 @@ import type { Database } from '../../../lib/database/database.ts';
 import { datasetId } from '../../../lib/database/row-ids.ts';
 import type { DeviceStore, Registration } from '../../../lib/sync/ports/push.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TOKEN = 'A0-secret-token';
 
-describe.each(DATABASES)('the push store on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the push store on $name', ({ open }) => {
   let database: Database;
   let store: DeviceStore;
   let identityId: string;

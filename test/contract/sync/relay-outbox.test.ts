@@ -25,7 +25,7 @@ import {
   region,
   startKinesisEmulator,
 } from '../../fixtures/aws/kinesis-emulator.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
 import { insertOutboxRow, letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
 import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 import {
@@ -61,13 +61,13 @@ async function readStream(streamName: string): Promise<KinesisRecord[]> {
 
 const textOf = ({ data }: { data: Uint8Array }) => new TextDecoder().decode(data);
 
-describe('the relay', () => {
+describe.each(SERVERS)('the relay on $name', ({ open }) => {
   let database: Database;
   let outbox: OutboxStore;
   let streamName: string;
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
     outbox = createOutboxStore(database);
   });
   afterAll(() => database.close());

@@ -9,7 +9,7 @@ import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createDatasetSweep } from '../../../lib/sync/store/dataset-sweep.ts';
 import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { insertDatasets } from '../../fixtures/database/many-datasets.ts';
 import { letLeasesAge } from '../../fixtures/database/outbox-rows.ts';
@@ -20,7 +20,7 @@ import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-s
 const HOUR_MS = 60 * 60 * 1000;
 const OTHER = 'us-east-1:0';
 
-describe.each(DATABASES)('the sweep of datasets on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the sweep of datasets on $name', ({ open }) => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };

@@ -7,7 +7,7 @@ import type { Limits } from '../../../lib/sync/limits.ts';
 import type { RecordPatch, SyncOperations } from '../../../lib/sync/model.ts';
 import type { FillingDataset } from '../../../lib/sync/row-limits.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
@@ -35,14 +35,14 @@ function valuesOf({ Records }: Pick<Listed, 'Records'>): Record<string, string |
   return Object.fromEntries(Records.map(({ Key, Value }) => [Key, Value]));
 }
 
-describe('sync operations', () => {
+describe.each(SERVERS)('sync operations on $name', ({ open }) => {
   let database: Database;
   let operations: SyncOperations;
   let clock: { now: number };
   let device: Device;
 
   beforeAll(async () => {
-    database = await openDatabase();
+    database = await open();
     await createPool(database);
   });
   afterAll(() => database.close());

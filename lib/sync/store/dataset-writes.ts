@@ -1,0 +1,55 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { Database, Transaction } from '../../database/database.ts';
+import type { DatasetMerge, MergeTarget } from '../ports/merge-store.ts';
+import type {
+  CountedDataset,
+  DatasetUpdate,
+  OutgoingEvent,
+  Snapshot,
+  StoredDataset,
+} from '../ports/sync-store.ts';
+import { PLAIN_WRITES } from './plain-writes.ts';
+import { SINGLE_STATEMENT_WRITES } from './single-statement-writes.ts';
+import type { WrittenRow } from './sync-statements.ts';
+
+/**
+ * The statements that write datasets, in the form that the dialect needs. A change is written only if the dataset still
+ * has the count and the date from which the change was decided. Otherwise nothing is written.
+ */
+export interface DatasetWrites {
+  /** Runs `write` as its own transaction. `write` returns null if it wrote nothing. */
+  alone<Result>(database: Database, write: (on: Transaction) => Promise<Result>): Promise<Result>;
+  /** Writes an update or a deletion. @returns null if the dataset has changed since the snapshot, or
+   * the identity of an update was deleted */
+  writeChange(
+    on: Transaction,
+    dataset: DatasetKey,
+    update: DatasetUpdate,
+    snapshot: Snapshot,
+  ): Promise<WrittenRow | null>;
+  /** Writes the copy of a merge. @returns false if the target has changed since `before` was read */
+  writeCopy(
+    on: Transaction,
+    target: MergeTarget,
+    copy: NonNullable<DatasetMerge['copy']>,
+    before: StoredDataset | null,
+  ): Promise<boolean>;
+  /**
+   * Deletes a dataset that was merged. The records of the deleted dataset are erased later: together with the records of
+   * the copy, they could be more rows than Aurora DSQL allows in one transaction.
+   * @returns false if the dataset has changed since `before` was read
+   */
+  writeMerged(
+    on: Transaction,
+    source: DatasetKey,
+    deletion: CountedDataset,
+    before: StoredDataset,
+  ): Promise<boolean>;
+  /** Puts events into the outbox if streaming is enabled for the pool. @returns the ids of the written events */
+  putEvents(on: Transaction, identityPoolId: string, events: readonly OutgoingEvent[]): Promise<string[]>;
+}
+
+/** Returns plain statements for Aurora DSQL, on which changes of data in WITH are not recorded to work. */
+export function datasetWritesFor({ dialect }: Pick<Database, 'dialect'>): DatasetWrites {
+  return dialect === 'dsql' ? PLAIN_WRITES : SINGLE_STATEMENT_WRITES;
+}

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { Transaction } from '../../database/database.ts';
+import { datasetId, identityIdHash } from '../../database/row-ids.ts';
+import type { SyncRecord } from '../model.ts';
+import type { CountedDataset, DatasetUpdate, OutgoingEvent, StoredDataset } from '../ports/sync-store.ts';
+import type { DatasetWrites } from './dataset-writes.ts';
+import { putPayloads } from './put-payloads.ts';
+import { toDatasetValues, toRecordColumns } from './sync-rows.ts';
+import {
+  addUsage,
+  eraseRecords,
+  insertRecords,
+  isIdentityDeleted,
+  LIST_COPY,
+  putDataset,
+} from './sync-statements.ts';
+import { transact } from './transact.ts';
+
+const PUT_DATASET = putDataset();
+/** Writes nothing if the identity was deleted. $15: the hash of its id. */
+const PUT_DATASET_OF_CALLER = putDataset(` AND NOT ${isIdentityDeleted('$15')}`);
+
+const ADD_USAGE = addUsage('VALUES ($1::text, $2::text, $3::bigint, $4::bigint)');
+
+/** Returns the ids of the written events; no row if streaming is disabled. From $2: ids, partition keys, events. */
+const PUT_EVENTS = `
+INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
+SELECT change.outbox_id, change.partition_key, change.data, now(), 0, pools.stream_name
+FROM sync.identity_pools AS pools,
+  unnest($2::uuid[], $3::text[], $4::text[]) AS change (outbox_id, partition_key, data)
+WHERE pools.identity_pool_id = $1 AND pools.streaming_status = 'ENABLED'
+RETURNING outbox_id`;
+
+/** From $5: the columns of the records. */
+const PUT_RECORDS = insertRecords(
+  `SELECT $1::uuid, record.*, $2::bigint, $3::bigint, $4::text
+  FROM unnest($5::uuid[], $6::text[], $7::text[], $8::bigint[]) AS record`,
+);
+
+const SPEND = `
+INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id) VALUES ($1, $2, $3)`;
+
+/** A dataset rarely has expired sessions, and the sweep deletes what this limit leaves. */
+const FORGET = `
+DELETE FROM sync.spent_tokens
+WHERE dataset_id = $1 AND (expires_ms, session_id) IN (
+  SELECT expires_ms, session_id FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $2 LIMIT 100)`;
+
+const IS_SUBSCRIBED = 'SELECT EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed';
+
+const PUT_COPY = `${LIST_COPY} VALUES ($1, $2)
+ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id`;
+
+const FORGET_COPY = 'DELETE FROM sync.merged_datasets WHERE dataset_id = $1';
+
+const ERASE = eraseRecords('dataset_id = $1');
+
+/**
+ * Writes for Aurora DSQL: several statements in one transaction. Aurora DSQL has no locks. If another transaction has
+ * changed the same dataset, the COMMIT fails with SQLSTATE 40001, and the transaction runs again.
+ */
+export const PLAIN_WRITES: DatasetWrites = {
+  alone: transact,
+
+  async writeChange(on, dataset, update, { dataset: before }) {
+    const isOfCaller = update.spend !== null;
+    if (!(await writeDataset(on, dataset, update.dataset, before, isOfCaller))) return null;
+    const [outboxId] = await putEvents(on, dataset.identityPoolId, [update.event]);
+    const id = datasetId(dataset);
+    const erased = await writeRows(on, id, update);
+    const { rows } = await on.query<{ subscribed: boolean }>(IS_SUBSCRIBED, [id]);
+    return { outbox_id: outboxId ?? null, subscribed: rows[0]?.subscribed ?? false, erased };
+  },
+
+  async writeCopy(on, target, { dataset, records }, before) {
+    if (!(await writeDataset(on, target.dataset, dataset, before))) return false;
+    const id = datasetId(target.dataset);
+    await on.query(PUT_COPY, [id, datasetId(target.root)]);
+    await putRecords(on, id, dataset, records);
+    return true;
+  },
+
+  async writeMerged(on, source, deletion, before) {
+    if (!(await writeDataset(on, source, deletion, before))) return false;
+    await on.query(FORGET_COPY, [datasetId(source)]);
+    return true;
+  },
+
+  putEvents,
+};
+
+/**
+ * Writes the dataset and the usage of its pool.
+ *
+ * @param isOfCaller whether a caller writes, who may not write for a deleted identity
+ * @returns false if nothing was written, because the dataset has changed or the identity was deleted
+ */
+async function writeDataset(
+  on: Transaction,
+  dataset: DatasetKey,
+  stored: CountedDataset,
+  before: StoredDataset | null,
+  isOfCaller = false,
+): Promise<boolean> {
+  const values = toDatasetValues(dataset, stored, before);
+  const added = values.pop() ?? 0;
+  const { rowsChanged } = isOfCaller
+    ? await on.query(PUT_DATASET_OF_CALLER, [...values, identityIdHash(dataset.identityId)])
+    : await on.query(PUT_DATASET, values);
+  if (rowsChanged === 0) return false;
+  const slot = datasetId(dataset).slice(0, 2);
+  await on.query(ADD_USAGE, [dataset.identityPoolId, slot, added, stored.lastModifiedDate]);
+  return true;
+}
+
+/** Writes the records of an update, or erases those of a deletion. @returns the number of erased records */
+async function writeRows(
+  on: Transaction,
+  id: string,
+  { dataset, records, spend }: DatasetUpdate,
+): Promise<number> {
+  if (spend === null) {
+    await on.query(FORGET_COPY, [id]);
+    return (await on.query(ERASE, [id])).rowsChanged;
+  }
+  const { session, forgetBefore } = spend;
+  await on.query(SPEND, [id, session.expiresAt, session.sessionId]);
+  await on.query(FORGET, [id, forgetBefore]);
+  await putRecords(on, id, dataset, records);
+  return 0;
+}
+
+async function putRecords(
+  on: Transaction,
+  id: string,
+  { syncCount, lastModifiedDate, lastModifiedBy }: StoredDataset,
+  records: readonly SyncRecord[],
+): Promise<void> {
+  if (records.length === 0) return;
+  await on.query(PUT_RECORDS, [id, syncCount, lastModifiedDate, lastModifiedBy, ...toRecordColumns(records)]);
+}
+
+async function putEvents(
+  on: Transaction,
+  identityPoolId: string,
+  events: readonly OutgoingEvent[],
+): Promise<string[]> {
+  const { rows } = await on.query<{ outbox_id: string }>(PUT_EVENTS, [
+    identityPoolId,
+    plainArray(events.map(() => randomUUID())),
+    textArray(events.map(({ partitionKey }) => partitionKey)),
+    textArray(events.map(({ data }) => data)),
+  ]);
+  if (rows.length > 0) await putPayloads(on, identityPoolId, events);
+  return rows.map((row) => row.outbox_id);
+}

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { SqlValue } from '../../database/database.ts';
+import { datasetId, identityIdHash, identityRowId } from '../../database/row-ids.ts';
+import type { DatasetUpdate, Snapshot } from '../ports/sync-store.ts';
+import type { DatasetWrites } from './dataset-writes.ts';
+import { PUT_CHANGES, WRITE_COPY, WRITE_MERGED } from './merge-statements.ts';
+import { toPartColumns } from './payload-parts.ts';
+import { toDatasetValues, toRecordColumns } from './sync-rows.ts';
+import { WRITE_DELETION, WRITE_OFFLOADED_UPDATE, WRITE_UPDATE, type WrittenRow } from './sync-statements.ts';
+
+/** Writes for PostgreSQL and the embedded database: one statement, which is one round trip, per write. */
+export const SINGLE_STATEMENT_WRITES: DatasetWrites = {
+  alone: (database, write) => write(database),
+
+  async writeChange(on, dataset, update, snapshot) {
+    const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update, snapshot));
+    return rows[0] ?? null;
+  },
+
+  async writeCopy(on, target, { dataset, records }, before) {
+    const values = [...toDatasetValues(target.dataset, dataset, before), datasetId(target.root)];
+    const { rows } = await on.query(WRITE_COPY, [...values, ...toRecordColumns(records)]);
+    return rows.length > 0;
+  },
+
+  async writeMerged(on, source, deletion, before) {
+    const { rows } = await on.query(WRITE_MERGED, toDatasetValues(source, deletion, before));
+    return rows.length > 0;
+  },
+
+  async putEvents(on, identityPoolId, events) {
+    const { starts, parts } = toPartColumns(events.map(({ payload }) => payload));
+    const { rows } = await on.query<{ outbox_id: string }>(PUT_CHANGES, [
+      identityPoolId,
+      plainArray(events.map(() => randomUUID())),
+      textArray(events.map(({ partitionKey }) => partitionKey)),
+      textArray(events.map(({ data }) => data)),
+      plainArray(events.map(({ payload }) => payload?.payloadId ?? null)),
+      textArray(starts),
+      plainArray(events.map(({ payload }) => payload?.expiresAt ?? null)),
+      plainArray(events.map(({ partitionKey: identityId }) => identityRowId({ identityPoolId, identityId }))),
+      ...parts,
+    ]);
+    return rows.map((row) => row.outbox_id);
+  },
+};
+
+function toStatement(
+  dataset: DatasetKey,
+  { dataset: stored, records, spend, event }: DatasetUpdate,
+  { dataset: before }: Snapshot,
+): [sql: string, values: SqlValue[]] {
+  const values: SqlValue[] = [
+    ...toDatasetValues(dataset, stored, before),
+    randomUUID(),
+    event.partitionKey,
+    event.data,
+  ];
+  if (spend === null) return [WRITE_DELETION, values];
+  values.push(
+    spend.session.expiresAt,
+    spend.session.sessionId,
+    spend.forgetBefore,
+    ...toRecordColumns(records),
+    identityIdHash(dataset.identityId),
+  );
+  if (event.payload === null) return [WRITE_UPDATE, values];
+  const { payloadId, expiresAt } = event.payload;
+  const { starts, parts } = toPartColumns([event.payload]);
+  return [
+    WRITE_OFFLOADED_UPDATE,
+    [...values, payloadId, ...starts, expiresAt, identityRowId(dataset), ...parts],
+  ];
+}
