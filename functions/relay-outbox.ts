@@ -16,8 +16,9 @@ import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import type { RelayOutcome } from '../lib/sync/jobs/relay-batch.ts';
 import { type RelayOutboxDeps, relayOutbox } from '../lib/sync/jobs/relay-outbox.ts';
 import { isUploadFailure, type PayloadUploads } from '../lib/sync/jobs/upload-payload.ts';
-import { createOutboxStore, createStreamingSwitch } from '../lib/sync/store/outbox-store.ts';
+import { createOutboxStore } from '../lib/sync/store/outbox-store.ts';
 import { createPayloadStore } from '../lib/sync/store/payload-store.ts';
+import { createStreamingSwitch } from '../lib/sync/store/streaming-switch.ts';
 
 /** Ignores the event that the schedule sends. */
 export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<RelayOutcome>;

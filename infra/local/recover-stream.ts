@@ -7,7 +7,7 @@ import type { Database } from '../../lib/database/database.ts';
 import { missingStream } from '../../lib/sync/jobs/relay-batch.ts';
 import { beginAfter } from '../../lib/sync/operations/bulk-publish.ts';
 import { createBulkPublishJobStore } from '../../lib/sync/store/bulk-publish-job-store.ts';
-import { createStreamingSwitch } from '../../lib/sync/store/outbox-store.ts';
+import { createStreamingSwitch } from '../../lib/sync/store/streaming-switch.ts';
 import type { CheckpointFile } from './event-source-mapping/checkpoint-file.ts';
 
 interface RecoverDeps {

@@ -22,9 +22,10 @@ import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-
 import { createDatasetSweep } from '../../../lib/sync/store/dataset-sweep.ts';
 import { createIdentityDataStore } from '../../../lib/sync/store/identity-data-store.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
-import { createOutboxStore, createStreamingSwitch } from '../../../lib/sync/store/outbox-store.ts';
+import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
 import { createPoolDataStore } from '../../../lib/sync/store/pool-data-store.ts';
+import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
 import { STREAM_NAME } from '../names.ts';
 import type { ProjectionBacklog } from '../projection-backlog.ts';
 import type { Schedule, ScheduleStatus } from './schedule.ts';

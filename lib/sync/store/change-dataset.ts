@@ -10,18 +10,13 @@ import {
   type SyncSession,
   type UpdateDecision,
 } from '../ports/sync-store.ts';
+import { ERASE_ROWS, LOCK_DATASET, type WrittenRow } from './dataset-write-statements.ts';
 import { datasetWritesFor } from './dataset-writes.ts';
 import { eraseDeleted } from './erase-deleted.ts';
 import { lockIdentities } from './lock-identities.ts';
 import type { SnapshotCache } from './snapshot-cache.ts';
 import { toDatasetOrNull } from './sync-rows.ts';
-import {
-  ERASE_ROWS,
-  LOCK_DATASET,
-  READ_SNAPSHOT,
-  type SnapshotRow,
-  type WrittenRow,
-} from './sync-statements.ts';
+import { READ_SNAPSHOT, type SnapshotRow } from './sync-statements.ts';
 import { transact } from './transact.ts';
 
 /**

@@ -8,9 +8,9 @@ import type {
   Snapshot,
   StoredDataset,
 } from '../ports/sync-store.ts';
+import type { WrittenRow } from './dataset-write-statements.ts';
 import { PLAIN_WRITES } from './plain-writes.ts';
 import { SINGLE_STATEMENT_WRITES } from './single-statement-writes.ts';
-import type { WrittenRow } from './sync-statements.ts';
 
 /**
  * The statements that write datasets, in the form that the dialect needs. A change is written only if the dataset still

@@ -1,7 +1,7 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import type { Database } from '../../database/database.ts';
 import { datasetId } from '../../database/row-ids.ts';
-import { ERASE_DELETED, ERASE_ROWS } from './sync-statements.ts';
+import { ERASE_DELETED, ERASE_ROWS } from './dataset-write-statements.ts';
 
 /**
  * Erases, in steps, the records that the deletion of a dataset left behind. No reader sees these records any more.

@@ -1,15 +1,8 @@
 // Statements of merges of identities.
 
+import { FORGET_COPY, LIST_COPY, WRITE_DATASET, writeRecords } from './dataset-write-statements.ts';
 import { writeParts } from './payload-parts.ts';
-import {
-  DATASET,
-  FORGET_COPY,
-  LIST_COPY,
-  type ListedRecordRow,
-  type SyncDatasetRow,
-  WRITE_DATASET,
-  writeRecords,
-} from './sync-statements.ts';
+import { DATASET, type ListedRecordRow, type SyncDatasetRow } from './sync-statements.ts';
 
 export interface MergeSourceRow extends SyncDatasetRow, ListedRecordRow {
   is_copy: boolean;

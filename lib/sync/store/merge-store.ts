@@ -4,6 +4,7 @@ import { datasetId, identityRowId } from '../../database/row-ids.ts';
 import type { Merge, MergeSnapshot, MergeStore } from '../ports/merge-store.ts';
 import type { StoredDataset } from '../ports/sync-store.ts';
 import { readSnapshot } from './change-dataset.ts';
+import { LOCK_DATASET } from './dataset-write-statements.ts';
 import { type DatasetWrites, datasetWritesFor } from './dataset-writes.ts';
 import { eraseDeleted } from './erase-deleted.ts';
 import { lockIdentities } from './lock-identities.ts';
@@ -16,7 +17,6 @@ import {
 } from './merge-statements.ts';
 import type { SnapshotCache } from './snapshot-cache.ts';
 import { toRecordOrNull, toStoredDataset } from './sync-rows.ts';
-import { LOCK_DATASET } from './sync-statements.ts';
 import { transact } from './transact.ts';
 
 /**

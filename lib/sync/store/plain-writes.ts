@@ -5,17 +5,11 @@ import type { Transaction } from '../../database/database.ts';
 import { datasetId, identityIdHash } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
 import type { CountedDataset, DatasetUpdate, OutgoingEvent, StoredDataset } from '../ports/sync-store.ts';
+import { addUsage, eraseRecords, insertRecords, LIST_COPY, putDataset } from './dataset-write-statements.ts';
 import type { DatasetWrites } from './dataset-writes.ts';
 import { putPayloads } from './put-payloads.ts';
 import { toDatasetValues, toRecordColumns } from './sync-rows.ts';
-import {
-  addUsage,
-  eraseRecords,
-  insertRecords,
-  isIdentityDeleted,
-  LIST_COPY,
-  putDataset,
-} from './sync-statements.ts';
+import { isIdentityDeleted } from './sync-statements.ts';
 import { transact } from './transact.ts';
 
 const PUT_DATASET = putDataset();

@@ -4,11 +4,16 @@ import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { SqlValue } from '../../database/database.ts';
 import { datasetId, identityIdHash, identityRowId } from '../../database/row-ids.ts';
 import type { DatasetUpdate, Snapshot } from '../ports/sync-store.ts';
+import {
+  WRITE_DELETION,
+  WRITE_OFFLOADED_UPDATE,
+  WRITE_UPDATE,
+  type WrittenRow,
+} from './dataset-write-statements.ts';
 import type { DatasetWrites } from './dataset-writes.ts';
 import { PUT_CHANGES, WRITE_COPY, WRITE_MERGED } from './merge-statements.ts';
 import { toPartColumns } from './payload-parts.ts';
 import { toDatasetValues, toRecordColumns } from './sync-rows.ts';
-import { WRITE_DELETION, WRITE_OFFLOADED_UPDATE, WRITE_UPDATE, type WrittenRow } from './sync-statements.ts';
 
 /** Writes for PostgreSQL and the embedded database: one statement, which is one round trip, per write. */
 export const SINGLE_STATEMENT_WRITES: DatasetWrites = {

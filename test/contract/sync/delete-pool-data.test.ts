@@ -526,7 +526,8 @@ describe.each(SERVICE_DATABASES)("deleting a pool's data on $name", ({ name, ope
     const ended = other.catch(() => undefined);
     await removed.promise;
     const deleted = deletePoolData();
-    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    const waiting = `/* test */ SELECT 1 FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`;
     await vi.waitUntil(async () => (await database.query(waiting)).rows.length > 0, { timeout: 20_000 });
     mayEnd.resolve();
     expect(await deleted).toBe(true);

@@ -12,12 +12,9 @@ import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import type { RelayOptions } from '../../../lib/sync/jobs/relay-batch.ts';
 import { relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
 import type { Outbox, PublishEntry } from '../../../lib/sync/ports/outbox.ts';
-import {
-  createOutboxStore,
-  createStreamingSwitch,
-  type OutboxStore,
-} from '../../../lib/sync/store/outbox-store.ts';
+import { createOutboxStore, type OutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
 import {
   credentials,
   type KinesisEmulator,

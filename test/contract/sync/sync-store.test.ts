@@ -18,8 +18,9 @@ import type {
   SyncStore,
   UpdateDecision,
 } from '../../../lib/sync/ports/sync-store.ts';
+import { WRITE_UPDATE } from '../../../lib/sync/store/dataset-write-statements.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
-import { READ_SNAPSHOT, WRITE_UPDATE } from '../../../lib/sync/store/sync-statements.ts';
+import { READ_SNAPSHOT } from '../../../lib/sync/store/sync-statements.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { createPostgresDatabase, SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';

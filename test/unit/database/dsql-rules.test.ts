@@ -40,7 +40,7 @@ const NOT_ON_DSQL = [
 const SINGLE_STATEMENTS = [
   'lib/sync/store/merge-statements.ts: WITH that changes data',
   'lib/sync/store/outbox-store.ts: WITH that changes data',
-  'lib/sync/store/sync-statements.ts: WITH that changes data',
+  'lib/sync/store/dataset-write-statements.ts: WITH that changes data',
 ];
 
 describe("Aurora DSQL's rules", () => {
