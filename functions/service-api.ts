@@ -51,7 +51,7 @@ export function createServiceApi(
 let deployed: ServiceApiHandler | undefined;
 
 /** Lambda's entry point. Reads the environment on the first event. */
-export const handler: ServiceApiHandler = (event, context) => {
+export const handler: ServiceApiHandler = async (event, context) => {
   deployed ??= compose(process.env, context);
   return deployed(event, context);
 };

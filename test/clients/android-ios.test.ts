@@ -3,6 +3,8 @@ import { DeleteDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { describe, expect, it } from 'vitest';
 import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { readPush } from '../fixtures/sync/push-readers.ts';
+import { isLocalPort } from '../fixtures/wire/entrance.ts';
+import { googleToken } from '../fixtures/wire/login-tokens.ts';
 import { list, remove, set, write } from '../fixtures/wire/sync-client.ts';
 import { createMobileDevice, type MobileDevice } from './mobile-device.ts';
 import type { Platform } from './mobile-requests.ts';
@@ -17,7 +19,7 @@ let people = 0;
 /** Returns the logins of a new person, whom no other test uses. */
 const newLogins = () => {
   people += 1;
-  return { 'accounts.google.com': `token of person ${people}` };
+  return { 'accounts.google.com': googleToken(`person ${people}`) };
 };
 
 describe.each(PLATFORMS)('the %s SDK', (platform) => {
@@ -417,29 +419,33 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
   });
 
   describe('with a device registered for push', () => {
-    it('receives messages about changes of a subscribed dataset, except about its own changes', async () => {
-      const { phone, tablet, game, other } = await newPair();
-      const deviceId = await phone.registerForPush('A0B1C2D3');
-      expect(deviceId).toMatch(/^[0-9a-f-]{36}$/);
-      await phone.remote.subscribe('game', deviceId);
-      const inbox = await readPush(cloud.url, deviceId);
+    // Only the local cloud has an inbox in place of the devices.
+    it.runIf(isLocalPort)(
+      'receives messages about changes of a subscribed dataset, except about its own changes',
+      async () => {
+        const { phone, tablet, game, other } = await newPair();
+        const deviceId = await phone.registerForPush('A0B1C2D3');
+        expect(deviceId).toMatch(/^[0-9a-f-]{36}$/);
+        await phone.remote.subscribe('game', deviceId);
+        const inbox = await readPush(cloud.url, deviceId);
 
-      game.put('own', 'x');
-      await game.synchronize();
-      other.put('level', '2');
-      await other.synchronize();
-      const update = phone.readPush((await inbox.next()).data);
-      expect(update).toEqual({ datasetName: 'game', syncCount: 3 });
-      expect(update?.syncCount).toBeGreaterThan(game.local.lastSyncCount);
-      await game.synchronize();
-      expect(game.values()).toEqual({ own: 'x', level: '2' });
+        game.put('own', 'x');
+        await game.synchronize();
+        other.put('level', '2');
+        await other.synchronize();
+        const update = phone.readPush((await inbox.next()).data);
+        expect(update).toEqual({ datasetName: 'game', syncCount: 3 });
+        expect(update?.syncCount).toBeGreaterThan(game.local.lastSyncCount);
+        await game.synchronize();
+        expect(game.values()).toEqual({ own: 'x', level: '2' });
 
-      await phone.remote.unsubscribe('game', deviceId);
-      await expect(phone.remote.unsubscribe('game', deviceId)).rejects.toMatchObject({
-        code: 'ResourceNotFoundException',
-      });
-      expect(tablet.remote.takeCalls()).not.toContain('RegisterDevice');
-    });
+        await phone.remote.unsubscribe('game', deviceId);
+        await expect(phone.remote.unsubscribe('game', deviceId)).rejects.toMatchObject({
+          code: 'ResourceNotFoundException',
+        });
+        expect(tablet.remote.takeCalls()).not.toContain('RegisterDevice');
+      },
+    );
 
     it('cannot subscribe to a dataset that does not exist yet', async () => {
       const phone = await newPhone();

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { DEVELOPER_CREDENTIALS } from '../fixtures/wire/entrance.ts';
+import { googleToken } from '../fixtures/wire/login-tokens.ts';
 import { emptyShell, isMissingModule, run } from './optional-program.ts';
 import { createPlayerPool, ROLE } from './player-pool.ts';
 
@@ -10,7 +11,7 @@ const scriptOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 const { cloud } = await openLocalCloud();
 
-/** Runs a script with the id of a new pool. @returns what it printed */
+/** Runs a script with the id of a new pool and a token of Google. @returns what it printed */
 async function runScript(name: string): Promise<unknown> {
   const env = emptyShell({
     AWS_ENDPOINT_URL: cloud.url,
@@ -18,7 +19,8 @@ async function runScript(name: string): Promise<unknown> {
     AWS_ACCESS_KEY_ID: DEVELOPER_CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: DEVELOPER_CREDENTIALS.secretAccessKey,
   });
-  return JSON.parse(await run('python3', [scriptOf(name), await createPlayerPool(cloud.url)], env));
+  const pool = await createPlayerPool(cloud.url);
+  return JSON.parse(await run('python3', [scriptOf(name), pool, googleToken('Ada')], env));
 }
 
 describe.skipIf(missing)('boto3', () => {

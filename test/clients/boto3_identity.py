@@ -63,7 +63,7 @@ def change_users():
 
 
 def unlink_and_delete():
-    bob = {GOOGLE: "token of bob"}
+    bob = {GOOGLE: sys.argv[2]}
     identity_id = cognito_identity.get_id(**POOL, Logins=bob)["IdentityId"]
     cognito_identity.unlink_identity(IdentityId=identity_id, Logins=bob, LoginsToRemove=[GOOGLE])
     other_id = cognito_identity.get_id(**POOL, Logins=bob)["IdentityId"]

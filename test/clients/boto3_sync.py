@@ -1,6 +1,7 @@
 """Calls the service with boto3 as a player, a backend's user and a developer. Prints the results as one JSON object.
 
-Reads endpoint, region and the developer's credentials from the environment. The argument is the identity pool id.
+Reads endpoint, region and the developer's credentials from the environment. The arguments are the identity pool id and
+a token of Google.
 """
 
 import json
@@ -39,7 +40,7 @@ def write(sync, dataset, **patch):
 
 
 def player():
-    logins = {"accounts.google.com": "token of Ada"}
+    logins = {"accounts.google.com": sys.argv[2]}
     sync, identity = log_in(logins)
     game = {**identity, "DatasetName": "game"}
     stored = write(sync, game, Value="7 ü 😀")

@@ -20,7 +20,7 @@ function createIdentityClient(url: string): CognitoIdentityClient {
   return new CognitoIdentityClient({
     region: 'us-east-1',
     endpoint: url,
-    credentials: DEVELOPER_CREDENTIALS,
+    credentials: { ...DEVELOPER_CREDENTIALS },
   });
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openLocalCloud } from '../fixtures/local/local-cloud.ts';
 import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
 import { DEVELOPER_CREDENTIALS } from '../fixtures/wire/entrance.ts';
+import { googleToken } from '../fixtures/wire/login-tokens.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
 
 const { cloud } = await openLocalCloud();
@@ -35,7 +36,7 @@ const SET = { Op: 'replace', Key: 'level', Value: '7', SyncCount: 0 };
 const developer = new AWS.CognitoSync({
   ...CONFIG,
   maxRetries: 0,
-  credentials: new AWS.Credentials(DEVELOPER_CREDENTIALS),
+  credentials: new AWS.Credentials({ ...DEVELOPER_CREDENTIALS }),
 });
 
 const refused = (request: { promise(): Promise<unknown> }, code: string, statusCode: number, message = /./) =>
@@ -58,7 +59,7 @@ describe('CognitoIdentityCredentials', () => {
   });
 
   it('have the same identity on all devices that use the same login', async () => {
-    const Logins = { 'accounts.google.com': 'token of Ada' };
+    const Logins = { 'accounts.google.com': googleToken('Ada') };
     const phone = await logIn({ Logins });
     const tablet = await logIn({ Logins });
     expect(tablet.game).toEqual(phone.game);
@@ -69,7 +70,7 @@ describe('CognitoIdentityCredentials', () => {
   });
 
   it('support the classic flow for a guest and for a login', async () => {
-    for (const more of [{}, { Logins: { 'accounts.google.com': 'token of Grace' } }]) {
+    for (const more of [{}, { Logins: { 'accounts.google.com': googleToken('Grace') } }]) {
       const player = await logIn({ RoleArn: ROLE, ...more });
       expect((await write(player, [SET])).Records).toMatchObject([{ SyncCount: 1 }]);
     }
@@ -86,7 +87,7 @@ describe('CognitoIdentityCredentials', () => {
   });
 
   it('change to the account’s identity when a guest logs in, and copy the guest’s datasets', async () => {
-    const Logins = { 'accounts.google.com': 'token of Edsger' };
+    const Logins = { 'accounts.google.com': googleToken('Edsger') };
     const account = await logIn({ Logins });
     const guest = await logIn();
     await write(guest, [SET]);
@@ -99,8 +100,11 @@ describe('CognitoIdentityCredentials', () => {
   it.each([
     ['a guest', {}],
     ['a guest in the classic flow', { RoleArn: ROLE }],
-    ['a login', { Logins: { 'accounts.google.com': 'token of Barbara' } }],
-    ['a login in the classic flow', { RoleArn: ROLE, Logins: { 'accounts.google.com': 'token of Donald' } }],
+    ['a login', { Logins: { 'accounts.google.com': googleToken('Barbara') } }],
+    [
+      'a login in the classic flow',
+      { RoleArn: ROLE, Logins: { 'accounts.google.com': googleToken('Donald') } },
+    ],
   ])('discard a cached id that the service does not know, and get another one, for %s', async (_, more) => {
     const IdentityId = `us-east-1:${randomUUID()}`;
     const credentials = new AWS.CognitoIdentityCredentials({ IdentityPoolId, IdentityId, ...more }, CONFIG);
@@ -284,7 +288,7 @@ describe('the client of Cognito Identity', () => {
   });
 
   it('unlinks a login, and deletes an identity, whose credentials are then rejected', async () => {
-    const Logins = { 'accounts.google.com': 'token of dan' };
+    const Logins = { 'accounts.google.com': googleToken('dan') };
     const { sync, identity, game } = await logIn({ Logins });
     const { IdentityId } = identity;
     const unlinked = { IdentityId, Logins, LoginsToRemove: ['accounts.google.com'] };

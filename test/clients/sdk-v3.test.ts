@@ -43,6 +43,7 @@ import { ServiceError } from '../../lib/common/errors.ts';
 import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 import { startService } from '../fixtures/local/local-cloud.ts';
+import { googleToken } from '../fixtures/wire/login-tokens.ts';
 import { IDS, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 import { createSyncClient, list, set, write } from '../fixtures/wire/sync-client.ts';
 import { createPlayerPool, logInAtBackend, PUSH, ROLE } from './player-pool.ts';
@@ -100,7 +101,7 @@ const untilPublished = (pool: string) =>
 
 describe('a player with the AWS SDK v3', () => {
   it('can call all operations for players, on two devices with one login', async () => {
-    const Logins = { 'accounts.google.com': 'token of Ada' };
+    const Logins = { 'accounts.google.com': googleToken('Ada') };
     const { client, identity, expiration } = await logIn(Logins);
     expect(expiration?.getTime()).toBeGreaterThan(Date.now());
     const game = { ...identity, DatasetName: 'game' };
@@ -140,7 +141,7 @@ describe('a player with the AWS SDK v3', () => {
   });
 
   it('finds the guest’s datasets as copies after logging in', async () => {
-    const Logins = { 'accounts.google.com': 'token of Grace' };
+    const Logins = { 'accounts.google.com': googleToken('Grace') };
     const account = await logIn(Logins);
     const guest = await logIn();
     await write(guest.client, guest.identity, 'game', [set('level', '1')]);

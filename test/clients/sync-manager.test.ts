@@ -116,7 +116,7 @@ async function createPool(allowGuests: boolean): Promise<string> {
   const identity = new AWS.CognitoIdentity({
     region: 'us-east-1',
     endpoint: cloud.url,
-    credentials: DEVELOPER_CREDENTIALS,
+    credentials: { ...DEVELOPER_CREDENTIALS },
   });
   const pool = { IdentityPoolName: 'app', AllowUnauthenticatedIdentities: allowGuests };
   return (await identity.createIdentityPool(pool).promise()).IdentityPoolId;

@@ -56,6 +56,7 @@ async function start(env: Readonly<Record<string, string>> = {}): Promise<Functi
   const functionUrl = await startFunctionUrl({
     bundle,
     maxInstances: 1,
+    freezes: true,
     env: {
       ...secrets.env,
       DATABASE_URL: databaseUrl,
@@ -70,7 +71,8 @@ async function start(env: Readonly<Record<string, string>> = {}): Promise<Functi
 }
 
 function connect(url: string, credentials = FIRST) {
-  const client = createSyncClient(url, { credentials, maxAttempts: 1 });
+  // The client adds members to the object that it receives.
+  const client = createSyncClient(url, { credentials: { ...credentials }, maxAttempts: 1 });
   onTestFinished(() => client.destroy());
   return client;
 }

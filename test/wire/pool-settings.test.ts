@@ -15,7 +15,7 @@ const { cloud, client } = await openSharedCloud();
 const own = createCognitoSyncClient({
   region: 'us-east-1',
   endpoint: cloud.url,
-  credentials: DEVELOPER_CREDENTIALS,
+  credentials: { ...DEVELOPER_CREDENTIALS },
 });
 afterAll(() => own.destroy());
 const settings = createPoolSettings(own);

@@ -12,7 +12,7 @@ const { cloud, client } = await openSharedCloud();
 
 describe('the sync API client of the backfill', () => {
   const clients: { destroy(): void }[] = [];
-  const connect = (credentials: Credentials = DEVELOPER_CREDENTIALS) => {
+  const connect = (credentials: Credentials = { ...DEVELOPER_CREDENTIALS }) => {
     const sync = createCognitoSyncClient({ region: 'us-east-1', endpoint: cloud.url, credentials });
     clients.push(sync);
     return createSyncClient(sync);

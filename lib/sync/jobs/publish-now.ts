@@ -1,4 +1,5 @@
 import type { SyncDependencies } from '../dependencies.ts';
+import { linkedPayload } from '../payload-links.ts';
 import type { EventPublisher, Outbox, OutboxRow, SingleClaim } from '../ports/outbox.ts';
 
 export interface PublishNowDeps {
@@ -53,7 +54,7 @@ async function publishOne(
 ): Promise<string | null> {
   const row = await outbox.claimOne(outboxId, LEASE_MS);
   if (row === null) return null;
-  if (isOffloaded(row.event)) {
+  if (linkedPayload(row.event) !== null) {
     await giveBack(outbox, row, 0);
     return null;
   }
@@ -66,14 +67,6 @@ async function publishOne(
   }
   await giveBack(outbox, row, RETRY_MS);
   return outcome?.error ?? 'NoOutcome';
-}
-
-/**
- * Whether the relay must upload the records of an event before the event is published. In a key or a value of a record,
- * the quotation marks would be escaped.
- */
-function isOffloaded(event: string): boolean {
-  return event.includes('"payloadType":"S3Url"');
 }
 
 async function giveBack(

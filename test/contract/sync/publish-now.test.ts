@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { createPublishNow } from '../../../lib/sync/jobs/publish-now.ts';
+import { createPayloadLinks } from '../../../lib/sync/payload-links.ts';
 import type { EventPublisher, PublishOutcome } from '../../../lib/sync/ports/outbox.ts';
 import { createOutboxStore, type OutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
@@ -89,13 +91,18 @@ describe.each(DATABASES)('the immediate publication of an event on $name', ({ op
   });
 
   it('leaves an offloaded event to the relay, which uploads its records first', async () => {
-    const outboxId = await insertOutboxRow(database, { event: '{"payloadType":"S3Url","syncCount":1}' });
+    const links = createPayloadLinks({
+      keys: [Buffer.alloc(32, 7)],
+      origin: () => 'https://payloads.invalid',
+      now: Date.now,
+      randomId: randomUUID,
+    });
+    const event = JSON.stringify({ kinesisSyncRecordsURL: links.create().url, payloadType: 'S3Url' });
+    const outboxId = await insertOutboxRow(database, { event });
     await succeeding()(outboxId);
     expect(published).toEqual([]);
     expect(await outbox.claim(10, MINUTE_MS)).toEqual([expect.objectContaining({ outboxId })]);
-    await succeeding()(
-      await insertOutboxRow(database, { event: '{"value":"\\"payloadType\\":\\"S3Url\\""}' }),
-    );
+    await succeeding()(await insertOutboxRow(database, { event: JSON.stringify({ value: event }) }));
     expect(published.length).toBe(1);
   });
 
