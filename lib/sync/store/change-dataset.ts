@@ -11,7 +11,7 @@ import {
   type UpdateDecision,
 } from '../ports/sync-store.ts';
 import { ERASE_ROWS, LOCK_DATASET, type WrittenRow } from './dataset-write-statements.ts';
-import { datasetWritesFor } from './dataset-writes.ts';
+import { datasetWritesFor } from './dataset-writes-for.ts';
 import { eraseDeleted } from './erase-deleted.ts';
 import { lockIdentities } from './lock-identities.ts';
 import type { SnapshotCache } from './snapshot-cache.ts';

@@ -9,8 +9,6 @@ import type {
   StoredDataset,
 } from '../ports/sync-store.ts';
 import type { WrittenRow } from './dataset-write-statements.ts';
-import { PLAIN_WRITES } from './plain-writes.ts';
-import { SINGLE_STATEMENT_WRITES } from './single-statement-writes.ts';
 
 /**
  * The statements that write datasets, in the form that the dialect needs. A change is written only if the dataset still
@@ -47,9 +45,4 @@ export interface DatasetWrites {
   ): Promise<boolean>;
   /** Puts events into the outbox if streaming is enabled for the pool. @returns the ids of the written events */
   putEvents(on: Transaction, identityPoolId: string, events: readonly OutgoingEvent[]): Promise<string[]>;
-}
-
-/** Returns plain statements for Aurora DSQL, on which changes of data in WITH are not recorded to work. */
-export function datasetWritesFor({ dialect }: Pick<Database, 'dialect'>): DatasetWrites {
-  return dialect === 'dsql' ? PLAIN_WRITES : SINGLE_STATEMENT_WRITES;
 }

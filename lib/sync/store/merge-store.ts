@@ -5,7 +5,8 @@ import type { Merge, MergeSnapshot, MergeStore } from '../ports/merge-store.ts';
 import type { StoredDataset } from '../ports/sync-store.ts';
 import { readSnapshot } from './change-dataset.ts';
 import { LOCK_DATASET } from './dataset-write-statements.ts';
-import { type DatasetWrites, datasetWritesFor } from './dataset-writes.ts';
+import type { DatasetWrites } from './dataset-writes.ts';
+import { datasetWritesFor } from './dataset-writes-for.ts';
 import { eraseDeleted } from './erase-deleted.ts';
 import { lockIdentities } from './lock-identities.ts';
 import {
