@@ -97,7 +97,7 @@ describe("transactions under Aurora DSQL's rules", () => {
     expect(await countIn(COUNT_RECEIPTS)).toBe(1);
   });
 
-  it('acknowledges each change once, whatever happens to its commit', async () => {
+  it('acknowledges each change once, regardless of what happens to its commit', async () => {
     const device = createDevice(createSyncService(database).operations);
     const each: (CommitFault | null)[] = [null, 'conflict', 'lost', 'conflict', 'closed', 'lost'];
     for (let count = 0; count < 12; count += 1) {
