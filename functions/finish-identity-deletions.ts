@@ -1,14 +1,24 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
 import type { IdentityKey } from '../lib/common/dataset-key.ts';
+import type { Environment } from '../lib/common/environment.ts';
 import { DatabaseError } from '../lib/database/database.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
+import { MAX_TOKEN_DURATION_SECONDS } from '../lib/identity/open-id-token.ts';
+import { createIdentityStore } from '../lib/identity/store/identity-store.ts';
+import { createJobOffloading } from '../lib/sync/job-offloading.ts';
 import {
   type FinishIdentityDeletionsDeps,
   type FinishIdentityDeletionsOutcome,
   finishIdentityDeletions,
 } from '../lib/sync/jobs/finish-identity-deletions.ts';
+import { createIdentityDataStore } from '../lib/sync/store/identity-data-store.ts';
+import { createDataJobs } from '../lib/wire/service/create-data-jobs.ts';
 
 /** Ignores the event that the schedule sends. */
 export type FinishIdentityDeletionsHandler = (
@@ -78,4 +88,30 @@ export function createFinishIdentityDeletions({
       }
       return { deleted, ended, isCutShort: last !== null };
     });
+}
+
+let deployed: FinishIdentityDeletionsHandler | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: FinishIdentityDeletionsHandler = (event, context) => {
+  deployed ??= compose(process.env);
+  return deployed(event, context);
+};
+
+function compose(env: Environment): FinishIdentityDeletionsHandler {
+  const database = openFromEnvironment(env, createSecretReader, { maxConnections: 2 });
+  const { deleteIdentityData } = createDataJobs({
+    database,
+    offloading: createJobOffloading({ key: randomBytes(32), now: Date.now, randomId: randomUUID }),
+    // The scheduled relay publishes the events.
+    afterWrite: () => undefined,
+  });
+  const identities = createIdentityStore(database);
+  return createFinishIdentityDeletions({
+    identityData: createIdentityDataStore(database),
+    removeMerged: ({ identityId }) => identities.deleteIdentity(identityId, Date.now()),
+    deleteIdentityData,
+    tokensLifetimeMs: MAX_TOKEN_DURATION_SECONDS * 1000,
+    logger: createLogger('finish-identity-deletions'),
+  });
 }

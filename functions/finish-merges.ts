@@ -1,13 +1,22 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import type { Environment } from '../lib/common/environment.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
+import { CREDENTIALS_LIFETIME_MS } from '../lib/identity/temporary-credentials.ts';
+import { createJobOffloading } from '../lib/sync/job-offloading.ts';
 import {
   type FinishMergesDeps,
   type FinishMergesOutcome,
   finishMerges,
 } from '../lib/sync/jobs/finish-merges.ts';
 import type { Merge } from '../lib/sync/ports/merge-store.ts';
+import { createMergeStore } from '../lib/sync/store/merge-store.ts';
+import { createDataJobs } from '../lib/wire/service/create-data-jobs.ts';
 
 /** Ignores the event that the schedule sends. */
 export type FinishMergesHandler = (event: unknown, context: Context) => Promise<FinishMergesAnswer>;
@@ -69,4 +78,28 @@ export function createFinishMerges({
       if (failed > 0) throw new Error(`${failed} of ${pending} merges failed; the next run retries them`);
       return { pending, ended, isCutShort: last !== null };
     });
+}
+
+let deployed: FinishMergesHandler | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: FinishMergesHandler = (event, context) => {
+  deployed ??= compose(process.env);
+  return deployed(event, context);
+};
+
+function compose(env: Environment): FinishMergesHandler {
+  const database = openFromEnvironment(env, createSecretReader, { maxConnections: 2 });
+  const { mergeDatasets } = createDataJobs({
+    database,
+    offloading: createJobOffloading({ key: randomBytes(32), now: Date.now, randomId: randomUUID }),
+    // The scheduled relay publishes the events.
+    afterWrite: () => undefined,
+  });
+  return createFinishMerges({
+    merges: createMergeStore(database),
+    mergeDatasets,
+    credentialsLifetimeMs: CREDENTIALS_LIFETIME_MS,
+    logger: createLogger('finish-merges'),
+  });
 }

@@ -1,13 +1,21 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import type { Environment } from '../lib/common/environment.ts';
 import { DatabaseError } from '../lib/database/database.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
+import { createJobOffloading } from '../lib/sync/job-offloading.ts';
 import {
   type FinishPoolDeletionsDeps,
   type FinishPoolDeletionsOutcome,
   finishPoolDeletions,
 } from '../lib/sync/jobs/finish-pool-deletions.ts';
+import { createPoolDataStore } from '../lib/sync/store/pool-data-store.ts';
+import { createDataJobs } from '../lib/wire/service/create-data-jobs.ts';
 
 /** Ignores the event that the schedule sends. */
 export type FinishPoolDeletionsHandler = (
@@ -76,4 +84,27 @@ export function createFinishPoolDeletions({
       }
       return { deleted, ended, isCutShort: last !== '' };
     });
+}
+
+let deployed: FinishPoolDeletionsHandler | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: FinishPoolDeletionsHandler = (event, context) => {
+  deployed ??= compose(process.env);
+  return deployed(event, context);
+};
+
+function compose(env: Environment): FinishPoolDeletionsHandler {
+  const database = openFromEnvironment(env, createSecretReader, { maxConnections: 2 });
+  const { deletePoolData } = createDataJobs({
+    database,
+    offloading: createJobOffloading({ key: randomBytes(32), now: Date.now, randomId: randomUUID }),
+    // The scheduled relay publishes the events.
+    afterWrite: () => undefined,
+  });
+  return createFinishPoolDeletions({
+    poolData: createPoolDataStore(database),
+    deletePoolData,
+    logger: createLogger('finish-pool-deletions'),
+  });
 }

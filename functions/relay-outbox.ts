@@ -6,7 +6,7 @@ import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../lib/aws/kinesis-publisher.ts';
 import { openPayloadBucket } from '../lib/aws/payload-bucket.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
-import { createLogger } from '../lib/aws/telemetry.ts';
+import { createLogger, createRelayReporter } from '../lib/aws/telemetry.ts';
 import type { Environment } from '../lib/common/environment.ts';
 import { SetupError } from '../lib/common/errors.ts';
 import { readPayloadBucket } from '../lib/common/function-settings.ts';
@@ -16,6 +16,7 @@ import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import type { RelayOutcome } from '../lib/sync/jobs/relay-batch.ts';
 import { type RelayOutboxDeps, relayOutbox } from '../lib/sync/jobs/relay-outbox.ts';
 import { isUploadFailure, type PayloadUploads } from '../lib/sync/jobs/upload-payload.ts';
+import { readOutboxAge } from '../lib/sync/store/outbox-age.ts';
 import { createOutboxStore } from '../lib/sync/store/outbox-store.ts';
 import { createPayloadStore } from '../lib/sync/store/payload-store.ts';
 import { createStreamingSwitch } from '../lib/sync/store/streaming-switch.ts';
@@ -25,6 +26,8 @@ export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<R
 
 export interface RelayOutboxFunctionDeps extends Omit<RelayOutboxDeps, 'now'> {
   logger: Logger;
+  /** Receives the outcome of each run, before the run fails because of this outcome. */
+  report?: (outcome: RelayOutcome) => Promise<void>;
 }
 
 /**
@@ -44,7 +47,12 @@ const BATCH_MS = 50_000;
  *
  * An event whose payload cannot be uploaded waits, regardless of the reason. Each reason is logged as an error once.
  */
-export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunctionDeps): RelayOutboxHandler {
+export function createRelayOutbox({
+  logger,
+  report,
+  options,
+  ...deps
+}: RelayOutboxFunctionDeps): RelayOutboxHandler {
   const logged = new Set<string>();
   const logNewUploadFailures = ({ refusals }: RelayOutcome) => {
     for (const failure of refusals.filter((code) => isUploadFailure(code) && !logged.has(code))) {
@@ -57,6 +65,7 @@ export function createRelayOutbox({ logger, options, ...deps }: RelayOutboxFunct
     .handler(async (_event, context) => {
       const timeBudgetMs = context.getRemainingTimeInMillis() - BATCH_MS;
       const outcome = await relayOutbox({ ...deps, now: Date.now, options: { timeBudgetMs, ...options } });
+      await report?.(outcome);
       const { published, postponed, parked, refusals, goneStreams, withoutStream } = outcome;
       const held = postponed - withoutStream;
       logNewUploadFailures(outcome);
@@ -83,12 +92,15 @@ export const handler: RelayOutboxHandler = (event, context) => {
 function compose(env: Environment): RelayOutboxHandler {
   const { region, streamName } = readStream(env);
   const database = openFromEnvironment(env, createSecretReader, { maxConnections: 1 });
+  const writeMetrics = createRelayReporter('relay-outbox');
   return createRelayOutbox({
     outbox: createOutboxStore(database),
     publisher: createKinesisPublisher(createKinesisClient({ region })),
     streaming: createStreamingSwitch(database),
     streamName,
     uploads: openPayloadUploads(env, database),
+    report: async ({ published, parked }) =>
+      writeMetrics({ oldestMs: await readOutboxAge(database), published, parked }),
     logger: createLogger('relay-outbox'),
   });
 }

@@ -1,14 +1,20 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import type { Offloading } from '../lib/sync/build-stream-event.ts';
+import { createJobOffloading } from '../lib/sync/job-offloading.ts';
 import {
   type BulkPublishJobOptions,
   type BulkPublishOutcome,
   runBulkPublishes,
 } from '../lib/sync/jobs/run-bulk-publish.ts';
 import type { BulkPublishJobStore } from '../lib/sync/ports/bulk-publish-job-store.ts';
+import { createBulkPublishJobStore } from '../lib/sync/store/bulk-publish-job-store.ts';
 
 /** Ignores the event that the schedule sends. */
 export type RunBulkPublishHandler = (event: unknown, context: Context) => Promise<BulkPublishOutcome>;
@@ -46,3 +52,17 @@ export function createRunBulkPublish({
       return outcome;
     });
 }
+
+let deployed: RunBulkPublishHandler | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: RunBulkPublishHandler = (event, context) => {
+  deployed ??= createRunBulkPublish({
+    bulkPublishes: createBulkPublishJobStore(
+      openFromEnvironment(process.env, createSecretReader, { maxConnections: 2 }),
+    ),
+    offloading: createJobOffloading({ key: randomBytes(32), now: Date.now, randomId: randomUUID }),
+    logger: createLogger('run-bulk-publish'),
+  });
+  return deployed(event, context);
+};

@@ -2,12 +2,16 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import {
   type DatasetSweep,
   type DatasetSweepOutcome,
   SLOTS,
   sweepDatasets,
 } from '../lib/sync/jobs/sweep-datasets.ts';
+import { createDatasetSweep } from '../lib/sync/store/dataset-sweep.ts';
 
 /** Ignores the event that the schedule sends. */
 type SweepDatasetsHandler = (event: unknown, context: Context) => Promise<DatasetSweepOutcome>;
@@ -54,3 +58,15 @@ export function createSweepDatasets({
       return outcome;
     });
 }
+
+let deployed: SweepDatasetsHandler | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: SweepDatasetsHandler = (event, context) => {
+  deployed ??= createSweepDatasets({
+    sweep: createDatasetSweep(openFromEnvironment(process.env, createSecretReader, { maxConnections: 1 })),
+    logger: createLogger('sweep-datasets'),
+    random: Math.random,
+  });
+  return deployed(event, context);
+};

@@ -2,7 +2,11 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import type { GuestSweep } from '../lib/identity/ports/guest-sweep.ts';
+import { createGuestSweep } from '../lib/identity/store/guest-sweep.ts';
 import { sweepGuests } from '../lib/identity/sweep-guests.ts';
 
 /** Ignores the event that the schedule sends. */
@@ -42,3 +46,14 @@ export function createSweepGuests({
       return { swept };
     });
 }
+
+let deployed: SweepGuestsHandler | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: SweepGuestsHandler = (event, context) => {
+  deployed ??= createSweepGuests({
+    guests: createGuestSweep(openFromEnvironment(process.env, createSecretReader, { maxConnections: 1 })),
+    logger: createLogger('sweep-guests'),
+  });
+  return deployed(event, context);
+};

@@ -2,8 +2,12 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { createLogger } from '../lib/aws/telemetry.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import { sweepPayloads } from '../lib/sync/jobs/sweep-payloads.ts';
 import type { PayloadStore } from '../lib/sync/ports/payload-store.ts';
+import { createPayloadStore } from '../lib/sync/store/payload-store.ts';
 
 /** Ignores the event that the schedule sends. */
 export type SweepPayloadsHandler = (event: unknown, context: Context) => Promise<{ swept: number }>;
@@ -24,3 +28,14 @@ export function createSweepPayloads({
       return { swept };
     });
 }
+
+let deployed: SweepPayloadsHandler | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: SweepPayloadsHandler = (event, context) => {
+  deployed ??= createSweepPayloads({
+    payloads: createPayloadStore(openFromEnvironment(process.env, createSecretReader, { maxConnections: 1 })),
+    logger: createLogger('sweep-payloads'),
+  });
+  return deployed(event, context);
+};

@@ -79,6 +79,28 @@ export function createPublishReporter(functionName: string): (outcome: PollOutco
   };
 }
 
+/** What one run of the relay found and did. */
+export interface RelayReport {
+  /** How long the oldest event has been waiting to be published. */
+  oldestMs: number;
+  published: number;
+  parked: number;
+}
+
+/**
+ * Writes the state of the outbox as CloudWatch metrics. The age is written at every run, even if it is 0, so that an
+ * alarm can use it.
+ */
+export function createRelayReporter(functionName: string): (report: RelayReport) => void {
+  const metrics = openMetrics(functionName);
+  return ({ oldestMs, published, parked }) => {
+    metrics.addMetric('OutboxAge', MetricUnit.Milliseconds, oldestMs);
+    metrics.addMetric('EventsPublished', MetricUnit.Count, published);
+    metrics.addMetric('EventsParked', MetricUnit.Count, parked);
+    metrics.publishStoredMetrics();
+  };
+}
+
 // CloudWatch accepts only ASCII in a dimension, up to this length.
 const NOT_ASCII = /[^ -~]/g;
 const MAX_DIMENSION_LENGTH = 1_024;
