@@ -1,14 +1,23 @@
+import { randomBytes } from 'node:crypto';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { writeFirstSecretValue } from '../lib/aws/first-secret-value.ts';
+import { createSecretReader, createSecretsClient } from '../lib/aws/secret-reader.ts';
 import { createLogger } from '../lib/aws/telemetry.ts';
+import type { Environment } from '../lib/common/environment.ts';
+import { createDeveloperKey, createTokenKey } from '../lib/common/service-keys.ts';
 import type { Database } from '../lib/database/database.ts';
-import { type DatabaseAddress, readDatabase, readWriters } from '../lib/database/database-address.ts';
+import {
+  type DatabaseAddress,
+  readDatabase,
+  readDatabaseIfAny,
+  readWriters,
+} from '../lib/database/database-address.ts';
 import { unreachableError } from '../lib/database/drivers/pg/describe-unreachable.ts';
 import { openAddress } from '../lib/database/open-from-environment.ts';
-import { allowWriters } from '../lib/database/schema/allow-writers.ts';
+import { allowWriters, type Writers } from '../lib/database/schema/allow-writers.ts';
 import { migrate } from '../lib/database/schema/migrate.ts';
 
 /** Ignores the event of the invocation. */
@@ -24,14 +33,21 @@ export interface MigrateAnswer {
   skipped: string[];
 }
 
-export interface MigrateFunctionDeps {
+export interface MigratedDatabase {
   database: Database;
   address: DatabaseAddress;
+}
+
+export interface MigrateFunctionDeps extends MigratedDatabase {
   /**
    * ARNs of the IAM roles that may write rows to a DSQL cluster. For PostgreSQL, this list is ignored, because the
    * database's address names the user that writes.
    */
-  writers: readonly string[];
+  writers: Writers;
+  /** The database of the self-hosted service, if it is not the database of the query store. */
+  ownDatabase?: MigratedDatabase;
+  /** Writes the first keys of the service. @returns false if the service has keys already */
+  writeFirstKeys?: () => Promise<boolean>;
   logger: Logger;
 }
 
@@ -39,26 +55,44 @@ export interface MigrateFunctionDeps {
 const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
 
 /**
- * Migrates the database to the current schema. On a DSQL cluster, also grants the functions access to the tables. Runs
- * as a step of the deployment and can be repeated at any time.
+ * Migrates the database to the current schema. On a DSQL cluster, also grants the functions access to the tables. With
+ * the self-hosted service, also migrates the service's own database, and writes the service's first keys. Runs as a step
+ * of the deployment and can be repeated at any time.
  *
- * @returns a handler that rejects if the database does not respond or rejects a statement; the error never contains a
- *   password
+ * @returns a handler that rejects if a database does not respond or rejects a statement; the error never contains a
+ *   password. The answer does not contain keys
  */
-export function createMigrate({ database, address, writers, logger }: MigrateFunctionDeps): MigrateHandler {
+export function createMigrate({
+  writers,
+  ownDatabase,
+  writeFirstKeys,
+  logger,
+  ...queryStore
+}: MigrateFunctionDeps): MigrateHandler {
   return middy<unknown, MigrateAnswer>()
     .use(injectLambdaContext(logger))
     .handler(async () => {
-      const skipped: string[] = [];
-      const keep = (statement: string) => skipped.push(statement.split('\n', 1)[0] ?? '');
-      const refused = (error: unknown) => {
-        throw unreachableError(address, error);
-      };
-      const migrations = await migrate(database, keep).catch(refused);
-      if (address.kind === 'dsql') await allowWriters(database, writers).catch(refused);
-      logger.info('migrated the database', { migrations, skipped });
-      return { migrations, skipped };
+      const answer: MigrateAnswer = { migrations: [], skipped: [] };
+      for (const each of ownDatabase === undefined ? [queryStore] : [queryStore, ownDatabase]) {
+        const { migrations, skipped } = await migrateOne(each, writers);
+        answer.migrations.push(...migrations);
+        answer.skipped.push(...skipped);
+      }
+      logger.info('migrated the database', { ...answer });
+      if (await writeFirstKeys?.()) logger.info('wrote the first keys of the service');
+      return answer;
     });
+}
+
+async function migrateOne({ database, address }: MigratedDatabase, writers: Writers): Promise<MigrateAnswer> {
+  const skipped: string[] = [];
+  const keep = (statement: string) => skipped.push(statement.split('\n', 1)[0] ?? '');
+  const refused = (error: unknown) => {
+    throw unreachableError(address, error);
+  };
+  const migrations = await migrate(database, keep).catch(refused);
+  if (address.kind === 'dsql') await allowWriters(database, writers).catch(refused);
+  return { migrations, skipped };
 }
 
 let deployed: MigrateHandler | undefined;
@@ -70,12 +104,27 @@ export const handler: MigrateHandler = (event, context) => {
 };
 
 function compose(): MigrateHandler {
-  const address = readDatabase(process.env);
-  const options = { maxConnections: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: 0 };
+  const { SERVICE_DATABASE_URL, SERVICE_DATABASE_SECRET, SERVICE_KEYS_SECRET } = process.env;
+  const own = readDatabaseIfAny({
+    DATABASE_URL: SERVICE_DATABASE_URL,
+    DATABASE_SECRET: SERVICE_DATABASE_SECRET,
+  });
   return createMigrate({
-    database: openAddress(address, createSecretReader, options),
-    address,
+    ...open(readDatabase(process.env)),
     writers: readWriters(process.env),
+    ...(own !== undefined && { ownDatabase: open(own) }),
+    ...(SERVICE_KEYS_SECRET && { writeFirstKeys: () => writeKeys(SERVICE_KEYS_SECRET, process.env) }),
     logger: createLogger('migrate'),
   });
+}
+
+function open(address: DatabaseAddress): MigratedDatabase {
+  const options = { maxConnections: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: 0 };
+  return { address, database: openAddress(address, createSecretReader, options) };
+}
+
+/** Writes one developer key and one token key to the secret, unless it has a value. */
+function writeKeys(secretId: string, { AWS_REGION }: Environment): Promise<boolean> {
+  const keys = { developers: [createDeveloperKey(randomBytes)], tokenKeys: [createTokenKey(randomBytes)] };
+  return writeFirstSecretValue(createSecretsClient(AWS_REGION ?? null), secretId, JSON.stringify(keys));
 }

@@ -16,15 +16,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
  * @returns a function that rejects with a `SetupError` that names the secret and the reason
  */
 export function createSecretReader({ secretId, region }: SecretId): () => Promise<string> {
-  const client = new SecretsManagerClient({
-    ...(region !== null && { region }),
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      // Without this option, a timeout only logs a warning, and the request stays open.
-      throwOnRequestTimeout: true,
-    }),
-  });
+  const client = createSecretsClient(region);
   return async () => {
     const { SecretString } = await client
       .send(new GetSecretValueCommand({ SecretId: secretId }))
@@ -36,4 +28,17 @@ export function createSecretReader({ secretId, region }: SecretId): () => Promis
     }
     return SecretString;
   };
+}
+
+/** Creates a client with a timeout on every request. @param region null: from the sources that AWS's own tools use */
+export function createSecretsClient(region: string | null): SecretsManagerClient {
+  return new SecretsManagerClient({
+    ...(region !== null && { region }),
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      // Without this option, a timeout only logs a warning, and the request stays open.
+      throwOnRequestTimeout: true,
+    }),
+  });
 }

@@ -124,3 +124,16 @@ function readMembers(
 function invalid(problem: string): SetupError {
   return new SetupError(`invalid SERVICE_KEYS: ${problem}`);
 }
+
+/** Creates a key for SERVICE_KEYS. @param randomBytes returns as many random bytes as asked for */
+export function createDeveloperKey(randomBytes: (size: number) => Buffer): Credentials {
+  return {
+    accessKeyId: `DEV${randomBytes(8).toString('hex').toUpperCase()}`,
+    secretAccessKey: randomBytes(30).toString('base64url'),
+  };
+}
+
+/** Creates a token key for SERVICE_KEYS, in base64. @param randomBytes returns as many random bytes as asked for */
+export function createTokenKey(randomBytes: (size: number) => Buffer): string {
+  return randomBytes(MIN_KEY_BYTES).toString('base64');
+}

@@ -64,17 +64,22 @@ function readDsqlUser({ DSQL_USER }: Environment): string {
 const ROLE_ARN = /^arn:aws(?:-[a-z]+)*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 
 /**
- * Reads DSQL_WRITERS, the ARNs of the IAM roles that may connect to a cluster as `query_writer`, separated by spaces.
+ * Reads DSQL_WRITERS and DSQL_SERVICE_WRITERS, the ARNs of the IAM roles that may connect to a cluster as `query_writer`
+ * and as `service_writer`. Spaces separate the ARNs.
  *
  * @throws {SetupError} an ARN is invalid; the message quotes it. ARNs are validated because they become part of a
  *   statement
  */
-export function readWriters({ DSQL_WRITERS = '' }: Environment): string[] {
-  const arns = DSQL_WRITERS.split(' ').filter((arn) => arn !== '');
+export function readWriters(env: Environment): { queryStore: string[]; service: string[] } {
+  return { queryStore: readArns(env, 'DSQL_WRITERS'), service: readArns(env, 'DSQL_SERVICE_WRITERS') };
+}
+
+function readArns(env: Environment, name: string): string[] {
+  const arns = (env[name] ?? '').split(' ').filter((arn) => arn !== '');
   const invalid = arns.find((arn) => !ROLE_ARN.test(arn));
   if (invalid === undefined) return arns;
   throw new SetupError(
-    `invalid DSQL_WRITERS: ${JSON.stringify(invalid)} is not a role ARN; use ARNs such as arn:aws:iam::123456789012:role/name`,
+    `invalid ${name}: ${JSON.stringify(invalid)} is not a role ARN; use ARNs such as arn:aws:iam::123456789012:role/name`,
   );
 }
 

@@ -1,6 +1,14 @@
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readServiceKeysJson } from '../../lib/common/service-keys.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { type MotoServer, noMoto, startMotoServer } from '../fixtures/aws/moto-server.ts';
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
 import { packageOnce } from '../fixtures/stack/deployable-copy.ts';
 import { runBundle } from '../fixtures/stack/run-bundle.ts';
@@ -44,6 +52,46 @@ describe('the packaged function migrate', () => {
     const rejected = await invoke('migrate', { DATABASE_URL: url.href });
     expect(rejected).toEqual({ error: expect.stringContaining('the database not_there at') });
     expect(JSON.stringify([unreachable, rejected])).not.toContain('hunter2');
+  });
+});
+
+describe.skipIf(noMoto)('the packaged function migrate, with the service', () => {
+  let moto: MotoServer;
+  beforeAll(async () => {
+    moto = await startMotoServer(tmpdir());
+  }, 60_000);
+  afterAll(() => moto.close());
+
+  it("migrates the service's own database too, and writes keys that it neither returns nor replaces", async () => {
+    const client = new SecretsManagerClient({
+      endpoint: moto.endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
+    });
+    await client.send(new CreateSecretCommand({ Name: 'service-keys' }));
+    const keys = async () =>
+      (await client.send(new GetSecretValueCommand({ SecretId: 'service-keys' }))).SecretString ?? '';
+    const own = await createEmptyPostgresDatabase();
+    const env = {
+      ...CREDENTIALS,
+      AWS_REGION: 'us-east-1',
+      AWS_ENDPOINT_URL: moto.endpoint,
+      DATABASE_URL: await createEmptyPostgresDatabase(),
+      SERVICE_DATABASE_URL: own,
+      SERVICE_KEYS_SECRET: 'service-keys',
+    };
+    const first = await invoke('migrate', env);
+    expect(first).toHaveProperty('result');
+    const database = openPg({ connectionString: own });
+    expect((await database.query('SELECT * FROM sync.datasets')).rows).toEqual([]);
+    await database.close();
+    const written = await keys();
+    const { developers = [], tokenKeys = [] } = readServiceKeysJson({ SERVICE_KEYS: written });
+    expect([developers.length, tokenKeys.length]).toEqual([1, 1]);
+    expect(JSON.stringify(first)).not.toContain(developers[0]?.secretAccessKey);
+    expect(await invoke('migrate', env)).toEqual({ result: { migrations: [], skipped: [] } });
+    expect(await keys()).toBe(written);
+    client.destroy();
   });
 });
 

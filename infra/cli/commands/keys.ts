@@ -4,11 +4,12 @@ import { resolve } from 'node:path';
 import { DEFAULT_DATA_DIR, type Environment, readCredentials } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import {
+  createDeveloperKey,
+  createTokenKey,
   readServiceKeys,
   readServiceKeysJson,
   type ServiceKeysJson,
 } from '../../../lib/common/service-keys.ts';
-import { MIN_KEY_BYTES } from '../../../lib/common/signed-text.ts';
 import { dataPaths } from '../../../lib/database/data-directory.ts';
 import { readCommandLine } from '../arguments.ts';
 import { type ProcessCommand, type ProcessDeps, UsageError } from '../command.ts';
@@ -62,17 +63,13 @@ interface AddedKey {
 }
 
 function addDeveloper(current: ServiceKeysJson, env: Environment): AddedKey {
-  const accessKeyId = `DEV${randomBytes(8).toString('hex').toUpperCase()}`;
-  const secretAccessKey = randomBytes(30).toString('base64url');
-  const developers = [...(current.developers ?? [readCredentials(env)]), { accessKeyId, secretAccessKey }];
-  return { value: { ...current, developers }, created: `the new developer key ${accessKeyId}` };
+  const added = createDeveloperKey(randomBytes);
+  const developers = [...(current.developers ?? [readCredentials(env)]), added];
+  return { value: { ...current, developers }, created: `the new developer key ${added.accessKeyId}` };
 }
 
 async function addTokenKey(current: ServiceKeysJson, env: Environment): Promise<AddedKey> {
-  const tokenKeys = [
-    ...(current.tokenKeys ?? [await readKeyFile(env)]),
-    randomBytes(MIN_KEY_BYTES).toString('base64'),
-  ];
+  const tokenKeys = [...(current.tokenKeys ?? [await readKeyFile(env)]), createTokenKey(randomBytes)];
   return { value: { ...current, tokenKeys }, created: 'a new token key' };
 }
 

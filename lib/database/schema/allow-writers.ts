@@ -1,11 +1,17 @@
 import type { Database } from '../database.ts';
-import { createRole, WRITER_ROLE } from './roles.ts';
+import { createRole, SERVICE_ROLE, WRITER_ROLE } from './roles.ts';
 import { runDefinition } from './run-definition.ts';
 
-const GRANTS = [
-  `GRANT USAGE ON SCHEMA projection TO ${WRITER_ROLE}`,
-  `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA projection TO ${WRITER_ROLE}`,
-];
+/** The IAM roles that may connect to a cluster, by the database role that they get. */
+export interface Writers {
+  /** The functions of the query store. */
+  queryStore: readonly string[];
+  /** The functions of the service. */
+  service: readonly string[];
+}
+
+/** The schemas whose rows a role can change. */
+const SCHEMAS = { [WRITER_ROLE]: ['projection'], [SERVICE_ROLE]: ['sync', 'identity'] };
 
 const LIST_WRITERS = 'SELECT arn FROM sys.iam_pg_role_mappings WHERE pg_role_name = $1';
 
@@ -14,22 +20,37 @@ interface WriterRow {
 }
 
 /**
- * Lets IAM roles connect as `query_writer` to an Aurora DSQL cluster, and grants `query_writer` access to the existing
- * tables. Call this function after each migration, because a new table has no grants. Existing grants and mappings are
- * kept.
+ * Lets IAM roles connect as `query_writer` or `service_writer` to an Aurora DSQL cluster, and grants these roles access
+ * to the existing tables. Call this function after each migration, because a new table has no grants. Existing grants and
+ * mappings are kept. Creates `service_writer` only if a role needs it.
  *
  * Source: Aurora DSQL User Guide, "Using database roles and IAM authentication".
  *
- * @param arns IAM role ARNs that `readWriters` in lib/database/database-address.ts has validated; the ARNs become part
- *   of a statement
+ * @param writers IAM role ARNs that `readWriters` in lib/database/database-address.ts has validated; the ARNs become
+ *   part of a statement
  * @throws {DatabaseError} the cluster rejects a statement
  */
-export async function allowWriters(database: Database, arns: readonly string[]): Promise<void> {
-  await createRole(database, WRITER_ROLE);
-  for (const grant of GRANTS) await runDefinition(database, grant);
-  const { rows } = await database.query<WriterRow>(LIST_WRITERS, [WRITER_ROLE]);
-  const allowed = new Set(rows.map(({ arn }) => arn));
-  for (const arn of arns.filter((each) => !allowed.has(each))) await runDefinition(database, allow(arn));
+export async function allowWriters(database: Database, { queryStore, service }: Writers): Promise<void> {
+  await allowRole(database, WRITER_ROLE, queryStore);
+  if (service.length > 0) await allowRole(database, SERVICE_ROLE, service);
 }
 
-const allow = (arn: string) => `AWS IAM GRANT ${WRITER_ROLE} TO '${arn}'`;
+async function allowRole(
+  database: Database,
+  role: keyof typeof SCHEMAS,
+  arns: readonly string[],
+): Promise<void> {
+  await createRole(database, role);
+  for (const schema of SCHEMAS[role]) {
+    await runDefinition(database, `GRANT USAGE ON SCHEMA ${schema} TO ${role}`);
+    await runDefinition(
+      database,
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${role}`,
+    );
+  }
+  const { rows } = await database.query<WriterRow>(LIST_WRITERS, [role]);
+  const allowed = new Set(rows.map(({ arn }) => arn));
+  for (const arn of arns.filter((each) => !allowed.has(each))) {
+    await runDefinition(database, `AWS IAM GRANT ${role} TO '${arn}'`);
+  }
+}

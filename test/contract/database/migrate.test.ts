@@ -90,7 +90,7 @@ it('migrate names a migration that failed halfway, and completes it after the ca
   const run = createMigrate({
     database,
     address: { kind: 'postgresql', url },
-    writers: [],
+    writers: { queryStore: [], service: [] },
     logger: createLogger('migrate'),
   });
   const context = createLambdaContext('migrate', 'us-east-1');
@@ -111,7 +111,7 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     const run = createMigrate({
       database,
       address: { kind: 'postgresql', url },
-      writers: [],
+      writers: { queryStore: [], service: [] },
       logger: createLogger('migrate'),
     });
     await expect(run({}, createLambdaContext('migrate', 'us-east-1'))).rejects.toThrow(PROBLEM);

@@ -2,16 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMigrate } from '../../../functions/migrate.ts';
 import { createProjectStream } from '../../../functions/project-stream.ts';
+import { createRelayOutbox } from '../../../functions/relay-outbox.ts';
 import { createSweepQueryStore } from '../../../functions/sweep-query-store.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import type { DatabaseAddress } from '../../../lib/database/database-address.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
-import { WRITER_ROLE } from '../../../lib/database/schema/roles.ts';
+import { SERVICE_ROLE, WRITER_ROLE } from '../../../lib/database/schema/roles.ts';
+import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
+import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
 import { inProgress, openPoller, SECOND, succeeded } from '../../fixtures/backfill/publish-poller.ts';
 import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
 import { type DsqlDouble, openDsqlDouble } from '../../fixtures/database/dsql-double.ts';
@@ -37,12 +42,17 @@ let server: Database;
 let double: DsqlDouble;
 /** The same database as the functions see it: with no permissions except those of query_writer. */
 let asWriter: Database;
+/** Opens the database with the permissions of a role only. */
+let openAs: (role: string) => Database;
 beforeAll(async () => {
   const url = new URL(await createEmptyPostgresDatabase());
   server = openPg({ connectionString: url.href });
   double = await openDsqlDouble(server);
-  url.searchParams.set('options', `-c role=${WRITER_ROLE}`);
-  asWriter = openPg({ connectionString: url.href });
+  openAs = (role) => {
+    url.searchParams.set('options', `-c role=${role}`);
+    return openPg({ connectionString: url.href });
+  };
+  asWriter = openAs(WRITER_ROLE);
   await migrateFunction();
 });
 afterAll(async () => {
@@ -50,8 +60,9 @@ afterAll(async () => {
   await server.close();
 });
 
-function migrateFunction(writers = WRITERS) {
+function migrateFunction(queryStore = WRITERS, service: string[] = []) {
   const logger = createLogger('migrate');
+  const writers = { queryStore, service };
   const run = createMigrate({ database: double.database, address: CLUSTER, writers, logger });
   return run({}, createLambdaContext('migrate', 'us-east-1'));
 }
@@ -147,5 +158,50 @@ describe('the role query_writer', () => {
     await expect(asWriter.query('SELECT * FROM projection.later')).rejects.toMatchObject({ code: '42501' });
     await migrateFunction();
     expect((await asWriter.query('SELECT * FROM projection.later')).rows).toEqual([]);
+  });
+});
+
+describe('the role service_writer', () => {
+  const API = 'arn:aws:iam::123456789012:role/service-api';
+  let asService: Database;
+  beforeAll(async () => {
+    const roles = 'SELECT 1 FROM pg_roles WHERE rolname = $1';
+    const before = (await server.query(roles, [SERVICE_ROLE])).rows.length;
+    await migrateFunction();
+    // Another test file may have created the role, which belongs to the whole server.
+    expect((await server.query(roles, [SERVICE_ROLE])).rows).toHaveLength(before);
+    await migrateFunction(WRITERS, [API]);
+    asService = openAs(SERVICE_ROLE);
+  });
+  afterAll(() => asService.close());
+
+  it('is mapped only to the roles of the service', async () => {
+    expect(await mappings()).toContainEqual({ pg_role_name: SERVICE_ROLE, arn: API });
+    expect(await mappings()).not.toContainEqual({ pg_role_name: SERVICE_ROLE, arn: WRITERS[0] });
+    expect(await mappings()).not.toContainEqual({ pg_role_name: WRITER_ROLE, arn: API });
+  });
+
+  it('can read and change the rows of the service', async () => {
+    const pools = createPoolStore(asService);
+    expect(await pools.listPoolIds()).toEqual([]);
+    expect(await createGuestSweep(asService).sweepStep('', Date.now())).toEqual({ swept: 0, last: null });
+    const relay = createRelayOutbox({
+      outbox: createOutboxStore(asService),
+      publisher: { publish: async () => [] },
+      streaming: createStreamingSwitch(asService),
+      streamName: 'cognito-sync',
+      logger: createLogger('relay-outbox'),
+    });
+    expect(await relay({}, createLambdaContext('relay-outbox', 'us-east-1'))).toMatchObject({ published: 0 });
+  });
+
+  it.each([
+    'CREATE TABLE sync.mine (a int)',
+    'DROP TABLE identity.identities',
+    'ALTER TABLE sync.records ADD COLUMN a text',
+    'SELECT * FROM projection.records',
+    'DELETE FROM projection.quarantine',
+  ])('cannot run %s', async (statement) => {
+    await expect(asService.query(statement)).rejects.toMatchObject({ code: '42501' });
   });
 });

@@ -403,8 +403,12 @@ describe('readDatabase', () => {
 
   it('accepts in DSQL_WRITERS only ARNs of IAM roles without characters that could end a statement', () => {
     const arns = ['arn:aws:iam::123456789012:role/a-1X', 'arn:aws-us-gov:iam::123456789012:role/path/b'];
-    expect(readWriters({ DSQL_WRITERS: arns.join(' ') })).toEqual(arns);
-    expect(readWriters({ DSQL_WRITERS: '' })).toEqual([]);
+    expect(readWriters({ DSQL_WRITERS: arns.join(' ') })).toEqual({ queryStore: arns, service: [] });
+    expect(readWriters({ DSQL_WRITERS: '', DSQL_SERVICE_WRITERS: arns.join(' ') })).toEqual({
+      queryStore: [],
+      service: arns,
+    });
+    expect(() => readWriters({ DSQL_SERVICE_WRITERS: '*' })).toThrow(/^invalid DSQL_SERVICE_WRITERS: "/);
     for (const wrong of [`${arns[0]}'`, 'arn:aws:iam::123456789012:user/a', 'arn:aws:iam::1:role/a', '*']) {
       expect(() => readWriters({ DSQL_WRITERS: `${arns[0]} ${wrong}` })).toThrow(/^invalid DSQL_WRITERS: "/);
     }
