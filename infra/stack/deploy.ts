@@ -2,8 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /**
- * `npm run deploy -- --stage prod`: deploys the stack and then migrates the database. Fails if the deployment or the
- * migration fails.
+ * `npm run deploy -- --stage prod`: shows the changes, asks for confirmation, deploys the stack and then migrates the
+ * database. Fails if the operator does not confirm, or if the deployment or the migration fails.
+ *
+ * `--yes` deploys without asking. `--new=NAME` creates a resource again that remained when the stack was removed and that
+ * was deleted since. All other options are those of `serverless deploy`.
  */
 const SERVERLESS = fileURLToPath(new URL('../../node_modules/serverless/bin/serverless.js', import.meta.url));
 /** Options of `serverless deploy` that `serverless invoke` also has, with the same meaning. */
@@ -15,9 +18,22 @@ const SHARED = new Set(['--stage', '-s', '--region', '-r', '--aws-profile', '--p
  */
 const MIGRATION_WAIT_MS = 16 * 60 * 1000;
 
-const given = process.argv.slice(2);
+const NEW = /^--new=/;
+const isOwn = (arg: string) => arg === '--yes' || NEW.test(arg);
+const own = process.argv.slice(2).filter(isOwn);
+const given = process.argv.slice(2).filter((arg) => !isOwn(arg));
+/** The variables of `serverless deploy`. infra/stack/deployment/confirm-plugin.ts reads those that start with DEPLOY. */
+const confirmation = {
+  // The framework's animation would overwrite the question. The framework shows none if CI is set.
+  CI: 'true',
+  DEPLOY_YES: own.includes('--yes') ? 'on' : '',
+  DEPLOY_NEW: own
+    .filter((arg) => NEW.test(arg))
+    .map((arg) => arg.replace(NEW, ''))
+    .join(','),
+};
 const steps = [
-  { args: ['deploy', ...given], env: {}, failed: 'nothing was migrated' },
+  { args: ['deploy', ...given], env: confirmation, failed: 'nothing was migrated' },
   {
     args: ['invoke', '--function', 'migrate', ...shared(given)],
     env: { AWS_CLIENT_TIMEOUT: String(MIGRATION_WAIT_MS) },

@@ -9,15 +9,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADDRESS = 'databaseUrl=postgres://user:hunter2@host:5432/database';
 /**
- * A stub of `serverless`. When its standard input ends, it appends its arguments, and AWS_CLIENT_TIMEOUT if that is set,
- * as one line to the file that CALLS names. It fails if FAILS names its command.
+ * A stub of `serverless`. When its standard input ends, it appends its arguments, and the variables that `deploy` sets, as
+ * one line to the file that CALLS names. It fails if FAILS names its command.
  */
 const SERVERLESS = `
 const { appendFileSync } = require('node:fs');
 const args = process.argv.slice(2);
 process.stdin.resume().on('end', () => {
-  const wait = process.env.AWS_CLIENT_TIMEOUT;
-  appendFileSync(process.env.CALLS, JSON.stringify(wait ? [...args, wait] : args) + '\\n');
+  const { AWS_CLIENT_TIMEOUT: wait, DEPLOY_YES: yes, DEPLOY_NEW: fresh } = process.env;
+  const more = [...(yes ? ['yes=' + yes] : []), ...(fresh ? ['new=' + fresh] : []), ...(wait ? [wait] : [])];
+  appendFileSync(process.env.CALLS, JSON.stringify([...args, ...more]) + '\\n');
   process.exit(args[0] === process.env.FAILS ? 1 : 0);
 });`;
 
@@ -69,6 +70,20 @@ describe('npm run deploy', () => {
         ADDRESS,
         '960000',
       ],
+    ]);
+  });
+
+  it('keeps its own options from the framework, which receives them as environment variables', async () => {
+    const { calls } = await deploy([
+      '--yes',
+      '--stage',
+      'prod',
+      '--new=CognitoStream',
+      '--new=FailuresBucket',
+    ]);
+    expect(calls).toEqual([
+      ['deploy', '--stage', 'prod', 'yes=on', 'new=CognitoStream,FailuresBucket'],
+      ['invoke', '--function', 'migrate', '--stage', 'prod', '960000'],
     ]);
   });
 
