@@ -1,10 +1,17 @@
 import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
+import { DeleteStreamCommand, DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readServiceKeysJson } from '../../lib/common/service-keys.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { type LambdaProxy, startLambdaProxy } from '../fixtures/aws/lambda-proxy.ts';
 import { type MotoServer, noMoto, startMotoServer } from '../fixtures/aws/moto-server.ts';
@@ -15,16 +22,50 @@ if (noMoto)
   console.log('moto_server is not on the PATH: the test of deploying, updating and removing is skipped');
 
 const STACK = 'cognito-sync-backend-prod';
-const FUNCTIONS = ['migrate', 'poll-bulk-publish', 'project-stream', 'sweep-query-store', 'sync-trigger'].map(
-  (name) => `${STACK}-${name}`,
-);
-const ARGS = ['--stage', 'prod', '--param=database=url'];
+const FUNCTIONS = [
+  'finish-identity-deletions',
+  'finish-merges',
+  'finish-pool-deletions',
+  'migrate',
+  'poll-bulk-publish',
+  'project-stream',
+  'relay-outbox',
+  'run-bulk-publish',
+  'service-api',
+  'sweep-datasets',
+  'sweep-guests',
+  'sweep-payloads',
+  'sweep-query-store',
+  'sync-trigger',
+].map((name) => `${STACK}-${name}`);
+const SECRET = 'service-keys';
+const ARGS = ['--stage', 'prod', '--param=database=url', '--param=service=on'];
+
+/** CloudFormation's list of the resources of a removed stack. Source: AWS CloudFormation API Reference. */
+const RETAINED = `<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>
+  <member>
+    <LogicalResourceId>CognitoStream</LogicalResourceId>
+    <PhysicalResourceId>cognito-sync-prod</PhysicalResourceId>
+    <ResourceType>AWS::Kinesis::Stream</ResourceType>
+    <ResourceStatus>DELETE_SKIPPED</ResourceStatus>
+    <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>
+  </member>
+  <member>
+    <LogicalResourceId>MigrateRole</LogicalResourceId>
+    <PhysicalResourceId>migrate-role</PhysicalResourceId>
+    <ResourceType>AWS::IAM::Role</ResourceType>
+    <ResourceStatus>DELETE_COMPLETE</ResourceStatus>
+    <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>
+  </member>
+</StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>`;
 
 /**
- * Deploys the stack with a user's database to an emulator of AWS. The emulator cannot create Aurora DSQL clusters from
- * templates. It silently ignores alarms, bucket policies and settings of asynchronous invocations, and loses outputs.
- * stack.test.ts checks all of these in the templates. The emulator runs no functions either, so a proxy in front of it
- * runs the packaged `migrate`.
+ * Deploys the stack with the service and a user's database to an emulator of AWS. The emulator cannot create Aurora DSQL
+ * clusters and secrets from templates. It silently ignores alarms, bucket policies, function URLs and settings of
+ * asynchronous invocations, and loses outputs. stack.test.ts and service-stack.test.ts check all of these in the
+ * templates. The emulator runs no functions either, so a proxy in front of it runs the packaged `migrate`. For the
+ * emulator, an import is a creation, and nothing remains of a removed stack. The proxy therefore lists the stream as
+ * retained, and deletes it before it is imported.
  */
 describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   let copy: DeployableCopy;
@@ -32,16 +73,22 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   let lambda: LambdaProxy;
   let databaseUrl: string;
   let env: Record<string, string>;
+  let imports = 0;
+  let secrets: SecretsManagerClient;
   const clients: { destroy(): void }[] = [];
   beforeAll(async () => {
     copy = await makeDeployableCopy();
     moto = await startMotoServer(copy.path);
     const directory = join(copy.path, '.serverless');
-    lambda = await startLambdaProxy(moto.endpoint, async (name) => {
-      const archive = join(directory, 'cognito-sync-backend.zip');
-      await promisify(execFile)('unzip', ['-qo', archive, '-d', join(directory, 'unpacked')]);
-      return join(directory, 'unpacked/functions', `${name.slice(STACK.length + 1)}.mjs`);
-    });
+    lambda = await startLambdaProxy(
+      moto.endpoint,
+      async (name) => {
+        const archive = join(directory, 'cognito-sync-backend.zip');
+        await promisify(execFile)('unzip', ['-qo', archive, '-d', join(directory, 'unpacked')]);
+        return join(directory, 'unpacked/functions', `${name.slice(STACK.length + 1)}.mjs`);
+      },
+      answerForm,
+    );
     databaseUrl = `${await createEmptyPostgresDatabase()}?sslmode=disable`;
     env = {
       AWS_ENDPOINT_URL: lambda.endpoint,
@@ -52,6 +99,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
       // Milliseconds between the framework's polls of a stack. The default is five seconds.
       SLS_AWS_MONITORING_FREQUENCY: '100',
     };
+    await useSecret();
   }, 60_000);
   afterAll(async () => {
     for (const client of clients) client.destroy();
@@ -60,6 +108,27 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     await copy.remove();
   });
 
+  /** Creates the secret of the keys, and uses it in the templates, because the emulator cannot create secrets from them. */
+  async function useSecret(): Promise<void> {
+    secrets = opened(new SecretsManagerClient({ ...settings(), endpoint: moto.endpoint }));
+    const { ARN = '' } = await secrets.send(new CreateSecretCommand({ Name: SECRET }));
+    for (const file of ['roles.yml', 'functions.yml'].map((name) =>
+      join(copy.path, 'infra/stack/service', name),
+    )) {
+      await writeFile(file, (await readFile(file, 'utf8')).replaceAll('!Ref ServiceKeys', ARN));
+    }
+  }
+  async function answerForm(form: URLSearchParams): Promise<string | undefined> {
+    const action = form.get('Action');
+    if (action === 'ExecuteChangeSet' && form.get('ChangeSetName') === 'import-retained') {
+      imports += 1;
+      const kinesis = opened(new KinesisClient({ ...settings(), endpoint: moto.endpoint }));
+      await kinesis.send(new DeleteStreamCommand({ StreamName: 'cognito-sync-prod' }));
+    }
+    return action === 'ListStackResources' && form.get('StackName')?.startsWith('arn:')
+      ? RETAINED
+      : undefined;
+  }
   const settings = () => ({
     endpoint: env.AWS_ENDPOINT_URL ?? '',
     region: 'us-east-1',
@@ -83,11 +152,24 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   }
   const functions = async () => (await listed('functions/')).Functions ?? [];
 
+  it('is not created without a confirmation; the changes are shown with the account and the region', {
+    timeout: 120_000,
+  }, async () => {
+    const asked = copy.deploy(ARGS, env);
+    await expect(asked).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('pass --yes') });
+    await expect(asked).rejects.toMatchObject({
+      stderr: expect.stringMatching(
+        /Stack cognito-sync-backend-prod in account \d{12}, region us-east-1:\n {2}Creates \d+ resources:\n(?: {4}.*\n)* {4}14 x AWS::Lambda::Function\n/,
+      ),
+    });
+    expect(await functions()).toEqual([]);
+  });
+
   it('is created completely, but the deployment fails if the database does not respond', {
     timeout: 120_000,
   }, async () => {
     const unreachable = { ...env, DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query?sslmode=disable' };
-    const failed = copy.deploy(ARGS, unreachable);
+    const failed = copy.deploy([...ARGS, '--yes'], unreachable);
     await expect(failed).rejects.toMatchObject({
       code: 1,
       stdout: expect.stringContaining('the database query at 127.0.0.1:1 does not answer'),
@@ -107,11 +189,19 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
 
   it('is updated with other parameters, and its tables are created', { timeout: 120_000 }, async () => {
     const other = ['--param=tracing=on', '--param=bulkPublishPolicy=first'];
-    const output = await copy.deploy([...ARGS, ...other], env);
+    const output = await copy.deploy([...ARGS, ...other, '--yes'], env);
     expect(output).toContain(`deployed to stack ${STACK}`);
+    expect(output).toMatch(
+      /Changes \d+ resources:\n(?: {4}.*\n)* {4}PollDashbulkDashpublishLambdaFunction: Environment/,
+    );
     expect(output).toContain('"0001-query-store.sql"');
     const database = openPg({ connectionString: databaseUrl });
     expect((await database.query('SELECT * FROM query.records')).rows).toEqual([]);
+    const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: SECRET }));
+    expect(readServiceKeysJson({ SERVICE_KEYS: SecretString })).toMatchObject({
+      developers: [expect.any(Object)],
+      tokenKeys: [expect.any(String)],
+    });
     await database.close();
     const deployed = await functions();
     expect(deployed.map(({ FunctionName }) => FunctionName).toSorted()).toEqual(FUNCTIONS);
@@ -119,7 +209,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     expect(poller?.Environment).toMatchObject({ Variables: { BULK_PUBLISH_POLICY: 'first' } });
   });
 
-  it('is removed, except for the stream and the bucket of discarded records', {
+  it('is removed, except for the stream, the bucket of discarded records and the bucket of payloads', {
     timeout: 120_000,
   }, async () => {
     expect(await copy.serverless(['remove', ...ARGS], env)).toContain('successfully removed');
@@ -128,6 +218,17 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     const summary = await kinesis.send(new DescribeStreamSummaryCommand({ StreamName: 'cognito-sync-prod' }));
     expect(summary.StreamDescriptionSummary?.StreamStatus).toBe('ACTIVE');
     const { Buckets = [] } = await opened(new S3Client(settings())).send(new ListBucketsCommand({}));
-    expect(Buckets.map(({ Name }) => Name)).toEqual([expect.stringMatching(/failuresbucket/)]);
+    expect(Buckets.map(({ Name }) => Name).toSorted()).toEqual([
+      expect.stringMatching(/failuresbucket/),
+      expect.stringMatching(/payloadbucket/),
+    ]);
+  });
+
+  it('is created again after its removal, and imports what remained', { timeout: 120_000 }, async () => {
+    const output = await copy.deploy([...ARGS, '--yes'], env);
+    expect(output).toContain('CognitoStream (AWS::Kinesis::Stream cognito-sync-prod)');
+    expect(imports).toBe(1);
+    expect(output).toContain(`deployed to stack ${STACK}`);
+    expect((await functions()).map(({ FunctionName }) => FunctionName).toSorted()).toEqual(FUNCTIONS);
   });
 });

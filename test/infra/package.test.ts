@@ -6,7 +6,12 @@ import { deployedMappingSettings } from '../../infra/local/event-source-mapping/
 import limits from '../../infra/stack/function-limits.json' with { type: 'json' };
 import { askSyncTrigger } from '../fixtures/rules/ask-sync-trigger.ts';
 import { makeRulesFolder, type RulesFolder, rulesOfSize } from '../fixtures/rules/rules-folder.ts';
-import { type DeployableCopy, makeDeployableCopy, type Resource } from '../fixtures/stack/deployable-copy.ts';
+import {
+  type DeployableCopy,
+  makeDeployableCopy,
+  packageServiceOnce,
+  type Resource,
+} from '../fixtures/stack/deployable-copy.ts';
 
 const run = promisify(execFile);
 /** The address that functions with a database receive. */
@@ -124,13 +129,16 @@ describe('the packaged stack', () => {
     ]);
   });
 
-  it('gives every function the same time and memory limits as the local cloud', () => {
-    const deployed = ofType('AWS::Lambda::Function').map(({ FunctionName, Timeout, MemorySize }) => [
-      String(FunctionName).replace('cognito-sync-backend-dev-', ''),
-      { timeout: Timeout, memorySize: MemorySize },
-    ]);
+  it('gives every function the same time and memory limits as the local cloud', async () => {
+    const { resources: withService } = await packageServiceOnce();
+    const deployed = Object.values(withService)
+      .filter(({ Type }) => Type === 'AWS::Lambda::Function')
+      .map(({ Properties: { FunctionName, Timeout, MemorySize } }) => [
+        String(FunctionName).replace('cognito-sync-backend-dev-', ''),
+        { timeout: Timeout, memorySize: MemorySize },
+      ]);
     expect(Object.fromEntries(deployed)).toEqual(limits);
-  });
+  }, 120_000);
 
   it('limits the sync trigger to the five seconds that Cognito waits', () => {
     expect(resources.SyncDashtriggerLambdaFunction?.Properties).toMatchObject({

@@ -66,8 +66,21 @@ export function checkDatabase(given: DatabaseParameters, region: string): string
   }
   if (database === 'dsql') return clusterMistakes(given);
   if (database !== 'url') return [`database: invalid value "${database}"; use dsql or url`];
-  return [...addressMistakes(given), ...secretMistakes(given, region), ...vpcMistakes(given)];
+  return [...addressMistakes(given, NAMES), ...secretMistakes(given, region, NAMES), ...vpcMistakes(given)];
 }
+
+/** The names of the parameters of a database, for messages. */
+export interface DatabaseParameterNames {
+  url: string;
+  secret: string;
+  key: string;
+}
+
+const NAMES: DatabaseParameterNames = {
+  url: 'databaseUrl (DATABASE_URL)',
+  secret: 'databaseSecret',
+  key: 'databaseSecretKey',
+};
 
 /**
  * Reports the parameters that cannot be combined with a DSQL cluster. The functions reach such a cluster without a VPC,
@@ -83,42 +96,49 @@ function clusterMistakes({ databaseUrl, ...given }: DatabaseParameters): string[
   return others.map((name) => `database: dsql cannot be combined with ${name}; remove ${name}, or use url`);
 }
 
-function addressMistakes({ databaseUrl, databaseSecret }: DatabaseParameters): string[] {
+/** Checks the address of a PostgreSQL database. @param names the names of the parameters */
+export function addressMistakes(
+  { databaseUrl, databaseSecret }: DatabaseParameters,
+  names: DatabaseParameterNames,
+): string[] {
   if (databaseUrl === '') {
-    return databaseSecret
-      ? []
-      : ['database: url requires databaseUrl (DATABASE_URL) or databaseSecret; set one of them'];
+    return databaseSecret ? [] : [`database: url requires ${names.url} or ${names.secret}; set one of them`];
   }
-  const mistakes = mistakeOf('databaseUrl', () => readDatabaseUrl({ DATABASE_URL: databaseUrl }));
+  const [name = ''] = names.url.split(' ', 1);
+  const mistakes = mistakeOf(name, () => readDatabaseUrl({ DATABASE_URL: databaseUrl }));
   if (mistakes.length > 0) return mistakes;
   const tls = sslModeProblem(databaseUrl);
   return [
-    ...(tls === undefined ? [] : [`databaseUrl (DATABASE_URL): ${tls}`]),
+    ...(tls === undefined ? [] : [`${names.url}: ${tls}`]),
     ...(databaseSecret && hasPassword(databaseUrl)
       ? [
-          'databaseUrl (DATABASE_URL): the URL contains a password, but databaseSecret is also given; remove the password or databaseSecret',
+          `${names.url}: the URL contains a password, but ${names.secret} is also given; remove the password or ${names.secret}`,
         ]
       : []),
   ];
 }
 
-function secretMistakes({ databaseSecret, databaseSecretKey }: DatabaseParameters, region: string): string[] {
+/** Checks the secret of a PostgreSQL database. @param names the names of the parameters */
+export function secretMistakes(
+  { databaseSecret, databaseSecretKey }: DatabaseParameters,
+  region: string,
+  names: DatabaseParameterNames,
+): string[] {
   if (databaseSecret === '') {
-    return databaseSecretKey ? ['databaseSecretKey: given without databaseSecret; set both or neither'] : [];
+    return databaseSecretKey ? [`${names.key}: given without ${names.secret}; set both or neither`] : [];
   }
   const secret = parseSecretId(databaseSecret);
-  if (typeof secret === 'string') return [`databaseSecret: ${secret}`];
-  const foreign = secret.region === null ? [] : partitionMistakes('databaseSecret', databaseSecret, region);
+  if (typeof secret === 'string') return [`${names.secret}: ${secret}`];
+  const foreign = secret.region === null ? [] : partitionMistakes(names.secret, databaseSecret, region);
   if (foreign.length > 0 || databaseSecretKey === '') return foreign;
   const keyRegion = KEY.exec(databaseSecretKey)?.[1];
   // The ARN of an alias is rejected, because a policy grants access to keys, not to aliases. Source: AWS KMS Developer
   // Guide, "Best practices for IAM policies".
-  if (keyRegion === undefined)
-    return [`databaseSecretKey: "${databaseSecretKey}" is not the ARN of a KMS key`];
+  if (keyRegion === undefined) return [`${names.key}: "${databaseSecretKey}" is not the ARN of a KMS key`];
   const secretRegion = secret.region ?? region;
-  if (keyRegion === secretRegion) return partitionMistakes('databaseSecretKey', databaseSecretKey, region);
+  if (keyRegion === secretRegion) return partitionMistakes(names.key, databaseSecretKey, region);
   return [
-    `databaseSecretKey: the key is in ${keyRegion}, but the secret is in ${secretRegion}; use a key in the region of the secret`,
+    `${names.key}: the key is in ${keyRegion}, but the secret is in ${secretRegion}; use a key in the region of the secret`,
   ];
 }
 
@@ -168,7 +188,7 @@ export function toDatabaseDeployment(given: DatabaseParameters, region: string):
     database: given.database === 'dsql' ? 'dsql' : 'url',
     databaseUrl,
     databaseSecret,
-    databaseSecretArn: secretRegion === null ? arnOfName(databaseSecret) : databaseSecret,
+    databaseSecretArn: arnOfSecret(databaseSecret),
     databaseSecretKey,
     // Source: AWS KMS Developer Guide, kms:ViaService.
     databaseSecretService: `secretsmanager.${secretRegion ?? region}.amazonaws.com`,
@@ -178,6 +198,12 @@ export function toDatabaseDeployment(given: DatabaseParameters, region: string):
     vpcSubnets: toList(vpcSubnets),
     vpcSecurityGroups: toList(vpcSecurityGroups),
   };
+}
+
+/** Returns the resource of a policy that allows reading a secret. @param given a name or an ARN; may be empty */
+export function arnOfSecret(given: string): Substitution | string {
+  const secret = parseSecretId(given);
+  return typeof secret === 'string' || secret.region === null ? arnOfName(given) : given;
 }
 
 /**

@@ -17,9 +17,25 @@ import {
   toDatabaseDeployment,
 } from './database-parameters.ts';
 import { mistakeOf, partitionMistakes } from './mistakes.ts';
+import {
+  checkService,
+  concurrencyMistakes,
+  NO_SERVICE,
+  type ServiceDeployment,
+  type ServiceParameters,
+  toServiceDeployment,
+} from './service-parameters.ts';
+import { type StackRoles, toStackRoles } from './stack-roles.ts';
+import {
+  checkStream,
+  NO_STREAM,
+  type StreamDeployment,
+  type StreamParameters,
+  toStreamDeployment,
+} from './stream-parameters.ts';
 
 /** The parameters of a deployment, as in `params` of serverless.yml; an empty string counts as not given. */
-export interface DeploymentParameters extends DatabaseParameters {
+export interface DeploymentParameters extends DatabaseParameters, StreamParameters, ServiceParameters {
   identityPools: string;
   bulkPublishPolicy: string;
   publishTrust: string;
@@ -31,6 +47,8 @@ export interface DeploymentParameters extends DatabaseParameters {
 
 const NOTHING: DeploymentParameters = {
   ...NO_DATABASE,
+  ...NO_STREAM,
+  ...NO_SERVICE,
   identityPools: '',
   bulkPublishPolicy: '',
   publishTrust: '',
@@ -41,7 +59,7 @@ const NOTHING: DeploymentParameters = {
 };
 
 /** The values that serverless.yml needs to build the stack. */
-export interface Deployment extends DatabaseDeployment {
+export interface Deployment extends DatabaseDeployment, StreamDeployment, ServiceDeployment, StackRoles {
   identityPoolIds: string;
   /** ARNs of the pools that the bulk-publish poller may access. */
   poolArns: Substitution[];
@@ -67,7 +85,6 @@ export interface Deployment extends DatabaseDeployment {
  */
 const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
-const MAX_CONCURRENCY = 10_000;
 /**
  * Maximum number of pools that `identityPools` can name. Two limits of AWS lead to this number: the environment
  * variables of a function hold 4 KB, and the policies of a role hold 10,240 characters. Each pool's ARN can occur twice
@@ -137,14 +154,19 @@ export function checkParameters(
     ...nameMistakes(names),
     ...stageMistakes(stage),
     ...(isRegion(region)
-      ? [...checkDatabase(given, region), ...valueMistakes(given, region)]
+      ? [
+          ...checkDatabase(given, region),
+          ...checkStream(given, region),
+          ...checkService(given, region),
+          ...valueMistakes(given, region),
+        ]
       : [`region: "${region}" is not the name of a region; use, for example, us-east-1`]),
     ...mistakeOf('parallelizationFactor in infra/stack/project-stream-mapping.json', () =>
       readParallelizationFactor({ PARALLELIZATION_FACTOR: String(mapping.parallelizationFactor) }),
     ),
   ];
   if (mistakes.length > 0) throw new SetupError(`invalid deployment parameters:\n${mistakes.join('\n')}`);
-  return toDeployment(given, region);
+  return toDeployment(given, { stage, region });
 }
 
 function nameMistakes(names: readonly string[]): string[] {
@@ -172,11 +194,7 @@ function valueMistakes(given: DeploymentParameters, region: string): string[] {
     ...mistakeOf('payloadRegions', () =>
       readPayloadPolicy({ PAYLOAD_REGIONS: payloadRegions, AWS_REGION: region }),
     ),
-    ...(reservedConcurrency === '' || isConcurrency(reservedConcurrency)
-      ? []
-      : [
-          `reservedConcurrency: invalid value "${reservedConcurrency}"; use a number from 1 to ${MAX_CONCURRENCY}`,
-        ]),
+    ...concurrencyMistakes('reservedConcurrency', reservedConcurrency),
     ...topicMistakes(alarmTopic, region),
     ...(['', 'on', 'off'].includes(tracing) ? [] : [`tracing: invalid value "${tracing}"; use on or off`]),
   ];
@@ -194,10 +212,6 @@ function readPools(identityPools: string, region: string): string[] | null {
   );
 }
 
-function isConcurrency(text: string): boolean {
-  return /^[1-9]\d{0,4}$/.test(text) && Number(text) <= MAX_CONCURRENCY;
-}
-
 function topicMistakes(alarmTopic: string, region: string): string[] {
   if (alarmTopic === '') return [];
   const topicRegion = TOPIC.exec(alarmTopic)?.[1];
@@ -211,11 +225,19 @@ function topicMistakes(alarmTopic: string, region: string): string[] {
   return partitionMistakes('alarmTopic', alarmTopic, region);
 }
 
-function toDeployment(given: DeploymentParameters, region: string): Deployment {
+function toDeployment(
+  given: DeploymentParameters,
+  { stage, region }: { stage: string; region: string },
+): Deployment {
+  const database = toDatabaseDeployment(given, region);
+  const service = toServiceDeployment(given, database, (own) => toDatabaseDeployment(own, region));
   const pools = readPools(given.identityPools, region);
   const policy = readPublishPolicy({ BULK_PUBLISH_POLICY: given.bulkPublishPolicy });
   return {
-    ...toDatabaseDeployment(given, region),
+    ...database,
+    ...toStreamDeployment(given),
+    ...service,
+    ...toStackRoles(service, stage),
     identityPoolIds: (pools ?? []).join(','),
     poolArns: poolArns(pools),
     bulkPublishPolicy: given.bulkPublishPolicy || 'off',

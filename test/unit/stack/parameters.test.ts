@@ -4,6 +4,7 @@ import {
   type DeploymentParameters,
   deployment,
 } from '../../../infra/stack/parameters/parameters.ts';
+import mapping from '../../../infra/stack/project-stream-mapping.json' with { type: 'json' };
 import { SetupError } from '../../../lib/common/errors.ts';
 import { POOL } from '../../fixtures/sync/stream-events.ts';
 
@@ -26,7 +27,7 @@ function problemsOf(parameters: Partial<DeploymentParameters>, target = PROD): s
 
 describe('the parameters of a deployment', () => {
   it('require only a database', () => {
-    expect(checkParameters({ database: 'dsql' }, PROD)).toEqual({
+    expect(checkParameters({ database: 'dsql' }, PROD)).toMatchObject({
       database: 'dsql',
       databaseUrl: '',
       databaseSecret: '',
@@ -53,7 +54,109 @@ describe('the parameters of a deployment', () => {
       alarmActions: [],
       tracing: 'no',
       tracingMode: 'PassThrough',
+      stream: 'own',
+      streamMode: 'on-demand',
+      streamRetentionHours: 168,
+      maximumRecordAgeInSeconds: mapping.maximumRecordAgeInSeconds,
+      service: 'no',
+      serviceUsesCluster: 'no',
+      serviceReadsSecret: 'no',
+      serviceDecryptsSecret: 'no',
+      serviceInVpc: 'no',
+      readsLoginProviders: 'no',
+      serviceConcurrency: null,
     });
+  });
+
+  it('may name an existing stream, or the mode and the retention of the stack’s own stream', () => {
+    const streamArn = 'arn:aws:kinesis:us-east-1:123456789012:stream/origin.stream';
+    expect(checkParameters({ database: 'dsql', streamArn, streamRetentionHours: '24' }, PROD)).toMatchObject({
+      stream: 'existing',
+      streamMode: 'existing',
+      streamArn,
+      streamName: 'origin.stream',
+      maximumRecordAgeInSeconds: 23 * 3600,
+    });
+    expect(checkParameters({ database: 'dsql', streamMode: 'provisioned' }, PROD)).toMatchObject({
+      stream: 'own',
+      streamMode: 'provisioned',
+    });
+  });
+
+  it('may add the service, on the database of the query store or on its own', () => {
+    const cluster = checkParameters({ database: 'dsql', service: 'on', serviceConcurrency: '50' }, PROD);
+    expect(cluster).toMatchObject({
+      service: 'yes',
+      serviceDatabase: 'dsql',
+      serviceUsesCluster: 'yes',
+      serviceReadsSecret: 'no',
+      ownDatabaseUrl: '',
+      serviceConcurrency: 50,
+    });
+    expect(cluster.serviceSecretRoles).not.toContainEqual({ Ref: 'MigrateRole' });
+    const shared = { database: 'url', databaseUrl: SECRET_URL, service: 'on', vpcSubnets: 'subnet-0123abcd' };
+    expect(checkParameters({ ...shared, vpcSecurityGroups: 'sg-0123abcd' }, PROD)).toMatchObject({
+      serviceDatabase: 'url',
+      serviceDatabaseUrl: SECRET_URL,
+      ownDatabaseUrl: '',
+      serviceInVpc: 'yes',
+    });
+    const own = checkParameters({ database: 'dsql', service: 'on', serviceDatabaseSecret: ARN }, PROD);
+    expect(own).toMatchObject({
+      database: 'dsql',
+      serviceDatabase: 'url',
+      serviceUsesCluster: 'no',
+      serviceReadsSecret: 'yes',
+      serviceDatabaseSecretArn: ARN,
+      serviceDatabaseSecretService: 'secretsmanager.eu-west-1.amazonaws.com',
+      databaseSecret: '',
+      readsSecret: 'no',
+      ownDatabaseSecret: ARN,
+    });
+    // `migrate` reads the secret of the service's own database.
+    expect(own.serviceSecretRoles).toContainEqual({ Ref: 'MigrateRole' });
+  });
+
+  it.each<[string, Partial<DeploymentParameters>, RegExp]>([
+    ['streamArn', { streamArn: 'cognito-sync' }, /is not the ARN of a Kinesis stream$/],
+    [
+      'streamArn',
+      { streamArn: 'arn:aws:kinesis:eu-west-1:123456789012:stream/a' },
+      /: the stream is in eu-west-1, but the stack is in us-east-1/,
+    ],
+    [
+      'streamMode',
+      { streamArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/a', streamMode: 'provisioned' },
+      /does not change the stream in streamArn/,
+    ],
+    ['streamMode', { streamMode: 'ondemand' }, /invalid value "ondemand"; use on-demand or provisioned$/],
+    ['streamRetentionHours', { streamRetentionHours: '12' }, /use a number from 24 to 168$/],
+    ['service', { service: 'yes' }, /invalid value "yes"; use on or off$/],
+    ['serviceConcurrency', { serviceConcurrency: '9' }, /given without service=on/],
+    ['serviceConcurrency', { service: 'on', serviceConcurrency: '0' }, /use a number from 1 to 10000$/],
+    [
+      'serviceDatabaseUrl',
+      { service: 'on', serviceDatabaseUrl: 'postgres://user:hunter2@host/db' },
+      /\(SERVICE_DATABASE_URL\): .*sslmode/,
+    ],
+    [
+      'serviceDatabaseSecretKey',
+      { service: 'on', serviceDatabaseSecretKey: 'x' },
+      /given without serviceDatabaseSecret/,
+    ],
+    ['loginProviders', { service: 'on', loginProviders: '/etc/providers.json' }, /not a JSON object/],
+    [
+      'loginProvidersSecret',
+      { service: 'on', loginProviders: '{}', loginProvidersSecret: 'providers' },
+      /use only one of them$/,
+    ],
+    ['rateLimits', { service: 'on', rateLimits: 'few' }, /not a JSON object/],
+  ])('are rejected if %s is invalid: %o', (name, parameters, problem) => {
+    const [line, ...more] = problemsOf({ database: 'dsql', ...parameters });
+    expect(line).toMatch(new RegExp(`^${name}`));
+    expect(line).toMatch(problem);
+    expect(line).not.toContain('hunter2');
+    expect(more).toEqual([]);
   });
 
   it('may all be set at the same time', () => {

@@ -1,0 +1,62 @@
+import type { Substitution } from './database-parameters.ts';
+import type { ServiceDeployment } from './service-parameters.ts';
+
+/** A reference to a resource of the stack. */
+interface Reference {
+  Ref: string;
+}
+
+/** The roles of functions that share a permission. */
+export interface StackRoles {
+  vpcRoles: Reference[];
+  /** The ARNs of the functions with these roles. */
+  vpcFunctionArns: Substitution[];
+  tracedRoles: Reference[];
+  serviceRoles: Reference[];
+  /** The roles that read the secret of the service's database. */
+  serviceSecretRoles: Reference[];
+}
+
+/** The functions of the query store that use a database. */
+const QUERY_STORE = ['project-stream', 'poll-bulk-publish', 'sweep-query-store'];
+/** The functions of the service. All of them use a database. */
+const SERVICE = [
+  'service-api',
+  'relay-outbox',
+  'run-bulk-publish',
+  'finish-merges',
+  'finish-pool-deletions',
+  'finish-identity-deletions',
+  'sweep-datasets',
+  'sweep-guests',
+  'sweep-payloads',
+];
+
+/** Lists the roles by permission. */
+export function toStackRoles(
+  { service, ownDatabaseSecret }: Pick<ServiceDeployment, 'service' | 'ownDatabaseSecret'>,
+  stage: string,
+): StackRoles {
+  const ofService = service === 'yes' ? SERVICE : [];
+  const withDatabase = [...QUERY_STORE, 'migrate', ...ofService];
+  return {
+    vpcRoles: withDatabase.map(roleOf),
+    vpcFunctionArns: withDatabase.map((name) => arnOf(name, stage)),
+    tracedRoles: ['project-stream', 'sync-trigger', ...QUERY_STORE.slice(1), 'migrate', ...ofService].map(
+      roleOf,
+    ),
+    serviceRoles: SERVICE.map(roleOf),
+    serviceSecretRoles: [...SERVICE, ...(ownDatabaseSecret === '' ? [] : ['migrate'])].map(roleOf),
+  };
+}
+
+/** Returns a reference to the role of a function. The role of `sync-trigger` is the resource `SyncTriggerRole`. */
+function roleOf(name: string): Reference {
+  const words = name.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return { Ref: `${words.join('')}Role` };
+}
+
+function arnOf(name: string, stage: string): Substitution {
+  const prefix = `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:`;
+  return { 'Fn::Sub': `${prefix}cognito-sync-backend-${stage}-${name}` };
+}

@@ -1,0 +1,82 @@
+import { partitionMistakes } from './mistakes.ts';
+
+/** The parameters of the stream; an empty string counts as not given. */
+export interface StreamParameters {
+  streamArn: string;
+  streamMode: string;
+  streamRetentionHours: string;
+}
+
+export const NO_STREAM: StreamParameters = { streamArn: '', streamMode: '', streamRetentionHours: '' };
+
+/** The values that serverless.yml needs for the stream. */
+export interface StreamDeployment {
+  /** `existing`: the functions use the stream in `streamArn`, and the stack creates no stream. */
+  stream: 'own' | 'existing';
+  streamArn: string;
+  streamName: string;
+  streamMode: 'on-demand' | 'provisioned' | 'existing';
+  streamRetentionHours: number;
+  /** How long Lambda retries a record, in seconds: until an hour before the stream discards the record. */
+  maximumRecordAgeInSeconds: number;
+}
+
+const STREAM = /^arn:[\w-]+:kinesis:([a-z0-9-]+):\d{12}:stream\/([\w.-]{1,128})$/;
+/** Seven days. They outlast a weekend with a broken database. */
+const DEFAULT_RETENTION_HOURS = 168;
+/** The shortest retention that Kinesis allows. Source: Amazon Kinesis Data Streams API Reference, CreateStream. */
+const MIN_RETENTION_HOURS = 24;
+
+/** Checks the parameters of the stream. @returns the problems, each one line that starts with the parameter's name */
+export function checkStream(given: StreamParameters, region: string): string[] {
+  const { streamArn, streamMode, streamRetentionHours: hours } = given;
+  return [
+    ...(streamArn === '' ? [] : arnMistakes(given, region)),
+    ...(['', 'on-demand', 'provisioned'].includes(streamMode)
+      ? []
+      : [`streamMode: invalid value "${streamMode}"; use on-demand or provisioned`]),
+    ...(hours === '' || isRetention(hours)
+      ? []
+      : [
+          `streamRetentionHours: invalid value "${hours}"; use a number from ${MIN_RETENTION_HOURS} to ${DEFAULT_RETENTION_HOURS}`,
+        ]),
+  ];
+}
+
+function arnMistakes({ streamArn, streamMode }: StreamParameters, region: string): string[] {
+  const streamRegion = STREAM.exec(streamArn)?.[1];
+  if (streamRegion === undefined) return [`streamArn: "${streamArn}" is not the ARN of a Kinesis stream`];
+  return [
+    ...(streamRegion === region
+      ? partitionMistakes('streamArn', streamArn, region)
+      : [
+          `streamArn: the stream is in ${streamRegion}, but the stack is in ${region}; use a stream in the region of the stack`,
+        ]),
+    ...(streamMode === ''
+      ? []
+      : ['streamMode: the stack does not change the stream in streamArn; remove streamMode or streamArn']),
+  ];
+}
+
+function isRetention(text: string): boolean {
+  const hours = Number(text);
+  return /^\d{2,3}$/.test(text) && hours >= MIN_RETENTION_HOURS && hours <= DEFAULT_RETENTION_HOURS;
+}
+
+/** Converts the parameters to the values that serverless.yml needs. @param given parameters without problems */
+export function toStreamDeployment({
+  streamArn,
+  streamMode,
+  streamRetentionHours,
+}: StreamParameters): StreamDeployment {
+  const hours = streamRetentionHours === '' ? DEFAULT_RETENTION_HOURS : Number(streamRetentionHours);
+  const ownMode = streamMode === 'provisioned' ? 'provisioned' : 'on-demand';
+  return {
+    stream: streamArn === '' ? 'own' : 'existing',
+    streamArn,
+    streamName: STREAM.exec(streamArn)?.[2] ?? '',
+    streamMode: streamArn === '' ? ownMode : 'existing',
+    streamRetentionHours: hours,
+    maximumRecordAgeInSeconds: (hours - 1) * 3600,
+  };
+}
