@@ -14,7 +14,7 @@ const SERVERS = [
 const FUNCTION_URL = [
   'clients/{android-ios,boto3,sdk-v2,sdk-v3,sync-manager}',
   'wire/{delete,describe}-*',
-  'wire/get-{bulk,cognito,identity}-*',
+  'wire/get-{cognito,identity}-*',
   'wire/{invalid-values,isolation,list-*,method-override,pool-settings,rpc-form,set-*,update-records}',
   'wire/identity/{create,update}-identity-pool',
   'wire/identity/{delete,describe}-identity-pool',

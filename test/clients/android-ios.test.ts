@@ -14,7 +14,9 @@ const { cloud, client } = await openLocalCloud();
 const IdentityPoolId = await createPlayerPool(cloud.url);
 
 const SUCCESS = { success: true };
-const PLATFORMS: Platform[] = ['android', 'ios'];
+// A function URL converts the names of headers to lower case. It is unknown whether the SDK for iOS then finds the
+// header with the error code.
+const PLATFORMS: Platform[] = isLocalPort ? ['android', 'ios'] : ['android'];
 let people = 0;
 /** Returns the logins of a new person, whom no other test uses. */
 const newLogins = () => {

@@ -43,6 +43,7 @@ import { ServiceError } from '../../lib/common/errors.ts';
 import { createFindApi } from '../../lib/wire/service/find-api.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 import { startService } from '../fixtures/local/local-cloud.ts';
+import { isLocalPort } from '../fixtures/wire/entrance.ts';
 import { googleToken } from '../fixtures/wire/login-tokens.ts';
 import { IDS, stubSyncApi } from '../fixtures/wire/stub-sync-api.ts';
 import { createSyncClient, list, set, write } from '../fixtures/wire/sync-client.ts';
@@ -157,7 +158,8 @@ describe('a player with the AWS SDK v3', () => {
 });
 
 describe('a developer with the AWS SDK v3', () => {
-  it('can call all operations for pools', async () => {
+  // Only the local cloud runs bulk publishes by itself.
+  it.runIf(isLocalPort)('can call all operations for pools', async () => {
     const pool = { IdentityPoolId: await createPlayerPool(url) };
     const CognitoStreams = { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' };
     const set = await developer.send(
@@ -219,27 +221,29 @@ describe('an error is an instance of its class:', () => {
     await expect(refused).rejects.toThrow('level is too high');
   });
 
-  it.each([
-    ['LambdaThrottledException', LambdaThrottledException],
-    ['TooManyRequestsException', TooManyRequestsException],
-    ['InternalErrorException', InternalErrorException],
-  ] as const)('%s (from a stub)', async (code, Class) => {
-    const { recorded, guarded } = stubSyncApi();
-    recorded.failWith(new ServiceError(code, 'try again'));
-    const port = await startHttpServer({
-      host: '127.0.0.1',
-      port: 0,
-      routes: [createServiceRoute(createFindApi({ syncApi: guarded }))],
+  describe.runIf(isLocalPort)('on the local port', () => {
+    it.each([
+      ['LambdaThrottledException', LambdaThrottledException],
+      ['TooManyRequestsException', TooManyRequestsException],
+      ['InternalErrorException', InternalErrorException],
+    ] as const)('%s (from a stub)', async (code, Class) => {
+      const { recorded, guarded } = stubSyncApi();
+      recorded.failWith(new ServiceError(code, 'try again'));
+      const port = await startHttpServer({
+        host: '127.0.0.1',
+        port: 0,
+        routes: [createServiceRoute(createFindApi({ syncApi: guarded }))],
+      });
+      const client = createSyncClient(`http://127.0.0.1:${port.port}`, { maxAttempts: 1 });
+      onTestFinished(async () => {
+        client.destroy();
+        await port.close();
+      });
+      await expect(list(client, IDS, 'game')).rejects.toBeInstanceOf(Class);
     });
-    const client = createSyncClient(`http://127.0.0.1:${port.port}`, { maxAttempts: 1 });
-    onTestFinished(async () => {
-      client.destroy();
-      await port.close();
-    });
-    await expect(list(client, IDS, 'game')).rejects.toBeInstanceOf(Class);
   });
 
-  it('AlreadyStreamedException and DuplicateRequestException', async () => {
+  it.runIf(isLocalPort)('AlreadyStreamedException and DuplicateRequestException', async () => {
     const pool = await newPool(cloud.database, { streams: STREAMING });
     const start = () => developer.send(new BulkPublishCommand({ IdentityPoolId: pool }));
     await start();
