@@ -8,7 +8,7 @@ SELECT namespaces.nspname AS schema, relations.relname AS name
 FROM pg_index AS indexes
 JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
 JOIN pg_namespace AS namespaces ON namespaces.oid = relations.relnamespace
-WHERE NOT indexes.indisvalid AND namespaces.nspname IN ('projection', 'sync', 'identity')
+WHERE NOT indexes.indisvalid AND namespaces.nspname IN ('projection', 'sync', 'identity', 'move')
 ORDER BY 1, 2`;
 
 /** SQLSTATE object_not_in_prerequisite_state. */

@@ -26,7 +26,10 @@ export interface StoredIdentity {
    * never merged.
    */
   mergedInto: string | null;
-  /** The providers of the identity's logins, each once, sorted; empty for a guest and for an inaccessible identity. */
+  /**
+   * The providers of the identity's logins, each once, sorted; empty for a guest and for an inaccessible identity. Of a
+   * copied identity, also the providers at which only the origin knows the user.
+   */
   providers: readonly string[];
 }
 
@@ -40,7 +43,7 @@ export interface LivingIdentity {
   isUnlinked: boolean;
   /** When a login of the identity was last unlinked, epoch milliseconds; null if no login was unlinked. */
   unlinkedAt: number | null;
-  /** The providers of the identity's logins, sorted. A provider occurs once per login. */
+  /** The providers of the identity's logins, sorted, as in `StoredIdentity`. A provider occurs once per login. */
   providers: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import type { Database, Transaction } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
 import { transact } from '../../sync/store/transact.ts';
 import type { FoundLogins, LinkChange, UnlinkedLogins } from '../ports/identity-store.ts';
-import { findLogins, loginId } from './find-logins.ts';
+import { findLogins } from './find-logins.ts';
 import {
   ADD_PENDING_MERGES,
   CREATE_IDENTITY,
@@ -19,6 +19,7 @@ import {
   REDIRECT_MERGED,
   UNLINK_LOGINS,
 } from './identity-statements.ts';
+import { loginId } from './login-id.ts';
 
 /** Thrown to roll back the transaction, because the state has changed since the decision. */
 class OutdatedError extends Error {

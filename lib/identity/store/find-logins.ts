@@ -1,8 +1,9 @@
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
-import { hashedUuid } from '../../database/row-ids.ts';
 import type { FoundLogins, LivingIdentity, Login, LoginQuestion } from '../ports/identity-store.ts';
+import { copiedProviders } from './copied-identities.ts';
 import { FIND_LOGINS, type FoundRow } from './identity-statements.ts';
+import { loginId } from './login-id.ts';
 
 /** Implements `IdentityStore.findLogins`, inside or outside a transaction. */
 export async function findLogins(
@@ -30,7 +31,7 @@ export async function findLogins(
 }
 
 function toLivingIdentity(row: FoundRow, rows: readonly FoundRow[]): LivingIdentity {
-  const providers = rows.flatMap(({ provider }) => provider ?? []).sort();
+  const providers = [...rows.flatMap(({ provider }) => provider ?? []), ...copiedProviders(row)].sort();
   const hasLogin = providers.length > 0;
   return {
     identityId: row.identity_id,
@@ -40,12 +41,4 @@ function toLivingIdentity(row: FoundRow, rows: readonly FoundRow[]): LivingIdent
     unlinkedAt: row.unlinked_ms,
     providers,
   };
-}
-
-/**
- * Returns the key of a login's row, which is derived from the pool, the provider and the user. No provider name
- * contains NUL, so different logins have different keys.
- */
-export function loginId(identityPoolId: string, { provider, userId }: Login): string {
-  return hashedUuid(`${identityPoolId}\0${provider}\0${userId}`);
 }

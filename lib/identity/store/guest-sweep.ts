@@ -12,10 +12,11 @@ SELECT identity_id FROM identity.identities WHERE identity_id > $1 ORDER BY iden
 
 /**
  * Whether an identity was not used since $3. A merge or linking a login sets `modified_ms`. Issuing credentials sets
- * `used_ms`.
+ * `used_ms`. An identity that was copied from another service may be in use there.
  */
 const UNUSED = `
-  coalesce(guest.used_ms, guest.created_ms) < $3::bigint AND guest.modified_ms < $3::bigint`;
+  guest.copied_ms IS NULL
+  AND coalesce(guest.used_ms, guest.created_ms) < $3::bigint AND guest.modified_ms < $3::bigint`;
 
 /**
  * Selects the guests and merged identities that can be removed, among the identities above $1, up to and including $2. A

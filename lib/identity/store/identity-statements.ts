@@ -54,13 +54,14 @@ export interface IdentityRow {
   used_ms: number | null;
   unlinked_ms: number | null;
   merged_into: string | null;
+  copied_providers: string | null;
   provider: string | null;
 }
 
 const WITH_PROVIDERS = `
 SELECT DISTINCT
   identities.identity_id, identities.identity_pool_id, identities.created_ms, identities.modified_ms,
-  identities.used_ms, identities.unlinked_ms, identities.merged_into, logins.provider`;
+  identities.used_ms, identities.unlinked_ms, identities.merged_into, identities.copied_providers, logins.provider`;
 
 export const READ_IDENTITY = `${WITH_PROVIDERS}
 FROM identity.identities
@@ -91,6 +92,7 @@ export interface FoundRow {
   identity_id: string;
   created_ms: number;
   unlinked_ms: number | null;
+  copied_providers: string | null;
   provider: string | null;
 }
 
@@ -100,12 +102,14 @@ export const FIND_LOGINS = `
 SELECT found.*, logins.provider
 FROM (
 SELECT
-  named.identity_id AS found_by, living.identity_id, living.created_ms, living.unlinked_ms
+  named.identity_id AS found_by, living.identity_id, living.created_ms, living.unlinked_ms,
+  living.copied_providers
 FROM identity.identities AS named
 JOIN identity.identities AS living ON living.identity_id = coalesce(named.merged_into, named.identity_id)
 WHERE named.identity_pool_id = $1 AND named.identity_id = ANY ($2::text[])
 UNION ALL
-SELECT logins.login_id::text AS found_by, owner.identity_id, owner.created_ms, owner.unlinked_ms
+SELECT logins.login_id::text AS found_by, owner.identity_id, owner.created_ms, owner.unlinked_ms,
+  owner.copied_providers
 FROM identity.logins
 JOIN identity.identities AS owner ON owner.identity_id = logins.identity_id
 WHERE logins.login_id = ANY ($3::uuid[])

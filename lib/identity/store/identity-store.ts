@@ -1,6 +1,7 @@
 import type { Database } from '../../database/database.ts';
 import type { IdentityStore, StoredIdentity } from '../ports/identity-store.ts';
 import { applyLinks } from './apply-links.ts';
+import { copiedProviders } from './copied-identities.ts';
 import { deleteIdentity } from './delete-identity.ts';
 import { findLogins } from './find-logins.ts';
 import { createIdentityPoolStore } from './identity-pool-store.ts';
@@ -70,6 +71,8 @@ function toIdentity(row: IdentityRow, rows: readonly IdentityRow[]): StoredIdent
     usedAt: row.used_ms,
     unlinkedAt: row.unlinked_ms,
     mergedInto: row.merged_into,
-    providers: rows.flatMap(({ provider }) => provider ?? []).sort(),
+    providers: [
+      ...new Set([...rows.flatMap(({ provider }) => provider ?? []), ...copiedProviders(row)]),
+    ].sort(),
   };
 }

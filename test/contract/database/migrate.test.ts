@@ -29,6 +29,7 @@ const MIGRATIONS = [
   '0015-deleted-merges.sql',
   '0016-payload-parts.sql',
   '0017-receipts.sql',
+  '0018-move.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

@@ -12,6 +12,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   sync: ['lib/sync/'],
   identity: ['lib/identity/'],
+  move: ['lib/move/'],
   projection: ['lib/projection/', 'lib/backfill/'],
 };
 
@@ -27,6 +28,7 @@ const EXCEPTIONS = [
   'lib/identity/store/delete-identity-statements.ts: sync.pending_merges',
   // Both services share the row of a pool. An identity must not be created in a deleted pool.
   'lib/identity/store/identity-statements.ts: sync.identity_pools',
+  'lib/identity/store/copied-identities.ts: sync.identity_pools',
   // The merge of two identities and the request to move the datasets are committed together.
   'lib/identity/store/identity-statements.ts: sync.pending_merges',
   // The data of a deleted pool includes its identities.

@@ -1,0 +1,169 @@
+import type { IdentityKey } from '../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { Transaction } from '../../database/database.ts';
+import { LINK_LOGINS, LOCK_IDENTITY, type LockedIdentityRow, UNLINK_LOGINS } from './identity-statements.ts';
+import { loginId } from './login-id.ts';
+
+/** An identity of another service, as that service describes it. */
+export interface CopiedIdentity {
+  identityId: string;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  modifiedAt: number;
+  /** Names of the providers at which the identity has logins there. The users are unknown. */
+  providers: readonly string[];
+  /** Whether no client can use the identity, because its logins were unlinked or it was merged into another identity. */
+  isDisabled: boolean;
+}
+
+interface CopiedRow {
+  identity_id: string;
+  copied_providers: string | null;
+  unlinked_ms: number | null;
+}
+
+const READ_COPIED = `
+SELECT identity_id, copied_providers, unlinked_ms FROM identity.identities WHERE identity_id = ANY ($1::text[])`;
+
+/** Creates identities. A pool that does not exist gets none; an identity that exists is not changed. */
+const CREATE_COPIED = `
+INSERT INTO identity.identities (
+  identity_id, identity_pool_id, created_ms, modified_ms, unlinked_ms, copied_providers, copied_ms)
+SELECT given.identity_id, pools.identity_pool_id, given.created_ms, given.modified_ms, given.unlinked_ms,
+  given.copied_providers, $2::bigint
+FROM sync.identity_pools AS pools,
+  unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+    AS given (identity_id, created_ms, modified_ms, unlinked_ms, copied_providers)
+WHERE pools.identity_pool_id = $1 AND pools.deleted_ms IS NULL
+ORDER BY given.identity_id
+ON CONFLICT (identity_id) DO NOTHING`;
+
+const CHANGE_COPIED = `
+UPDATE identity.identities SET copied_providers = $2, unlinked_ms = $3, modified_ms = $4 WHERE identity_id = $1`;
+
+const CHANGE_PROVIDERS = 'UPDATE identity.identities SET copied_providers = $2 WHERE identity_id = $1';
+
+const LIST_LOGINS_OF = `
+SELECT login_id, user_id FROM identity.logins WHERE identity_id = $1 AND provider = $2`;
+
+/** Returns which of these identities exist. Of each, whether its stored form differs from the given one. */
+export async function findCopied(
+  on: Transaction,
+  identities: readonly CopiedIdentity[],
+  developerProvider: string | undefined,
+): Promise<Map<string, { isOutdated: boolean }>> {
+  const ids = textArray(identities.map(({ identityId }) => identityId));
+  const { rows } = await on.query<CopiedRow>(READ_COPIED, [ids]);
+  const stored = new Map(rows.map((row) => [row.identity_id, row]));
+  return new Map(
+    identities.flatMap((identity) => {
+      const row = stored.get(identity.identityId);
+      return row ? [[identity.identityId, { isOutdated: isOutdated(row, identity, developerProvider) }]] : [];
+    }),
+  );
+}
+
+/** The developer provider is not compared: its users are copied, so its name is not stored. */
+function isOutdated(
+  row: CopiedRow,
+  identity: CopiedIdentity,
+  developerProvider: string | undefined,
+): boolean {
+  const named = (names: readonly string[]) =>
+    JSON.stringify(names.filter((name) => name !== developerProvider));
+  return (
+    named(copiedProviders(row)) !== named([...identity.providers].sort()) ||
+    (row.unlinked_ms !== null) !== identity.isDisabled
+  );
+}
+
+/** Returns whether an identity exists. An identity that was merged into another identity exists. */
+export async function identityExists(
+  on: Transaction,
+  { identityPoolId, identityId }: IdentityKey,
+): Promise<boolean> {
+  const { rows } = await on.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
+  return rows[0]?.identity_pool_id === identityPoolId;
+}
+
+/** Creates the identities that do not exist yet. @returns the number of created identities */
+export async function createCopied(
+  on: Transaction,
+  identityPoolId: string,
+  identities: readonly CopiedIdentity[],
+  copiedAt: number,
+): Promise<number> {
+  const { rowsChanged } = await on.query(CREATE_COPIED, [
+    identityPoolId,
+    copiedAt,
+    textArray(identities.map(({ identityId }) => identityId)),
+    plainArray(identities.map(({ createdAt }) => createdAt)),
+    plainArray(identities.map(({ modifiedAt }) => modifiedAt)),
+    plainArray(identities.map(unlinkedAt)),
+    textArray(identities.map(({ providers }) => toText(providers))),
+  ]);
+  return rowsChanged;
+}
+
+/** Gives an existing identity the providers and the state that it has at the other service. */
+export async function changeCopied(on: Transaction, identity: CopiedIdentity): Promise<void> {
+  const { identityId, providers, modifiedAt } = identity;
+  await on.query(CHANGE_COPIED, [identityId, toText(providers), unlinkedAt(identity), modifiedAt]);
+}
+
+/**
+ * Makes the developer users of an identity those that it has at the other service.
+ * @returns the number of users that belong to another identity here, and were not linked
+ */
+export async function linkDeveloperUsers(
+  on: Transaction,
+  { identityPoolId, identityId, provider, userIds, at }: DeveloperUsers,
+): Promise<number> {
+  const { rows: locked } = await on.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
+  if (!locked[0]) return 0;
+  const { rows } = await on.query<{ login_id: string; user_id: string }>(LIST_LOGINS_OF, [
+    identityId,
+    provider,
+  ]);
+  const gone = rows.filter((row) => !userIds.includes(row.user_id)).map((row) => row.login_id);
+  if (gone.length > 0) await on.query(UNLINK_LOGINS, [identityId, plainArray(gone), '{}']);
+  const added = userIds.filter((userId) => !rows.some((row) => row.user_id === userId));
+  const ids = added.map((userId) => loginId(identityPoolId, { provider, userId }));
+  const { rowsChanged } = await on.query(LINK_LOGINS, [
+    identityPoolId,
+    identityId,
+    at,
+    plainArray(ids),
+    textArray(added.map(() => provider)),
+    textArray(added),
+  ]);
+  const [stored] = (await on.query<CopiedRow>(READ_COPIED, [textArray([identityId])])).rows;
+  const kept = stored ? copiedProviders(stored).filter((name) => name !== provider) : [];
+  // An identity with none of its users would be a guest, which anyone who knows its id can use.
+  if (userIds.length > added.length - rowsChanged)
+    await on.query(CHANGE_PROVIDERS, [identityId, toText(kept)]);
+  return added.length - rowsChanged;
+}
+
+export interface DeveloperUsers {
+  identityPoolId: string;
+  identityId: string;
+  /** The name of the developer provider. */
+  provider: string;
+  userIds: readonly string[];
+  /** Epoch milliseconds. */
+  at: number;
+}
+
+/** Returns the providers at which a copied identity has a login whose user is unknown. */
+export function copiedProviders({ copied_providers }: { copied_providers: string | null }): string[] {
+  return copied_providers === null ? [] : JSON.parse(copied_providers);
+}
+
+function toText(providers: readonly string[]): string | null {
+  return providers.length === 0 ? null : JSON.stringify([...providers].sort());
+}
+
+function unlinkedAt({ isDisabled, modifiedAt }: CopiedIdentity): number | null {
+  return isDisabled ? modifiedAt : null;
+}

@@ -1,0 +1,112 @@
+// Statements that write the replica of a dataset at another service. Each is plain: none changes data in a WITH, so that
+// Aurora DSQL can run them.
+
+export interface ReplicaRow {
+  sync_count: number;
+  deleted_sync_count: number;
+  creation_ms: number;
+  last_modified_ms: number;
+  last_modified_by: string;
+  removed_ms: number | null;
+  data_storage: number;
+}
+
+export const LOCK_REPLICA = `
+SELECT sync_count, deleted_sync_count, creation_ms, last_modified_ms, last_modified_by, removed_ms, data_storage
+FROM sync.datasets
+WHERE dataset_id = $1
+FOR UPDATE`;
+
+export interface ReplicaRecordRow {
+  record_key: string;
+  sync_count: number;
+  last_modified_ms: number;
+  last_modified_by: string;
+  device_last_modified_ms: number | null;
+}
+
+const READ_ROWS = `
+SELECT record_key, sync_count, last_modified_ms, last_modified_by, device_last_modified_ms
+FROM sync.records
+WHERE dataset_id = $1`;
+
+/** All rows of the dataset $1, or those with the ids $2. */
+export const READ_ALL_ROWS = READ_ROWS;
+export const READ_SOME_ROWS = `${READ_ROWS} AND record_id = ANY ($2::uuid[])`;
+
+/** Writes rows of the dataset $1. The transaction holds the dataset's lock, and has compared the versions. */
+export const WRITE_ROWS = `
+INSERT INTO sync.records (
+  dataset_id, record_id, record_key, record_value, device_last_modified_ms,
+  sync_count, last_modified_ms, last_modified_by)
+SELECT $1::uuid, record.*
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) AS record
+ON CONFLICT (dataset_id, record_id) DO UPDATE SET
+  record_value = excluded.record_value,
+  device_last_modified_ms = excluded.device_last_modified_ms,
+  sync_count = excluded.sync_count,
+  last_modified_ms = excluded.last_modified_ms,
+  last_modified_by = excluded.last_modified_by`;
+
+/** Rows that ERASE_COVERED erases. With 2,500 written rows, it stays below Aurora DSQL's 3,000 rows per transaction. */
+export const COVERED_ROWS = 400;
+
+/** Erases rows of the dataset $1 at or below the version ($2, $3). */
+export const ERASE_COVERED = `
+DELETE FROM sync.records
+WHERE dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::bigint)
+  AND record_id IN (
+    SELECT record_id FROM sync.records
+    WHERE dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::bigint)
+    LIMIT ${COVERED_ROWS})`;
+
+export interface SizeRow {
+  record_count: number;
+  data_storage: number;
+  row_count: number;
+  key_bytes: number;
+}
+
+/** Counts the rows of the dataset $1 that are above the deleted count $2. */
+export const READ_SIZE = `
+SELECT
+  count(record_value) AS record_count,
+  coalesce(sum(octet_length(record_key) + octet_length(record_value)), 0)::bigint AS data_storage,
+  count(*) AS row_count,
+  coalesce(sum(octet_length(record_key)), 0)::bigint AS key_bytes
+FROM sync.records
+WHERE dataset_id = $1 AND sync_count > $2::bigint`;
+
+export const WRITE_REPLICA = `
+INSERT INTO sync.datasets (
+  dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
+  last_modified_ms, last_modified_by, removed_ms, data_storage, record_count, row_count, key_bytes, counted_sync_count)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $5)
+ON CONFLICT (dataset_id) DO UPDATE SET
+  sync_count = excluded.sync_count,
+  deleted_sync_count = excluded.deleted_sync_count,
+  creation_ms = excluded.creation_ms,
+  last_modified_ms = excluded.last_modified_ms,
+  last_modified_by = excluded.last_modified_by,
+  removed_ms = excluded.removed_ms,
+  data_storage = excluded.data_storage,
+  record_count = excluded.record_count,
+  row_count = excluded.row_count,
+  key_bytes = excluded.key_bytes,
+  counted_sync_count = excluded.counted_sync_count`;
+
+/** Adds $3 bytes to the storage of the pool $1, in the slot of the dataset $2. */
+export const ADD_USAGE = `
+INSERT INTO sync.pool_usage AS sums (identity_pool_id, slot, data_storage, last_modified_ms)
+VALUES ($1, left($2::text, 2), $3::bigint, $4::bigint)
+ON CONFLICT (identity_pool_id, slot) DO UPDATE SET
+  data_storage = sums.data_storage + excluded.data_storage,
+  last_modified_ms = greatest(sums.last_modified_ms, excluded.last_modified_ms)`;
+
+/** Marks the datasets $2 as copies that a merge made of the dataset $1. */
+export const MARK_COPIES = `
+INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id)
+SELECT copy.dataset_id, $1::uuid FROM unnest($2::uuid[]) AS copy (dataset_id)
+ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id`;
+
+export const FORGET_REPLICA_COPY = 'DELETE FROM sync.merged_datasets WHERE dataset_id = $1';

@@ -1,0 +1,187 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import { chunkRows } from '../../database/chunk-rows.ts';
+import type { SqlValue, Transaction } from '../../database/database.ts';
+import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
+import type { Offloading } from '../build-stream-event.ts';
+import type { SyncRecord } from '../model.ts';
+import { exists } from '../ports/sync-store.ts';
+import {
+  type NextReplica,
+  nextReplica,
+  type ReplicaChange,
+  type StoredReplica,
+  type StoredReplicaRecord,
+} from '../replica.ts';
+import { replicaEvents } from '../replica-events.ts';
+import { lockIdentities } from './lock-identities.ts';
+import { PLAIN_WRITES } from './plain-writes.ts';
+import {
+  ADD_USAGE,
+  COVERED_ROWS,
+  ERASE_COVERED,
+  FORGET_REPLICA_COPY,
+  LOCK_REPLICA,
+  MARK_COPIES,
+  READ_ALL_ROWS,
+  READ_SIZE,
+  READ_SOME_ROWS,
+  type ReplicaRecordRow,
+  type ReplicaRow,
+  type SizeRow,
+  WRITE_REPLICA,
+  WRITE_ROWS,
+} from './replica-statements.ts';
+import { READ_IDENTITY_DELETED } from './sync-statements.ts';
+
+/** What a change of a replica wrote. */
+export interface WrittenReplica {
+  /** `partial`: apply the change again to write the rest. `deleted`: the identity was deleted here. */
+  outcome: 'written' | 'unchanged' | 'partial' | 'deleted';
+  /** Number of rows written. */
+  records: number;
+  /** Number of written records that are too large for an event, and were not published. */
+  leftOut: number;
+  /** If set, records with a count up to this one may be left; `eraseDeleted` erases them. */
+  eraseUpTo: number | null;
+}
+
+const NOTHING = { records: 0, leftOut: 0, eraseUpTo: null };
+
+/**
+ * Applies a change to the replica of a dataset. The transaction holds the locks of the identity and of the dataset, so
+ * neither a device nor another copy can write at the same time. If the change has more rows than one transaction should
+ * write, only some rows are written.
+ */
+export async function writeReplica(
+  on: Transaction,
+  change: ReplicaChange,
+  offloading: Offloading | null,
+): Promise<WrittenReplica> {
+  const { dataset: key } = change;
+  const id = datasetId(key);
+  await lockIdentities(on, key.identityPoolId, [key.identityId]);
+  if (await isIdentityDeleted(on, key)) return { outcome: 'deleted', ...NOTHING };
+  const locked = (await on.query<ReplicaRow>(LOCK_REPLICA, [id])).rows[0];
+  const next = nextReplica(locked ? toReplica(locked) : null, await readRows(on, id, change), change);
+  const [first = [], ...rest] = chunkRows(
+    next.records,
+    ({ Key, Value }) => Key.length + (Value?.length ?? 0),
+  );
+  const now = rest.length > 0 ? { ...next, records: first, published: onlyOf(next.published, first) } : next;
+  if (!now.isChanged && now.records.length === 0) return { outcome: 'unchanged', ...NOTHING };
+  const erased = await writeRows(on, id, now);
+  await writeDataset(on, key, now, locked);
+  const { events, leftOut } = replicaEvents(key, now, offloading);
+  if (events.length > 0) await PLAIN_WRITES.putEvents(on, key.identityPoolId, events);
+  return {
+    outcome: rest.length > 0 ? 'partial' : 'written',
+    records: now.records.length,
+    leftOut,
+    eraseUpTo: erased === COVERED_ROWS ? now.dataset.deletedSyncCount : null,
+  };
+}
+
+/** Marks datasets of the root's identity as copies that a merge made of the dataset `root`. */
+export async function markCopies(on: Transaction, root: DatasetKey, names: readonly string[]): Promise<void> {
+  const copies = names.map((datasetName) => datasetId({ ...root, datasetName }));
+  await on.query(MARK_COPIES, [datasetId(root), plainArray(copies)]);
+}
+
+async function isIdentityDeleted(on: Transaction, { identityId }: DatasetKey): Promise<boolean> {
+  const values = [identityIdHash(identityId)];
+  const { rows } = await on.query<{ identity_deleted: boolean }>(READ_IDENTITY_DELETED, values);
+  return rows[0]?.identity_deleted ?? false;
+}
+
+async function readRows(
+  on: Transaction,
+  id: string,
+  { listing, records }: ReplicaChange,
+): Promise<ReadonlyMap<string, StoredReplicaRecord>> {
+  const statement: [sql: string, values: SqlValue[]] = listing
+    ? [READ_ALL_ROWS, [id]]
+    : [READ_SOME_ROWS, [id, plainArray(records.map(({ key }) => recordId(key)))]];
+  const { rows } = await on.query<ReplicaRecordRow>(...statement);
+  return new Map(rows.map((row) => [row.record_key, toReplicaRecord(row)]));
+}
+
+/** @returns the number of erased rows */
+async function writeRows(on: Transaction, id: string, { records, newRemoval }: NextReplica): Promise<number> {
+  if (records.length > 0) {
+    const sorted = records
+      .map((record) => ({ id: recordId(record.Key), record }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    await on.query(WRITE_ROWS, [
+      id,
+      plainArray(sorted.map((row) => row.id)),
+      textArray(sorted.map(({ record }) => record.Key)),
+      textArray(sorted.map(({ record }) => record.Value)),
+      plainArray(sorted.map(({ record }) => record.DeviceLastModifiedDate)),
+      plainArray(sorted.map(({ record }) => record.SyncCount)),
+      plainArray(sorted.map(({ record }) => record.LastModifiedDate)),
+      textArray(sorted.map(({ record }) => record.LastModifiedBy)),
+    ]);
+  }
+  if (newRemoval === null) return 0;
+  const values = [id, newRemoval.lastModifiedDate, newRemoval.syncCount];
+  return (await on.query(ERASE_COVERED, values)).rowsChanged;
+}
+
+async function writeDataset(
+  on: Transaction,
+  key: DatasetKey,
+  { dataset }: NextReplica,
+  locked: ReplicaRow | undefined,
+): Promise<void> {
+  const id = datasetId(key);
+  const { rows } = await on.query<SizeRow>(READ_SIZE, [id, dataset.deletedSyncCount]);
+  const [counted] = rows;
+  const size = exists(dataset) && counted ? counted : EMPTY_ROW;
+  const bytesBefore = locked && locked.sync_count > locked.deleted_sync_count ? locked.data_storage : 0;
+  await on.query(WRITE_REPLICA, [
+    id,
+    key.identityPoolId,
+    key.identityId,
+    key.datasetName,
+    dataset.syncCount,
+    dataset.deletedSyncCount,
+    dataset.creationDate,
+    dataset.lastModifiedDate,
+    dataset.lastModifiedBy,
+    dataset.removedDate,
+    size.data_storage,
+    size.record_count,
+    size.row_count,
+    size.key_bytes,
+  ]);
+  const added = size.data_storage - bytesBefore;
+  await on.query(ADD_USAGE, [key.identityPoolId, id, added, dataset.lastModifiedDate]);
+  if (!exists(dataset)) await on.query(FORGET_REPLICA_COPY, [id]);
+}
+
+const EMPTY_ROW: SizeRow = { record_count: 0, data_storage: 0, row_count: 0, key_bytes: 0 };
+
+function onlyOf(records: readonly SyncRecord[], chosen: readonly SyncRecord[]): SyncRecord[] {
+  const keys = new Set(chosen.map(({ Key }) => Key));
+  return records.filter(({ Key }) => keys.has(Key));
+}
+
+function toReplica(row: ReplicaRow): StoredReplica {
+  return {
+    syncCount: row.sync_count,
+    deletedSyncCount: row.deleted_sync_count,
+    creationDate: row.creation_ms,
+    lastModifiedDate: row.last_modified_ms,
+    lastModifiedBy: row.last_modified_by,
+    removedDate: row.removed_ms,
+  };
+}
+
+function toReplicaRecord(row: ReplicaRecordRow): StoredReplicaRecord {
+  return {
+    version: { lastModifiedDate: row.last_modified_ms, syncCount: row.sync_count },
+    lastModifiedBy: row.last_modified_by,
+    deviceLastModifiedDate: row.device_last_modified_ms,
+  };
+}
