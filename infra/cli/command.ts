@@ -3,7 +3,9 @@ import type { Environment } from '../../lib/common/environment.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { ProviderState } from '../../lib/identity/logins/verify-logins.ts';
 import type { IdentityPoolDescription } from '../../lib/identity/model.ts';
+import type { Origin } from '../../lib/move/ports/origin.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
+import type { Offloading } from '../../lib/sync/build-stream-event.ts';
 
 /** Progress of a command. Each report replaces the previous one. */
 export interface Progress {
@@ -24,6 +26,13 @@ export interface CommandDeps {
    * @throws {SetupError} the environment does not say where the service is
    */
   openService: (identityPoolId?: string) => Promise<OperatedService>;
+  /**
+   * Opens the service from which pools are moved (ORIGIN_ENDPOINT_URL). The caller must close it.
+   * @throws {SetupError} a variable is invalid
+   */
+  openOrigin: (identityPoolId: string) => Promise<Origin>;
+  /** How large events are offloaded; null if this process cannot create links to payloads. */
+  offloading: Offloading | null;
   /**
    * Describes the login providers that a pool accepts. Returns null if the service does not verify logins.
    * @throws {SetupError} LOGIN_PROVIDERS is invalid

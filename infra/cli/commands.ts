@@ -5,6 +5,7 @@ import { disconnect } from './commands/disconnect.ts';
 import { erase, forget } from './commands/erase.ts';
 import { indexes } from './commands/indexes.ts';
 import { keys } from './commands/keys.ts';
+import { move } from './commands/move.ts';
 import { pools } from './commands/pools.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { redrive } from './commands/redrive.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['erase', erase],
   ['forget', forget],
   ['indexes', indexes],
+  ['move', move],
   ['pools', pools],
   ['redrive', redrive],
 ]);

@@ -7,6 +7,7 @@ import { SetupError } from '../../lib/common/errors.ts';
 import { readPayloadBucket, readPayloadPolicy } from '../../lib/common/function-settings.ts';
 import { toSafeLine } from '../../lib/common/text.ts';
 import { readDatabaseIfAny } from '../../lib/database/database-address.ts';
+import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
 import type { CommandDeps, Confirm } from './command.ts';
 import { ALL_COMMANDS, PROCESS_COMMANDS } from './commands.ts';
 import { createDescribeLogins } from './describe-logins.ts';
@@ -123,6 +124,13 @@ async function runOnDatabase(
           now: Date.now,
         }),
         openService: (identityPoolId) => openDatabaseService(env, identityPoolId),
+        openOrigin: async (identityPoolId) => {
+          const settings = readOriginSettings(env, identityPoolId);
+          // Imported on demand, because loading the AWS clients takes long.
+          return (await import('../../lib/aws/origin.ts')).openOrigin(settings);
+        },
+        // The links of the service's payloads are signed with its keys and name its address.
+        offloading: null,
         describeLogins: createDescribeLogins(env),
         print,
         progress,

@@ -21,6 +21,7 @@ import {
   readLoginMode,
   readLoginProviders,
 } from '../../lib/identity/logins/read-login-settings.ts';
+import { type OriginSettings, readOriginSettings } from '../../lib/move/read-origin-settings.ts';
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
 import { readLimits } from '../../lib/sync/read-limits.ts';
@@ -59,6 +60,8 @@ export interface LocalConfig {
   trustedProxies: readonly string[];
   limits: Limits;
   logins: LoginMode;
+  /** Reads where the origin of a migration is. @throws {SetupError} a variable is invalid */
+  readOrigin: (identityPoolId: string) => OriginSettings;
   /** Settings of login providers that no identity pool can hold. */
   loginProviders: LoginProviders;
 }
@@ -85,6 +88,7 @@ export function readLocalConfig(env: Environment): LocalConfig {
     trustedProxies: readTrustedProxies(env),
     limits: readLimits(env),
     logins: readLoginMode(env, mayTrustLogins(host, developers)),
+    readOrigin: (identityPoolId) => readOriginSettings(env, identityPoolId),
     loginProviders: readLoginProviders(env),
   };
 }

@@ -4,6 +4,7 @@ import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { Database } from '../../lib/database/database.ts';
+import type { Offloading } from '../../lib/sync/build-stream-event.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
 import { createPushStore } from '../../lib/sync/store/push-store.ts';
@@ -39,6 +40,8 @@ export interface LocalService {
    * stream must exist.
    */
   startSchedules(client: KinesisClient, backlog: ProjectionBacklog): ServiceSchedules;
+  /** How the service offloads large events. */
+  offloading: Offloading;
   /** Deletes the stored messages to devices. */
   emptyInbox(): void;
 }
@@ -49,6 +52,7 @@ export function createLocalService({ uses, origin, ...deps }: LocalServiceDeps):
   let schedules: ServiceSchedules | undefined;
   let kinesis: KinesisClient | undefined;
   const links = createPayloadLinks({ keys: tokenKeys, origin, now: Date.now, randomId: randomUUID });
+  const offloading = { links, inlineBytes: limits.inlineBytes };
   const inbox = createPushInbox({ randomId: randomUUID });
   const service = createService({
     ...deps,
@@ -77,12 +81,13 @@ export function createLocalService({ uses, origin, ...deps }: LocalServiceDeps):
         ...service,
         uses,
         client,
-        offloading: { links, inlineBytes: limits.inlineBytes },
+        offloading,
         region,
         backlog,
       });
       return schedules;
     },
+    offloading,
     emptyInbox: () => inbox.clear(),
   };
 }

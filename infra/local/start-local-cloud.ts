@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { deleteStream } from '../../lib/aws/kinesis-stream.ts';
 import { openOperatedService } from '../../lib/aws/operated-service.ts';
+import { openOrigin } from '../../lib/aws/origin.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
@@ -19,6 +20,7 @@ import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.
 import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
 import { readLoginMode } from '../../lib/identity/logins/read-login-settings.ts';
 import { trustLogin } from '../../lib/identity/user-of-token.ts';
+import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
 import { createOriginRule } from '../../lib/wire/origins.ts';
@@ -110,6 +112,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
         ...(options.otherDevelopers ?? []),
       ]),
     ),
+    readOrigin: (identityPoolId: string) => readOriginSettings({}, identityPoolId),
     loginProviders: new Map(),
     connections: DEFAULT_CONNECTIONS,
     ...options,
@@ -196,7 +199,16 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
       parallelizationFactor: deployedMappingSettings().parallelizationFactor,
     });
   const describeLogins: CommandDeps['describeLogins'] = async (pool) => logins?.describe(pool) ?? null;
-  const operator = { databaseUrl: options.databaseUrl, database, fetchPayload, openService, describeLogins };
+  const openOriginOf = async (identityPoolId: string) => openOrigin(config.readOrigin(identityPoolId));
+  const operator = {
+    databaseUrl: options.databaseUrl,
+    database,
+    fetchPayload,
+    openService,
+    openOrigin: openOriginOf,
+    offloading: service.offloading,
+    describeLogins,
+  };
   await listenForOperator(operator, directory, started);
   const report = projection.add;
   const run = () =>
@@ -270,7 +282,7 @@ async function listenForOperator(
     databaseUrl,
     database,
     ...more
-  }: Pick<CommandDeps, 'database' | 'fetchPayload' | 'openService' | 'describeLogins'> & {
+  }: Omit<CommandDeps, 'print' | 'progress' | 'signal' | 'now'> & {
     databaseUrl: string | undefined;
   },
   { operatorSocket }: DataDirectory,

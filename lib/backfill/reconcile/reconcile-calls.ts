@@ -19,19 +19,22 @@ export type PacedCalls = <Answer>(call: () => Promise<Answer>) => Promise<Answer
 const PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
 
 /**
- * Spaces calls evenly and retries transient failures.
+ * Spaces calls evenly and retries transient failures. Calls may be made concurrently; they share the rate.
  * @returns a function that runs one call and throws its error; a transient error is thrown only after six retries
  */
 export function createPacedCalls(options: PacedCallsOptions): PacedCalls {
   const { maxCallsPerSecond, now, sleep, signal } = options;
   const intervalMs = 1_000 / maxCallsPerSecond;
   let next = Number.NEGATIVE_INFINITY;
+  let waiting = 0;
 
   async function waitForSlot(): Promise<void> {
-    // Wait one interval at most. If the clock was set back, the computed time would be too long.
-    const waitMs = Math.min(next - now(), intervalMs);
+    waiting += 1;
+    // Wait one interval per waiting call at most. If the clock was set back, the computed time would be too long.
+    const waitMs = Math.min(Math.max(next - now(), 0), intervalMs * waiting);
+    next = now() + waitMs + intervalMs;
     if (waitMs > 0) await sleep(waitMs);
-    next = now() + intervalMs;
+    waiting -= 1;
   }
 
   return async (call) => {

@@ -61,6 +61,8 @@ describe('discarded batches', () => {
         database,
         fetchPayload,
         openService: () => Promise.reject(new Error('no service')),
+        openOrigin: () => Promise.reject(new Error('no origin is needed here')),
+        offloading: null,
         describeLogins: async () => null,
         print: () => undefined,
         progress: () => undefined,

@@ -49,6 +49,8 @@ function createPages(): Database {
 const noDatabase = {
   fetchPayload: noPayloads,
   openService: noService,
+  openOrigin: () => Promise.reject(new Error('no origin is needed here')),
+  offloading: null,
   describeLogins: async () => null,
   now: Date.now,
 };

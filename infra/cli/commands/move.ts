@@ -1,0 +1,55 @@
+import { readCommandLine, readNumber, readPool } from '../arguments.ts';
+import { type Command, UsageError } from '../command.ts';
+import { copy } from './move/copy.ts';
+import { status } from './move/status.ts';
+import { verify } from './move/verify.ts';
+
+/** Calls per second to the origin. Amazon publishes no rate limit; this rate does not slow down an app's devices. */
+const DEFAULT_RATE = 10;
+
+const OPTIONS = {
+  copy: ['pool', 'rate', 'dry-run'],
+  status: ['pool'],
+  verify: ['pool', 'rate', 'sample'],
+} as const;
+
+const isAction = (action: string): action is keyof typeof OPTIONS => Object.hasOwn(OPTIONS, action);
+
+/** Copies an identity pool from another service, reports on migrations, or compares a pool with the other service. */
+export const move: Command = {
+  summary:
+    'copy an identity pool from another service (ORIGIN_ENDPOINT_URL), or compare it with that service',
+  usage: [
+    'move copy --pool <id> [--rate CALLS_PER_SECOND] [--dry-run] [--json]',
+    'move status [--pool <id>] [--json]',
+    'move verify --pool <id> [--sample IDENTITIES] [--rate CALLS_PER_SECOND] [--json]',
+  ],
+  stopped: 'stopped; everything copied so far is kept, and the next run of `move copy` continues there',
+  prepare(args) {
+    const { values, positionals } = readCommandLine(args, {
+      pool: { type: 'string' },
+      rate: { type: 'string' },
+      sample: { type: 'string' },
+      'dry-run': { type: 'boolean' },
+    });
+    const [action = '', ...more] = positionals;
+    if (!isAction(action) || more.length > 0) throw new UsageError('move takes one of copy, status, verify');
+    const valid: readonly string[] = [...OPTIONS[action], 'json'];
+    for (const option of Object.keys(values)) {
+      if (!valid.includes(option)) throw new UsageError(`move ${action} does not take --${option}`);
+    }
+    const { json: asJson, 'dry-run': isDryRun = false } = values;
+    if (action === 'status') {
+      const pool = values.pool === undefined ? null : readPool('move status', values.pool);
+      return (deps) => status(deps, { identityPoolId: pool, asJson });
+    }
+    const identityPoolId = readPool(`move ${action}`, values.pool);
+    const maxCallsPerSecond =
+      values.rate === undefined ? DEFAULT_RATE : readNumber('--rate', values.rate, { min: 1, max: 1_000 });
+    const options = { identityPoolId, maxCallsPerSecond, asJson };
+    if (action === 'copy') return (deps) => copy(deps, { ...options, isDryRun });
+    const sample =
+      values.sample === undefined ? null : readNumber('--sample', values.sample, { min: 1, max: 1_000_000 });
+    return (deps) => verify(deps, { ...options, sample });
+  },
+};

@@ -1,0 +1,151 @@
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SyncClientError } from '../../../../lib/backfill/ports/sync-client.ts';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import { createIdentityStore } from '../../../../lib/identity/store/identity-store.ts';
+import { copyPool } from '../../../../lib/move/copy.ts';
+import type { CopyOutcome, CopyStatus, Skipped } from '../../../../lib/move/copy-run.ts';
+import { createPoolFrom } from '../../../../lib/move/create-pool.ts';
+import { planCopy } from '../../../../lib/move/plan-copy.ts';
+import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
+import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
+import { createPoolStore } from '../../../../lib/sync/store/pool-store.ts';
+import type { CommandDeps, Progress } from '../../command.ts';
+import { count, durationText } from '../../terminal/format.ts';
+import { printJson } from '../../terminal/print-json.ts';
+import { withOrigin } from './with-origin.ts';
+
+export interface CopyArguments {
+  identityPoolId: string;
+  maxCallsPerSecond: number;
+  isDryRun: boolean;
+  asJson: boolean;
+}
+
+/** Maximum number of skipped items that are printed. */
+const SKIPPED_NAMED = 20;
+
+const STOPPED = 'stopped; everything copied so far is kept, and the next run of `move copy` continues there';
+
+/** Copies a pool from the origin. @throws {SetupError} the copy did not finish */
+export async function copy(deps: CommandDeps, given: CopyArguments): Promise<void> {
+  const { identityPoolId, maxCallsPerSecond, asJson } = given;
+  const { database, now, signal, print, progress } = deps;
+  const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
+  await withOrigin(deps, identityPoolId, async (origin) => {
+    if (given.isDryRun) {
+      const plan = await planCopy(
+        {
+          origin,
+          limits: DEFAULT_LIMITS,
+          pools: createPoolStore(database),
+          now,
+          sleep: pause,
+          maxCallsPerSecond,
+        },
+        {
+          identityPoolId,
+          signal,
+          onProgress: (identities) => progress({ text: count(identities, 'identity', 'identities') }),
+        },
+      );
+      if (asJson) printJson(print, { identityPoolId, origin: origin.name, isDryRun: true, ...plan });
+      else for (const line of describePlan(identityPoolId, origin.name, plan)) print(line);
+      return;
+    }
+    const skipped: Skipped[] = [];
+    const outcome = await copyPool(
+      {
+        origin,
+        store: createMoveStore(database, { offloading: deps.offloading, now }),
+        createPool: createPoolFrom({
+          pools: createPoolStore(database),
+          identities: createIdentityStore(database),
+          now,
+        }),
+        limits: DEFAULT_LIMITS,
+        now,
+        sleep: pause,
+        maxCallsPerSecond,
+      },
+      {
+        identityPoolId,
+        holder: `move copy on ${hostname()}, started at ${new Date(now()).toISOString()},`,
+        signal,
+        onProgress: (status) => progress(toProgress(status)),
+        onSkipped: (item) => void (skipped.length < SKIPPED_NAMED && skipped.push(item)),
+      },
+    );
+    if (asJson) printJson(print, { identityPoolId, origin: origin.name, ...outcome, skippedItems: skipped });
+    else for (const line of describe(identityPoolId, origin.name, outcome, skipped)) print(line);
+    requireFinished(outcome);
+  });
+}
+
+function toProgress({ phase, counts, total, done, remainingMs }: CopyStatus): Progress {
+  if (total === null)
+    return { text: `${phase === 'usable' ? 'listing' : 'listing disabled'} identities: ${done}` };
+  const left = remainingMs === null ? '' : `, about ${durationText(remainingMs)} left`;
+  const text = `${done} of ${count(total, 'identity', 'identities')} copied, ${count(counts.records, 'record')}${left}`;
+  return { text, share: { done, total } };
+}
+
+function describe(
+  identityPoolId: string,
+  origin: string,
+  { counts, isPoolMade, isResumed, syncTrigger, end }: CopyOutcome,
+  named: readonly Skipped[],
+): string[] {
+  if (counts === null) return [];
+  const { listed, created, copied, datasets, records, removed, kept, missing, skipped } = counts;
+  const rest = skipped - named.length;
+  return [
+    `${identityPoolId} from ${origin}${end === 'finished' ? '' : ' (incomplete)'}`,
+    ...(isPoolMade ? ['  created the pool, which streams to cognito-sync here'] : []),
+    ...(isResumed ? ['  continued an interrupted copy'] : []),
+    `  ${count(listed, 'identity', 'identities')} listed, ${created} new here, ${copied} compared`,
+    `  ${count(datasets, 'dataset')} compared, ${count(records, 'record')} written, ${removed} datasets removed`,
+    ...(kept > 0 ? [`  ${kept} kept: this service owns or deleted them`] : []),
+    ...(missing > 0 ? [`  ${missing} no longer at the origin; their data here was not changed`] : []),
+    ...named.map(
+      ({ identityId, datasetName, reason }) =>
+        `  ${reason}: ${identityId}${datasetName ? ` ${datasetName}` : ''}`,
+    ),
+    ...(rest > 0 ? [`  and ${rest} more`] : []),
+    ...(isPoolMade && syncTrigger ? [`  The origin's sync trigger ${syncTrigger} is not set here.`] : []),
+  ];
+}
+
+type Plan = Awaited<ReturnType<typeof planCopy>>;
+
+function describePlan(identityPoolId: string, origin: string, plan: Plan): string[] {
+  return [
+    `${identityPoolId} from ${origin}: dry run, nothing was written`,
+    `  ${plan.isPoolNew ? 'would create the pool' : 'the pool exists here'}`,
+    `  ${count(plan.identities, 'identity', 'identities')}, ${count(plan.datasets, 'dataset')}, ${count(plan.records, 'record')}, ${plan.bytes} bytes`,
+    `  ${count(plan.aboveLimits, 'dataset')} above a limit of this service (they would be copied)`,
+  ];
+}
+
+/** @throws {SetupError | SyncClientError} the copy did not finish */
+function requireFinished({ end, message }: CopyOutcome): void {
+  switch (end) {
+    case 'finished':
+      return;
+    case 'stopped':
+      throw new SetupError(STOPPED);
+    case 'not-streaming':
+    case 'in-use':
+      throw new SetupError(message ?? end);
+    case 'lost':
+      throw new SetupError(
+        'another process works on this pool now, because this one did not respond for two minutes',
+      );
+    case 'being-deleted':
+      throw new SetupError(
+        'the service is still removing a deleted pool with this id; try again in a minute',
+      );
+    default:
+      throw new SyncClientError(end, message ?? end);
+  }
+}

@@ -1,0 +1,75 @@
+import { SetupError } from '../../../../lib/common/errors.ts';
+import type { MovedCounts, MovingPool } from '../../../../lib/move/ports/move-store.ts';
+import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
+import type { CommandDeps } from '../../command.ts';
+import { isoOf, timeText } from '../../terminal/format.ts';
+import { printJson } from '../../terminal/print-json.ts';
+
+/** Reports on the pools that are being migrated. @throws {SetupError} the given pool was never copied */
+export async function status(
+  { database, now, print }: CommandDeps,
+  { identityPoolId, asJson }: { identityPoolId: string | null; asJson: boolean },
+): Promise<void> {
+  const store = createMoveStore(database, { offloading: null, now });
+  const pools = (await store.listPools(now())).filter(
+    (pool) => identityPoolId === null || pool.identityPoolId === identityPoolId,
+  );
+  if (identityPoolId !== null && pools.length === 0) {
+    throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
+  }
+  const reports = [];
+  for (const pool of pools) {
+    const counts = await store.countIdentities(pool.identityPoolId, pool.startedAt);
+    reports.push({ pool, counts });
+  }
+  if (asJson) printJson(print, { identityPools: reports.map(toJson) });
+  else for (const line of reports.flatMap(describe)) print(line);
+  if (reports.length === 0 && !asJson) print('No identity pool is being migrated.');
+}
+
+interface Report {
+  pool: MovingPool;
+  counts: MovedCounts;
+}
+
+/** `bridged` and `lastOldWrite` are null until this service writes back to the origin. */
+function toJson({ pool, counts }: Report) {
+  const { identityPoolId, origin, progress, lease } = pool;
+  return {
+    identityPoolId,
+    origin,
+    phase: progress.phase,
+    copyStartedAt: isoOf(pool.startedAt),
+    copiedAt: isoOf(pool.copiedAt),
+    identities: counts.identities,
+    identitiesCopied: counts.copied,
+    copied: progress.counts,
+    followedUpTo: isoOf(pool.followedUpTo),
+    takenOver: counts.takenOver,
+    bridged: null,
+    lastOldWrite: null,
+    verifiedAt: isoOf(pool.verifiedAt),
+    differences: pool.differences,
+    running: lease && { holder: lease.holder, until: isoOf(lease.until) },
+  };
+}
+
+const PHASES = {
+  usable: 'copy incomplete: listing identities',
+  all: 'copy incomplete: listing disabled identities',
+  data: 'copy incomplete: copying datasets',
+  done: 'copied',
+};
+
+function describe({ pool, counts }: Report): string[] {
+  const { copiedAt, followedUpTo, verifiedAt, differences, progress, lease } = pool;
+  return [
+    `${pool.identityPoolId} from ${pool.origin}`,
+    `  ${PHASES[progress.phase]}${copiedAt === null ? '' : `, last complete copy ${timeText(copiedAt)}`}`,
+    `  identities: ${counts.identities}, copied ${counts.copied}, taken over ${counts.takenOver}`,
+    `  written by the copy: ${progress.counts.records} records of ${progress.counts.datasets} datasets`,
+    `  ${followedUpTo === null ? 'no event of the origin applied yet' : `followed up to ${timeText(followedUpTo)}`}`,
+    `  ${verifiedAt === null ? 'never verified' : `${differences} differences at ${timeText(verifiedAt)}`}`,
+    ...(lease ? [`  running: ${lease.holder} lease until ${timeText(lease.until)}`] : []),
+  ];
+}

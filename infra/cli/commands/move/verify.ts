@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
+import { type Difference, type Verification, verifyPool } from '../../../../lib/move/verify.ts';
+import type { CommandDeps } from '../../command.ts';
+import { count } from '../../terminal/format.ts';
+import { printJson } from '../../terminal/print-json.ts';
+import { withOrigin } from './with-origin.ts';
+
+interface VerifyArguments {
+  identityPoolId: string;
+  maxCallsPerSecond: number;
+  sample: number | null;
+  asJson: boolean;
+}
+
+/** Maximum number of differences that are printed. */
+const NAMED = 50;
+
+/** Compares a pool with the origin. @throws {SetupError} there are differences, or the comparison did not finish */
+export async function verify(deps: CommandDeps, given: VerifyArguments): Promise<void> {
+  const { identityPoolId, sample, maxCallsPerSecond, asJson } = given;
+  const { database, now, signal, print, progress } = deps;
+  const store = createMoveStore(database, { offloading: null, now });
+  if ((await store.readPool(identityPoolId, now())) === null) {
+    throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
+  }
+  await withOrigin(deps, identityPoolId, async (origin) => {
+    const verified = await verifyPool(
+      {
+        origin,
+        store,
+        now,
+        sleep: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
+        random: Math.random,
+        maxCallsPerSecond,
+      },
+      {
+        identityPoolId,
+        sample,
+        signal,
+        onProgress: (done, total) =>
+          progress({
+            text: `${done} of ${count(total, 'identity', 'identities')} compared`,
+            share: { done, total },
+          }),
+      },
+    );
+    if (asJson) printJson(print, toJson(identityPoolId, verified));
+    else for (const line of describe(identityPoolId, verified)) print(line);
+    if (verified.isStopped) throw new SetupError('stopped before all identities were compared');
+    const { length } = verified.differences;
+    if (length > 0)
+      throw new SetupError(`${count(length, 'difference')}; if the pool is being copied, wait for the end`);
+  });
+}
+
+function toJson(identityPoolId: string, { identities, datasets, differences, isStopped }: Verification) {
+  return { identityPoolId, identities, datasets, isStopped, differences };
+}
+
+function describe(identityPoolId: string, { identities, datasets, differences }: Verification): string[] {
+  const rest = differences.length - NAMED;
+  return [
+    `${identityPoolId}: ${count(identities, 'identity', 'identities')} and ${count(datasets, 'dataset')} compared, ${count(differences.length, 'difference')}`,
+    ...differences.slice(0, NAMED).map(describeDifference),
+    ...(rest > 0 ? [`  and ${rest} more (see --json)`] : []),
+  ];
+}
+
+const KINDS: Record<Difference['kind'], string> = {
+  'identity-not-here': 'identity not here',
+  'not-here': 'dataset not here',
+  'not-at-origin': 'dataset not at the origin',
+  values: 'values differ',
+  counts: 'sync counts differ',
+};
+
+function describeDifference({ identityId, datasetName, kind, records }: Difference): string {
+  const where = `${identityId}${datasetName === null ? '' : ` ${datasetName}`}`;
+  return `  ${KINDS[kind]}: ${where}${kind === 'values' ? ` (${count(records, 'record')})` : ''}`;
+}

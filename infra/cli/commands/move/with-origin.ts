@@ -1,0 +1,42 @@
+import { SyncClientError } from '../../../../lib/backfill/ports/sync-client.ts';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import type { Origin } from '../../../../lib/move/ports/origin.ts';
+import type { CommandDeps } from '../../command.ts';
+
+/**
+ * Opens the origin, runs `work` with it and closes it.
+ * @throws {SetupError} a request failed; the message says what to do
+ */
+export async function withOrigin(
+  { openOrigin }: Pick<CommandDeps, 'openOrigin'>,
+  identityPoolId: string,
+  work: (origin: Origin) => Promise<void>,
+): Promise<void> {
+  const origin = await openOrigin(identityPoolId);
+  try {
+    await work(origin);
+  } catch (error) {
+    if (!(error instanceof SyncClientError)) throw error;
+    throw new SetupError(describe(error, origin.name, identityPoolId), { cause: error });
+  } finally {
+    origin.close();
+  }
+}
+
+function describe({ condition, message }: SyncClientError, name: string, identityPoolId: string): string {
+  const text = message.replaceAll(/\s+/g, ' ');
+  switch (condition) {
+    case 'not-found':
+      return `the origin (${name}) has no identity pool ${identityPoolId}: ${text}`;
+    case 'not-authorized':
+      return `these credentials are not authorized at the origin (${name}): ${text}`;
+    case 'credentials':
+      return `the origin (${name}) cannot be called: ${text}; set ORIGIN_ACCESS_KEY_ID and ORIGIN_SECRET_ACCESS_KEY`;
+    case 'throttled':
+      return `the origin (${name}) is throttling requests: ${text}; run the command again with a lower --rate, it continues where it ended`;
+    case 'unavailable':
+      return `the origin (${name}) cannot be reached: ${text}; check ORIGIN_ENDPOINT_URL and run the command again, it continues where it ended`;
+    case 'refused':
+      return `the origin (${name}) rejected a request: ${text}`;
+  }
+}

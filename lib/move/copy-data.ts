@@ -1,0 +1,79 @@
+import type { IdentityKey } from '../common/dataset-key.ts';
+import { copyDatasets } from './copy-datasets.ts';
+import type { CopyRun } from './copy-run.ts';
+import type { ReplicaIdentity } from './ports/move-store.ts';
+
+/** Identities per query. */
+const PAGE = 100;
+/** Identities copied at the same time. The rate limits the calls; this limits memory. */
+const CONCURRENT = 8;
+
+/** Copies the developer users and the datasets of all identities that were copied. */
+export async function copyData(run: CopyRun): Promise<void> {
+  const { deps, options, progress, startedAt } = run;
+  const { identityPoolId, signal } = options;
+  const counted = await deps.store.countIdentities(identityPoolId, startedAt);
+  const report = createReport(run, counted.identities - counted.takenOver);
+  for (;;) {
+    const after = progress.position ?? '';
+    const page = await deps.store.listIdentities(identityPoolId, { after, limit: PAGE, startedAt });
+    const queue = page.values();
+    const work = async () => {
+      for (const identity of queue) {
+        if (signal?.aborted) return;
+        await copyIdentity(run, identity);
+        report();
+      }
+    };
+    await allDone(Array.from({ length: CONCURRENT }, work));
+    if (signal?.aborted) return;
+    progress.position = page.at(-1)?.identityId ?? after;
+    await run.save();
+    if (page.length < PAGE) return;
+  }
+}
+
+/** Waits for all workers, even if one fails, so that none works on after the failure was reported. */
+async function allDone(workers: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(workers)).find((worker) => worker.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<void> {
+  const { deps, options, progress, startedAt } = run;
+  if (identity.state === 'kept' || identity.isCopied) return;
+  if (!identity.isListed) {
+    progress.counts.missing += 1;
+    return;
+  }
+  const key = { identityPoolId: options.identityPoolId, identityId: identity.identityId };
+  await copyDeveloperUsers(run, key, identity.providers);
+  await copyDatasets(run, key);
+  await deps.store.markCopied(key, startedAt);
+  progress.counts.copied += 1;
+}
+
+async function copyDeveloperUsers(
+  { deps, options, paced, progress, developerProvider }: CopyRun,
+  key: IdentityKey,
+  providers: readonly string[],
+): Promise<void> {
+  if (developerProvider === undefined || !providers.includes(developerProvider)) return;
+  const userIds = await paced(() => deps.origin.listDeveloperUsers(key));
+  if ((await deps.store.putDeveloperUsers(key, developerProvider, userIds)) === 0) return;
+  progress.counts.skipped += 1;
+  options.onSkipped?.({ identityId: key.identityId, datasetName: null, reason: 'login-taken' });
+}
+
+/** Estimates the rest of the time from the identities that this call has copied. */
+function createReport({ deps, options, progress }: CopyRun, total: number): () => void {
+  const { phase, counts } = progress;
+  const began = { at: deps.now(), done: counts.copied + counts.missing };
+  return () => {
+    const done = counts.copied + counts.missing;
+    const elapsedMs = deps.now() - began.at;
+    const remainingMs =
+      done > began.done ? (elapsedMs / (done - began.done)) * Math.max(total - done, 0) : null;
+    options.onProgress?.({ phase, counts, total, done, remainingMs });
+  };
+}

@@ -1,0 +1,96 @@
+import type { SyncClientCondition } from '../backfill/ports/sync-client.ts';
+import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import type { IdentityPoolDescription } from '../identity/model.ts';
+import type { Limits } from '../sync/limits.ts';
+import type { CopyCounts, CopyProgress, Lease, MoveStore } from './ports/move-store.ts';
+import type { Origin } from './ports/origin.ts';
+
+export interface CopyDeps {
+  origin: Origin;
+  store: MoveStore;
+  /** Creates the pool here, with the origin's settings, unless it exists. */
+  createPool: (settings: IdentityPoolDescription) => Promise<'made' | 'there' | 'being deleted'>;
+  /** The limits of this service. A dataset above them is copied and reported. */
+  limits: Limits;
+  now: () => number;
+  sleep: (ms: number) => Promise<unknown>;
+  /** Maximum number of calls to the origin per second. */
+  maxCallsPerSecond: number;
+}
+
+/**
+ * Why something was not, or not completely, copied. `above-limits`: it was copied, but is above a limit of this service.
+ * `login-taken`: a developer user belongs to another identity here.
+ */
+export type SkipReason =
+  | 'above-limits'
+  | 'kept-changing'
+  | 'login-taken'
+  | 'not-published'
+  | 'refused'
+  | 'unstorable'
+  | 'value-refused';
+
+export interface Skipped {
+  identityId: string;
+  /** Null for a problem of the identity itself. */
+  datasetName: string | null;
+  reason: SkipReason;
+}
+
+export interface CopyStatus {
+  phase: CopyProgress['phase'];
+  counts: CopyCounts;
+  /** Identities whose data is to be compared; null while the identities are being listed. */
+  total: number | null;
+  /** Identities that need no more work in this phase. */
+  done: number;
+  /** Estimated milliseconds to the end of the copy; null if unknown. */
+  remainingMs: number | null;
+}
+
+export interface CopyOptions {
+  identityPoolId: string;
+  /** Describes this process for the operator who starts a second one. */
+  holder: string;
+  /** Stops the copy before the next identity. */
+  signal?: AbortSignal;
+  onProgress?: (status: CopyStatus) => void;
+  onSkipped?: (skipped: Skipped) => void;
+}
+
+export interface CopyOutcome {
+  /**
+   * `stopped`: the signal stopped the copy. `not-streaming`: the pool does not stream at the origin, so its changes could
+   * not be followed. `in-use`: another process works on the pool. `lost`: another process took over the work. A condition
+   * says why the origin did not respond. Unless the end is `finished`, the next call continues the copy.
+   */
+  end: 'finished' | 'stopped' | 'not-streaming' | 'in-use' | 'lost' | 'being-deleted' | SyncClientCondition;
+  /** More about the end, for the operator; null if there is no more to say. */
+  message: string | null;
+  /** Whether the pool was created here. */
+  isPoolMade: boolean;
+  /** Null if the copy did not start. */
+  counts: CopyCounts | null;
+  /** Whether this call continued an earlier one. */
+  isResumed: boolean;
+  syncTrigger: string | null;
+}
+
+/** One call of `copyPool`. `progress` is updated as the call proceeds. */
+export interface CopyRun {
+  deps: CopyDeps;
+  options: CopyOptions;
+  paced: PacedCalls;
+  lease: Lease;
+  startedAt: number;
+  progress: CopyProgress;
+  developerProvider: string | undefined;
+  /** Saves the progress and extends the lease. @throws {LeaseLostError} */
+  save: () => Promise<void>;
+}
+
+/** Another process has taken the lease, because this one did not extend it in time. */
+export class LeaseLostError extends Error {
+  override name = 'LeaseLostError';
+}

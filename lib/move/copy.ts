@@ -1,0 +1,143 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
+import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import { copyData } from './copy-data.ts';
+import { listAll, listUsable } from './copy-identities.ts';
+import {
+  type CopyDeps,
+  type CopyOptions,
+  type CopyOutcome,
+  type CopyRun,
+  LeaseLostError,
+} from './copy-run.ts';
+import { type Lease, noProgress } from './ports/move-store.ts';
+import type { Origin, OriginPool } from './ports/origin.ts';
+
+/** Longer than the longest pause between two calls, with the retries of a call. */
+const LEASE_MS = 120_000;
+/** The lease is extended before a call if this much time has passed. */
+const RENEW_MS = 15_000;
+
+/**
+ * Copies a pool from the origin: first all identities, then their developer users and datasets. Continues where an
+ * interrupted copy ended; a finished copy is repeated, and only differences are written. Identities that this service owns
+ * are not changed. Can run during live traffic at the origin: a change is applied only if it is newer in the version
+ * order. Changes that the copy misses are on the origin's stream.
+ *
+ * @throws {DatabaseError} everything copied before is saved
+ */
+export async function copyPool(deps: CopyDeps, options: CopyOptions): Promise<CopyOutcome> {
+  const { origin, store, now, sleep, maxCallsPerSecond } = deps;
+  const { identityPoolId, holder, signal } = options;
+  const paced = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
+  const outcome: CopyOutcome = notStarted();
+  let lease: Lease | null = null;
+  try {
+    const pool = await paced(() => origin.readPool(identityPoolId));
+    outcome.syncTrigger = pool.syncTrigger;
+    const problem = streamProblem(pool, origin);
+    if (problem !== null) return { ...outcome, end: 'not-streaming', message: problem };
+    const until = now() + LEASE_MS;
+    const taken = await store.takeLease(identityPoolId, { origin: origin.name, holder, now: now(), until });
+    if (!('leaseId' in taken)) return { ...outcome, end: 'in-use', message: describeHolder(taken) };
+    lease = taken;
+    const made = await deps.createPool(pool.settings);
+    if (made === 'being deleted') return { ...outcome, end: 'being-deleted' };
+    outcome.isPoolMade = made === 'made';
+    if (made === 'made') await store.forgetIdentities(identityPoolId);
+    const run = await begin(deps, options, { lease, paced, pool, isPoolMade: made === 'made' });
+    outcome.isResumed = run.progress.position !== null || run.progress.phase !== 'usable';
+    outcome.counts = run.progress.counts;
+    outcome.end = await runPhases(run);
+    return outcome;
+  } catch (error) {
+    if (error instanceof LeaseLostError) return { ...outcome, end: 'lost' };
+    if (!(error instanceof SyncClientError)) throw error;
+    return { ...outcome, end: signal?.aborted ? 'stopped' : error.condition, message: error.message };
+  } finally {
+    if (lease) await store.releaseLease(lease);
+  }
+}
+
+function notStarted(): CopyOutcome {
+  return {
+    end: 'stopped',
+    message: null,
+    isPoolMade: false,
+    counts: null,
+    isResumed: false,
+    syncTrigger: null,
+  };
+}
+
+/** Returns why the pool's changes could not be followed; null if they can. */
+export function streamProblem({ streaming }: OriginPool, { streamName }: Origin): string | null {
+  if (!streaming.isEnabled) {
+    return 'the pool does not stream at the origin, so changes made during the copy would be lost; enable Cognito Streams for the pool first (`connect` does this)';
+  }
+  return streaming.streamName === streamName
+    ? null
+    : `the pool streams to ${streaming.streamName ?? 'an unknown stream'} at the origin, but ORIGIN_STREAM is ${streamName}; set ORIGIN_STREAM`;
+}
+
+function describeHolder({ holder, until }: { holder: string; until: number }): string {
+  return `${holder} is working on this pool; if that process was killed, try again after ${new Date(until).toISOString()}`;
+}
+
+interface Begun extends Pick<CopyRun, 'lease' | 'paced'> {
+  pool: OriginPool;
+  isPoolMade: boolean;
+}
+
+async function begin(
+  deps: CopyDeps,
+  options: CopyOptions,
+  { lease, paced, pool, isPoolMade }: Begun,
+): Promise<CopyRun> {
+  const { store, origin, now } = deps;
+  const stored = await store.readPool(options.identityPoolId, now());
+  const isNew =
+    isPoolMade || stored === null || stored.progress.phase === 'done' || stored.origin !== origin.name;
+  // Two copies must not have the same start, because the start identifies the copy.
+  const startedAt = isNew ? Math.max(now(), (stored?.startedAt ?? 0) + 1) : stored.startedAt;
+  if (isNew && !(await store.startCopy(lease, { origin: origin.name, startedAt })))
+    throw new LeaseLostError();
+  const progress = isNew ? noProgress() : stored.progress;
+  let savedAt = now();
+  const save = async () => {
+    savedAt = now();
+    if (!(await store.save(lease, progress, savedAt + LEASE_MS))) throw new LeaseLostError();
+  };
+  return {
+    deps,
+    options,
+    lease,
+    startedAt,
+    progress,
+    save,
+    developerProvider: pool.settings.DeveloperProviderName,
+    paced: async (call) => {
+      const sinceSaved = now() - savedAt;
+      if (sinceSaved >= RENEW_MS || sinceSaved < 0) await save();
+      return paced(call);
+    },
+  };
+}
+
+/** @throws {LeaseLostError} */
+async function runPhases(run: CopyRun): Promise<'finished' | 'stopped'> {
+  const { progress, options, deps, lease } = run;
+  const phases = { usable: listUsable, all: listAll, data: copyData, done: null };
+  const next = { usable: 'all', all: 'data', data: 'done', done: 'done' } as const;
+  for (let phase = phases[progress.phase]; phase !== null; phase = phases[progress.phase]) {
+    await phase(run);
+    if (options.signal?.aborted) {
+      await run.save();
+      return 'stopped';
+    }
+    progress.phase = next[progress.phase];
+    progress.position = null;
+    await run.save();
+  }
+  if (!(await deps.store.finishCopy(lease, progress, deps.now()))) throw new LeaseLostError();
+  return 'finished';
+}

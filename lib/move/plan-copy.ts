@@ -1,0 +1,68 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
+import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import type { PoolStore } from '../sync/ports/pool-store.ts';
+import { streamProblem } from './copy.ts';
+import type { CopyDeps } from './copy-run.ts';
+import type { OriginDataset, OriginIdentity, Page } from './ports/origin.ts';
+
+/** What a copy would do. */
+export interface CopyPlan {
+  isPoolNew: boolean;
+  identities: number;
+  datasets: number;
+  /** Live records. */
+  records: number;
+  /** Bytes of the keys and values of live records. */
+  bytes: number;
+  /** Datasets above a limit of this service. */
+  aboveLimits: number;
+}
+
+interface PlanDeps extends Pick<CopyDeps, 'origin' | 'limits' | 'now' | 'sleep' | 'maxCallsPerSecond'> {
+  pools: Pick<PoolStore, 'readPool'>;
+}
+
+interface PlanOptions {
+  identityPoolId: string;
+  signal?: AbortSignal;
+  /** Called with the number of identities so far. */
+  onProgress?: (identities: number) => void;
+}
+
+/**
+ * Counts what a copy would read, without writing anything. Reads no records: the lists of datasets contain the numbers.
+ * @throws {SyncClientError} the origin did not respond, or the pool does not stream there
+ */
+export async function planCopy(deps: PlanDeps, options: PlanOptions): Promise<CopyPlan> {
+  const { origin, pools, now, sleep, maxCallsPerSecond } = deps;
+  const { identityPoolId, signal, onProgress } = options;
+  const paced = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
+  const pool = await paced(() => origin.readPool(identityPoolId));
+  const problem = streamProblem(pool, origin);
+  if (problem !== null) throw new SyncClientError('refused', problem);
+  const isPoolNew = (await pools.readPool(identityPoolId)) === null;
+  const plan: CopyPlan = { isPoolNew, identities: 0, datasets: 0, records: 0, bytes: 0, aboveLimits: 0 };
+  for (let token: string | null = null; !signal?.aborted; ) {
+    const about: { hideDisabled: boolean; token: string | null } = { hideDisabled: false, token };
+    const page: Page<OriginIdentity> = await paced(() => origin.listIdentities(identityPoolId, about));
+    for (const { identityId } of page.items) {
+      if (signal?.aborted) break;
+      const datasets = await paced(() => origin.listDatasets({ identityPoolId, identityId }));
+      addDatasets(plan, datasets, deps.limits);
+      onProgress?.(plan.identities);
+    }
+    token = page.next;
+    if (token === null) break;
+  }
+  return plan;
+}
+
+function addDatasets(plan: CopyPlan, datasets: readonly OriginDataset[], limits: CopyDeps['limits']): void {
+  plan.identities += 1;
+  plan.datasets += datasets.length;
+  for (const { numRecords, dataStorage } of datasets) {
+    plan.records += numRecords;
+    plan.bytes += dataStorage;
+    if (numRecords > limits.recordsPerDataset || dataStorage > limits.datasetBytes) plan.aboveLimits += 1;
+  }
+}

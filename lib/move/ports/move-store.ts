@@ -1,0 +1,179 @@
+import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
+import type { Version } from '../../stream/stream-event.ts';
+import type { ReplicaChange } from '../../sync/replica.ts';
+import type { OriginIdentity } from './origin.ts';
+
+/** Where a copy is. The phases follow each other in this order. */
+export interface CopyProgress {
+  /**
+   * `usable` and `all`: lists the identities that clients can use, then all identities. `data`: copies the datasets.
+   * `done`: the copy is complete.
+   */
+  phase: 'usable' | 'all' | 'data' | 'done';
+  /** The token of the next page of identities, or the last identity of a finished page. Null at the start of a phase. */
+  position: string | null;
+  counts: CopyCounts;
+}
+
+/** What a copy has done so far, over all its runs. */
+export interface CopyCounts {
+  /** Identities that the origin listed. */
+  listed: number;
+  /** Listed identities that did not exist here. */
+  created: number;
+  /** Identities whose data was compared with the origin. */
+  copied: number;
+  datasets: number;
+  /** Rows written, tombstones included. */
+  records: number;
+  /** Datasets that are gone at the origin, and were removed here. */
+  removed: number;
+  /** Identities that were not changed: this service owns them, or deleted them. */
+  kept: number;
+  /** Identities that exist here, but no longer at the origin. */
+  missing: number;
+  /** Datasets that were not, or not completely, copied. */
+  skipped: number;
+}
+
+/** Returns the progress of a copy that starts. */
+export function noProgress(): CopyProgress {
+  const counts = { listed: 0, created: 0, copied: 0, datasets: 0, records: 0 };
+  return {
+    phase: 'usable',
+    position: null,
+    counts: { ...counts, removed: 0, kept: 0, missing: 0, skipped: 0 },
+  };
+}
+
+export interface MovingPool {
+  identityPoolId: string;
+  /** Name of the origin. */
+  origin: string;
+  /** Start of the last copy, epoch milliseconds. It identifies the copy. */
+  startedAt: number;
+  progress: CopyProgress;
+  /** End of the last complete copy; null until then. */
+  copiedAt: number | null;
+  /** Arrival of the last event of the origin's stream that was applied; null if there was none. */
+  followedUpTo: number | null;
+  /** End of the last comparison with the origin, and the number of differences that it found; null until then. */
+  verifiedAt: number | null;
+  differences: number | null;
+  /** The process that works on the pool; null if none does. */
+  lease: { holder: string; until: number } | null;
+}
+
+/** Numbers of identities of a pool that came from the origin. */
+export interface MovedCounts {
+  identities: number;
+  takenOver: number;
+  /** Identities whose data the last copy has compared. */
+  copied: number;
+}
+
+export interface Lease {
+  identityPoolId: string;
+  leaseId: string;
+}
+
+/** How this service treats a moved identity. `kept`: this service owns the identity or has deleted it. */
+export type MovedState = 'replica' | 'kept';
+
+/** A dataset of a moved identity, as stored here. `exists` is false for a deleted dataset. */
+export interface KnownReplica {
+  datasetName: string;
+  version: Version;
+  exists: boolean;
+}
+
+/** Why a change was not applied: this service owns the identity, or the identity was deleted here. */
+export type Applied =
+  | { outcome: 'kept' }
+  | {
+      outcome: 'written' | 'unchanged';
+      /** Number of rows written. */
+      records: number;
+      /** Number of written records that are too large for an event outside the service, and were not published. */
+      leftOut: number;
+    };
+
+/** The database operations of a migration. */
+export interface MoveStore {
+  /** Returns the pool; null if it was never copied. */
+  readPool(identityPoolId: string, now: number): Promise<MovingPool | null>;
+  listPools(now: number): Promise<MovingPool[]>;
+  countIdentities(identityPoolId: string, startedAt: number): Promise<MovedCounts>;
+  /**
+   * Takes the lease of a pool. Creates the row of a pool that was never copied, with a copy that starts now.
+   * @returns the lease, or the process that has it
+   */
+  takeLease(
+    identityPoolId: string,
+    about: { origin: string; holder: string; now: number; until: number },
+  ): Promise<Lease | { holder: string; until: number }>;
+  /** Extends the lease and saves the progress. @returns false if the lease was lost; then nothing is written */
+  save(lease: Lease, progress: CopyProgress, until: number): Promise<boolean>;
+  /** Starts the next copy of a pool whose last copy is complete. @returns false if the lease was lost */
+  startCopy(lease: Lease, about: { origin: string; startedAt: number }): Promise<boolean>;
+  /** Saves that the copy is complete. @returns false if the lease was lost */
+  finishCopy(lease: Lease, progress: CopyProgress, at: number): Promise<boolean>;
+  releaseLease(lease: Lease): Promise<void>;
+  saveVerification(identityPoolId: string, result: { at: number; differences: number }): Promise<void>;
+  /** Saves the arrival of an event that was applied, unless a later arrival is saved. */
+  saveFollowed(identityPoolId: string, arrivedAt: number): Promise<void>;
+  /** Forgets the identities of an earlier pool with this id. */
+  forgetIdentities(identityPoolId: string): Promise<void>;
+  /**
+   * Creates the identities that do not exist here, and updates those that are still replicas. Marks all as listed by the
+   * copy that started at `startedAt`.
+   * @param state `disabled`: no client can use the identities
+   * @returns numbers of new identities, and of identities that this service owns or has deleted
+   */
+  putIdentities(
+    identityPoolId: string,
+    identities: readonly OriginIdentity[],
+    about: { startedAt: number; state: 'usable' | 'disabled'; developerProvider: string | undefined },
+  ): Promise<{ created: number; kept: number }>;
+  /** Returns which of these identities the copy that started at `startedAt` has listed. */
+  listedOf(identityPoolId: string, identityIds: readonly string[], startedAt: number): Promise<Set<string>>;
+  /** Returns which of these identities never came from the origin. */
+  unknownOf(identityPoolId: string, identityIds: readonly string[]): Promise<string[]>;
+  /** Returns identities of the pool after the id `after`, in the order of the database. */
+  listIdentities(
+    identityPoolId: string,
+    about: { after: string; limit: number; startedAt: number },
+  ): Promise<ReplicaIdentity[]>;
+  /** Makes the developer users of a replica those of the origin. @returns the number of users that could not be linked */
+  putDeveloperUsers(identity: IdentityKey, provider: string, userIds: readonly string[]): Promise<number>;
+  /** Marks that the copy has compared all data of the identity. */
+  markCopied(identity: IdentityKey, startedAt: number): Promise<void>;
+  /** Returns the datasets of an identity, deleted ones included. */
+  readDatasets(identity: IdentityKey): Promise<KnownReplica[]>;
+  /** Returns the versions of these datasets. Omits datasets that are not stored. */
+  versionsOf(datasets: readonly DatasetKey[]): Promise<{ dataset: DatasetKey; version: Version }[]>;
+  /** Returns a dataset with its rows, as stored here. */
+  readDataset(dataset: DatasetKey): Promise<StoredRows>;
+  /** Applies a change to the replica of a dataset, unless this service owns the identity. */
+  applyChange(change: ReplicaChange): Promise<Applied>;
+  /** Marks datasets as copies that a merge made of `root`, unless this service owns the identity. */
+  markMergedCopies(root: DatasetKey, names: readonly string[]): Promise<void>;
+}
+
+/** A dataset with all its rows. A value of null is a tombstone. */
+export interface StoredRows {
+  exists: boolean;
+  syncCount: number;
+  rows: readonly { key: string; value: string | null; syncCount: number }[];
+}
+
+export interface ReplicaIdentity {
+  identityId: string;
+  providers: readonly string[];
+  state: MovedState;
+  /** Whether the origin has the identity too. */
+  isMoved: boolean;
+  /** Whether the last copy has listed the identity, and whether it has compared its data. */
+  isListed: boolean;
+  isCopied: boolean;
+}

@@ -1,0 +1,71 @@
+import { type Credentials, type Environment, isRegion } from '../common/environment.ts';
+import { SetupError } from '../common/errors.ts';
+import { isLoopback } from '../common/loopback.ts';
+import { readServiceKeys } from '../common/service-keys.ts';
+import { STREAM_NAME } from '../common/stream-name.ts';
+
+/** Where the origin of a migration is, and how to call it. */
+export interface OriginSettings {
+  region: string;
+  streamName: string;
+  /** Base URL of the origin; absent for Amazon's service. */
+  endpoint?: string;
+  /** Absent if the SDK finds the credentials: in the standard AWS variables, a profile or a role. */
+  credentials?: Credentials & { sessionToken?: string };
+}
+
+/**
+ * Reads ORIGIN_ENDPOINT_URL, ORIGIN_REGION, ORIGIN_ACCESS_KEY_ID, ORIGIN_SECRET_ACCESS_KEY, ORIGIN_SESSION_TOKEN and
+ * ORIGIN_STREAM. For each that is unset, the standard AWS variable applies.
+ *
+ * @param identityPoolId its region is the default of ORIGIN_REGION and AWS_REGION
+ * @throws {SetupError} a variable is invalid; the message quotes no secret
+ */
+export function readOriginSettings(env: Environment, identityPoolId: string): OriginSettings {
+  const endpoint = readEndpoint(env);
+  const region =
+    env.ORIGIN_REGION || env.AWS_REGION || env.AWS_DEFAULT_REGION || (identityPoolId.split(':')[0] ?? '');
+  if (!isRegion(region)) {
+    throw new SetupError(`invalid ORIGIN_REGION "${region}": use a region name such as us-east-1`);
+  }
+  const streamName = env.ORIGIN_STREAM || STREAM_NAME;
+  if (!/^[a-zA-Z0-9_.-]{1,128}$/.test(streamName)) {
+    throw new SetupError('invalid ORIGIN_STREAM: use the name of a Kinesis stream, not its ARN');
+  }
+  const credentials = readCredentials(env, endpoint);
+  return { region, streamName, ...(endpoint && { endpoint }), ...(credentials && { credentials }) };
+}
+
+/** Rejects everything but the address of a server: the SDK would send signed requests to any URL. */
+function readEndpoint({ ORIGIN_ENDPOINT_URL: value }: Environment): string | undefined {
+  if (!value) return undefined;
+  const url = URL.parse(value);
+  const isAddress =
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.username === '' &&
+    url.password === '' &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.pathname === '/';
+  if (isAddress) return url.origin;
+  throw new SetupError(
+    'invalid ORIGIN_ENDPOINT_URL: use the HTTP or HTTPS address of a service, without user, path or query, for example https://sync.example.com',
+  );
+}
+
+/** An origin on this machine accepts the default credentials, unless the environment names others. */
+function readCredentials(env: Environment, endpoint: string | undefined): OriginSettings['credentials'] {
+  const { ORIGIN_ACCESS_KEY_ID: accessKeyId, ORIGIN_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  const sessionToken = env.ORIGIN_SESSION_TOKEN || undefined;
+  if (accessKeyId && secretAccessKey)
+    return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+  if (accessKeyId || secretAccessKey || sessionToken) {
+    throw new SetupError(
+      'set both ORIGIN_ACCESS_KEY_ID and ORIGIN_SECRET_ACCESS_KEY, and ORIGIN_SESSION_TOKEN only with them; or unset all three to use the standard AWS credentials',
+    );
+  }
+  const isNamed = Boolean(env.AWS_ACCESS_KEY_ID || env.AWS_PROFILE);
+  const host = endpoint === undefined ? '' : new URL(endpoint).hostname.replaceAll(/[[\]]/g, '');
+  return !isNamed && isLoopback(host) ? readServiceKeys(env).developers[0] : undefined;
+}

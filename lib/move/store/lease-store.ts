@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import type { Database } from '../../database/database.ts';
+import { type Lease, type MoveStore, noProgress } from '../ports/move-store.ts';
+import {
+  FINISH_COPY,
+  FORGET_IDENTITIES,
+  FORGET_ROWS,
+  type MovingPoolRow,
+  READ_POOL,
+  RELEASE_LEASE,
+  SAVE,
+  START_COPY,
+  TAKE_LEASE,
+} from './move-statements.ts';
+
+type LeaseStore = Pick<
+  MoveStore,
+  'takeLease' | 'save' | 'startCopy' | 'finishCopy' | 'releaseLease' | 'forgetIdentities'
+>;
+
+/** Creates the part of the move store that lets only one process work on a pool, on any `Database`. */
+export function createLeaseStore(database: Database): LeaseStore {
+  const change = async (sql: string, { identityPoolId, leaseId }: Lease, values: (string | number)[]) =>
+    (await database.query(sql, [identityPoolId, leaseId, ...values])).rowsChanged === 1;
+  return {
+    async takeLease(identityPoolId, { origin, holder, now, until }) {
+      const leaseId = randomUUID();
+      const progress = JSON.stringify(noProgress());
+      const values = [identityPoolId, leaseId, holder, now, until, origin, progress];
+      const { rowsChanged } = await database.query(TAKE_LEASE, values);
+      if (rowsChanged === 1) return { identityPoolId, leaseId };
+      const { rows } = await database.query<MovingPoolRow>(READ_POOL, [identityPoolId]);
+      return { holder: rows[0]?.lease_holder ?? 'another process', until: rows[0]?.leased_until_ms ?? now };
+    },
+
+    save: (lease, progress, until) => change(SAVE, lease, [JSON.stringify(progress), until]),
+    startCopy: (lease, { origin, startedAt }) =>
+      change(START_COPY, lease, [JSON.stringify(noProgress()), origin, startedAt]),
+    finishCopy: (lease, progress, at) => change(FINISH_COPY, lease, [JSON.stringify(progress), at]),
+    async releaseLease(lease) {
+      await change(RELEASE_LEASE, lease, []);
+    },
+
+    async forgetIdentities(identityPoolId) {
+      while ((await database.query(FORGET_IDENTITIES, [identityPoolId])).rowsChanged === FORGET_ROWS);
+    },
+  };
+}

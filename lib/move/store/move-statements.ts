@@ -1,0 +1,99 @@
+// Statements of the migration's own tables.
+
+export interface MovingPoolRow {
+  identity_pool_id: string;
+  origin: string;
+  run_ms: number;
+  progress: string;
+  copied_ms: number | null;
+  followed_ms: number | null;
+  verified_ms: number | null;
+  differences: number | null;
+  lease_holder: string | null;
+  leased_until_ms: number | null;
+}
+
+const POOL = `
+  identity_pool_id, origin, run_ms, progress, copied_ms, followed_ms, verified_ms, differences, lease_holder,
+  leased_until_ms`;
+
+export const READ_POOL = `SELECT ${POOL} FROM move.pools WHERE identity_pool_id = $1`;
+
+export const LIST_POOLS = `SELECT ${POOL} FROM move.pools ORDER BY identity_pool_id`;
+
+/**
+ * Takes the lease $2 of the pool $1 until $5, if it has ended by $4. A lease never lasts an hour: if it ends later than
+ * that, the clock was set back, and the lease counts as ended.
+ */
+export const TAKE_LEASE = `
+INSERT INTO move.pools AS stored (
+  identity_pool_id, lease_id, lease_holder, leased_until_ms, origin, run_ms, progress)
+VALUES ($1, $2, $3, $5::bigint, $6, $4::bigint, $7)
+ON CONFLICT (identity_pool_id) DO UPDATE SET
+  lease_id = excluded.lease_id,
+  lease_holder = excluded.lease_holder,
+  leased_until_ms = excluded.leased_until_ms
+WHERE stored.lease_id IS NULL OR stored.leased_until_ms <= $4::bigint OR stored.leased_until_ms > $4::bigint + 3600000`;
+
+export const SAVE = `
+UPDATE move.pools SET progress = $3, leased_until_ms = $4 WHERE identity_pool_id = $1 AND lease_id = $2`;
+
+export const START_COPY = `
+UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5 WHERE identity_pool_id = $1 AND lease_id = $2`;
+
+export const FINISH_COPY = `
+UPDATE move.pools SET progress = $3, copied_ms = $4 WHERE identity_pool_id = $1 AND lease_id = $2`;
+
+export const SAVE_VERIFICATION = `
+UPDATE move.pools SET verified_ms = $2, differences = $3 WHERE identity_pool_id = $1`;
+
+export const SAVE_FOLLOWED = `
+UPDATE move.pools SET followed_ms = greatest(coalesce(followed_ms, 0), $2::bigint) WHERE identity_pool_id = $1`;
+
+export const RELEASE_LEASE = `
+UPDATE move.pools SET lease_id = NULL, lease_holder = NULL, leased_until_ms = NULL
+WHERE identity_pool_id = $1 AND lease_id = $2`;
+
+/** Rows that a step removes. Aurora DSQL changes at most 3,000 rows in a transaction. */
+export const FORGET_ROWS = 2_500;
+
+export const FORGET_IDENTITIES = `
+DELETE FROM move.identities
+WHERE identity_row_id IN (
+  SELECT identity_row_id FROM move.identities WHERE identity_pool_id = $1 LIMIT ${FORGET_ROWS})`;
+
+export interface MovedRow {
+  identity_row_id: string;
+  listed_run_ms: number | null;
+  copied_run_ms: number | null;
+  taken_over_ms: number | null;
+}
+
+export const READ_MOVED = `
+SELECT identity_row_id, listed_run_ms, copied_run_ms, taken_over_ms
+FROM move.identities WHERE identity_row_id = ANY ($1::uuid[])`;
+
+/** Locks the row of a moved identity. A takeover locks it too, so that no change of the origin is applied after it. */
+export const LOCK_MOVED = `
+SELECT identity_row_id, listed_run_ms, copied_run_ms, taken_over_ms
+FROM move.identities WHERE identity_row_id = $1
+FOR UPDATE`;
+
+/**
+ * Marks identities as listed by the copy $2. Those with a time in $4 existed here before, and belong to this service. A
+ * process that still works for an earlier copy must not undo the mark of a later one.
+ */
+export const MARK_LISTED = `
+INSERT INTO move.identities AS stored (identity_row_id, identity_pool_id, listed_run_ms, taken_over_ms)
+SELECT given.identity_row_id, $1::text, $2::bigint, given.taken_over_ms
+FROM unnest($3::uuid[], $4::bigint[]) AS given (identity_row_id, taken_over_ms)
+ORDER BY given.identity_row_id
+ON CONFLICT (identity_row_id) DO UPDATE SET
+  listed_run_ms = greatest(coalesce(stored.listed_run_ms, 0), excluded.listed_run_ms)`;
+
+export const MARK_COPIED = 'UPDATE move.identities SET copied_run_ms = $2 WHERE identity_row_id = $1';
+
+export const COUNT_MOVED = `
+SELECT count(*) AS identities, count(taken_over_ms) AS taken_over,
+  count(*) FILTER (WHERE copied_run_ms = $2::bigint) AS copied
+FROM move.identities WHERE identity_pool_id = $1`;

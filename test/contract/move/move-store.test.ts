@@ -1,0 +1,275 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { identityRowId } from '../../../lib/database/row-ids.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
+import { type CopyProgress, type MoveStore, noProgress } from '../../../lib/move/ports/move-store.ts';
+import { createMoveStore } from '../../../lib/move/store/move-store.ts';
+import type { ReplicaChange } from '../../../lib/sync/replica.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
+
+const NOW = 1_800_000_000_000;
+const PROVIDER = 'login.game.example';
+
+describe.each(DATABASES)('the move store on $name', ({ open }) => {
+  let database: Database;
+  let store: MoveStore;
+  beforeAll(async () => {
+    database = await open();
+    store = createMoveStore(database, { offloading: null, now: () => NOW });
+  });
+  afterAll(() => database.close());
+
+  const newId = () => `us-east-1:${randomUUID()}`;
+  const about = { startedAt: 5, state: 'usable', developerProvider: PROVIDER } as const;
+  const identityOf = (identityId: string, providers: string[] = []) => ({
+    identityId,
+    createdAt: 1,
+    modifiedAt: 2,
+    providers,
+  });
+  const put = (pool: string, id: string, providers: string[] = []) =>
+    store.putIdentities(pool, [identityOf(id, providers)], about);
+  const takeOver = (identityPoolId: string, identityId: string) =>
+    database.query('UPDATE move.identities SET taken_over_ms = 9 WHERE identity_row_id = $1', [
+      identityRowId({ identityPoolId, identityId }),
+    ]);
+  const changeOf = (
+    identityPoolId: string,
+    identityId: string,
+    rows: readonly [key: string, value: string | null, syncCount: number][],
+    syncCount = Math.max(...rows.map(([, , count]) => count)),
+  ): ReplicaChange => ({
+    dataset: { identityPoolId, identityId, datasetName: 'game' },
+    version: { lastModifiedDate: syncCount * 10, syncCount },
+    removal: null,
+    records: rows.map(([key, value, count]) => ({
+      key,
+      value,
+      version: { lastModifiedDate: count * 10, syncCount: count },
+      deviceLastModifiedDate: null,
+      lastModifiedBy: 'author',
+    })),
+    listing: { creationDate: 1, lastModifiedBy: 'author' },
+  });
+  const read = (identityPoolId: string, identityId: string) =>
+    store.readDataset({ identityPoolId, identityId, datasetName: 'game' });
+
+  it('gives the lease of a pool to one process, until it is released or has ended', async () => {
+    const pool = await newPool(database);
+    const take = (now: number, holder: string) =>
+      store.takeLease(pool, { origin: 'origin', holder, now, until: now + 100 });
+    const first = await take(1_000, 'first');
+    expect(await take(1_050, 'second')).toEqual({ holder: 'first', until: 1_100 });
+    const second = await take(1_100, 'second');
+    if (!('leaseId' in first) || !('leaseId' in second)) throw new Error('no lease');
+    const progress: CopyProgress = { ...noProgress(), phase: 'data', position: 'a' };
+    expect(await store.save(first, progress, 2_000)).toBe(false);
+    expect(await store.save(second, progress, 2_000)).toBe(true);
+    await store.releaseLease(first);
+    expect(await store.readPool(pool, 1_500)).toMatchObject({
+      progress,
+      lease: { holder: 'second', until: 2_000 },
+    });
+    await store.releaseLease(second);
+    expect(await store.readPool(pool, 1_500)).toMatchObject({ progress, lease: null, copiedAt: null });
+    expect('leaseId' in (await take(1_500, 'third'))).toBe(true);
+  });
+
+  it('treats a lease that ends in the far future as ended, because the clock was set back', async () => {
+    const pool = await newPool(database);
+    const day = 24 * 60 * 60 * 1000;
+    await store.takeLease(pool, { origin: 'o', holder: 'first', now: day, until: day + 100 });
+    const second = await store.takeLease(pool, { origin: 'o', holder: 'second', now: 1_000, until: 1_100 });
+    expect('leaseId' in second).toBe(true);
+  });
+
+  it('creates identities once; those with logins elsewhere and disabled ones are no guests', async () => {
+    const pool = await newPool(database);
+    const [guest, user, disabled] = [newId(), newId(), newId()];
+    expect(await put(pool, guest)).toMatchObject({ created: 1, kept: 0 });
+    expect(await put(pool, guest)).toMatchObject({ created: 0, kept: 0 });
+    await put(pool, user, ['accounts.google.com', PROVIDER]);
+    await store.putIdentities(pool, [identityOf(disabled)], { ...about, state: 'disabled' });
+    const identities = createIdentityStore(database);
+    const found = async (asked: string) =>
+      (await identities.findLogins({ identityPoolId: pool, asked, proven: null, logins: [] })).asked;
+    expect(await found(guest)).toMatchObject({ isGuest: true, createdAt: 1 });
+    expect(await found(user)).toMatchObject({ isGuest: false, isUnlinked: false });
+    expect(await found(disabled)).toMatchObject({ isGuest: false, isUnlinked: true });
+    expect((await identities.readIdentity(user))?.providers).toEqual(['accounts.google.com', PROVIDER]);
+  });
+
+  it('does not let an earlier copy undo the mark of a later one', async () => {
+    const pool = await newPool(database);
+    const id = newId();
+    await put(pool, id);
+    await store.putIdentities(pool, [identityOf(id)], { ...about, startedAt: 4 });
+    expect(await store.listedOf(pool, [id], 5)).toEqual(new Set([id]));
+  });
+
+  it('does not mark an identity that it could not create, because the pool does not exist', async () => {
+    const pool = `us-east-1:${randomUUID()}`;
+    const id = newId();
+    expect(await put(pool, id)).toMatchObject({ created: 0 });
+    expect(await store.unknownOf(pool, [id])).toEqual([id]);
+  });
+
+  it('updates the providers of a replica, and keeps an identity that this service owns', async () => {
+    const pool = await newPool(database);
+    const [replica, owned] = [newId(), newId()];
+    await put(pool, replica);
+    await put(pool, owned);
+    await takeOver(pool, owned);
+    await put(pool, replica, ['accounts.google.com']);
+    expect(await put(pool, owned, ['accounts.google.com'])).toMatchObject({ created: 0, kept: 1 });
+    const identities = createIdentityStore(database);
+    expect((await identities.readIdentity(replica))?.providers).toEqual(['accounts.google.com']);
+    expect((await identities.readIdentity(owned))?.providers).toEqual([]);
+  });
+
+  it('keeps an identity that was here before, and does not bring back one that was deleted here', async () => {
+    const pool = await newPool(database);
+    const [native, deleted] = [newId(), newId()];
+    const identities = createIdentityStore(database);
+    await identities.createGuest({ identityPoolId: pool, identityId: native }, 1);
+    expect(await put(pool, native)).toMatchObject({ created: 0, kept: 1 });
+    expect(await store.applyChange(changeOf(pool, native, [['a', '1', 1]]))).toEqual({ outcome: 'kept' });
+    await put(pool, deleted);
+    await identities.deleteIdentity(deleted, 3);
+    expect(await put(pool, deleted)).toMatchObject({ created: 0, kept: 1 });
+    expect(await store.applyChange(changeOf(pool, deleted, [['a', '1', 1]]))).toEqual({ outcome: 'kept' });
+    expect(await read(pool, deleted)).toMatchObject({ exists: false });
+  });
+
+  it('links developer users, unlinks those that are gone, and names those that belong to others', async () => {
+    const pool = await newPool(database);
+    const [one, two] = [newId(), newId()];
+    await put(pool, one, [PROVIDER]);
+    await put(pool, two, [PROVIDER, 'accounts.google.com']);
+    const link = (identityId: string, users: string[]) =>
+      store.putDeveloperUsers({ identityPoolId: pool, identityId }, PROVIDER, users);
+    expect(await link(one, ['ada', 'grace'])).toBe(0);
+    expect(await link(one, ['ada'])).toBe(0);
+    expect(await link(two, ['ada', 'grace'])).toBe(1);
+    const users = async (identityId: string) =>
+      (
+        await createIdentityStore(database).listUsers({
+          identityId,
+          provider: PROVIDER,
+          after: null,
+          limit: 9,
+        })
+      )
+        .map(({ userId }) => userId)
+        .toSorted();
+    expect(await users(one)).toEqual(['ada']);
+    expect(await users(two)).toEqual(['grace']);
+    expect((await createIdentityStore(database).readIdentity(two))?.providers).toEqual([
+      'accounts.google.com',
+      PROVIDER,
+    ]);
+  });
+
+  it('writes newer rows only, counts storage, and applies a repeated change without effect', async () => {
+    const pool = await newPool(database);
+    const id = newId();
+    await put(pool, id);
+    const change = changeOf(pool, id, [
+      ['a', '12', 2],
+      ['b', null, 3],
+    ]);
+    expect(await store.applyChange(change)).toMatchObject({ outcome: 'written', records: 2 });
+    expect(await store.applyChange(change)).toMatchObject({ outcome: 'unchanged', records: 0 });
+    const older = { ...changeOf(pool, id, [['a', 'old', 1]]), listing: null };
+    expect(await store.applyChange(older)).toMatchObject({ outcome: 'unchanged' });
+    expect(await read(pool, id)).toEqual({
+      exists: true,
+      syncCount: 3,
+      rows: [
+        { key: 'a', value: '12', syncCount: 2 },
+        { key: 'b', value: null, syncCount: 3 },
+      ],
+    });
+    expect((await createPoolStore(database).readPoolUsage(pool))?.dataStorage).toBe(3);
+    const shorter = { ...changeOf(pool, id, [['a', '1', 4]]), listing: null };
+    await store.applyChange(shorter);
+    expect((await createPoolStore(database).readPoolUsage(pool))?.dataStorage).toBe(2);
+  });
+
+  it('writes a dataset with more rows than one transaction may write', async () => {
+    const pool = await newPool(database, { streams: STREAMING });
+    const id = newId();
+    await put(pool, id);
+    const rows = Array.from(
+      { length: 6_000 },
+      (_, index) => [`k${index}`, index % 3 ? null : 'v', 1] as const,
+    );
+    const change = changeOf(
+      pool,
+      id,
+      rows.map(([key, value, count]) => [key, value, count]),
+    );
+    expect(await store.applyChange(change)).toEqual({ outcome: 'written', records: 6_000, leftOut: 0 });
+    expect((await read(pool, id)).rows).toHaveLength(6_000);
+    const { rows: events } = await database.query<{ count: number }>(
+      'SELECT count(*) AS count FROM sync.outbox WHERE partition_key = $1',
+      [id],
+    );
+    expect(events[0]?.count).toBeGreaterThan(2);
+    const removal = { lastModifiedDate: 50, syncCount: 2 };
+    const deletion = { ...change, version: removal, removal, records: [], listing: null };
+    expect(await store.applyChange(deletion)).toMatchObject({ outcome: 'written' });
+    const { rows: left } = await database.query('SELECT 1 FROM sync.records WHERE record_key = $1', ['k5']);
+    expect(left).toEqual([]);
+  });
+
+  it('changes nothing of an identity that was taken over', async () => {
+    const pool = await newPool(database);
+    const id = newId();
+    await put(pool, id);
+    await store.applyChange(changeOf(pool, id, [['a', '1', 1]]));
+    await takeOver(pool, id);
+    expect(await store.applyChange(changeOf(pool, id, [['a', '2', 2]]))).toEqual({ outcome: 'kept' });
+    expect((await read(pool, id)).rows).toEqual([{ key: 'a', value: '1', syncCount: 1 }]);
+    const moved = await store.listIdentities(pool, { after: '', limit: 9, startedAt: 5 });
+    expect(moved).toMatchObject([{ identityId: id, state: 'kept', isMoved: true, isListed: true }]);
+    expect(await store.countIdentities(pool, 5)).toEqual({ identities: 1, takenOver: 1, copied: 0 });
+  });
+
+  it('publishes events with the versions of the origin, without a record that fits into no event', async () => {
+    const pool = await newPool(database, { streams: STREAMING });
+    const id = newId();
+    await put(pool, id);
+    const large = 'x'.repeat(950_000);
+    const applied = await store.applyChange(
+      changeOf(pool, id, [
+        ['a', '1', 1],
+        ['b', large, 2],
+      ]),
+    );
+    expect(applied).toEqual({ outcome: 'written', records: 2, leftOut: 1 });
+    const { rows } = await database.query<{ event: string }>(
+      'SELECT event FROM sync.outbox WHERE partition_key = $1',
+      [id],
+    );
+    expect(rows.map(({ event }) => JSON.parse(event))).toMatchObject([
+      {
+        syncCount: 2,
+        lastModifiedDate: 20,
+        kinesisSyncRecords: [{ key: 'a', syncCount: 1, lastModifiedDate: 10 }],
+      },
+    ]);
+  });
+
+  it('forgets the identities of an earlier pool with the same id', async () => {
+    const pool = await newPool(database);
+    const id = newId();
+    await put(pool, id);
+    expect(await store.unknownOf(pool, [id])).toEqual([]);
+    await store.forgetIdentities(pool);
+    expect(await store.unknownOf(pool, [id])).toEqual([id]);
+  });
+});

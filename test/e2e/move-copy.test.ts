@@ -1,0 +1,301 @@
+import {
+  DescribeIdentityCommand,
+  DescribeIdentityPoolCommand,
+  GetCredentialsForIdentityCommand,
+} from '@aws-sdk/client-cognito-identity';
+import { DeleteDatasetCommand, ListDatasetsCommand } from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SyncClientError } from '../../lib/backfill/ports/sync-client.ts';
+import type { Origin } from '../../lib/move/ports/origin.ts';
+import { CLOUDS } from '../fixtures/local/local-cloud.ts';
+import {
+  DEVELOPER_PROVIDER,
+  type OriginAndTarget,
+  startOriginAndTarget,
+} from '../fixtures/local/origin-and-target.ts';
+import { list, remove, set, write } from '../fixtures/wire/sync-client.ts';
+
+describe.each(CLOUDS)('move copy, $name', ({ open }) => {
+  let both: OriginAndTarget;
+  beforeAll(async () => {
+    both = await startOriginAndTarget(open, { follows: false });
+  });
+  afterAll(() => both.close());
+
+  const at = (pool: string, id: string) => ({ IdentityPoolId: pool, IdentityId: id });
+  const copy = (pool: string, ...more: string[]) =>
+    both.run(['move', 'copy', '--pool', pool, '--rate', '1000', ...more]);
+  const verify = (pool: string) => both.run(['move', 'verify', '--pool', pool, '--rate', '1000', '--json']);
+  /** What a service returns for a dataset, without the token. */
+  const listed = async (side: 'origin' | 'target', pool: string, id: string, name: string) => {
+    const { $metadata: _, SyncSessionToken: __, ...answer } = await list(both[side].sync, at(pool, id), name);
+    return answer;
+  };
+  const described = async (side: 'origin' | 'target', pool: string, id: string) =>
+    (await both[side].sync.send(new ListDatasetsCommand(at(pool, id)))).Datasets;
+
+  it('copies identities, developer users, datasets, records and tombstones, with counts, dates and authors', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    const player = await both.logIn(pool, 'ada');
+    await both.logIn(pool, 'ada@work', player);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', '1'), set('level', '2')]);
+    await write(both.origin.sync, at(pool, guest), 'game', [remove('level', 1), set('score', '3', 1)]);
+    await write(both.origin.sync, at(pool, player), 'game', [set('score', '1')]);
+    await both.origin.sync.send(new DeleteDatasetCommand({ ...at(pool, player), DatasetName: 'game' }));
+    await write(both.origin.sync, at(pool, player), 'game', [set('score', '9')]);
+
+    const { exitCode, error, lines } = await copy(pool);
+    expect({ exitCode, error }).toEqual({ exitCode: 0, error: undefined });
+    expect(lines.join('\n')).toContain('2 identities listed, 2 new here, 2 compared');
+    for (const id of [guest, player]) {
+      expect(await listed('target', pool, id, 'game')).toEqual(await listed('origin', pool, id, 'game'));
+      expect(await described('target', pool, id)).toEqual(await described('origin', pool, id));
+      const [there, here] = await Promise.all(
+        [both.origin, both.target].map(async ({ identity }) => {
+          const { Logins, CreationDate } = await identity.send(
+            new DescribeIdentityCommand({ IdentityId: id }),
+          );
+          return { Logins, CreationDate };
+        }),
+      );
+      expect(here).toEqual(there);
+    }
+    const settings = await both.target.identity.send(
+      new DescribeIdentityPoolCommand({ IdentityPoolId: pool }),
+    );
+    expect(settings).toMatchObject({
+      IdentityPoolName: 'Game',
+      AllowUnauthenticatedIdentities: true,
+      DeveloperProviderName: DEVELOPER_PROVIDER,
+      SupportedLoginProviders: { 'accounts.google.com': 'client' },
+    });
+    const verified = await verify(pool);
+    expect(JSON.parse(verified.lines[0] ?? '')).toMatchObject({
+      identities: 2,
+      datasets: 2,
+      differences: [],
+    });
+    expect(verified.exitCode).toBe(0);
+  });
+
+  it('tells a device with data from before a deletion that the dataset was deleted', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    for (let count = 0; count < 4; count += 1) {
+      await write(both.origin.sync, at(pool, guest), 'game', [set('score', String(count), count)]);
+    }
+    await both.origin.sync.send(new DeleteDatasetCommand({ ...at(pool, guest), DatasetName: 'game' }));
+    await write(both.origin.sync, at(pool, guest), 'game', [set('other', '1')]);
+    await copy(pool);
+    for (const LastSyncCount of [1, 3, 4, 5, 6]) {
+      const answers = await Promise.all(
+        [both.origin, both.target].map(({ sync }) => list(sync, at(pool, guest), 'game', { LastSyncCount })),
+      );
+      const [there, here] = answers.map(({ $metadata: _, SyncSessionToken: __, ...answer }) => answer);
+      expect(here).toEqual(there);
+    }
+  });
+
+  it('shows copied records in the query store, and removes datasets that are gone when it is repeated', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', '1')]);
+    await write(both.origin.sync, at(pool, guest), 'old', [set('a', '1')]);
+    await copy(pool);
+    const live = async () => {
+      const { rows } = await both.target.cloud.database.query<{ dataset_name: string; record_value: string }>(
+        'SELECT dataset_name, record_value FROM query.records WHERE identity_id = $1 ORDER BY dataset_name',
+        [guest],
+      );
+      return rows.map((row) => `${row.dataset_name}=${row.record_value}`);
+    };
+    await vi.waitFor(async () => expect(await live()).toEqual(['game=1', 'old=1']), { timeout: 30_000 });
+    await both.origin.sync.send(new DeleteDatasetCommand({ ...at(pool, guest), DatasetName: 'old' }));
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', '2', 1)]);
+    const { lines } = await copy(pool, '--json');
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      end: 'finished',
+      counts: { created: 0, records: 1, removed: 1 },
+    });
+    await vi.waitFor(async () => expect(await live()).toEqual(['game=2']), { timeout: 30_000 });
+    const third = await copy(pool, '--json');
+    expect(JSON.parse(third.lines[0] ?? '')).toMatchObject({
+      counts: { records: 0, removed: 0, skipped: 0 },
+    });
+  });
+
+  it('does not make an identity with logins a guest', async () => {
+    const pool = await both.newPool();
+    const player = await both.logIn(pool, 'ada');
+    const stop = new AbortController();
+    // The listing is complete, but the developer users are not copied yet.
+    const wrap = (origin: Origin): Origin => ({
+      ...origin,
+      listDeveloperUsers: () => {
+        stop.abort();
+        return Promise.reject(new SyncClientError('unavailable', 'gone'));
+      },
+    });
+    await both.run(['move', 'copy', '--pool', pool, '--rate', '1000'], { wrap, signal: stop.signal });
+    const { Logins } = await both.target.identity.send(new DescribeIdentityCommand({ IdentityId: player }));
+    expect(Logins).toEqual([DEVELOPER_PROVIDER]);
+    const asGuest = both.target.identity.send(new GetCredentialsForIdentityCommand({ IdentityId: player }));
+    await expect(asGuest).rejects.toThrow('forbidden');
+  });
+
+  it('says that the pool does not stream, copies nothing and exits with 1', async () => {
+    const pool = await both.newPool({ streams: false });
+    const { exitCode, error } = await copy(pool);
+    expect(exitCode).toBe(1);
+    expect(error).toContain('the pool does not stream at the origin');
+    expect((await both.run(['move', 'status', '--pool', pool])).error).toContain('was never copied');
+  });
+
+  it('continues after a failure, and compares no identity twice', async () => {
+    const pool = await both.newPool();
+    const ids = [];
+    for (let index = 0; index < 6; index += 1) ids.push(await both.newGuest(pool));
+    for (const id of ids) await write(both.origin.sync, at(pool, id), 'game', [set('score', id)]);
+    const asked: string[] = [];
+    const wrap =
+      (failAfter: number) =>
+      (origin: Origin): Origin => ({
+        ...origin,
+        listDatasets(identity) {
+          if (asked.length >= failAfter)
+            return Promise.reject(new SyncClientError('not-authorized', 'expired'));
+          asked.push(identity.identityId);
+          return origin.listDatasets(identity);
+        },
+      });
+    const line = ['move', 'copy', '--pool', pool, '--rate', '1000'];
+    const first = await both.run(line, { wrap: wrap(3) });
+    expect(first).toMatchObject({ exitCode: 1 });
+    expect(first.error).toContain('not authorized at the origin');
+    const second = await both.run(line, { wrap: wrap(100) });
+    expect(second.lines.join('\n')).toContain('continued an interrupted copy');
+    expect(asked.toSorted()).toEqual(ids.toSorted());
+    expect((await verify(pool)).exitCode).toBe(0);
+  });
+
+  it('retries throttled calls, and copies an identity once that the origin lists twice', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', '1')]);
+    let throttled = 2;
+    const wrap = (origin: Origin): Origin => ({
+      ...origin,
+      listIdentities: async (...about) => {
+        const page = await origin.listIdentities(...about);
+        return { ...page, items: [...page.items, ...page.items] };
+      },
+      listRecords(dataset) {
+        throttled -= 1;
+        if (throttled >= 0)
+          return Promise.reject(new SyncClientError('throttled', 'TooManyRequestsException'));
+        return origin.listRecords(dataset);
+      },
+    });
+    const { lines } = await both.run(['move', 'copy', '--pool', pool, '--rate', '1000', '--json'], { wrap });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      end: 'finished',
+      counts: { listed: 1, created: 1, copied: 1 },
+    });
+    expect((await verify(pool)).exitCode).toBe(0);
+  });
+
+  it('reads a dataset again that changes while it is listed, and names one that never stops changing', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', '1')]);
+    const unstable = (times: number) => {
+      let left = times;
+      return (origin: Origin): Origin => ({
+        ...origin,
+        listRecords: async (dataset) => {
+          left -= 1;
+          return {
+            ...(await origin.listRecords(dataset)),
+            ...(left >= 0 && { isConsistent: false, records: [] }),
+          };
+        },
+      });
+    };
+    const line = ['move', 'copy', '--pool', pool, '--rate', '1000', '--json'];
+    const never = JSON.parse((await both.run(line, { wrap: unstable(5) })).lines[0] ?? '');
+    expect(never).toMatchObject({
+      counts: { records: 0, skipped: 1 },
+      skippedItems: [{ reason: 'kept-changing' }],
+    });
+    const once = JSON.parse((await both.run(line, { wrap: unstable(1) })).lines[0] ?? '');
+    expect(once).toMatchObject({ counts: { records: 1, skipped: 0 } });
+  });
+
+  it('does not run twice on a pool; the second command says who runs', async () => {
+    const pool = await both.newPool();
+    await both.newGuest(pool);
+    const gate = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    const wrap = (origin: Origin): Origin => ({
+      ...origin,
+      async listDatasets(identity) {
+        started.resolve();
+        await gate.promise;
+        return origin.listDatasets(identity);
+      },
+    });
+    const first = both.run(['move', 'copy', '--pool', pool, '--rate', '1000'], { wrap });
+    await started.promise;
+    const second = await copy(pool);
+    expect(second.exitCode).toBe(1);
+    expect(second.error).toMatch(/move copy on .+, started at .+, is working on this pool/);
+    const { lines } = await both.run(['move', 'status', '--pool', pool, '--json']);
+    const running = { holder: expect.stringContaining('move copy on') };
+    expect(JSON.parse(lines[0] ?? '').identityPools).toMatchObject([{ phase: 'data', running }]);
+    gate.resolve();
+    expect((await first).exitCode).toBe(0);
+    expect((await copy(pool)).exitCode).toBe(0);
+  });
+
+  it('writes nothing in a dry run', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', '12')]);
+    const { lines, exitCode } = await copy(pool, '--dry-run', '--json');
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      isPoolNew: true,
+      identities: 1,
+      datasets: 1,
+      records: 1,
+      bytes: 7,
+      aboveLimits: 0,
+    });
+    const settings = both.target.identity.send(new DescribeIdentityPoolCommand({ IdentityPoolId: pool }));
+    await expect(settings).rejects.toThrow('not found');
+  });
+
+  it('verify names differences by ids, never by values, and exits with 1', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', 'secret-1')]);
+    await copy(pool);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', 'secret-2', 1)]);
+    // The clock jumps over the time that a write may be in flight.
+    let now = Date.now();
+    const deps = { now: () => (now += 20_000) };
+    const line = ['move', 'verify', '--pool', pool, '--rate', '1000'];
+    const { lines, exitCode, error } = await both.run(line, deps);
+    expect(exitCode).toBe(1);
+    expect(error).toContain('1 difference');
+    expect(lines).toContain(`  values differ: ${guest} game (1 record)`);
+    expect(lines.join('\n')).not.toContain('secret');
+    const sampled = await both.run([...line, '--sample', '1'], deps);
+    expect(sampled.exitCode).toBe(1);
+    const { lines: status } = await both.run(['move', 'status', '--pool', pool, '--json']);
+    expect(JSON.parse(status[0] ?? '').identityPools).toMatchObject([
+      { phase: 'done', differences: 1, takenOver: 0 },
+    ]);
+  });
+});

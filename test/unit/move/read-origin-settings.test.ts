@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { readOriginSettings } from '../../../lib/move/read-origin-settings.ts';
+
+const POOL = 'eu-west-1:00000000-0000-4000-8000-000000000001';
+const read = (env: Record<string, string>) => readOriginSettings(env, POOL);
+
+describe('the settings of the origin', () => {
+  it("are Amazon's service in the region of the pool by default", () => {
+    expect(read({})).toEqual({ region: 'eu-west-1', streamName: 'cognito-sync' });
+  });
+
+  it('come from the variables of the origin before the standard ones', () => {
+    const env = {
+      AWS_REGION: 'us-west-2',
+      AWS_ACCESS_KEY_ID: 'own',
+      ORIGIN_REGION: 'us-east-1',
+      ORIGIN_ENDPOINT_URL: 'https://sync.example.com/',
+      ORIGIN_ACCESS_KEY_ID: 'key',
+      ORIGIN_SECRET_ACCESS_KEY: 'secret',
+      ORIGIN_SESSION_TOKEN: 'token',
+      ORIGIN_STREAM: 'old',
+    };
+    expect(read(env)).toEqual({
+      region: 'us-east-1',
+      streamName: 'old',
+      endpoint: 'https://sync.example.com',
+      credentials: { accessKeyId: 'key', secretAccessKey: 'secret', sessionToken: 'token' },
+    });
+    expect(read({ AWS_REGION: 'us-west-2' }).region).toBe('us-west-2');
+  });
+
+  it('use the default credentials for an origin on this machine, unless credentials are named', () => {
+    const local = { ORIGIN_ENDPOINT_URL: 'http://127.0.0.1:4590' };
+    expect(read(local).credentials).toEqual({ accessKeyId: 'local', secretAccessKey: 'local' });
+    expect(read({ ...local, AWS_PROFILE: 'admin' }).credentials).toBeUndefined();
+    expect(read({ ORIGIN_ENDPOINT_URL: 'https://sync.example.com' }).credentials).toBeUndefined();
+  });
+
+  it.each([
+    'ftp://sync.example.com',
+    'file:///etc/passwd',
+    'origin.test',
+    'https://user:pass@sync.example.com',
+    'https://sync.example.com/path',
+    'https://sync.example.com/?a=b',
+    'https://sync.example.com/#a',
+    'javascript:alert(1)',
+  ])('reject the address %s without quoting it', (address) => {
+    const settings = () => read({ ORIGIN_ENDPOINT_URL: address });
+    expect(settings).toThrow(SetupError);
+    expect(settings).toThrow('invalid ORIGIN_ENDPOINT_URL: use the HTTP or HTTPS address');
+    expect(settings).not.toThrow(address);
+  });
+
+  it.each([
+    [{ ORIGIN_REGION: 'here' }, 'invalid ORIGIN_REGION "here"'],
+    [{ ORIGIN_STREAM: 'arn:aws:kinesis:us-east-1:0:stream/a' }, 'invalid ORIGIN_STREAM'],
+    [{ ORIGIN_ACCESS_KEY_ID: 'key' }, 'set both ORIGIN_ACCESS_KEY_ID and ORIGIN_SECRET_ACCESS_KEY'],
+    [{ ORIGIN_SESSION_TOKEN: 'token' }, 'ORIGIN_SESSION_TOKEN only with them'],
+  ])('reject %o', (env, message) => {
+    expect(() => readOriginSettings(env, POOL)).toThrow(message);
+  });
+});
