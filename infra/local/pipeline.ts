@@ -5,9 +5,11 @@ import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { LocalDatabase } from '../../lib/database/open-local.ts';
+import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
+import { startOriginFollower } from './follow-origin.ts';
 import type { LocalService } from './local-service.ts';
 import { STREAM_NAME } from './names.ts';
 import { openCheckpoints, startProjection } from './projection.ts';
@@ -23,12 +25,15 @@ import type { ScheduleStatus } from './schedules/schedule.ts';
  *
  * - the schedules that publish events to the stream
  * - the event source mapping that consumes the events
+ * - the event source mapping on the stream of a migration's origin, while a pool is moving
  * - the bulk-publish poller
  * - the sweep that removes expired data
  * - the maintenance of the embedded database
  */
 export interface Pipeline {
   mapping: EventSourceMapping;
+  /** All mappings: the projection's, and that of the origin of a migration while a pool is moving. */
+  mappings(): EventSourceMapping[];
   schedules(): ScheduleStatus[];
   close(): Promise<void>;
 }
@@ -45,6 +50,8 @@ interface PipelineDeps {
   region: string;
   fetchPayload: FetchPayload;
   report: (batch: BatchReport) => void;
+  /** Reads where the origin of a migration is. */
+  readOrigin: (identityPoolId: string) => OriginSettings;
 }
 
 /**
@@ -81,12 +88,25 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
   const schedules = service.startSchedules(client, backlog);
   const polling = startPublishPolling({ ...deps, database: uses.jobs, directory });
   const sweep = startQueryStoreSweep({ ...deps, database: uses.jobs, directory });
+  const follower = startOriginFollower({
+    ...deps,
+    database: uses.jobs,
+    directory,
+    offloading: service.offloading,
+    onWritten: () => schedules.relay.nudge(),
+  });
   const others = [polling, sweep];
   if (local.kind === 'embedded') others.push(startMaintenance(uses.jobs));
   return {
     mapping,
-    schedules: () => [...schedules.status(), ...others.map((schedule) => schedule.status())],
+    mappings: () => [mapping, follower.mapping()].filter((each) => each !== undefined),
+    schedules: () => [
+      ...schedules.status(),
+      ...others.map((schedule) => schedule.status()),
+      follower.schedule.status(),
+    ],
     async close() {
+      await follower.close();
       await Promise.all(others.map((schedule) => schedule.close()));
       await schedules.close();
       await mapping.close();

@@ -170,7 +170,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     writes: writes.status(),
     logins: { mode: config.logins, keySets: logins?.keySets() ?? [] },
     projection: projection.totals(),
-    mappings: running ? [running.mapping.status()] : [],
+    mappings: running ? running.mappings().map((mapping) => mapping.status()) : [],
     schedules: running ? running.schedules() : [],
   }));
   await kinesis.opened();
@@ -223,6 +223,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
       region,
       fetchPayload,
       report,
+      readOrigin: config.readOrigin,
     });
   running = await run();
   started.defer(() => running?.close());
