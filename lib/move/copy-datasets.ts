@@ -2,7 +2,7 @@ import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
 import type { Limits } from '../sync/limits.ts';
-import type { CopyRun, SkipReason } from './copy-run.ts';
+import type { CopyProblem, CopyRun } from './copy-run.ts';
 import type { KnownReplica } from './ports/move-store.ts';
 import type { OriginDataset, OriginListing } from './ports/origin.ts';
 import { type ReadDataset, readListing } from './read-listing.ts';
@@ -40,7 +40,7 @@ export async function copyDatasets(run: CopyRun, identity: IdentityKey): Promise
   }
 }
 
-type Skip = (datasetName: string | null, reason: SkipReason) => void;
+type Skip = (datasetName: string | null, reason: CopyProblem) => void;
 
 function createSkip({ options, progress }: CopyRun, { identityId }: IdentityKey): Skip {
   return (datasetName, reason) => {
@@ -55,7 +55,7 @@ function createSkip({ options, progress }: CopyRun, { identityId }: IdentityKey)
  */
 async function unlessRefused(
   work: () => Promise<void>,
-  onRefused: (reason: SkipReason) => void,
+  onRefused: (reason: CopyProblem) => void,
 ): Promise<void> {
   try {
     await work();

@@ -22,7 +22,7 @@ export interface CopyDeps {
  * Why something was not, or not completely, copied. `above-limits`: it was copied, but is above a limit of this service.
  * `login-taken`: a developer user belongs to another identity here.
  */
-export type SkipReason =
+export type CopyProblem =
   | 'above-limits'
   | 'kept-changing'
   | 'login-taken'
@@ -35,7 +35,7 @@ export interface Skipped {
   identityId: string;
   /** Null for a problem of the identity itself. */
   datasetName: string | null;
-  reason: SkipReason;
+  reason: CopyProblem;
 }
 
 export interface CopyStatus {

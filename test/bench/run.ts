@@ -8,6 +8,7 @@ import { benchLag } from './lag.ts';
 import { markdownTable } from './markdown-table.ts';
 import type { Table } from './measure.ts';
 import { benchMemory } from './memory.ts';
+import { benchMoveCopy } from './move-copy.ts';
 import { benchProjection } from './projection.ts';
 import { benchRemovals } from './removals.ts';
 import { benchSyncService } from './sync-service.ts';
@@ -26,6 +27,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
   ['bulk-publish', benchBulkPublish],
   ['growth', benchGrowth],
   ['fairness', benchFairness],
+  ['move-copy', benchMoveCopy],
 ]);
 
 const named = process.argv.slice(2);
