@@ -1,3 +1,4 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { copyDatasets } from './copy-datasets.ts';
 import type { CopyRun } from './copy-run.ts';
@@ -47,10 +48,30 @@ async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<vo
     return;
   }
   const key = { identityPoolId: options.identityPoolId, identityId: identity.identityId };
-  await copyDeveloperUsers(run, key, identity.providers);
-  await copyDatasets(run, key);
+  try {
+    await copyDeveloperUsers(run, key, identity.providers);
+    await copyDatasets(run, key);
+  } catch (error) {
+    if (!(await isGone(run, key, error))) throw error;
+    progress.counts.missing += 1;
+    return;
+  }
   await deps.store.markCopied(key, startedAt);
   progress.counts.copied += 1;
+}
+
+/**
+ * Returns whether a call failed because the identity was deleted at the origin since it was listed. It is not documented
+ * how Amazon rejects such a call.
+ */
+async function isGone(
+  { deps, paced }: CopyRun,
+  { identityId }: IdentityKey,
+  error: unknown,
+): Promise<boolean> {
+  if (!(error instanceof SyncClientError)) return false;
+  if (error.condition !== 'not-authorized' && error.condition !== 'not-found') return false;
+  return (await paced(() => deps.origin.describeIdentity(identityId))) === null;
 }
 
 async function copyDeveloperUsers(

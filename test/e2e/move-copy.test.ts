@@ -1,4 +1,5 @@
 import {
+  DeleteIdentitiesCommand,
   DescribeIdentityCommand,
   DescribeIdentityPoolCommand,
   GetCredentialsForIdentityCommand,
@@ -203,6 +204,22 @@ describe.each(CLOUDS)('move copy, $name', ({ open }) => {
       counts: { listed: 1, created: 1, copied: 1 },
     });
     expect((await verify(pool)).exitCode).toBe(0);
+  });
+
+  it('continues with the next identity if one was deleted at the origin since it was listed', async () => {
+    const pool = await both.newPool();
+    const [deleted, kept] = [await both.newGuest(pool), await both.newGuest(pool)];
+    await write(both.origin.sync, at(pool, kept), 'game', [set('score', '1')]);
+    const wrap = (origin: Origin): Origin => ({
+      ...origin,
+      async listDatasets(identity) {
+        if (identity.identityId !== deleted) return origin.listDatasets(identity);
+        await both.origin.identity.send(new DeleteIdentitiesCommand({ IdentityIdsToDelete: [deleted] }));
+        throw new SyncClientError('not-authorized', 'Access to Identity is forbidden');
+      },
+    });
+    const { lines } = await both.run(['move', 'copy', '--pool', pool, '--rate', '1000', '--json'], { wrap });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ end: 'finished', counts: { copied: 1, missing: 1 } });
   });
 
   it('reads a dataset again that changes while it is listed, and names one that never stops changing', async () => {

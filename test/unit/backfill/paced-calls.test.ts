@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { createPacedCalls } from '../../../lib/backfill/reconcile/reconcile-calls.ts';
+
+/** A clock on which `sleep` takes exactly its time. */
+function createClock() {
+  const clock = { now: 0 };
+  const sleeping: { at: number; wake: () => void }[] = [];
+  return {
+    now: () => clock.now,
+    sleep: (ms: number) => new Promise<void>((wake) => void sleeping.push({ at: clock.now + ms, wake })),
+    async runUntilIdle() {
+      for (;;) {
+        for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+        const [next] = sleeping.sort((a, b) => a.at - b.at);
+        if (!next) return;
+        sleeping.shift();
+        clock.now = Math.max(clock.now, next.at);
+        next.wake();
+      }
+    },
+  };
+}
+
+describe('paced calls', () => {
+  it('keep the rate if they are made concurrently', async () => {
+    const clock = createClock();
+    const paced = createPacedCalls({ ...clock, maxCallsPerSecond: 10, signal: undefined });
+    const startedAt: number[] = [];
+    const worker = async () => {
+      for (let call = 0; call < 5; call += 1) await paced(async () => void startedAt.push(clock.now()));
+    };
+    const working = Promise.all(Array.from({ length: 4 }, worker));
+    await clock.runUntilIdle();
+    await working;
+    expect(startedAt).toEqual(Array.from({ length: 20 }, (_, index) => index * 100));
+  });
+
+  it('wait no longer than their turn if the clock was set back', async () => {
+    let now = 1_000_000;
+    const waits: number[] = [];
+    const paced = createPacedCalls({
+      now: () => now,
+      sleep: async (ms) => void waits.push(ms),
+      maxCallsPerSecond: 10,
+      signal: undefined,
+    });
+    await paced(async () => undefined);
+    now = 0;
+    await paced(async () => undefined);
+    expect(waits).toEqual([100]);
+  });
+});
