@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createFollowOrigin } from '../../functions/follow-origin.ts';
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
+import { readRetentionMs } from '../../lib/aws/kinesis-stream.ts';
 import { openOrigin } from '../../lib/aws/origin.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import type { Database } from '../../lib/database/database.ts';
@@ -27,6 +28,10 @@ const FUNCTION_NAME = 'follow-origin';
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000002';
 /** Time between two checks whether a pool is moving. */
 const INTERVAL_MS = 1_000;
+/** Time between two checks whether all events are applied. */
+const CAUGHT_UP_EVERY_MS = 30_000;
+/** An event can be on its way from the stream to the mapping for this long, or be in a batch in progress. */
+const MARGIN_MS = 60_000;
 
 interface FollowOriginDeps {
   database: Database;
@@ -54,13 +59,25 @@ export interface OriginFollower {
 export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
   const store = createMoveStore(deps.database, { offloading: deps.offloading, now: Date.now });
   const logger = createFailureLogger(FUNCTION_NAME);
-  let running: { mapping: EventSourceMapping; close(): Promise<void> } | undefined;
+  let running: Following | undefined;
+  let checkedAt = Date.now();
+
+  /** Without this check, events that expired while the local cloud did not run would be missing unnoticed. */
+  async function saveCaughtUp({ mapping, startedAt, readRetentionMs }: Following): Promise<void> {
+    const now = Date.now();
+    if (now - checkedAt < CAUGHT_UP_EVERY_MS || now - startedAt < MARGIN_MS || !isCaughtUp(mapping)) return;
+    checkedAt = now;
+    const about = { upTo: now - MARGIN_MS, retentionMs: await readRetentionMs() };
+    for (const { identityPoolId } of await store.listPools(now))
+      await store.saveCaughtUp(identityPoolId, about);
+  }
+
   const schedule = startSchedule({
     functionName: FUNCTION_NAME,
     intervalMs: INTERVAL_MS,
     logger,
     async run() {
-      if (running) return;
+      if (running) return saveCaughtUp(running);
       const [pool] = await store.listPools(Date.now());
       if (pool) running = await follow(deps, deps.readOrigin(pool.identityPoolId), logger);
     },
@@ -75,11 +92,26 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
   };
 }
 
+interface Following {
+  mapping: EventSourceMapping;
+  /** Epoch milliseconds. */
+  startedAt: number;
+  /** Returns how long the stream keeps its events. */
+  readRetentionMs: () => Promise<number>;
+  close(): Promise<void>;
+}
+
+function isCaughtUp(mapping: EventSourceMapping): boolean {
+  const { lastError, shards } = mapping.status();
+  const isBehind = shards.some(({ state, millisBehind }) => state === 'retrying' || millisBehind > 0);
+  return lastError === null && shards.length > 0 && !isBehind;
+}
+
 async function follow(
   { database, directory, region, offloading, onWritten }: FollowOriginDeps,
   settings: OriginSettings,
   logger: ReturnType<typeof createFailureLogger>,
-): Promise<{ mapping: EventSourceMapping; close(): Promise<void> }> {
+): Promise<Following> {
   const { streamName, ...address } = settings;
   const failures = join(directory, `${FUNCTION_NAME}-failures`);
   await mkdir(failures, { recursive: true });
@@ -112,6 +144,8 @@ async function follow(
   });
   return {
     mapping,
+    startedAt: Date.now(),
+    readRetentionMs: () => readRetentionMs(client, streamName),
     async close() {
       await mapping.close();
       client.destroy();

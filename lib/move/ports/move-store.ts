@@ -57,6 +57,8 @@ export interface MovingPool {
   copiedAt: number | null;
   /** Arrival of the last event of the origin's stream that was applied; null if there was none. */
   followedUpTo: number | null;
+  /** Since when events may be missing, because they expired before they were applied; null if none are. */
+  gapSince: number | null;
   /** End of the last comparison with the origin, and the number of differences that it found; null until then. */
   verifiedAt: number | null;
   differences: number | null;
@@ -122,6 +124,11 @@ export interface MoveStore {
   saveVerification(identityPoolId: string, result: { at: number; differences: number }): Promise<void>;
   /** Saves the arrival of an event that was applied, unless a later arrival is saved. */
   saveFollowed(identityPoolId: string, arrivedAt: number): Promise<void>;
+  /**
+   * Saves that all events up to a time are applied. Notices a gap: the events were not all applied for longer than the
+   * stream keeps them. A complete copy that starts later repairs the gap.
+   */
+  saveCaughtUp(identityPoolId: string, about: { upTo: number; retentionMs: number }): Promise<void>;
   /** Forgets the identities of an earlier pool with this id. */
   forgetIdentities(identityPoolId: string): Promise<void>;
   /**

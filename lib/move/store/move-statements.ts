@@ -7,6 +7,7 @@ export interface MovingPoolRow {
   progress: string;
   copied_ms: number | null;
   followed_ms: number | null;
+  gap_since_ms: number | null;
   verified_ms: number | null;
   differences: number | null;
   lease_holder: string | null;
@@ -14,8 +15,8 @@ export interface MovingPoolRow {
 }
 
 const POOL = `
-  identity_pool_id, origin, run_ms, progress, copied_ms, followed_ms, verified_ms, differences, lease_holder,
-  leased_until_ms`;
+  identity_pool_id, origin, run_ms, progress, copied_ms, followed_ms, gap_since_ms, verified_ms, differences,
+  lease_holder, leased_until_ms`;
 
 export const READ_POOL = `SELECT ${POOL} FROM move.pools WHERE identity_pool_id = $1`;
 
@@ -41,14 +42,29 @@ UPDATE move.pools SET progress = $3, leased_until_ms = $4 WHERE identity_pool_id
 export const START_COPY = `
 UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
+/** A copy that started after a gap was noticed has read everything that the gap may have hidden. */
 export const FINISH_COPY = `
-UPDATE move.pools SET progress = $3, copied_ms = $4 WHERE identity_pool_id = $1 AND lease_id = $2`;
+UPDATE move.pools SET progress = $3, copied_ms = $4,
+  gap_since_ms = CASE WHEN gap_seen_ms < run_ms THEN NULL ELSE gap_since_ms END
+WHERE identity_pool_id = $1 AND lease_id = $2`;
 
 export const SAVE_VERIFICATION = `
 UPDATE move.pools SET verified_ms = $2, differences = $3 WHERE identity_pool_id = $1`;
 
 export const SAVE_FOLLOWED = `
 UPDATE move.pools SET followed_ms = greatest(coalesce(followed_ms, 0), $2::bigint) WHERE identity_pool_id = $1`;
+
+/**
+ * Saves that all events up to $2 are applied. If the events were not all applied for longer than the stream keeps them
+ * ($3), some may have expired: that is a gap. $4: now.
+ */
+export const SAVE_CAUGHT_UP = `
+UPDATE move.pools SET
+  gap_since_ms = CASE WHEN coalesce(caught_up_ms, run_ms) < $2::bigint - $3::bigint
+    THEN coalesce(gap_since_ms, caught_up_ms, run_ms) ELSE gap_since_ms END,
+  gap_seen_ms = CASE WHEN coalesce(caught_up_ms, run_ms) < $2::bigint - $3::bigint THEN $4::bigint ELSE gap_seen_ms END,
+  caught_up_ms = $2::bigint
+WHERE identity_pool_id = $1`;
 
 export const RELEASE_LEASE = `
 UPDATE move.pools SET lease_id = NULL, lease_holder = NULL, leased_until_ms = NULL

@@ -7,6 +7,7 @@ import {
   LIST_POOLS,
   type MovingPoolRow,
   READ_POOL,
+  SAVE_CAUGHT_UP,
   SAVE_FOLLOWED,
   SAVE_VERIFICATION,
 } from './move-statements.ts';
@@ -49,6 +50,10 @@ export function createMoveStore(database: Database, options: MoveStoreOptions): 
       await database.query(SAVE_FOLLOWED, [identityPoolId, arrivedAt]);
     },
 
+    async saveCaughtUp(identityPoolId, { upTo, retentionMs }) {
+      await database.query(SAVE_CAUGHT_UP, [identityPoolId, upTo, retentionMs, options.now()]);
+    },
+
     ...createLeaseStore(database),
     ...createReplicaStore(database, options),
   };
@@ -65,6 +70,7 @@ function toPool(row: MovingPoolRow, now: number): MovingPool {
     progress: JSON.parse(row.progress),
     copiedAt: row.copied_ms,
     followedUpTo: row.followed_ms,
+    gapSince: row.gap_since_ms,
     verifiedAt: row.verified_ms,
     differences: row.differences,
     lease: holder !== null && until !== null && until > now ? { holder, until } : null,

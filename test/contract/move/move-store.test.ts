@@ -264,6 +264,26 @@ describe.each(DATABASES)('the move store on $name', ({ open }) => {
     ]);
   });
 
+  it('notices that events expired before they were applied, until a later copy is complete', async () => {
+    const pool = await newPool(database);
+    const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
+    if (!('leaseId' in lease)) throw new Error('no lease');
+    const day = 86_400_000;
+    const gap = async () => (await store.readPool(pool, 1_000))?.gapSince;
+    const catchUp = (upTo: number) => store.saveCaughtUp(pool, { upTo, retentionMs: day });
+    await catchUp(2_000);
+    await catchUp(2_000 + day);
+    expect(await gap()).toBeNull();
+    await catchUp(3_000 + 2 * day);
+    await catchUp(4_000 + 2 * day);
+    expect(await gap()).toBe(2_000 + day);
+    await store.finishCopy(lease, noProgress(), 5_000);
+    expect(await gap()).toBe(2_000 + day);
+    await store.startCopy(lease, { origin: 'o', startedAt: NOW + 1 });
+    await store.finishCopy(lease, noProgress(), NOW + 2);
+    expect(await gap()).toBeNull();
+  });
+
   it('forgets the identities of an earlier pool with the same id', async () => {
     const pool = await newPool(database);
     const id = newId();

@@ -45,6 +45,7 @@ function toJson({ pool, counts }: Report) {
     identitiesCopied: counts.copied,
     copied: progress.counts,
     followedUpTo: isoOf(pool.followedUpTo),
+    eventsMissingSince: isoOf(pool.gapSince),
     takenOver: counts.takenOver,
     bridged: null,
     lastOldWrite: null,
@@ -62,13 +63,16 @@ const PHASES = {
 };
 
 function describe({ pool, counts }: Report): string[] {
-  const { copiedAt, followedUpTo, verifiedAt, differences, progress, lease } = pool;
+  const { copiedAt, followedUpTo, gapSince, verifiedAt, differences, progress, lease } = pool;
   return [
     `${pool.identityPoolId} from ${pool.origin}`,
     `  ${PHASES[progress.phase]}${copiedAt === null ? '' : `, last complete copy ${timeText(copiedAt)}`}`,
     `  identities: ${counts.identities}, copied ${counts.copied}, taken over ${counts.takenOver}`,
     `  written by the copy: ${progress.counts.records} records of ${progress.counts.datasets} datasets`,
     `  ${followedUpTo === null ? 'no event of the origin applied yet' : `followed up to ${timeText(followedUpTo)}`}`,
+    ...(gapSince === null
+      ? []
+      : [`  events may be missing since ${timeText(gapSince)}; run \`move copy\` to repair this`]),
     `  ${verifiedAt === null ? 'never verified' : `${differences} differences at ${timeText(verifiedAt)}`}`,
     ...(lease ? [`  running: ${lease.holder} lease until ${timeText(lease.until)}`] : []),
   ];

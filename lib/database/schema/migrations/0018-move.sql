@@ -6,8 +6,10 @@ CREATE SCHEMA IF NOT EXISTS move;
 -- Pools that are being migrated. run_ms: the start of the last copy; it identifies the copy. progress: where that copy
 -- is, as a JSON object. copied_ms: the end of the last complete copy; NULL until then. lease_id: the process that works
 -- on the pool until leased_until_ms; NULL if no process does. lease_holder describes that process for the operator.
--- followed_ms: the arrival of the last event of the origin's stream that was applied. verified_ms and differences: the end
--- and the result of the last comparison with the origin.
+-- followed_ms: the arrival of the last event of the origin's stream that was applied. caught_up_ms: the last time at which
+-- all events were applied. gap_since_ms and gap_seen_ms: since when events may be missing, because they expired before they
+-- were applied, and when that was noticed; NULL if none are. verified_ms and differences: the end and the result of the
+-- last comparison with the origin.
 CREATE TABLE IF NOT EXISTS move.pools (
   identity_pool_id text PRIMARY KEY,
   origin text NOT NULL,
@@ -15,6 +17,9 @@ CREATE TABLE IF NOT EXISTS move.pools (
   progress text NOT NULL,
   copied_ms bigint,
   followed_ms bigint,
+  caught_up_ms bigint,
+  gap_since_ms bigint,
+  gap_seen_ms bigint,
   verified_ms bigint,
   differences bigint,
   lease_id uuid,
