@@ -2,6 +2,9 @@ import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { CopyRun } from './copy-run.ts';
 import type { OriginIdentity, Page } from './ports/origin.ts';
 
+/** Maximum difference between the clocks of the origin and of this service. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
 /** Copies the identities that clients can use. */
 export function listUsable(run: CopyRun): Promise<void> {
   return listPages(run, true, (identities) => putIdentities(run, identities, 'usable'));
@@ -10,8 +13,8 @@ export function listUsable(run: CopyRun): Promise<void> {
 /**
  * Copies the remaining identities. An identity without logins that is not among the usable ones is disabled at the
  * origin: its logins were unlinked, or it was merged into another identity. Here it must not become a guest, which anyone
- * who knows its id can use. If it was created after the copy started, it is left to its first event, because it may be a
- * guest that was created between the two listings.
+ * who knows its id can use. If it was created after the copy started, it is left to its first event or to the next copy,
+ * because it may be a guest that was created between the two listings.
  */
 export function listAll(run: CopyRun): Promise<void> {
   const { deps, options, startedAt } = run;
@@ -27,7 +30,7 @@ export function listAll(run: CopyRun): Promise<void> {
     const withoutLogins = others.filter(({ providers }) => providers.length === 0);
     await putIdentities(
       run,
-      withoutLogins.filter(({ createdAt }) => createdAt < startedAt),
+      withoutLogins.filter(({ createdAt }) => createdAt < startedAt - CLOCK_SKEW_MS),
       'disabled',
     );
   });

@@ -3,6 +3,7 @@ import {
   DescribeIdentityCommand,
   DescribeIdentityPoolCommand,
   GetCredentialsForIdentityCommand,
+  MergeDeveloperIdentitiesCommand,
 } from '@aws-sdk/client-cognito-identity';
 import { DeleteDatasetCommand, ListDatasetsCommand } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -143,6 +144,38 @@ describe.each(CLOUDS)('move copy, $name', ({ open }) => {
     expect(Logins).toEqual([DEVELOPER_PROVIDER]);
     const asGuest = both.target.identity.send(new GetCredentialsForIdentityCommand({ IdentityId: player }));
     await expect(asGuest).rejects.toThrow('forbidden');
+  });
+
+  it('copies the merged copies of an identity, and keeps the merged identity inaccessible', async () => {
+    const pool = await both.newPool();
+    const [survivor, merged] = [await both.logIn(pool, 'ada'), await both.logIn(pool, 'grace')];
+    await write(both.origin.sync, at(pool, merged), 'game', [set('score', '1')]);
+    await both.origin.identity.send(
+      new MergeDeveloperIdentitiesCommand({
+        IdentityPoolId: pool,
+        DeveloperProviderName: DEVELOPER_PROVIDER,
+        SourceUserIdentifier: 'grace',
+        DestinationUserIdentifier: 'ada',
+      }),
+    );
+    const name = `game.${merged}`;
+    await vi.waitFor(
+      async () => expect((await listed('origin', pool, survivor, name)).DatasetExists).toBe(true),
+      { timeout: 30_000 },
+    );
+    // An identity that was created in the last minutes may be new, and is left to the next copy.
+    const later = { now: () => Date.now() + 3_600_000 };
+    const { exitCode } = await both.run(['move', 'copy', '--pool', pool, '--rate', '1000'], later);
+    expect(exitCode).toBe(0);
+    for (const dataset of ['game', name]) {
+      const there = await listed('origin', pool, survivor, dataset);
+      expect(await listed('target', pool, survivor, dataset)).toEqual(there);
+    }
+    expect((await listed('target', pool, survivor, 'game')).MergedDatasetNames).toEqual([name]);
+    for (const { identity } of [both.origin, both.target]) {
+      const asGuest = identity.send(new GetCredentialsForIdentityCommand({ IdentityId: merged }));
+      await expect(asGuest).rejects.toThrow('forbidden');
+    }
   });
 
   it('says that the pool does not stream, copies nothing and exits with 1', async () => {
