@@ -111,7 +111,10 @@ async function choose(run: VerifyRun, sample: number): Promise<ReplicaIdentity[]
   return chosen;
 }
 
-/** Finds identities of the origin that never came here. A sample does not look for them. */
+/**
+ * Finds identities of the origin that have data and never came here. An identity without data comes here with its first
+ * event, or with the next copy. A sample does not look for these identities.
+ */
 async function findUnknown({ deps, options, paced }: VerifyRun): Promise<Difference[]> {
   if (options.sample !== null) return [];
   const { identityPoolId, signal } = options;
@@ -121,6 +124,8 @@ async function findUnknown({ deps, options, paced }: VerifyRun): Promise<Differe
     const page: Page<OriginIdentity> = await paced(() => deps.origin.listIdentities(identityPoolId, about));
     const ids = page.items.map(({ identityId }) => identityId);
     for (const identityId of await deps.store.unknownOf(identityPoolId, ids)) {
+      const datasets = await paced(() => deps.origin.listDatasets({ identityPoolId, identityId }));
+      if (datasets.length === 0) continue;
       found.push({
         identityId,
         datasetName: null,

@@ -72,6 +72,7 @@ describe.each(CLOUDS)('move copy, $name', ({ open }) => {
       DeveloperProviderName: DEVELOPER_PROVIDER,
       SupportedLoginProviders: { 'accounts.google.com': 'client' },
     });
+    await both.newGuest(pool);
     const verified = await verify(pool);
     expect(JSON.parse(verified.lines[0] ?? '')).toMatchObject({
       identities: 2,
@@ -324,6 +325,19 @@ describe.each(CLOUDS)('move copy, $name', ({ open }) => {
     });
     const settings = both.target.identity.send(new DescribeIdentityPoolCommand({ IdentityPoolId: pool }));
     await expect(settings).rejects.toThrow('not found');
+  });
+
+  it('verify names an identity that has data and was not copied', async () => {
+    const pool = await both.newPool();
+    await copy(pool);
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', '1')]);
+    let now = Date.now();
+    const { lines, exitCode } = await both.run(['move', 'verify', '--pool', pool, '--rate', '1000'], {
+      now: () => (now += 20_000),
+    });
+    expect(exitCode).toBe(1);
+    expect(lines).toContain(`  identity not here: ${guest}`);
   });
 
   it('verify names differences by ids, never by values, and exits with 1', async () => {
