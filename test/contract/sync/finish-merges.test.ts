@@ -16,6 +16,7 @@ import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 import { createDevice, createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
 
 const HOUR = 60 * 60 * 1000;
+const TIMEOUT_MS = 60_000;
 
 describe.each(SERVERS)('the finish-merges function on $name', ({ open }) => {
   let database: Database;
@@ -50,7 +51,7 @@ describe.each(SERVERS)('the finish-merges function on $name', ({ open }) => {
       now: () => clock.now,
       ...more,
     });
-    return () => handler({}, createLambdaContext('finish-merges', 'us-east-1'));
+    return () => handler({}, createLambdaContext('finish-merges', 'us-east-1', TIMEOUT_MS));
   };
   const run = (more?: Partial<FinishMergesFunctionDeps>) => createFunction(more)();
   const pending = async () =>
@@ -228,7 +229,6 @@ describe.each(SERVERS)('the finish-merges function on $name', ({ open }) => {
   it('starts no merge that might not end before the function times out', async () => {
     for (let number = 0; number < 3; number += 1)
       await insertPendingMerge(database, mergeOf(newIdentity(), newIdentity()));
-    // The Lambda context allows one minute.
     const slow = createFunction({
       async mergeDatasets() {
         clock.now += 20_000;
