@@ -153,7 +153,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   const functions = async () => (await listed('functions/')).Functions ?? [];
 
   it('is not created without a confirmation; the changes are shown with the account and the region', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const asked = copy.deploy(ARGS, env);
     await expect(asked).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('pass --yes') });
@@ -166,7 +166,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   });
 
   it('is created completely, but the deployment fails if the database does not respond', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const unreachable = { ...env, DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query?sslmode=disable' };
     const failed = copy.deploy([...ARGS, '--yes'], unreachable);
@@ -187,7 +187,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     ]);
   });
 
-  it('is updated with other parameters, and its tables are created', { timeout: 120_000 }, async () => {
+  it('is updated with other parameters, and its tables are created', { timeout: 240_000 }, async () => {
     const other = ['--param=tracing=on', '--param=bulkPublishPolicy=first'];
     const output = await copy.deploy([...ARGS, ...other, '--yes'], env);
     expect(output).toContain(`deployed to stack ${STACK}`);
@@ -210,7 +210,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   });
 
   it('is removed, except for the stream, the bucket of discarded records and the bucket of payloads', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     expect(await copy.serverless(['remove', ...ARGS], env)).toContain('successfully removed');
     expect(await functions()).toEqual([]);
@@ -224,7 +224,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     ]);
   });
 
-  it('is created again after its removal, and imports what remained', { timeout: 120_000 }, async () => {
+  it('is created again after its removal, and imports what remained', { timeout: 240_000 }, async () => {
     const output = await copy.deploy([...ARGS, '--yes'], env);
     expect(output).toContain('CognitoStream (AWS::Kinesis::Stream cognito-sync-prod)');
     expect(imports).toBe(1);
