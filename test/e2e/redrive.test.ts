@@ -34,6 +34,9 @@ const keys = async () =>
     (row) => row.record_key,
   );
 
+const countQuarantined = async () =>
+  (await cloud.database.query('SELECT count(*) AS count FROM query.quarantine')).rows[0]?.count;
+
 describe('the redrive command', () => {
   it('reports quarantined events that cannot be projected', async () => {
     const kinesis = localKinesis(cloud.url);
@@ -41,6 +44,8 @@ describe('the redrive command', () => {
     await put(kinesis, wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'live' })] }));
     kinesis.destroy();
     await expect.poll(keys, { timeout: 10_000, interval: 20 }).toEqual(['live']);
+    // The quarantine is written after the rows.
+    await expect.poll(countQuarantined, { timeout: 10_000, interval: 20 }).toBe(1);
     expect(await redrive()).toEqual({
       code: 0,
       stderr: '',
