@@ -40,6 +40,7 @@ describe('readLocalConfig', () => {
       logins: 'trusted',
       loginProviders: new Map(),
       connections: DEFAULT_CONNECTIONS,
+      readOrigin: expect.any(Function),
     });
   });
 
@@ -84,6 +85,7 @@ describe('readLocalConfig', () => {
       logins: 'verified',
       loginProviders: new Map([['login.example', { clientIds: ['app'] }]]),
       connections: { ...DEFAULT_CONNECTIONS, reads: 12, waiting: 100 },
+      readOrigin: expect.any(Function),
     });
   });
 
