@@ -1,7 +1,9 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import { identityIdHash, identityRowId } from '../../database/row-ids.ts';
+import { lockIdentities } from './lock-identities.ts';
 import { PAYLOADS_PER_STEP, removePayload } from './payload-store.ts';
+import { transact } from './transact.ts';
 
 /** Rows per step: events are large, and a statement must not take long. */
 const ERASE_ROWS = 100;
@@ -88,10 +90,16 @@ export function createUnpublishedStore(database: Database) {
       return (await database.query(sql, [identityPoolId])).rows.length > 0;
     },
 
-    /** Marks an identity that Cognito Identity does not know as deleted, so that its data can be deleted. */
+    /**
+     * Marks an identity that Cognito Identity does not know as deleted, so that its data can be deleted. Takes the lock
+     * that the creation of a dataset takes. A dataset is therefore created before the data is deleted, or not at all.
+     */
     async markDeleted({ identityPoolId, identityId }: IdentityKey, at: number): Promise<void> {
       const values = [identityIdHash(identityId), identityPoolId, identityId, at];
-      await database.query(MARK_DELETED, values);
+      await transact(database, async (transaction) => {
+        await lockIdentities(transaction, identityPoolId, [identityId]);
+        await transaction.query(MARK_DELETED, values);
+      });
     },
 
     async count(identity: IdentityKey) {
