@@ -1,16 +1,10 @@
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
-import { dateRemovals, isUndatedRemoval } from '../projection/date-removals.ts';
+import { completeRemovals } from '../projection/complete-removals.ts';
 import type { ReadableDelivery, RefusedDelivery, StreamPosition } from '../projection/delivery.ts';
-import {
-  type DatasetChange,
-  datasetKeyText,
-  type FoldableEvent,
-  foldEvents,
-} from '../projection/fold-events.ts';
+import { type DatasetChange, datasetKeyText, foldEvents } from '../projection/fold-events.ts';
 import type { QueryStore } from '../projection/ports/query-store.ts';
 import { refuseFuture } from '../projection/refuse-future.ts';
-import type { Version } from '../stream/stream-event.ts';
 import type { MoveStore, MovingPool } from './ports/move-store.ts';
 import type { Origin } from './ports/origin.ts';
 
@@ -71,7 +65,11 @@ export async function followBatch(
       deps.onRefused(delivery.position, delivery.reason);
     }
   }
-  const changes = foldEvents(await toFoldable(deps, readable));
+  const removals: Parameters<typeof completeRemovals>[0] = {
+    versionsOf: (datasets) => deps.store.versionsOf(datasets),
+    keepRemovalVersion: (position, version) => deps.keepRemovalVersion(originPosition(position), version),
+  };
+  const changes = foldEvents(await completeRemovals(removals, readable));
   for (const pool of pools.values()) {
     const ids = new Set(ofPool(changes, pool).map(({ dataset }) => dataset.identityId));
     outcome.identities += await createUnknown(deps, pool, [...ids]);
@@ -105,24 +103,6 @@ async function readPools(
     if (pool) pools.set(identityPoolId, pool);
   }
   return pools;
-}
-
-/** Completes the versions of removals without a date or count, as the projection does. */
-async function toFoldable(
-  { store, keepRemovalVersion }: FollowDeps,
-  deliveries: readonly ReadableDelivery[],
-): Promise<FoldableEvent[]> {
-  const undated = deliveries.filter(isUndatedRemoval).map(({ event }) => event.dataset);
-  const stored = undated.length > 0 ? await store.versionsOf(undated) : [];
-  const versions = new Map(stored.map(({ dataset, version }) => [datasetKeyText(dataset), version]));
-  const events = dateRemovals(deliveries, versions);
-  for (const [index, delivery] of deliveries.entries()) {
-    const event = events[index];
-    if (!event || !isUndatedRemoval(delivery)) continue;
-    const version: Version = await keepRemovalVersion(originPosition(delivery.position), event.version);
-    events[index] = { ...event, version };
-  }
-  return events;
 }
 
 /** This service's own stream can have the same name, shards and sequence numbers. */

@@ -1,7 +1,7 @@
 import { ValueRefusedError } from '../common/errors.ts';
-import { dateRemovals, isUndatedRemoval } from './date-removals.ts';
+import { completeRemovals } from './complete-removals.ts';
 import type { ReadableDelivery, RefusedDelivery } from './delivery.ts';
-import { datasetKeyText, type FoldableEvent, foldEvents } from './fold-events.ts';
+import { foldEvents } from './fold-events.ts';
 import type { QueryStore } from './ports/query-store.ts';
 import { refuseFuture } from './refuse-future.ts';
 
@@ -83,33 +83,13 @@ async function write(store: QueryStore, deliveries: readonly ReadableDelivery[])
 }
 
 async function writeTogether(store: QueryStore, deliveries: readonly ReadableDelivery[]): Promise<Written> {
-  const changes = foldEvents(await toFoldable(store, deliveries));
+  const changes = foldEvents(await completeRemovals(store, deliveries));
   const { recordsChanged } = await store.apply(changes);
   return {
     records: changes.reduce((sum, change) => sum + change.records.length, 0),
     recordsChanged,
     refused: [],
   };
-}
-
-/**
- * Completes the version of each removal whose date or count is missing, and stores this version. If the removal was
- * delivered before, uses the version that was stored then.
- */
-async function toFoldable(
-  store: QueryStore,
-  deliveries: readonly ReadableDelivery[],
-): Promise<FoldableEvent[]> {
-  const undated = deliveries.filter(isUndatedRemoval).map(({ event }) => event.dataset);
-  const stored = undated.length > 0 ? await store.versionsOf(undated) : [];
-  const versions = new Map(stored.map(({ dataset, version }) => [datasetKeyText(dataset), version]));
-  const events = dateRemovals(deliveries, versions);
-  for (const [index, delivery] of deliveries.entries()) {
-    const event = events[index];
-    if (!event || !isUndatedRemoval(delivery)) continue;
-    events[index] = { ...event, version: await store.keepRemovalVersion(delivery.position, event.version) };
-  }
-  return events;
 }
 
 /** The counts and times of the projected part of a batch. */
