@@ -15,7 +15,7 @@ import { createPublicLookup, type LookupAll } from './public-lookup.ts';
 
 interface PayloadFetchOptions {
   policy: PayloadPolicy;
-  /** The stack's own bucket of payloads, which is read with the credentials of this function; null if there is none. */
+  /** The stack's own bucket of payloads, which is read with the credentials of this function; null without a bucket. */
   bucket?: Pick<PayloadBucket, 'readableUrl'> | null;
   /** Returns the current time in epoch milliseconds. */
   now: () => number;

@@ -126,7 +126,7 @@ async function eraseHere(
 
 interface LateIdentities {
   identities: readonly IdentityKey[];
-  /** What was stored of them. Null if there are none. */
+  /** What was stored of them. Null if `identities` is empty. */
   found: StoredOfIdentity | null;
 }
 

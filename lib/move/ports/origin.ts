@@ -20,7 +20,7 @@ export interface OriginIdentity {
   providers: readonly string[];
 }
 
-/** A page of a list. `next` is the token of the next page; null if there is none. */
+/** A page of a list. `next` is the token of the next page, or null on the last page. */
 export interface Page<Item> {
   items: readonly Item[];
   next: string | null;

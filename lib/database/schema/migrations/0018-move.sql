@@ -48,5 +48,5 @@ ALTER TABLE sync.datasets ADD COLUMN IF NOT EXISTS removed_ms bigint;
 ALTER TABLE identity.identities ADD COLUMN IF NOT EXISTS copied_ms bigint;
 
 -- Providers at which the identity has a login at the origin, if the user's id there is unknown: a JSON list. An identity
--- with such a provider is not a guest. NULL if there is none.
+-- with such a provider is not a guest. NULL without such providers.
 ALTER TABLE identity.identities ADD COLUMN IF NOT EXISTS copied_providers text;
