@@ -64,6 +64,10 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
   const rows = async (sql: string) => (await cloud.database.query(sql)).rows;
   const projectedKeys = async () =>
     (await rows('SELECT record_key FROM query.records ORDER BY record_key')).map((row) => row.record_key);
+  const positions = async () =>
+    (await rows('SELECT sequence_number FROM query.stream_progress')).map((row) =>
+      String(row.sequence_number),
+    );
   const eventually = (what: () => Promise<unknown>) => expect.poll(what, SOON);
   const publish = async () =>
     (await client.send(new GetBulkPublishDetailsCommand({ IdentityPoolId: POOL }))).BulkPublishStatus;
@@ -136,14 +140,15 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
   it('reads the same records again if the database lost their rows after the checkpoint was saved', async () => {
     await writeKeys('a');
     await eventually(projectedKeys).toEqual(['a']);
-    const [before] = await rows('SELECT sequence_number FROM query.stream_progress');
+    // The position is written after the rows.
+    await eventually(positions).toEqual([expect.stringMatching(/^\d+$/)]);
+    const before = await positions();
     await writeKeys('b');
     await eventually(projectedKeys).toEqual(['a', 'b']);
+    await eventually(positions).not.toEqual(before);
     await whileStopped(async () => {
       await change("DELETE FROM projection.records WHERE record_key = 'b'");
-      await change('UPDATE projection.stream_progress SET sequence_number = $1', [
-        String(before?.sequence_number),
-      ]);
+      await change('UPDATE projection.stream_progress SET sequence_number = $1', before);
     });
     await eventually(projectedKeys).toEqual(['a', 'b']);
     expect(await rows('SELECT 1 FROM query.gaps')).toEqual([]);

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type IteratorForm, readIterator, renewIterator } from './shard-iterator.ts';
 
 type Callback = (error?: unknown) => void;
 
@@ -25,6 +26,8 @@ interface Level<Value> {
 interface Stream {
   StreamStatus: string;
   RetentionPeriodHours: number;
+  /** A shard that was split or merged has an `EndingSequenceNumber`: it receives no more records. */
+  Shards: readonly { ShardId: string; SequenceNumberRange: { EndingSequenceNumber?: string } }[];
 }
 
 interface Store {
@@ -151,6 +154,7 @@ function loadOperation(name: string, store: Store): KinesaliteOperation {
   const action = require(`./actions/${toLowerFirst(name)}`);
   groupAlternatives(types);
   const operationStore = storeFor(name, store);
+  const run: KinesaliteOperation['run'] = (input, callback) => action(operationStore, input, callback);
   return {
     check(input) {
       const known: KinesisInput = checkTypes(input, types);
@@ -158,11 +162,40 @@ function loadOperation(name: string, store: Store): KinesaliteOperation {
       return known;
     },
     run(input, callback) {
-      action(operationStore, input, (error: unknown, output?: Record<string, unknown>) => {
+      if (name === 'GetRecords') {
+        void withKeptPosition(store, input, callback).then((done) => run(input, done));
+        return;
+      }
+      run(input, (error, output) => {
         if (error || !CHANGES.has(name)) callback(error, output);
         else void settled(store, String(input.StreamName)).then(() => callback(null, output));
       });
     },
+  };
+}
+
+/**
+ * Returns a callback for GetRecords that keeps the iterator's position after an empty page. kinesalite itself moves the
+ * iterator to the current second. The next record can have an earlier second, if it is being put at that moment or if
+ * the clock is set back. A consumer that has read no record yet would then never receive that record.
+ *
+ * The iterator of a closed shard must move, because kinesalite compares its second with the end of the shard. This is
+ * safe, because no record can follow. The shard must have been closed before the page was read.
+ */
+async function withKeptPosition(
+  { metaDb }: Store,
+  { ShardIterator: iterator }: KinesisInput,
+  callback: KinesisCallback,
+): Promise<KinesisCallback> {
+  const iterators: IteratorForm = require('./db');
+  const position = readIterator(iterators, String(iterator));
+  const stream = position && (await metaDb.get(position.streamName).catch(() => null));
+  const shard = stream?.Shards.find(({ ShardId }) => ShardId === position?.shardId);
+  if (!position || !shard || shard.SequenceNumberRange.EndingSequenceNumber) return callback;
+  return (error, output) => {
+    const isEmpty = Array.isArray(output?.Records) && output.Records.length === 0;
+    if (error || !isEmpty) callback(error, output);
+    else callback(null, { ...output, NextShardIterator: renewIterator(iterators, position) });
   };
 }
 
