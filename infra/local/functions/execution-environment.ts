@@ -146,7 +146,7 @@ export function startExecutionEnvironment(
       const request: InvocationRequest = { event, timeoutMs };
       port.postMessage(request);
       const timer = setTimeout(
-        () => fail(new FunctionError('timed-out', `it took longer than ${timeoutMs} ms`)),
+        () => fail(timedOut(timeoutMs)),
         timeoutMs,
       );
       try {
@@ -157,6 +157,11 @@ export function startExecutionEnvironment(
     },
     end,
   };
+}
+
+/** The error of an invocation that got no answer in time. */
+export function timedOut(timeoutMs: number): FunctionError {
+  return new FunctionError('timed-out', `it took longer than ${timeoutMs} ms`);
 }
 
 function isOutOfMemory(error: unknown): boolean {

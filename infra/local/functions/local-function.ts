@@ -1,6 +1,6 @@
 import { createSemaphore } from '../../../lib/common/semaphore.ts';
 import { FunctionError, type InvocationOptions } from '../../../lib/sync/ports/functions.ts';
-import { type ExecutionEnvironment, startExecutionEnvironment } from './execution-environment.ts';
+import { type ExecutionEnvironment, startExecutionEnvironment, timedOut } from './execution-environment.ts';
 import type { FunctionWorkerData } from './messages.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
@@ -36,19 +36,23 @@ export interface LocalFunction {
 }
 
 /**
- * An environment is idle, busy with an invocation, or outdated. It becomes outdated when a file that it has read
- * changes. An outdated environment ends as soon as it is not busy.
+ * An environment is loading, idle, busy with an invocation, or outdated. It becomes outdated when a file that it has
+ * read changes. An outdated environment ends as soon as it is not busy.
  *
  * An environment that exited stays in the list until another environment is started. Until then, its files are still
  * watched, because a change of the files may remove the cause of the exit.
  */
 interface StartedEnvironment extends ExecutionEnvironment {
-  state: 'idle' | 'busy' | 'outdated';
+  state: 'loading' | 'idle' | 'busy' | 'outdated';
 }
+
+/** An invocation that waits until an environment has loaded or becomes free. */
+type Waiter = PromiseWithResolvers<StartedEnvironment>;
 
 /**
  * Runs a function in execution environments, as Lambda does. Environments are started on demand. An environment runs
- * one invocation at a time and is used again for later invocations, unless it has ended. If all environments are busy,
+ * one invocation at a time and is used again for later invocations, unless it has ended. An invocation that starts an
+ * environment runs in another one if that becomes free before the new one has loaded. If all environments are busy,
  * invocations wait. The next free environment goes to the identity that has recently used environments for the least
  * time. One identity uses at most two environments at a time. The timeout of an invocation starts when the invocation
  * gets an environment. If an invocation waits for an environment as long as its timeout, it is throttled.
@@ -73,12 +77,17 @@ export function createLocalFunction(
   });
   /** All environments, ordered by start time. */
   let all: StartedEnvironment[] = [];
+  /** In order of arrival. */
+  const waiting: Waiter[] = [];
   let watch: FileWatch | undefined;
   let closed = false;
 
   function start(): StartedEnvironment {
-    const started: StartedEnvironment = { ...startExecutionEnvironment(workerData, onExit), state: 'idle' };
+    const started: StartedEnvironment = { ...startExecutionEnvironment(workerData, onExit), state: 'loading' };
     all = [...all.filter((environment) => !environment.hasEnded()), started];
+    void started.loaded.then(() => {
+      if (started.state === 'loading') offer(started);
+    });
     watch ??= watchFiles({
       readers: () => all.filter(({ state }) => state !== 'outdated'),
       onStale: replace,
@@ -114,26 +123,53 @@ export function createLocalFunction(
     return newest === all.at(-1) ? problem : problemOfNewest();
   }
 
-  function acquireEnvironment(): StartedEnvironment {
-    let environment = all.findLast(({ state, hasEnded }) => state === 'idle' && !hasEnded());
-    if (!environment) {
-      environment = start();
-      void reportLoad(environment, false);
+  /**
+   * Gives an environment to the first waiting invocation. An environment that could not load is given as well, so that
+   * the invocation fails with the reason.
+   */
+  function offer(environment: StartedEnvironment): void {
+    const next = waiting.shift();
+    environment.state = next ? 'busy' : 'idle';
+    next?.resolve(environment);
+  }
+
+  /** @throws {FunctionError} `timed-out` if no environment has loaded or become free after `timeoutMs` */
+  async function acquireEnvironment(timeoutMs: number): Promise<StartedEnvironment> {
+    const idle = all.findLast(({ state, hasEnded }) => state === 'idle' && !hasEnded());
+    if (idle) {
+      idle.state = 'busy';
+      return idle;
     }
-    environment.state = 'busy';
-    return environment;
+    const waiter: Waiter = Promise.withResolvers();
+    waiting.push(waiter);
+    startForWaiting();
+    const timer = setTimeout(() => {
+      waiting.splice(waiting.indexOf(waiter), 1);
+      waiter.reject(timedOut(timeoutMs));
+    }, timeoutMs);
+    return waiter.promise.finally(() => clearTimeout(timer));
+  }
+
+  /** Starts an environment if fewer environments are loading than invocations wait. */
+  function startForWaiting(): void {
+    const loading = all.filter(({ state, hasEnded }) => state === 'loading' && !hasEnded());
+    if (loading.length < waiting.length) void reportLoad(start(), false);
   }
 
   function releaseEnvironment(environment: StartedEnvironment): void {
     if (environment.state === 'outdated') environment.end(throttled());
-    else environment.state = 'idle';
+    else if (environment.hasEnded()) environment.state = 'idle';
+    else return offer(environment);
+    startForWaiting();
   }
 
   async function invokeInSlot(event: string, timeoutMs: number): Promise<string> {
     if (closed) throw throttled();
-    const environment = acquireEnvironment();
+    const askedAt = performance.now();
+    const environment = await acquireEnvironment(timeoutMs);
     try {
-      return await environment.invoke(event, timeoutMs);
+      const waitedMs = Math.floor(performance.now() - askedAt);
+      return await environment.invoke(event, Math.max(1, timeoutMs - waitedMs));
     } finally {
       releaseEnvironment(environment);
     }
@@ -157,6 +193,7 @@ export function createLocalFunction(
       closed = true;
       watch?.close();
       slots.close();
+      for (const waiter of waiting.splice(0)) waiter.reject(throttled());
       for (const environment of all) environment.end(throttled());
     },
   };

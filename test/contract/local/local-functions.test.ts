@@ -22,6 +22,18 @@ const HANDLERS: Record<string, string> = {
   count: 'let calls = 0; export const handler = async () => (calls += 1);',
   threads: `import { threadId } from 'node:worker_threads';
     export const handler = async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return threadId; };`,
+  together: `import { readdirSync, writeFileSync } from 'node:fs';
+    import { threadId } from 'node:worker_threads';
+    export const handler = async ({ directory, calls }) => {
+      writeFileSync(directory + '/' + threadId, '');
+      while (readdirSync(directory).length < calls) await new Promise((done) => setTimeout(done, 10));
+      return threadId; };`,
+  'slow-second': `import { existsSync, writeFileSync } from 'node:fs';
+    import { threadId } from 'node:worker_threads';
+    const loaded = new URL('slow-second.loaded', import.meta.url);
+    if (existsSync(loaded)) await new Promise((done) => setTimeout(done, 8_000));
+    writeFileSync(loaded, '');
+    export const handler = async ({ ms }) => { await new Promise((done) => setTimeout(done, ms)); return threadId; };`,
   remaining: `export const handler = async ({ ms }, context) => {
     const left = context.getRemainingTimeInMillis();
     await new Promise((done) => setTimeout(done, ms));
@@ -314,9 +326,19 @@ describe('a local function', () => {
   });
 
   it('runs up to four calls concurrently, each in its own thread, and queues all further calls', async () => {
-    const calls = await Promise.all(Array.from({ length: 12 }, () => invoke('threads', { ms: 20 })));
-    expect(new Set(calls).size).toBe(4);
-    expect(await invoke('threads', { ms: 0 })).toBeOneOf(calls);
+    const own = await mkdtemp(join(directory, 'together-'));
+    const call = (calls: number) => invoke('together', { directory: own, calls });
+    const threads = await Promise.all([call(4), call(4), call(4), call(4)]);
+    expect(new Set(threads).size).toBe(4);
+    const further = await Promise.all(Array.from({ length: 12 }, () => call(4)));
+    for (const thread of further) expect(thread).toBeOneOf(threads);
+  });
+
+  it('runs in a thread that becomes free before a new thread has loaded', async () => {
+    const own = create({ 'slow-second': moduleOf('slow-second') });
+    const call = (ms: number) => invoke('slow-second', { ms }, TIMEOUT_MS, own);
+    const thread = await call(0);
+    expect(await Promise.all([call(100), call(0)])).toEqual([thread, thread]);
   });
 
   it('runs queued calls in order of arrival', async () => {
