@@ -1,4 +1,5 @@
 import type { Caller } from '../common/caller.ts';
+import { letOthersRun } from '../common/let-others-run.ts';
 import type { RawRequest } from './canonical-request.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { receiveBody, type WireRequest } from './request-body.ts';
@@ -28,6 +29,7 @@ export async function receiveSigned(
   const isCharged = signature.claimant.kind === 'identity';
   limits.charge('address', incoming.sourceAddress, isCharged ? cost : 0);
   const request = await receiveBody(incoming, maxBytes);
+  await letOthersRun(request.body.length);
   try {
     return { request, caller: signature.confirm(request.body) };
   } catch (error) {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { setImmediate } from 'node:timers/promises';
 import { isObject } from '../common/json.ts';
+import { LARGE_LENGTH } from '../common/let-others-run.ts';
 import { contentLength, type RawRequest, type RequestHead } from './canonical-request.ts';
 import { RequestError } from './errors.ts';
 
@@ -33,19 +33,14 @@ export function bodyTooLarge(maxBytes: number): RequestError {
   return new RequestError('RequestEntityTooLarge', `the request body is larger than ${maxBytes} bytes`);
 }
 
-const LARGE_BODY_BYTES = 64 * 1024;
-
-/** Whether a request has a body of 64 KiB or more. A body whose length is not announced counts as large. */
-export function hasLargeBody(head: RequestHead): boolean {
-  return (contentLength(head) ?? Number.POSITIVE_INFINITY) >= LARGE_BODY_BYTES;
+/** Returns the length of a request's body in bytes. A body whose length is not announced counts as infinitely long. */
+export function bodyLength(head: RequestHead): number {
+  return contentLength(head) ?? Number.POSITIVE_INFINITY;
 }
 
-/**
- * Lets other requests run between two steps of a request with a large body. Hashing, decoding and storing such a body
- * take tens of milliseconds each.
- */
-export async function letOthersRun(head: RequestHead): Promise<void> {
-  if (hasLargeBody(head)) await setImmediate();
+/** Whether a request has a body of 64 KiB or more. */
+export function hasLargeBody(head: RequestHead): boolean {
+  return bodyLength(head) >= LARGE_LENGTH;
 }
 
 /** Maximum number of levels in a body. No operation's input has more than four levels. */

@@ -1,4 +1,5 @@
 import type { Caller } from '../common/caller.ts';
+import { letOthersRun } from '../common/let-others-run.ts';
 import type { ListRecordsOutput, Operation, SyncOperations } from '../sync/model.ts';
 import type { ApiOperation } from './api-model.ts';
 import { bodyLimitOf } from './body-limits.ts';
@@ -11,7 +12,7 @@ import { createJsonApi } from './json-api.ts';
 import { withSignedMethod } from './method-override.ts';
 import { costOf, costOfResponse, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveSigned } from './receive-signed.ts';
-import { letOthersRun, type WireRequest } from './request-body.ts';
+import { bodyLength, type WireRequest } from './request-body.ts';
 import { encodeEnvelope, encodeEnvelopeInParts, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { SigV4Verifier } from './sigv4.ts';
 import { inTurn, type Turn } from './turns.ts';
@@ -79,10 +80,13 @@ async function answer(
   limits.charge('pool', identityPoolId, cost);
   const enter = () => limits.enter('identity', identityId, incoming);
   const body = await inTurn(enter(), async () => {
-    await letOthersRun(incoming);
+    const length = bodyLength(incoming);
+    await letOthersRun(length);
     const { input, isEnvelope } = decode(found, request);
-    await letOthersRun(incoming);
-    return encode(operation, await call(input, caller), isEnvelope);
+    await letOthersRun(length);
+    const output = await call(input, caller);
+    await letOthersRun(length);
+    return encode(operation, output, isEnvelope);
   });
   const owe = (length: number) => limits.owe('identity', identityId, costOfResponse(length));
   if (typeof body !== 'string') return sendInTurn(body, enter, owe);

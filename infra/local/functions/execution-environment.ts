@@ -145,10 +145,7 @@ export function startExecutionEnvironment(
       current = answer;
       const request: InvocationRequest = { event, timeoutMs };
       port.postMessage(request);
-      const timer = setTimeout(
-        () => fail(timedOut(timeoutMs)),
-        timeoutMs,
-      );
+      const timer = setTimeout(() => fail(timedOut(timeoutMs)), timeoutMs);
       try {
         return await answer.promise;
       } finally {

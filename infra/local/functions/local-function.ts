@@ -83,7 +83,10 @@ export function createLocalFunction(
   let closed = false;
 
   function start(): StartedEnvironment {
-    const started: StartedEnvironment = { ...startExecutionEnvironment(workerData, onExit), state: 'loading' };
+    const started: StartedEnvironment = {
+      ...startExecutionEnvironment(workerData, onExit),
+      state: 'loading',
+    };
     all = [...all.filter((environment) => !environment.hasEnded()), started];
     void started.loaded.then(() => {
       if (started.state === 'loading') offer(started);
@@ -158,9 +161,8 @@ export function createLocalFunction(
 
   function releaseEnvironment(environment: StartedEnvironment): void {
     if (environment.state === 'outdated') environment.end(throttled());
-    else if (environment.hasEnded()) environment.state = 'idle';
-    else return offer(environment);
-    startForWaiting();
+    if (environment.hasEnded()) startForWaiting();
+    else offer(environment);
   }
 
   async function invokeInSlot(event: string, timeoutMs: number): Promise<string> {

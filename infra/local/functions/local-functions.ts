@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
+import { letOthersRun } from '../../../lib/common/let-others-run.ts';
 import { describeLoadProblem } from '../../../lib/rules/file/find-load-problem.ts';
 import type { InvokeFunction } from '../../../lib/sync/ports/functions.ts';
 import { FunctionError } from '../../../lib/sync/ports/functions.ts';
@@ -58,7 +59,9 @@ export function createLocalFunctions({
     async invoke(arn, event, options) {
       const found = byArn.get(arn);
       if (!found) throw new FunctionError('not-found', `function not found: ${arn}`);
-      return JSON.parse(await found.invoke(JSON.stringify(event), options));
+      const text = JSON.stringify(event);
+      await letOthersRun(text.length);
+      return JSON.parse(await found.invoke(text, options));
     },
     close() {
       for (const local of byArn.values()) local.close();

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { LARGE_LENGTH, letOthersRun } from '../../../lib/common/let-others-run.ts';
 import { PAYLOAD_PATH } from '../../../lib/stream/payload-url.ts';
 import type { PayloadApi } from '../../../lib/wire/payload-api.ts';
 import type { FindApi } from '../../../lib/wire/service/find-api.ts';
@@ -45,8 +46,28 @@ async function sendWireResponse(
   response: ServerResponse,
   { status, headers, body }: WireResponse<WireBody>,
 ): Promise<void> {
-  if (typeof body === 'string') return sendResponse(response, status, headers, body);
+  if (typeof body !== 'string') return sendParts(response, status, headers, body);
+  if (body.length < LARGE_LENGTH) return sendResponse(response, status, headers, body);
+  const bytes = Buffer.from(body);
+  const length: [string, string] = ['Content-Length', String(bytes.length)];
+  return sendParts(response, status, [...headers, length], split(bytes));
+}
+
+async function sendParts(
+  response: ServerResponse,
+  status: number,
+  headers: WireResponse['headers'],
+  parts: AsyncIterable<string | Uint8Array>,
+): Promise<void> {
   response.writeHead(status, headers.flat());
   // Errors of the service are already logged, and a client that disconnects is not an error.
-  await pipeline(body, response).catch(() => undefined);
+  await pipeline(parts, response).catch(() => undefined);
+}
+
+/** Splits a large body, because sending it at once would take tens of milliseconds. */
+async function* split(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += LARGE_LENGTH) {
+    yield bytes.subarray(at, at + LARGE_LENGTH);
+    await letOthersRun(LARGE_LENGTH);
+  }
 }

@@ -1,4 +1,5 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
+import { letOthersRun } from '../../common/let-others-run.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncRecord } from '../model.ts';
 import type { Patch } from '../read-patches.ts';
@@ -45,6 +46,8 @@ export async function runSyncTrigger(
   { functionArn, key, patches, syncCount, stored, deadline }: TriggerRun,
 ): Promise<TriggerResult> {
   const event = buildSyncTriggerEvent(key, stored.values(), patches);
+  const length = lengthOf(stored.values(), patches);
+  await letOthersRun(length);
   const askedAt = now();
   const endsAt = deadline ?? askedAt + TRIGGER_TIMEOUT_MS;
   let waitedMs = 0;
@@ -56,6 +59,18 @@ export async function runSyncTrigger(
       waitedMs = Math.max(0, now() - askedAt);
     },
   });
+  await letOthersRun(length);
   const asked = { event, patches, syncCount, stored, maxPatches: limits.patchesPerCall };
   return { patches: readTriggerAnswer(answer, asked), deadline: endsAt + waitedMs };
+}
+
+/** Returns about how many characters the trigger's event has. */
+function lengthOf(
+  stored: Iterable<Pick<SyncRecord, 'Key' | 'Value'>>,
+  patches: readonly Pick<Patch, 'key' | 'value'>[],
+): number {
+  let length = 0;
+  for (const { Key, Value } of stored) length += Key.length + (Value?.length ?? 0);
+  for (const { key, value } of patches) length += key.length + (value?.length ?? 0);
+  return length;
 }
