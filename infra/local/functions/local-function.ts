@@ -138,6 +138,7 @@ export function createLocalFunction(
 
   /** @throws {FunctionError} `timed-out` if no environment has loaded or become free after `timeoutMs` */
   async function acquireEnvironment(timeoutMs: number): Promise<StartedEnvironment> {
+    if (closed) throw throttled();
     const idle = all.findLast(({ state, hasEnded }) => state === 'idle' && !hasEnded());
     if (idle) {
       idle.state = 'busy';
@@ -165,18 +166,6 @@ export function createLocalFunction(
     else offer(environment);
   }
 
-  async function invokeInSlot(event: string, timeoutMs: number): Promise<string> {
-    if (closed) throw throttled();
-    const askedAt = performance.now();
-    const environment = await acquireEnvironment(timeoutMs);
-    try {
-      const waitedMs = Math.floor(performance.now() - askedAt);
-      return await environment.invoke(event, Math.max(1, timeoutMs - waitedMs));
-    } finally {
-      releaseEnvironment(environment);
-    }
-  }
-
   return {
     async load() {
       if (all.length === 0) start();
@@ -185,8 +174,9 @@ export function createLocalFunction(
     async invoke(event, { identityId, timeoutMs, onStart }) {
       const release = await slots.acquire(identityId, timeoutMs);
       try {
+        const environment = await acquireEnvironment(timeoutMs);
         onStart?.();
-        return await invokeInSlot(event, timeoutMs);
+        return await environment.invoke(event, timeoutMs).finally(() => releaseEnvironment(environment));
       } finally {
         release();
       }
