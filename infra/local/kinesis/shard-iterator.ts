@@ -1,7 +1,7 @@
 import { createDecipheriv } from 'node:crypto';
 
 /** The place to which a shard iterator points. */
-export interface IteratorPosition {
+export interface ShardPlace {
   streamName: string;
   shardId: string;
   /** The first record that is read has this sequence number or a later one. */
@@ -22,7 +22,7 @@ const PREFIX_BYTES = 8;
 export function readIterator(
   { ITERATOR_PWD_KEY, ITERATOR_PWD_IV }: IteratorForm,
   iterator: string,
-): IteratorPosition | null {
+): ShardPlace | null {
   try {
     const decipher = createDecipheriv('aes-256-cbc', ITERATOR_PWD_KEY, ITERATOR_PWD_IV);
     const encrypted = Buffer.from(iterator, 'base64').subarray(PREFIX_BYTES);
@@ -37,7 +37,7 @@ export function readIterator(
 /** Returns an iterator at the same position, valid for five minutes from now. */
 export function renewIterator(
   { createShardIterator }: IteratorForm,
-  { streamName, shardId, sequenceNumber }: IteratorPosition,
+  { streamName, shardId, sequenceNumber }: ShardPlace,
 ): string {
   return createShardIterator(streamName, shardId, sequenceNumber);
 }
