@@ -12,7 +12,7 @@ import { createPayloadStore } from '../lib/sync/store/payload-store.ts';
 /** Ignores the event that the schedule sends. */
 export type SweepPayloadsHandler = (event: unknown, context: Context) => Promise<{ swept: number }>;
 
-/** Deletes the payloads of offloaded events once their URLs have expired. */
+/** Deletes the payloads of offloaded events once the events are published and their URLs have expired. */
 export function createSweepPayloads({
   payloads,
   logger,

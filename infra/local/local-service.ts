@@ -81,6 +81,7 @@ export function createLocalService({ uses, origin, ...deps }: LocalServiceDeps):
         ...service,
         uses,
         client,
+        links,
         offloading,
         region,
         backlog,

@@ -5,7 +5,7 @@ import type { OutgoingEvent, StoredDataset } from './ports/sync-store.ts';
 
 /** Determines which events are offloaded. An offloaded event holds a URL in place of its records. */
 export interface Offloading {
-  links: PayloadLinks;
+  links: Pick<PayloadLinks, 'create'>;
   /** Maximum UTF-8 bytes of an event. A larger event is offloaded. */
   inlineBytes: number;
 }

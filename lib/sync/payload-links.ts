@@ -22,6 +22,8 @@ export interface PayloadLink {
 export interface PayloadLinks {
   /** Creates a link to a payload that is yet to be stored. */
   create(): PayloadLink;
+  /** Creates a new link to a stored payload, valid as long as a link that is created now. */
+  renew(payloadId: string): PayloadLink;
   /**
    * Returns the id of the payload that a request target names; null if this service did not sign the link, or if the
    * link has expired.
@@ -50,20 +52,21 @@ export function createPayloadLinks({
   randomId: () => string;
 }): PayloadLinks {
   const signer = createSigner(keys);
+  const linkTo = (payloadId: string): PayloadLink => {
+    const expires = String(Math.ceil((now() + LIFETIME_MS) / 1000));
+    const query = new URLSearchParams({
+      expires,
+      signature: signer.signatureOf(expires, [PURPOSE, payloadId]),
+    });
+    return {
+      payloadId,
+      url: `${origin()}${PAYLOAD_PATH}${payloadId}?${query}`,
+      expiresAt: Number(expires) * 1000,
+    };
+  };
   return {
-    create() {
-      const payloadId = randomId();
-      const expires = String(Math.ceil((now() + LIFETIME_MS) / 1000));
-      const query = new URLSearchParams({
-        expires,
-        signature: signer.signatureOf(expires, [PURPOSE, payloadId]),
-      });
-      return {
-        payloadId,
-        url: `${origin()}${PAYLOAD_PATH}${payloadId}?${query}`,
-        expiresAt: Number(expires) * 1000,
-      };
-    },
+    create: () => linkTo(randomId()),
+    renew: linkTo,
 
     open(target) {
       const [path = '', query] = target.split('?', 2);

@@ -17,6 +17,7 @@ import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { CREDENTIALS_LIFETIME_MS } from '../../../lib/identity/temporary-credentials.ts';
 import type { Offloading } from '../../../lib/sync/build-stream-event.ts';
+import type { PayloadLinks } from '../../../lib/sync/payload-links.ts';
 import type { Merge } from '../../../lib/sync/ports/merge-store.ts';
 import { createBulkPublishJobStore } from '../../../lib/sync/store/bulk-publish-job-store.ts';
 import { createDatasetSweep } from '../../../lib/sync/store/dataset-sweep.ts';
@@ -56,6 +57,8 @@ const BACKLOG_PAUSE_MS = 50;
 interface ServiceSchedulesDeps {
   uses: Readonly<Record<DatabaseUse, Database>>;
   client: KinesisClient;
+  /** Renews the links to payloads, which the service itself serves. */
+  links: Pick<PayloadLinks, 'renew'>;
   offloading: Offloading;
   mergeDatasets: (merge: Merge) => Promise<void>;
   deletePoolData: (identityPoolId: string) => Promise<boolean>;
@@ -75,6 +78,7 @@ export interface ServiceSchedules {
 export function startServiceSchedules({
   uses: { relay: relayDatabase, jobs },
   client,
+  links,
   offloading,
   mergeDatasets,
   deletePoolData,
@@ -93,6 +97,7 @@ export function startServiceSchedules({
         publisher: createKinesisPublisher(client),
         streaming: createStreamingSwitch(relayDatabase),
         streamName: STREAM_NAME,
+        renewal: { links, payloads: createPayloadStore(relayDatabase) },
         logger,
         options: { leaseMs: LEASE_MS, timeBudgetMs: BUDGET_MS },
       }),

@@ -7,7 +7,14 @@ import type {
   PublishOutcome,
   StreamingSwitch,
 } from '../ports/outbox.ts';
-import { type LinkedRow, type PayloadUploads, splitLinked, uploadPayload } from './upload-payload.ts';
+import {
+  type LinkedRow,
+  type LinkRenewal,
+  type PayloadUploads,
+  renewLinks,
+  splitLinked,
+  uploadPayload,
+} from './upload-payload.ts';
 
 /** Settings of the relay. Times are in milliseconds. */
 export interface RelayOptions {
@@ -63,6 +70,7 @@ export interface RelayRun {
   /** Milliseconds of any clock; only differences matter. */
   now: () => number;
   uploads: PayloadUploads | null;
+  renewal: LinkRenewal | null;
   /** Set once all uploads of a group have failed: this run uploads nothing more. */
   uploadFailure: string | null;
   options: RelayOptions;
@@ -87,7 +95,9 @@ export async function relayBatch(
   rows: readonly OutboxRow[],
   run: RelayRun,
 ): Promise<RelayOutcome> {
-  if (run.uploads === null) return publishRows(stream, rows, run);
+  if (run.uploads === null) {
+    return publishRows(stream, run.renewal === null ? rows : await renewLinks(rows, run.renewal), run);
+  }
   // After half of the lease, enough time remains to publish the last group.
   const uploadUntil = Math.min(run.deadline, run.now() + run.options.leaseMs / 2);
   const { inline, linked } = splitLinked(rows);

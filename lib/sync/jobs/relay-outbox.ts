@@ -6,7 +6,7 @@ import {
   relayBatch,
   sumOutcomes,
 } from './relay-batch.ts';
-import type { PayloadUploads } from './upload-payload.ts';
+import type { LinkRenewal, PayloadUploads } from './upload-payload.ts';
 
 /** `leaseMs` is longer than a request to Kinesis, which may take three attempts of 15 s. */
 const DEFAULT_OPTIONS: RelayOptions = {
@@ -27,11 +27,13 @@ const FAILED_BATCHES_IN_A_ROW = 3;
 
 export interface RelayOutboxDeps
   extends Pick<RelayRun, 'outbox' | 'publisher' | 'streaming' | 'streamName' | 'now'> {
-  /**
-   * Uploads the payloads of offloaded events before the events are published. Null, the default: the service itself
-   * serves the payloads at the URLs in the events.
-   */
+  /** Uploads the payloads of offloaded events before the events are published. Default: null. */
   uploads?: PayloadUploads | null;
+  /**
+   * Renews the URLs in offloaded events before the events are published, if the service itself serves the payloads.
+   * Default: null, which publishes the URLs of the outbox.
+   */
+  renewal?: LinkRenewal | null;
   options?: Partial<RelayOptions>;
 }
 
@@ -59,11 +61,12 @@ export interface RelayOutboxDeps
 export async function relayOutbox({
   options,
   uploads = null,
+  renewal = null,
   ...deps
 }: RelayOutboxDeps): Promise<RelayOutcome> {
   const effective = { ...DEFAULT_OPTIONS, ...options };
   const deadline = deps.now() + effective.timeBudgetMs;
-  const run: RelayRun = { ...deps, uploads, uploadFailure: null, options: effective, deadline };
+  const run: RelayRun = { ...deps, uploads, renewal, uploadFailure: null, options: effective, deadline };
   const lanes = new Map<OutboxStream, Promise<RelayOutcome>>();
   try {
     do {

@@ -1,7 +1,7 @@
 import type { PayloadStore } from '../ports/payload-store.ts';
 
 /**
- * Deletes expired payloads in batches until no expired payload is left.
+ * Deletes expired payloads of published events in batches until no such payload is left.
  * @returns the number of payloads deleted
  */
 export async function sweepPayloads(payloads: PayloadStore, now: () => number): Promise<number> {

@@ -1,4 +1,4 @@
-import { linkedPayload, withPayloadUrl } from '../payload-links.ts';
+import { linkedPayload, type PayloadLinks, withPayloadUrl } from '../payload-links.ts';
 import type { OutboxRow } from '../ports/outbox.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import { PayloadUploadError, type PayloadUploader } from '../ports/payload-uploader.ts';
@@ -15,6 +15,12 @@ export function isUploadFailure(code: string): boolean {
 export interface PayloadUploads {
   payloads: Pick<PayloadStore, 'read' | 'remove'>;
   uploader: PayloadUploader;
+}
+
+/** What the relay needs to renew the links in offloaded events, if the service itself serves the payloads. */
+export interface LinkRenewal {
+  links: Pick<PayloadLinks, 'renew'>;
+  payloads: Pick<PayloadStore, 'extend'>;
 }
 
 /** A claimed row whose event links to a payload. */
@@ -56,4 +62,26 @@ export async function uploadPayload(
     if (error instanceof PayloadUploadError) return { error: `${UPLOAD}${error.code}` };
     throw error;
   }
+}
+
+/**
+ * Returns rows with new links to their payloads, and extends the expiry of these payloads. An event can wait in the
+ * outbox for any time, but its consumers need the whole lifetime of a link after the event is published.
+ *
+ * @throws errors of the payload store
+ */
+export async function renewLinks(
+  rows: readonly OutboxRow[],
+  { links, payloads }: LinkRenewal,
+): Promise<OutboxRow[]> {
+  const renewed = rows.map((row) => {
+    const payloadId = linkedPayload(row.event);
+    return { row, link: payloadId === null ? null : links.renew(payloadId) };
+  });
+  const used = renewed.flatMap(({ link }) => link ?? []);
+  const ids = used.map(({ payloadId }) => payloadId);
+  if (ids.length > 0) await payloads.extend(ids, Math.max(...used.map(({ expiresAt }) => expiresAt)));
+  return renewed.map(({ row, link }) =>
+    link === null ? row : { ...row, event: withPayloadUrl(row.event, link.url) },
+  );
 }

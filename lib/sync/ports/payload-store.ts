@@ -6,9 +6,12 @@ export interface PayloadStore {
   read(payloadId: string): Promise<string | null>;
   /** Deletes a payload. A payload that does not exist is ignored. */
   remove(payloadId: string): Promise<void>;
+  /** Sets the expiry of payloads, in epoch milliseconds. Payloads that do not exist are ignored. */
+  extend(payloadIds: readonly string[], expiresAt: number): Promise<void>;
   /**
-   * Deletes a bounded number of payloads that expired before `time`.
-   * @returns the number of deleted payloads; 0 if no expired payload is left
+   * Deletes a bounded number of payloads that expired before `time` and whose events are not in the outbox. The payload
+   * of an event that waits or is parked is kept, because the event is useless without it.
+   * @returns the number of deleted payloads; 0 if no such payload is left
    */
   removeExpired(time: number): Promise<number>;
 }

@@ -163,7 +163,7 @@ async function putEvents(
   events: readonly OutgoingEvent[],
 ): Promise<string[]> {
   const ids = events.map(() => randomUUID());
-  await putPayloads(on, identityPoolId, events);
+  await putPayloads(on, identityPoolId, events, ids);
   await on.query(PUT_EVENTS, [
     bulkPublishId,
     streamName,

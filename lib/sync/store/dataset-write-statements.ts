@@ -132,8 +132,8 @@ export const WRITE_UPDATE = writeUpdate();
  * of the body.
  */
 export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
-  INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
-  SELECT $27::uuid, $28::text, $29::bigint, $30::uuid FROM event
+  INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id, outbox_id)
+  SELECT $27::uuid, $28::text, $29::bigint, $30::uuid, outbox_id FROM event
 ), parts AS (${writeParts(31)}
 WHERE EXISTS (SELECT 1 FROM event)
 )`);

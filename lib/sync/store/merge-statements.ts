@@ -57,8 +57,8 @@ WITH change AS (
       AS change (outbox_id, partition_key, data, payload_id, body, expires_ms, identity_row_id)
   WHERE pools.identity_pool_id = $1 AND pools.streaming_status = 'ENABLED'
 ), payload AS (
-  INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id)
-  SELECT payload_id, body, expires_ms, identity_row_id FROM change WHERE payload_id IS NOT NULL
+  INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id, outbox_id)
+  SELECT payload_id, body, expires_ms, identity_row_id, outbox_id FROM change WHERE payload_id IS NOT NULL
 ), parts AS (${writeParts(9)}
 WHERE EXISTS (SELECT 1 FROM change)
 )

@@ -1,3 +1,4 @@
+import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 
@@ -10,8 +11,14 @@ UNION ALL
 SELECT part, body FROM sync.payload_parts WHERE payload_id = $1
 ORDER BY part`;
 
+const EXTEND = 'UPDATE sync.payloads SET expires_ms = $2 WHERE payload_id = ANY ($1::uuid[])';
+
 const LIST_EXPIRED = `
-SELECT payload_id FROM sync.payloads WHERE expires_ms < $1 ORDER BY expires_ms LIMIT ${PAYLOADS_PER_STEP}`;
+SELECT payload_id FROM sync.payloads
+WHERE expires_ms < $1
+  AND NOT EXISTS (SELECT 1 FROM sync.outbox WHERE outbox.outbox_id = payloads.outbox_id)
+ORDER BY expires_ms
+LIMIT ${PAYLOADS_PER_STEP}`;
 
 const REMOVE_PARTS = 'DELETE FROM sync.payload_parts WHERE payload_id = $1';
 
@@ -29,6 +36,10 @@ export function createPayloadStore(database: Database): PayloadStore {
     },
 
     remove: (payloadId) => removePayload(database, payloadId),
+
+    async extend(payloadIds, expiresAt) {
+      await database.query(EXTEND, [plainArray(payloadIds), expiresAt]);
+    },
 
     async removeExpired(time) {
       const { rows } = await database.query<{ payload_id: string }>(LIST_EXPIRED, [time]);

@@ -141,12 +141,13 @@ async function putEvents(
   identityPoolId: string,
   events: readonly OutgoingEvent[],
 ): Promise<string[]> {
+  const ids = events.map(() => randomUUID());
   const { rows } = await on.query<{ outbox_id: string }>(PUT_EVENTS, [
     identityPoolId,
-    plainArray(events.map(() => randomUUID())),
+    plainArray(ids),
     textArray(events.map(({ partitionKey }) => partitionKey)),
     textArray(events.map(({ data }) => data)),
   ]);
-  if (rows.length > 0) await putPayloads(on, identityPoolId, events);
+  if (rows.length > 0) await putPayloads(on, identityPoolId, events, ids);
   return rows.map((row) => row.outbox_id);
 }

@@ -30,6 +30,7 @@ const MIGRATIONS = [
   '0016-payload-parts.sql',
   '0017-receipts.sql',
   '0018-move.sql',
+  '0019-service-on-dsql.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

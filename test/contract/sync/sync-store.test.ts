@@ -266,6 +266,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
           body: payload.body,
           expires_ms: payload.expiresAt,
           identity_row_id: identityRowId(GAME),
+          outbox_id: outboxId,
         },
       ]);
     });
