@@ -32,12 +32,26 @@ const STEP_MS = 10_000;
 /**
  * Continues the bulk publishes in progress until the function's time runs out. For each dataset of a bulk publish,
  * writes an event to the outbox, no faster than the relay publishes such events. Logs each bulk publish that ended.
+ *
+ * @returns a handler that rejects if a bulk publish could not continue, so monitoring reports the failure. The other bulk
+ *   publishes still run, and the next run continues all of them
  */
 export function createRunBulkPublish({
   logger,
   options,
   ...deps
 }: RunBulkPublishFunctionDeps): RunBulkPublishHandler {
+  function onFailure(identityPoolId: string, error: unknown): void {
+    // Log no error message: it may contain user data.
+    const reason = error instanceof Error ? error.name : typeof error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    logger.error('bulk publish could not continue; the next run retries it', {
+      identityPoolId,
+      reason,
+      code,
+    });
+  }
+
   return middy<unknown, BulkPublishOutcome>()
     .use(injectLambdaContext(logger))
     .handler(async (_event, context) => {
@@ -45,10 +59,16 @@ export function createRunBulkPublish({
       const outcome = await runBulkPublishes({
         ...deps,
         now: Date.now,
+        onFailure,
         options: { timeBudgetMs, ...options },
       });
       if (outcome.failed > 0) logger.error('bulk publishes failed', { ...outcome });
       else if (outcome.succeeded > 0) logger.info('bulk publishes succeeded', { ...outcome });
+      const { inProgress, interrupted } = outcome;
+      if (interrupted > 0)
+        throw new Error(
+          `${interrupted} of ${inProgress} bulk publishes could not continue; the next run retries them`,
+        );
       return outcome;
     });
 }

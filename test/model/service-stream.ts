@@ -62,6 +62,9 @@ export function createServiceStream(database: Database): ServiceStream {
 
     async runBulkPublishes({ now, limits }, maxWaiting) {
       await runBulkPublishes({
+        onFailure: (_, error) => {
+          throw error;
+        },
         bulkPublishes,
         offloading: { links, inlineBytes: limits.inlineBytes },
         now: () => now,

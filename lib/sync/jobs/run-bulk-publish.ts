@@ -1,11 +1,12 @@
+import { ValueRefusedError } from '../../common/errors.ts';
 import { type Offloading, recordsEvent } from '../build-stream-event.ts';
 import type {
   BulkPublishJobProgress,
   BulkPublishJobStep,
   BulkPublishJobStore,
+  PartEvent,
   WholeDataset,
 } from '../ports/bulk-publish-job-store.ts';
-import type { OutgoingEvent } from '../ports/sync-store.ts';
 import { splitRecords } from './split-records.ts';
 
 export interface BulkPublishJobOptions {
@@ -34,6 +35,8 @@ export interface RunBulkPublishDeps {
   offloading: Offloading;
   /** Returns the current time in epoch milliseconds. */
   now: () => number;
+  /** Receives each pool whose bulk publish could not continue. The next run tries again. */
+  onFailure: (identityPoolId: string, error: unknown) => void;
   options?: Partial<BulkPublishJobOptions>;
 }
 
@@ -44,6 +47,8 @@ export interface BulkPublishOutcome {
   steps: number;
   succeeded: number;
   failed: number;
+  /** Bulk publishes that could not continue in this run, because of an error that may pass. */
+  interrupted: number;
 }
 
 /**
@@ -56,6 +61,9 @@ export interface BulkPublishOutcome {
  * an event, the bulk publish fails once all other events are published. The bulk publish also fails as soon as the
  * service itself has disabled the pool's streaming. Any other change of the pool's streaming fails the bulk publish in
  * the transaction of that change.
+ *
+ * An error in one pool does not stop the bulk publishes of the other pools. If the database can never store an event, the
+ * bulk publish of that pool fails. After any other error, the next run continues.
  */
 export async function runBulkPublishes({
   options,
@@ -64,21 +72,39 @@ export async function runBulkPublishes({
   const effective = { ...DEFAULT_OPTIONS, ...options };
   const deadline = deps.now() + effective.timeBudgetMs;
   const pools = await deps.bulkPublishes.listInProgress();
-  const outcome: BulkPublishOutcome = { inProgress: pools.length, steps: 0, succeeded: 0, failed: 0 };
-  for (const pool of pools) {
-    let done: BulkPublishJobStep | null;
-    do {
-      done = await deps.bulkPublishes.step(pool, {
-        at: deps.now(),
-        decide: (progress) => decide(progress, effective),
-        toEvents: (whole) => toEvents(whole, deps.offloading),
-      });
-      if (done?.kind === 'put') outcome.steps += 1;
-    } while (done?.kind === 'put' && deps.now() < deadline);
+  const outcome = { inProgress: pools.length, steps: 0, succeeded: 0, failed: 0, interrupted: 0 };
+  const step = async (pool: string, decideStep: Decide) => {
+    const done = await deps.bulkPublishes.step(pool, {
+      at: deps.now(),
+      decide: decideStep,
+      toEvents: (whole) => toEvents(whole, deps.offloading),
+    });
+    if (done?.kind === 'put') outcome.steps += 1;
     if (done?.kind === 'end') outcome[done.status === 'SUCCEEDED' ? 'succeeded' : 'failed'] += 1;
+    return done;
+  };
+  const advance = async (pool: string) => {
+    try {
+      let done: BulkPublishJobStep | null;
+      do done = await step(pool, (progress) => decide(progress, effective));
+      while (done?.kind === 'put' && deps.now() < deadline);
+    } catch (error) {
+      if (!(error instanceof ValueRefusedError)) throw error;
+      await step(pool, () => failed(`a dataset cannot be published: ${error.message}`));
+    }
+  };
+  for (const pool of pools) {
+    try {
+      await advance(pool);
+    } catch (error) {
+      outcome.interrupted += 1;
+      deps.onFailure(pool, error);
+    }
   }
   return outcome;
 }
+
+type Decide = (progress: BulkPublishJobProgress) => BulkPublishJobStep;
 
 function decide(
   { streaming, disabledReason, waiting, parked, allInOutbox }: BulkPublishJobProgress,
@@ -101,6 +127,9 @@ function failed(failureMessage: string): BulkPublishJobStep {
   return { kind: 'end', status: 'FAILED', failureMessage };
 }
 
-function toEvents({ key, dataset, records }: WholeDataset, offloading: Offloading): OutgoingEvent[] {
-  return splitRecords(records).map((group) => recordsEvent(key, dataset, group, offloading));
+function toEvents({ key, dataset, records }: WholeDataset, offloading: Offloading): PartEvent[] {
+  return splitRecords(records).map((group) => ({
+    event: recordsEvent(key, dataset, group, offloading),
+    records: group.length,
+  }));
 }

@@ -40,10 +40,17 @@ export interface WholeDataset {
   records: SyncRecord[];
 }
 
+/** An event of a part of a dataset's records. */
+export interface PartEvent {
+  event: OutgoingEvent;
+  /** Number of records in the event. */
+  records: number;
+}
+
 export type BulkPublishJobStep =
   /** Nothing can be done now. */
   | { kind: 'wait' }
-  /** Puts the events of the next datasets, at most this many, into the outbox. */
+  /** Puts the next events, of at most this many datasets and at most this many events, into the outbox. */
   | { kind: 'put'; datasets: number }
   | ({ kind: 'end' } & Pick<BulkPublishJob, 'failureMessage'> & { status: 'SUCCEEDED' | 'FAILED' });
 
@@ -65,6 +72,9 @@ export interface BulkPublishJobStore {
    * continues from the state that the previous runner left. `decide` and `toEvents` run again if the database asks for
    * a retry.
    *
+   * A step puts fewer events into the outbox if they are large, and continues within a dataset whose events are too large
+   * for one transaction.
+   *
    * @param at epoch milliseconds; becomes the completion time if the job ends
    * @returns the step taken; null if no job is in progress (any more)
    */
@@ -73,7 +83,8 @@ export interface BulkPublishJobStore {
     options: {
       at: number;
       decide: (progress: BulkPublishJobProgress) => BulkPublishJobStep;
-      toEvents: (whole: WholeDataset) => OutgoingEvent[];
+      /** Returns at least one event. The events contain the records in order. */
+      toEvents: (whole: WholeDataset) => PartEvent[];
     },
   ): Promise<BulkPublishJobStep | null>;
 }

@@ -23,24 +23,30 @@ WHERE identity_pool_id = $1`;
 export const TOUCH_POOL = `
 UPDATE sync.identity_pools SET revision = revision WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
+/** Starts the first bulk publish of a pool. */
+export const BEGIN_FIRST = `
+INSERT INTO sync.bulk_publishes (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
+VALUES ($1, $2::uuid, 'IN_PROGRESS', $3::bigint, false)
+ON CONFLICT (identity_pool_id) DO NOTHING`;
+
 /**
  * Starts a bulk publish. It replaces the pool's previous bulk publish, whose id must be $4. If two calls start a bulk
  * publish concurrently, the second call finds a different id and starts nothing.
  */
-export const BEGIN = `
-INSERT INTO sync.bulk_publishes AS stored (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox)
-VALUES ($1, $2::uuid, 'IN_PROGRESS', $3::bigint, false)
-ON CONFLICT (identity_pool_id) DO UPDATE SET
-  bulk_publish_id = excluded.bulk_publish_id,
-  status = excluded.status,
-  started_ms = excluded.started_ms,
+export const BEGIN_NEXT = `
+UPDATE sync.bulk_publishes
+SET
+  bulk_publish_id = $2::uuid,
+  status = 'IN_PROGRESS',
+  started_ms = $3::bigint,
   completed_ms = NULL,
   failure_message = NULL,
   last_identity_id = NULL,
   last_dataset_name = NULL,
   waiting_ids = NULL,
+  part_position = NULL,
   all_in_outbox = false
-WHERE stored.bulk_publish_id = $4::uuid`;
+WHERE identity_pool_id = $1 AND bulk_publish_id = $4::uuid`;
 
 export const LIST_IN_PROGRESS = `
 SELECT identity_pool_id FROM sync.bulk_publishes WHERE status = 'IN_PROGRESS' ORDER BY started_ms`;
@@ -51,12 +57,14 @@ export interface LockedRow {
   last_dataset_name: string | null;
   /** The ids of the events that waited in the outbox after the last step, as an array literal. */
   waiting_ids: string | null;
+  /** The position in the dataset that follows the last dataset: see `readPosition`. */
+  part_position: string | null;
   all_in_outbox: boolean;
 }
 
 /** Serializes concurrent runs of a bulk publish. A run that had to wait reads the row as the previous run left it. */
 export const LOCK = `
-SELECT bulk_publish_id, last_identity_id, last_dataset_name, waiting_ids, all_in_outbox
+SELECT bulk_publish_id, last_identity_id, last_dataset_name, waiting_ids, part_position, all_in_outbox
 FROM sync.bulk_publishes
 WHERE identity_pool_id = $1 AND status = 'IN_PROGRESS'
 FOR UPDATE`;
@@ -80,26 +88,30 @@ FROM sync.outbox
 WHERE bulk_publish_id = $1`;
 
 export interface WholeRow extends ListedDatasetRow, ListedRecordRow {
+  dataset_id: string;
+  record_id: string | null;
   identity_id: string;
   dataset_name: string;
   last_modified_ms: number;
 }
 
-// Maximum bytes of the datasets in one step. The transaction of a step writes the datasets again, as events, and Aurora
-// DSQL allows 10 MiB per transaction.
-const MAX_STEP_BYTES = 4 * 1024 * 1024;
+// Maximum bytes of the datasets that one step reads. The events that it writes have a limit of their own, because a byte
+// of a record takes up to six bytes in an event.
+const MAX_READ_BYTES = 4 * 1024 * 1024;
 /** Bytes that a record adds to an event besides its key and value: names of members, counts and dates. */
 const ROW_BYTES = 180;
 
 /**
- * Reads at most $4 datasets that follow the cursor ($2, $3), with all their records. One statement reads them at one
+ * Reads at most $4 datasets that follow the cursor ($2, $3), with all their records. Of the dataset $5, reads only the
+ * records after the position ($6, $7). A record that has changed since then is after the position, because its count is
+ * newer. One statement reads them at one
  * point in time. Datasets are in the order of the index. Any fixed order works, because the same database writes and
  * reads the cursor.
  */
 export const READ_NEXT = `
-SELECT stored.identity_id, stored.dataset_name, stored.last_modified_ms,
+SELECT stored.dataset_id, stored.identity_id, stored.dataset_name, stored.last_modified_ms,
   stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,
-  records.record_key, records.record_value, records.sync_count AS record_sync_count,
+  records.record_id, records.record_key, records.record_value, records.sync_count AS record_sync_count,
   records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
   records.device_last_modified_ms
 FROM (
@@ -116,18 +128,20 @@ FROM (
   WINDOW in_order AS (ORDER BY next.identity_id, next.dataset_name)
 ) AS stored
 LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id AND records.sync_count > stored.deleted_sync_count
-WHERE stored.place = 1 OR stored.bytes <= ${MAX_STEP_BYTES}
+  AND (stored.dataset_id IS DISTINCT FROM $5::uuid OR (records.sync_count, records.record_id) > ($6::bigint, $7::uuid))
+WHERE stored.place = 1 OR stored.bytes <= ${MAX_READ_BYTES}
 ORDER BY stored.place, records.sync_count, records.record_id`;
 
 /** Puts events into the outbox. $1: the bulk publish; $2: the stream; from $3: ids, partition keys and events. */
 export const PUT_EVENTS = `
-INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name, bulk_publish_id)
-SELECT event.outbox_id, event.partition_key, event.data, now(), 0, $2::text, $1::uuid
+INSERT INTO sync.outbox (
+  outbox_id, partition_key, event, event_bytes, created_at, attempts, stream_name, bulk_publish_id)
+SELECT event.outbox_id, event.partition_key, event.data, octet_length(event.data), now(), 0, $2::text, $1::uuid
 FROM unnest($3::uuid[], $4::text[], $5::text[]) AS event (outbox_id, partition_key, data)`;
 
 export const MOVE_CURSOR = `
 UPDATE sync.bulk_publishes
-SET last_identity_id = $2, last_dataset_name = $3, waiting_ids = $4
+SET last_identity_id = $2, last_dataset_name = $3, waiting_ids = $4, part_position = $5
 WHERE identity_pool_id = $1`;
 
 export const ALL_IN_OUTBOX = `

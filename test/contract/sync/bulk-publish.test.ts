@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { createRunBulkPublish } from '../../../functions/run-bulk-publish.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
-import type { Database, Transaction } from '../../../lib/database/database.ts';
+import { ValueRefusedError } from '../../../lib/common/errors.ts';
+import { type Database, DatabaseError, type Transaction } from '../../../lib/database/database.ts';
 import { identityRowId } from '../../../lib/database/row-ids.ts';
 import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
 import { type BulkPublishJobOptions, runBulkPublishes } from '../../../lib/sync/jobs/run-bulk-publish.ts';
@@ -79,11 +80,15 @@ describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
     },
     open: () => null,
   };
+  const fail = (_: string, error: unknown): never => {
+    throw error;
+  };
   const run = (options: Partial<BulkPublishJobOptions> = {}, inlineBytes = 900 * 1024) =>
     runBulkPublishes({
       bulkPublishes,
       offloading: { links, inlineBytes },
       now: () => clock.now,
+      onFailure: fail,
       options,
     });
   const start = (IdentityPoolId = POOL) => operations.BulkPublish({ IdentityPoolId }, DEVELOPER);
@@ -109,7 +114,7 @@ describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
     await createDevice(operations, { identityId: identityOf(2), datasetName: 'b' }).update(put('k', ''));
     await empty();
     await start();
-    expect(await run()).toEqual({ inProgress: 1, steps: 2, succeeded: 0, failed: 0 });
+    expect(await run()).toEqual({ inProgress: 1, steps: 2, succeeded: 0, failed: 0, interrupted: 0 });
 
     const rows = await outbox();
     expect(rows.map((row) => row.partition_key)).toEqual([identityOf(1), identityOf(2)]);
@@ -143,11 +148,12 @@ describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
       steps: 0,
       succeeded: 0,
       failed: 0,
+      interrupted: 0,
     });
     expect(await status()).toBe('IN_PROGRESS');
     await empty();
     clock.now += 5_000;
-    expect(await run()).toEqual({ inProgress: 1, steps: 0, succeeded: 1, failed: 0 });
+    expect(await run()).toEqual({ inProgress: 1, steps: 0, succeeded: 1, failed: 0, interrupted: 0 });
     expect(await details()).toEqual({
       IdentityPoolId: POOL,
       BulkPublishStartTime: NEW_YEAR + 10,
@@ -155,7 +161,7 @@ describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
       BulkPublishStatus: 'SUCCEEDED',
       FailureMessage: null,
     });
-    expect(await run()).toEqual({ inProgress: 0, steps: 0, succeeded: 0, failed: 0 });
+    expect(await run()).toEqual({ inProgress: 0, steps: 0, succeeded: 0, failed: 0, interrupted: 0 });
   });
 
   it('publishes no deleted datasets and no datasets of other pools', async () => {
@@ -215,7 +221,13 @@ describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
       expect(runs).toBeLessThan(70);
       const offloading = { links, inlineBytes: 900 * 1024 };
       const options = { datasetsPerStep: 100, maxWaiting: 100, timeBudgetMs: -1 };
-      await runBulkPublishes({ bulkPublishes: measured, offloading, now: () => clock.now, options });
+      await runBulkPublishes({
+        bulkPublishes: measured,
+        offloading,
+        now: () => clock.now,
+        onFailure: fail,
+        options,
+      });
       // PostgreSQL keeps the deleted rows in the table and its indexes until the table is vacuumed.
       await empty();
     }
@@ -272,6 +284,7 @@ describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
       bulkPublishes: failingStore,
       offloading,
       now: () => clock.now,
+      onFailure: fail,
       options: { datasetsPerStep: 4 },
     });
     await expect(killed).rejects.toThrow('killed');
@@ -317,6 +330,98 @@ describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
     expect(await outbox()).toHaveLength(2);
     await run();
     expect(await outbox()).toHaveLength(3);
+  });
+
+  /** Runs the bulk publish to its end, and publishes all events after each run. @returns the published records */
+  const publishAll = async () => {
+    const published: { identity: string; key: string }[] = [];
+    for (let runs = 0; (await status()) === 'IN_PROGRESS'; runs += 1) {
+      expect(runs).toBeLessThan(20);
+      await run({ timeBudgetMs: -1 });
+      const bodies = await database.query<{ person: string; body: string }>(
+        `/* test */ SELECT outbox.partition_key AS person, payloads.body || coalesce(string_agg(parts.body, '' ORDER BY part), '') AS body
+         FROM sync.outbox JOIN sync.payloads ON payloads.outbox_id = outbox.outbox_id
+         LEFT JOIN sync.payload_parts AS parts ON parts.payload_id = payloads.payload_id
+         GROUP BY outbox.outbox_id, payloads.payload_id`,
+      );
+      for (const { person: identity, body } of bodies.rows)
+        published.push(...JSON.parse(body).map(({ key }: { key: string }) => ({ identity, key })));
+      await deleteRows(database, ['sync.outbox', 'sync.payloads', 'sync.payload_parts']);
+    }
+    return published;
+  };
+
+  it('counts the bytes of the events, which have up to six bytes per byte of a record', async () => {
+    for (const identity of [1, 2, 3, 4, 5, 6])
+      await createDevice(operations, { identityId: identityOf(identity) }).update(
+        put('a', '\u0001'.repeat(600_000)),
+      );
+    await deleteRows(database, ['sync.outbox', 'sync.payloads', 'sync.payload_parts']);
+    await start();
+    const published = await publishAll();
+    expect(await status()).toBe('SUCCEEDED');
+    expect(published.map(({ identity }) => identity)).toEqual([1, 2, 3, 4, 5, 6].map(identityOf));
+  });
+
+  it('continues within a dataset whose events are too large for one step', async () => {
+    for (const identity of [1, 2]) {
+      const device = createDevice(operations, { identityId: identityOf(identity) });
+      await device.update(put('a', '1'));
+    }
+    // 12,000 tombstones with keys of 257 bytes, of which 250 take six bytes each in JSON.
+    await database.query(
+      `INSERT INTO sync.records (dataset_id, record_id, record_key, record_value, sync_count, last_modified_ms, last_modified_by)
+       SELECT dataset_id, md5(identity_id || place)::uuid, lpad(place::text, 7, '0') || repeat(chr(1), 250), NULL,
+         1 + place % 2, 0, 'device'
+       FROM sync.datasets, generate_series(1, 12000) AS place`,
+    );
+    await database.query('UPDATE sync.datasets SET sync_count = 2, key_bytes = 3084000, row_count = 12001');
+    await deleteRows(database, ['sync.outbox']);
+    await start();
+    const published = await publishAll();
+    expect(await status()).toBe('SUCCEEDED');
+    const names = new Set(published.map(({ identity, key }) => `${identity} ${key}`));
+    expect([published.length, names.size]).toEqual([24_002, 24_002]);
+  });
+
+  it('does not delay other pools if the bulk publish of a pool fails', async () => {
+    const other = await newPool(database, { streams: STREAMING });
+    await insertDatasets(database, 2);
+    await insertDatasets(database, 2, other);
+    await start();
+    clock.now += 1;
+    await start(other);
+    const failing = (error: Error): BulkPublishJobStore => ({
+      ...bulkPublishes,
+      step: (pool, options) =>
+        bulkPublishes.step(pool, {
+          ...options,
+          toEvents: (whole) => {
+            if (pool === POOL) throw error;
+            return options.toEvents(whole);
+          },
+        }),
+    });
+    const failures: unknown[] = [];
+    const runOn = (store: BulkPublishJobStore) =>
+      runBulkPublishes({
+        bulkPublishes: store,
+        offloading: { links, inlineBytes: 900 * 1024 },
+        now: () => clock.now,
+        onFailure: (pool, error) => failures.push([pool, error]),
+      });
+    const outage = new DatabaseError('the connection ended', '08006');
+    expect(await runOn(failing(outage))).toMatchObject({ interrupted: 1, steps: 2, failed: 0 });
+    expect(failures).toEqual([[POOL, outage]]);
+    expect([await status(), (await outbox()).length]).toEqual(['IN_PROGRESS', 2]);
+
+    const refused = new ValueRefusedError('the database refused a value (SQLSTATE 54000)');
+    expect(await runOn(failing(refused))).toMatchObject({ interrupted: 0, failed: 1 });
+    expect(await details()).toMatchObject({
+      BulkPublishStatus: 'FAILED',
+      FailureMessage: 'a dataset cannot be published: the database refused a value (SQLSTATE 54000)',
+    });
+    expect((await details(other)).BulkPublishStatus).toBe('IN_PROGRESS');
   });
 
   it('takes fewer datasets per step if the datasets have many tombstones', async () => {
