@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../../database/database.ts';
 import { MARK_POOL, READ_IS_LEFT } from '../../sync/store/pool-data-statements.ts';
-import { transact } from '../../sync/store/transact.ts';
+import { changeOnce, transact } from '../../sync/store/transact.ts';
 import type { IdentityPoolDescription, RoleSettings } from '../model.ts';
 import type { IdentityStore } from '../ports/identity-store.ts';
 import {
@@ -40,7 +40,8 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
     },
 
     async createPool(pool, createdAt) {
-      await database.query(CREATE_POOL_WITH_SETTINGS, [pool.IdentityPoolId, createdAt, settingsOf(pool)]);
+      const values = [pool.IdentityPoolId, createdAt, settingsOf(pool)];
+      await changeOnce(database, CREATE_POOL_WITH_SETTINGS, values);
     },
 
     changePool(before, pool) {
@@ -74,7 +75,7 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
     },
 
     async markDeleted(identityPoolId, deletedAt) {
-      const { rowsChanged } = await database.query(MARK_POOL, [identityPoolId, deletedAt]);
+      const { rowsChanged } = await changeOnce(database, MARK_POOL, [identityPoolId, deletedAt]);
       if (rowsChanged === 1) return true;
       const { rows } = await database.query<{ is_left: boolean }>(READ_IS_LEFT, [identityPoolId]);
       return rows[0]?.is_left ?? false;

@@ -1,4 +1,5 @@
 import type { Database } from '../../database/database.ts';
+import { changeOnce } from '../../sync/store/transact.ts';
 import type { IdentityStore, StoredIdentity } from '../ports/identity-store.ts';
 import { applyLinks } from './apply-links.ts';
 import { copiedProviders } from './copied-identities.ts';
@@ -32,7 +33,7 @@ export function createIdentityStore(database: Database): IdentityStore {
 
     async createGuest({ identityPoolId, identityId }, createdAt) {
       const values = [identityPoolId, identityId, createdAt];
-      const { rowsChanged } = await database.query(CREATE_IDENTITY, values);
+      const { rowsChanged } = await changeOnce(database, CREATE_IDENTITY, values);
       return rowsChanged === 1;
     },
 

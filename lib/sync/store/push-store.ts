@@ -4,6 +4,7 @@ import type { Database } from '../../database/database.ts';
 import { datasetId, hashedUuid, identityIdHash } from '../../database/row-ids.ts';
 import type { DeviceStore, PushDevice, PushPlatform, Registration } from '../ports/push.ts';
 import { isIdentityDeleted } from './sync-statements.ts';
+import { changeOnce } from './transact.ts';
 
 /**
  * Registers a device in one statement. So if a device registers twice concurrently, both calls return the same id.
@@ -103,7 +104,7 @@ export function createPushStore(database: Database): DeviceStore {
 
     async removeIfDeleted({ identityId }, deviceId) {
       const values = [deviceId, identityIdHash(identityId), identityId];
-      return (await database.query(REMOVE_IF_DELETED, values)).rowsChanged > 0;
+      return (await changeOnce(database, REMOVE_IF_DELETED, values)).rowsChanged > 0;
     },
 
     async hasDevice(deviceId) {
@@ -121,7 +122,7 @@ export function createPushStore(database: Database): DeviceStore {
     async unsubscribe(dataset, deviceId) {
       if (!isDeviceId(deviceId)) return false;
       const values = [datasetId(dataset), deviceId, identityIdHash(dataset.identityId)];
-      return (await database.query(UNSUBSCRIBE, values)).rowsChanged > 0;
+      return (await changeOnce(database, UNSUBSCRIBE, values)).rowsChanged > 0;
     },
 
     async readSubscribers(dataset, limit) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Database, DatabaseError, type Transaction } from '../../database/database.ts';
+import { isConnectionError } from '../../database/connection-error.ts';
+import type { Database, QueryResult, SqlValue, Transaction } from '../../database/database.ts';
 
 /** Maximum attempts of a transaction whose connection breaks. */
 const ATTEMPTS = 3;
@@ -8,14 +9,19 @@ const LEAVE_RECEIPT = `
 INSERT INTO sync.receipts (receipt_id, created_ms)
 VALUES ($1, (extract(epoch FROM now()) * 1000)::bigint)`;
 
-const CLAIM_RECEIPT = `${LEAVE_RECEIPT}
+const CLAIM_RECEIPT = `
+INSERT INTO sync.receipts (receipt_id, created_ms, is_claim)
+VALUES ($1, (extract(epoch FROM now()) * 1000)::bigint, true)
 ON CONFLICT (receipt_id) DO NOTHING`;
+
+const READ_CLAIM = 'SELECT is_claim FROM sync.receipts WHERE receipt_id = $1';
 
 /**
  * Runs a transaction. On Aurora DSQL, a broken connection does not make it fail: Aurora DSQL closes each connection after
  * an hour, so the answer to a COMMIT can be lost. The transaction therefore writes a receipt, a row with a random id.
  * After a lost answer, a second transaction inserts the same row. If that succeeds, the first transaction was not
- * committed and can never be, because its receipt would conflict; it runs again. Otherwise it was committed.
+ * committed and can never be, because its receipt would conflict; it runs again. Otherwise it was committed. The row of
+ * the second transaction is marked as a claim, so the answer of the second transaction can be lost as well.
  *
  * @param work as for `Database.transaction`; returns null if it changed nothing
  */
@@ -48,17 +54,26 @@ export async function transact<Result>(
   }
 }
 
-/** @returns whether the transaction with this receipt was not committed; then it never will be */
-async function claim(database: Database, receiptId: string): Promise<boolean> {
-  return (await database.query(CLAIM_RECEIPT, [receiptId])).rowsChanged === 1;
+/**
+ * Runs one statement that must not be repeated, because the result of a repetition would be another one. On Aurora DSQL,
+ * the driver repeats a statement outside of a transaction if its connection breaks.
+ */
+export async function changeOnce(
+  database: Database,
+  sql: string,
+  values: readonly SqlValue[],
+): Promise<Pick<QueryResult<unknown>, 'rowsChanged'>> {
+  if (database.dialect !== 'dsql') return database.query(sql, values);
+  const changed = await transact(database, async (transaction) => {
+    const { rowsChanged } = await transaction.query(sql, values);
+    return rowsChanged === 0 ? null : { rowsChanged };
+  });
+  return changed ?? { rowsChanged: 0 };
 }
 
-/**
- * Whether the transaction failed without an answer of the server, or because the server ended the connection: SQLSTATE
- * classes 08 and 57.
- */
-function isConnectionError(error: unknown): boolean {
-  if (!(error instanceof DatabaseError)) return false;
-  const code = error.code ?? '';
-  return !/^(?=.*\d)[0-9A-Z]{5}$/.test(code) || /^(08|57)/.test(code);
+/** @returns whether the transaction with this receipt was not committed; then it never will be */
+async function claim(database: Database, receiptId: string): Promise<boolean> {
+  await database.query(CLAIM_RECEIPT, [receiptId]);
+  const { rows } = await database.query<{ is_claim: boolean | null }>(READ_CLAIM, [receiptId]);
+  return rows[0]?.is_claim ?? false;
 }

@@ -1,5 +1,6 @@
 import { AuroraDSQLPool } from '@aws/aurora-dsql-node-postgres-connector';
 import type { Pool, PoolConfig } from 'pg';
+import { isConnectionError, isTimeout } from '../../connection-error.ts';
 import type { Database, Transaction } from '../../database.ts';
 import { withoutCollation } from '../../dialect.ts';
 import { openOnPool, type PoolOptions, poolSettings } from '../pg/open-pg.ts';
@@ -9,6 +10,16 @@ import { openOnPool, type PoolOptions, poolSettings } from '../pg/open-pg.ts';
  * when it commits, and must run again. With 20 attempts, the waits between them add up to about 8 seconds.
  */
 const ATTEMPTS = 20;
+
+/** Maximum attempts of a statement, or of a transaction, whose connection breaks. */
+const CONNECTION_ATTEMPTS = 3;
+
+/**
+ * Maximum age of a connection that is used. Aurora DSQL ends a connection after an hour, and a statement or a transaction
+ * takes at most a minute. The age is checked by the clock, because timers do not run while Lambda freezes a process.
+ * Source: Aurora DSQL User Guide, "Cluster quotas and database limits".
+ */
+const MAX_CONNECTION_AGE_MS = 55 * 60 * 1000;
 
 export interface DsqlOptions extends PoolOptions {
   /** The endpoint of the cluster. */
@@ -26,15 +37,47 @@ export function openDsql({ host, region, user, ...options }: DsqlOptions): Datab
   return openOnDsqlPool(createDsqlPool({ host, region, user, ...options }), options);
 }
 
-/** Creates a `Database` of the dialect `dsql` on a connection pool. */
+/**
+ * Creates a `Database` of the dialect `dsql` on a connection pool. If a connection breaks, for example because it was idle
+ * too long, the statement or the transaction is repeated. A statement outside of a transaction may then run twice:
+ * `changeOnce` (lib/sync/store/transact.ts) runs a statement for which this matters. A transaction whose COMMIT was sent
+ * is not repeated here: `transact` in the same file finds out whether it was committed.
+ */
 export function openOnDsqlPool(pool: Pool, options: PoolOptions): Database {
-  const database = openOnPool(pool, { attempts: ATTEMPTS, ...options });
+  const database = openOnPool(pool, {
+    attempts: ATTEMPTS,
+    maxConnectionAgeMs: MAX_CONNECTION_AGE_MS,
+    ...options,
+  });
   return {
     ...database,
-    ...inDsql(database),
     dialect: 'dsql',
-    transaction: (work) => database.transaction((transaction) => work(inDsql(transaction))),
+    query: (sql, values) => repeatBroken(() => inDsql(database).query(sql, values)),
+    transaction(work) {
+      let isCommitSent = false;
+      return repeatBroken(
+        () =>
+          database.transaction(async (transaction) => {
+            isCommitSent = false;
+            const result = await work(inDsql(transaction));
+            isCommitSent = true;
+            return result;
+          }),
+        () => !isCommitSent,
+      );
+    },
   };
+}
+
+async function repeatBroken<Result>(run: () => Promise<Result>, mayRepeat = () => true): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await run();
+    } catch (error) {
+      const isBroken = isConnectionError(error) && !isTimeout(error);
+      if (!isBroken || !mayRepeat() || attempt === CONNECTION_ATTEMPTS) throw error;
+    }
+  }
 }
 
 function inDsql(on: Transaction): Transaction {

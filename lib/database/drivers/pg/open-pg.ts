@@ -21,6 +21,13 @@ export interface PoolOptions extends Partial<Timeouts> {
   connectTimeoutMs?: number;
   /** Maximum attempts of a statement or transaction that the server asks to retry. Default: 5. */
   attempts?: number;
+  /**
+   * Maximum age of a connection that is used. An older connection is closed instead, up to a tenth of this time earlier,
+   * so that not all connections are replaced at once. Default: no limit.
+   */
+  maxConnectionAgeMs?: number;
+  /** Returns the current time in epoch milliseconds. */
+  now?: () => number;
 }
 
 export interface PgOptions extends PoolOptions {
@@ -79,10 +86,17 @@ export function openOnPool(
     maxWaiting,
     maxWaitMs,
     attempts = DEFAULT_ATTEMPTS,
+    maxConnectionAgeMs = Number.POSITIVE_INFINITY,
+    now = Date.now,
     ...options
   }: PoolOptions,
 ): Database {
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options };
+  const endOfUse = new WeakMap<pg.PoolClient, number>();
+  pool.on('connect', (client) => {
+    endOfUse.set(client, now() + maxConnectionAgeMs * (1 - Math.random() / 10));
+  });
+  const source = { pool, isOld: (client: pg.PoolClient) => (endOfUse.get(client) ?? now()) < now() };
   // Statements wait here, not in the pool, whose timeout would count the wait as a part of connecting.
   const line = createWaitingLine({ maxRunning: maxConnections, maxWaiting, maxWaitMs });
   // If a connection breaks while it is idle, the pool drops it. The next statement uses another connection.
@@ -90,8 +104,8 @@ export function openOnPool(
 
   return {
     query: (sql, values) =>
-      withRetry(attempts, () => line.run(() => runStatement(pool, sql, values, timeouts))),
-    transaction: (work) => withRetry(attempts, () => line.run(() => runWork(pool, work, timeouts))),
+      withRetry(attempts, () => line.run(() => runStatement(source, sql, values, timeouts))),
+    transaction: (work) => withRetry(attempts, () => line.run(() => runWork(source, work, timeouts))),
     close: () => pool.end(),
   };
 }

@@ -16,18 +16,24 @@ export const NETWORK_GRACE_MS = 5_000;
 /** SQLSTATE of a statement that cannot run in a transaction block, such as CREATE INDEX CONCURRENTLY. */
 const NOT_IN_TRANSACTION = '25001';
 
+/** A connection pool, and which of its connections must not be used any more. */
+export interface ConnectionSource {
+  pool: pg.Pool;
+  isOld: (client: pg.PoolClient) => boolean;
+}
+
 /**
  * Runs one statement on a connection of the pool.
  *
  * @throws as `Database.query` does
  */
 export function runStatement<Row>(
-  pool: pg.Pool,
+  source: ConnectionSource,
   sql: string,
   values: readonly SqlValue[] | undefined,
   timeouts: Timeouts,
 ): Promise<QueryResult<Row>> {
-  return withClient(pool, async (client, abandon) => {
+  return withClient(source, async (client, abandon) => {
     try {
       return isThroughPooler(client)
         ? await runThroughPooler<Row>(client, sql, values, timeouts, abandon)
@@ -46,11 +52,11 @@ export function runStatement<Row>(
  * @throws as `Database.transaction` does
  */
 export function runWork<Result>(
-  pool: pg.Pool,
+  source: ConnectionSource,
   work: (transaction: Transaction) => Promise<Result>,
   timeouts: Timeouts,
 ): Promise<Result> {
-  return withClient(pool, (client, abandon) =>
+  return withClient(source, (client, abandon) =>
     runWithin(timeouts.statementTimeoutMs, abandon, sessionOn(client, timeouts, abandon), work),
   );
 }
@@ -79,12 +85,10 @@ async function runThroughPooler<Row>(
 
 /** Checks out a connection. After `use`, closes the connection if `use` called `abandon` or the connection broke. */
 async function withClient<Result>(
-  pool: pg.Pool,
+  source: ConnectionSource,
   use: (client: pg.PoolClient, abandon: () => void) => Promise<Result>,
 ): Promise<Result> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw toDatabaseError(error);
-  });
+  const client = await checkOut(source);
   let isBroken = false;
   const abandon = () => {
     isBroken = true;
@@ -99,6 +103,17 @@ async function withClient<Result>(
     // open transaction when the connection ends.
     if (!isBroken) client.removeListener('error', abandon);
     client.release(isBroken);
+  }
+}
+
+/** Checks out a connection. Closes each connection that is too old, and then checks out another connection. */
+async function checkOut({ pool, isOld }: ConnectionSource): Promise<pg.PoolClient> {
+  for (;;) {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw toDatabaseError(error);
+    });
+    if (!isOld(client)) return client;
+    client.release(true);
   }
 }
 
