@@ -19,8 +19,8 @@ const UNUSED = `
   AND coalesce(guest.used_ms, guest.created_ms) < $3::bigint AND guest.modified_ms < $3::bigint`;
 
 /**
- * Selects the guests and merged identities that can be removed, among the identities above $1, up to and including $2. A
- * dataset keeps its row when it is deleted, so an identity without such rows never stored anything.
+ * Selects the guests and merged identities that can be removed, among the identities above $1, up to and including $2. An
+ * identity for which a device registered since $3 is in use. A dataset keeps its row when it is deleted, so an identity without such rows never stored anything.
  */
 const REMOVABLE = `
   FROM identity.identities AS guest
@@ -32,14 +32,20 @@ const REMOVABLE = `
       WHERE pending_merges.identity_pool_id = guest.identity_pool_id AND pending_merges.identity_id = guest.identity_id)
     AND NOT EXISTS (
       SELECT 1 FROM sync.datasets
-      WHERE datasets.identity_pool_id = guest.identity_pool_id AND datasets.identity_id = guest.identity_id)`;
+      WHERE datasets.identity_pool_id = guest.identity_pool_id AND datasets.identity_id = guest.identity_id)
+    AND NOT EXISTS (
+      SELECT 1 FROM sync.devices AS recent
+      WHERE recent.identity_pool_id = guest.identity_pool_id AND recent.identity_id = guest.identity_id
+        AND recent.registered_ms >= $3::bigint)`;
 
 // The ids are passed as an array. The embedded database has no statistics, so it would run a subquery of IN once per
 // row.
 
+/** The time is also checked outside the array, as in REMOVE_GUESTS. */
 const REMOVE_DEVICES = `
 DELETE FROM sync.devices
-WHERE registration_id = ANY (ARRAY(
+WHERE registered_ms < $3::bigint
+  AND registration_id = ANY (ARRAY(
   SELECT owned.registration_id
   FROM (SELECT guest.identity_pool_id, guest.identity_id ${REMOVABLE}) AS guest
   JOIN sync.devices AS owned

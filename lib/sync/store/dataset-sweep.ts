@@ -27,14 +27,16 @@ WHERE outbox_id IN (
     AND NOT EXISTS (SELECT 1 FROM sync.outbox WHERE outbox.outbox_id = lease.outbox_id)
   LIMIT ${STEP_ROWS})`;
 
+const OLD = `
+  receipt_id >= $1::uuid AND receipt_id <= $2::uuid AND created_ms < ((extract(epoch FROM now()) - 86400) * 1000)::bigint`;
+
 /** Removes old receipts, whose ids are from $1 to $2. Their transactions ended long ago. */
 const REMOVE_RECEIPTS = `
 DELETE FROM sync.receipts
 WHERE receipt_id IN (
-  SELECT receipt_id FROM sync.receipts
-  WHERE receipt_id >= $1::uuid AND receipt_id <= $2::uuid
-    AND created_ms < ((extract(epoch FROM now()) - 86400) * 1000)::bigint
-  LIMIT ${STEP_ROWS})`;
+  SELECT receipt_id FROM sync.receipts WHERE ${OLD}
+  LIMIT ${STEP_ROWS})
+  AND ${OLD}`;
 
 /** Computes the correct sums of a slot from its datasets, whose ids are from $1 to $2. */
 const COUNTED = `

@@ -4,9 +4,10 @@ import { createSweepGuests } from '../../../functions/sweep-guests.ts';
 import { createLambdaContext } from '../../../infra/local/lambda-context.ts';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
-import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
+import { createPostgresDatabase, SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import {
   createIdentityService,
@@ -193,6 +194,33 @@ describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect(await merges()).toBe(0);
   });
 
+  it('keeps a guest, and all its devices, if one of them has registered in the last 30 days', async () => {
+    const guest = { identityPoolId: IdentityPoolId, identityId: await getId() };
+    const devices = createPushStore(database);
+    const register = (token: string) =>
+      devices.register({ ...guest, platform: 'GCM', token }, 'arn:e', {
+        at: service.clock.now,
+        maxDevices: 9,
+      });
+    const ids = [await register('old')];
+    wait(20);
+    ids.push(await register('new'));
+    wait(20);
+    await sweep();
+    expect(await Promise.all([exists(guest.identityId), ...ids.map(devices.hasDevice)])).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    wait(20);
+    await sweep();
+    expect(await Promise.all([exists(guest.identityId), ...ids.map(devices.hasDevice)])).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it('removes the devices of a guest', async () => {
     const [guest, user] = [await getId(), await getId(login('ann'))];
     const devices = createPushStore(database);
@@ -250,5 +278,32 @@ describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
     const swept: number[] = [];
     for (let runs = 0; runs < 3; runs += 1) swept.push((await sweep(run)).swept);
     expect(swept).toEqual([1_000, 1_000, 500]);
+  });
+});
+
+describe('the sweep of guests on PostgreSQL', () => {
+  it('keeps a device that registers again while the sweep waits for it', async () => {
+    const connectionString = await createPostgresDatabase();
+    const [database, other] = [openPg({ connectionString }), openPg({ connectionString })];
+    const service = createIdentityService(database);
+    const IdentityPoolId = await service.newIdentityPool();
+    const { IdentityId: identityId } = await service.operations.GetId({ IdentityPoolId });
+    const guest = { identityPoolId: IdentityPoolId, identityId, platform: 'GCM' as const, token: 't' };
+    const at = service.clock.now;
+    const deviceId = await createPushStore(database).register(guest, 'arn:e', { at, maxDevices: 9 });
+    const later = at + 40 * DAY_MS;
+    let sweeping: Promise<unknown> | undefined;
+    await other.transaction(async (transaction) => {
+      await transaction.query('UPDATE sync.devices SET registered_ms = $1', [later]);
+      sweeping = createGuestSweep(database).sweepStep('', later - 30 * DAY_MS);
+      const waiting =
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+      await expect
+        .poll(async () => (await transaction.query(waiting)).rows, { timeout: 5_000 })
+        .toHaveLength(1);
+    });
+    await sweeping;
+    expect(await createPushStore(database).hasDevice(deviceId)).toBe(true);
+    await Promise.all([database.close(), other.close()]);
   });
 });
