@@ -2,6 +2,7 @@ import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
+import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
 import type { EraseStore } from '../ports/erase-store.ts';
 
 // Aurora DSQL allows at most 3,000 changed rows per transaction.
@@ -29,11 +30,14 @@ WHERE datasets.identity_pool_id = $1 AND datasets.identity_id = $2`;
 // the two transactions, and `Database` retries that transaction.
 const ERASE_RECORDS = `
 DELETE FROM projection.records
-WHERE (dataset_id, record_id) IN (
-  SELECT records.dataset_id, records.record_id
+WHERE (dataset_id, record_id) IN (${withinBytes(
+  'dataset_id, record_id',
+  `
+  SELECT records.dataset_id, records.record_id, ${RECORD_BYTES}
   FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
   WHERE datasets.identity_pool_id = $1 AND datasets.identity_id = $2
-  LIMIT ${ERASE_ROWS})`;
+  LIMIT ${ERASE_ROWS}`,
+)})`;
 
 // Erases only datasets without records. If a record remained without its dataset, it would be unknown which identity
 // the record belongs to.
@@ -49,10 +53,13 @@ RETURNING dataset_id`;
 // Erases records that were written while their dataset was being erased.
 const ERASE_LATE_RECORDS = `
 DELETE FROM projection.records
-WHERE (dataset_id, record_id) IN (
-  SELECT dataset_id, record_id FROM projection.records
+WHERE (dataset_id, record_id) IN (${withinBytes(
+  'dataset_id, record_id',
+  `
+  SELECT dataset_id, record_id, ${RECORD_BYTES} FROM projection.records
   WHERE dataset_id = ANY ($1::uuid[])
-  LIMIT ${ERASE_ROWS})`;
+  LIMIT ${ERASE_ROWS}`,
+)})`;
 
 // A reconciliation that has not finished resumes at most one identity in 256 earlier: an id starts with the region, and
 // the next two digits are kept. A prefix of an id is before the id in every order.
@@ -141,5 +148,5 @@ function valuesOf({ identityPoolId, identityId }: IdentityKey): string[] {
 
 /** Repeats a statement until nothing is left to erase. */
 async function eraseSteps(database: Database, sql: string, values: readonly string[]): Promise<void> {
-  while ((await database.query(sql, values)).rowsChanged === ERASE_ROWS);
+  while ((await database.query(sql, values)).rowsChanged > 0);
 }

@@ -2,6 +2,7 @@ import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
+import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
 
 const FIND_ERASED = `
 SELECT identity_row_id FROM projection.erased_identities WHERE identity_row_id = ANY ($1::uuid[])`;
@@ -11,8 +12,11 @@ const ERASE_ROWS = 2_500;
 
 const ERASE_RECORDS = `
 DELETE FROM projection.records
-WHERE (dataset_id, record_id) IN (
-  SELECT dataset_id, record_id FROM projection.records WHERE dataset_id = ANY ($1::uuid[]) LIMIT ${ERASE_ROWS})`;
+WHERE (dataset_id, record_id) IN (${withinBytes(
+  'dataset_id, record_id',
+  `SELECT dataset_id, record_id, ${RECORD_BYTES} FROM projection.records
+  WHERE dataset_id = ANY ($1::uuid[]) LIMIT ${ERASE_ROWS}`,
+)})`;
 
 const ERASE_DATASETS = `
 DELETE FROM projection.datasets
@@ -61,7 +65,7 @@ export async function eraseDatasets(database: Database, datasetIds: readonly str
     for (;;) {
       const { rowsChanged } = await database.query(sql, [ids]);
       erased += rowsChanged;
-      if (rowsChanged < ERASE_ROWS) break;
+      if (rowsChanged === 0) break;
     }
   }
   return erased;

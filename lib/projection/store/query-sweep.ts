@@ -1,4 +1,5 @@
 import type { Database, SqlValue } from '../../database/database.ts';
+import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
 import type { QuerySweep } from '../ports/query-sweep.ts';
 import { eraseCovered } from './erase-covered.ts';
 import { eraseDatasets, splitErased } from './erased-identities.ts';
@@ -15,15 +16,22 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 // The condition appears twice. If another transaction changes a row in the meantime, PostgreSQL checks the row again,
 // but only against the condition outside the subquery.
-const remove = (table: string, key: string, condition: string, rows = SWEEP_ROWS) => `
+const remove = (table: string, key: string, condition: string) => `
 DELETE FROM ${table} AS stored
-WHERE (${key}) IN (SELECT ${key} FROM ${table} AS stored WHERE ${condition} LIMIT ${rows})
+WHERE (${key}) IN (SELECT ${key} FROM ${table} AS stored WHERE ${condition} LIMIT ${SWEEP_ROWS})
   AND ${condition}`;
 
-const REMOVE_QUARANTINED = remove(
+/** Does what `remove` does, and limits the bytes too. To be repeated until it removes nothing. */
+const removeBytes = (table: string, key: string, condition: string, bytes: string, rows: number) => `
+DELETE FROM ${table} AS stored
+WHERE (${key}) IN (${withinBytes(key, `SELECT ${key}, ${bytes} FROM ${table} AS stored WHERE ${condition} LIMIT ${rows}`)})
+  AND ${condition}`;
+
+const REMOVE_QUARANTINED = removeBytes(
   'projection.quarantine',
   'quarantine_id',
   '(stored.quarantined_at < $1 OR stored.redriven_at < $2)',
+  'octet_length(payload) AS row_bytes',
   QUARANTINE_ROWS,
 );
 
@@ -67,11 +75,13 @@ const REMOVE_TOMBSTONES = remove(
 
 // Records without a dataset remain if `erase` erased a person's data while an event of that person was being projected,
 // and the projection was killed before it noticed.
-const REMOVE_STRAYS = remove(
+const REMOVE_STRAYS = removeBytes(
   'projection.records',
   'dataset_id, record_id',
   `${RECORDS_OF_STEP} AND stored.projected_at < $3 AND NOT EXISTS (
     SELECT 1 FROM projection.datasets WHERE datasets.dataset_id = stored.dataset_id)`,
+  RECORD_BYTES,
+  SWEEP_ROWS,
 );
 
 // Keeps a removed dataset that still has records. If the dataset's row were deleted, the next write of the dataset
@@ -93,7 +103,7 @@ export function createQuerySweep(database: Database): QuerySweep {
     for (;;) {
       const rows = await rowsOf(sql, values);
       removed += rows;
-      if (rows < SWEEP_ROWS) return removed;
+      if (rows === 0) return removed;
     }
   };
 

@@ -145,9 +145,12 @@ async function finishChange<Answer>(
   { database, cache, dataset, about }: Change<Answer>,
   { snapshot, update, written, answer }: Committed<Answer>,
 ): Promise<Changed<Answer>> {
-  if (exists(update.dataset)) cache.keep(dataset, about.keys, snapshot, update);
-  else cache.forget(dataset);
-  if (written.erased === ERASE_ROWS) await eraseDeleted(database, dataset, update.dataset.deletedSyncCount);
+  const isDeletion = !exists(update.dataset);
+  if (isDeletion) cache.forget(dataset);
+  else cache.keep(dataset, about.keys, snapshot, update);
+  const rowCount = snapshot.dataset?.rowCount ?? 0;
+  if (isDeletion && (written.erased < rowCount || written.erased === ERASE_ROWS))
+    await eraseDeleted(database, dataset, update.dataset.deletedSyncCount);
   return { answer, outboxId: written.outbox_id, subscribed: written.subscribed };
 }
 

@@ -1,8 +1,41 @@
 // Statements that write datasets and records. Each statement is one round trip. Outside of a transaction, it is its own
 // transaction.
 
+import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
 import { writeParts } from './payload-parts.ts';
 import { isIdentityDeleted } from './sync-statements.ts';
+
+const DATASET_ROW = `
+INSERT INTO sync.datasets AS stored (
+  dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
+  last_modified_ms, last_modified_by, data_storage, record_count, row_count, key_bytes, counted_sync_count)
+SELECT
+  $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
+  $8::bigint, $9::text, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $5::bigint`;
+
+/** Does what `putDataset` does if no row of the dataset was read. */
+export const insertDataset = (condition = '') => `${DATASET_ROW}
+WHERE $5::bigint = 1 AND $14::bigint IS NULL${condition}
+ON CONFLICT (dataset_id) DO NOTHING`;
+
+/** Does what `putDataset` does if a row of the dataset was read. */
+export const updateDataset = (condition = '') => `
+UPDATE sync.datasets AS stored
+SET
+  sync_count = $5::bigint,
+  deleted_sync_count = $6::bigint,
+  creation_ms = $7::bigint,
+  removed_ms = CASE WHEN stored.deleted_sync_count = $6::bigint THEN stored.removed_ms END,
+  last_modified_ms = $8::bigint,
+  last_modified_by = $9::text,
+  data_storage = $10::bigint,
+  record_count = $11::bigint,
+  row_count = $12::bigint,
+  key_bytes = $13::bigint,
+  counted_sync_count = $5::bigint
+WHERE stored.dataset_id = $1::uuid
+  AND stored.identity_pool_id = $2::text AND stored.identity_id = $3::text AND stored.dataset_name = $4::text
+  AND stored.sync_count = $5::bigint - 1 AND stored.last_modified_ms = $14::bigint${condition}`;
 
 /**
  * Writes the dataset if its count and its date ($14) are unchanged. The write locks the dataset's row. If two changes
@@ -13,18 +46,13 @@ import { isIdentityDeleted } from './sync-statements.ts';
  * dataset may create its row. Nothing is written either if the dataset was restored from a backup and reached the same
  * count through other changes, because its date is then different.
  */
-export const putDataset = (condition = '') => `
-INSERT INTO sync.datasets AS stored (
-  dataset_id, identity_pool_id, identity_id, dataset_name, sync_count, deleted_sync_count, creation_ms,
-  last_modified_ms, last_modified_by, data_storage, record_count, row_count, key_bytes, counted_sync_count)
-SELECT
-  $1::uuid, $2::text, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint,
-  $8::bigint, $9::text, $10::bigint, $11::bigint, $12::bigint, $13::bigint, $5::bigint
+const putDataset = (condition = '') => `${DATASET_ROW}
 WHERE ($5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid))${condition}
 ON CONFLICT (dataset_id) DO UPDATE SET
   sync_count = excluded.sync_count,
   deleted_sync_count = excluded.deleted_sync_count,
   creation_ms = excluded.creation_ms,
+  removed_ms = CASE WHEN stored.deleted_sync_count = excluded.deleted_sync_count THEN stored.removed_ms END,
   last_modified_ms = excluded.last_modified_ms,
   last_modified_by = excluded.last_modified_by,
   data_storage = excluded.data_storage,
@@ -59,8 +87,8 @@ export const WRITE_DATASET = writeDataset();
  * written for a pool that is marked as deleted, while its data is being removed.
  */
 const PUT_EVENT = `, event AS (
-  INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
-  SELECT $16::uuid, $17::text, $18::text, now(), 0, pools.stream_name
+  INSERT INTO sync.outbox (outbox_id, partition_key, event, event_bytes, created_at, attempts, stream_name)
+  SELECT $16::uuid, $17::text, $18::text, octet_length($18::text), now(), 0, pools.stream_name
   FROM written, sync.identity_pools AS pools
   WHERE pools.identity_pool_id = $2::text AND pools.streaming_status = 'ENABLED'
   RETURNING outbox_id
@@ -152,11 +180,17 @@ export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, era
 )
 SELECT ${OUTCOME}, (SELECT count(*) FROM erased) AS erased FROM written`;
 
-/** Erases some records of a dataset. The condition is repeated outside of the subquery. */
+/**
+ * Erases some records of a dataset. The condition is repeated outside of the subquery. To be repeated until no record is
+ * left, because the bytes are limited too.
+ */
 export const eraseRecords = (condition: string) => `
 DELETE FROM sync.records
 WHERE ${condition}
-  AND record_id IN (SELECT record_id FROM sync.records WHERE ${condition} LIMIT ${ERASE_ROWS})`;
+  AND record_id IN (${withinBytes(
+    'record_id',
+    `SELECT record_id, ${RECORD_BYTES} FROM sync.records WHERE ${condition} LIMIT ${ERASE_ROWS}`,
+  )})`;
 
 /**
  * Erases records that the deletion of a dataset left behind. A record that is concurrently written again has a newer

@@ -4,23 +4,28 @@
 // `isMarked` is a condition on $1: the pool or the identity of the datasets is still marked as deleted. Each statement
 // checks the mark itself, because a late statement must not remove newer data.
 
+import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
+
 /** Maximum rows of a step. Aurora DSQL changes at most 3,000 rows in a transaction. */
 export const STEP_ROWS = 2_500;
 
 /**
  * Removes the records that are not newer than the dataset's deletion. No reader sees these records, even if the dataset
- * has been created again since.
+ * has been created again since. To be repeated until no record is left, because the bytes are limited too.
  */
 export const removeRecords = (isMarked: string) => `
 DELETE FROM sync.records
 USING unnest($2::uuid[], $3::bigint[]) AS deleted (dataset_id, sync_count)
 WHERE records.dataset_id = deleted.dataset_id AND records.sync_count <= deleted.sync_count
-  AND (records.dataset_id, records.record_id) IN (
-    SELECT left_over.dataset_id, left_over.record_id
+  AND (records.dataset_id, records.record_id) IN (${withinBytes(
+    'dataset_id, record_id',
+    `
+    SELECT left_over.dataset_id, left_over.record_id, ${RECORD_BYTES}
     FROM unnest($2::uuid[], $3::bigint[]) AS gone (dataset_id, sync_count)
     JOIN sync.records AS left_over
       ON left_over.dataset_id = gone.dataset_id AND left_over.sync_count <= gone.sync_count
-    LIMIT ${STEP_ROWS})
+    LIMIT ${STEP_ROWS}`,
+  )})
   AND ${isMarked}`;
 
 export const removeSpentTokens = (isMarked: string) => `

@@ -1,7 +1,8 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import type { Database } from '../../database/database.ts';
 import { datasetId } from '../../database/row-ids.ts';
-import { ERASE_DELETED, ERASE_ROWS } from './dataset-write-statements.ts';
+import { ERASE_DELETED } from './dataset-write-statements.ts';
+import { changeUntilNone } from './remove-deleted-datasets.ts';
 
 /**
  * Erases, in steps, the records that the deletion of a dataset left behind. No reader sees these records any more.
@@ -15,7 +16,7 @@ export async function eraseDeleted(
 ): Promise<void> {
   const values = [datasetId(dataset), deletedSyncCount];
   try {
-    while ((await database.query(ERASE_DELETED, values)).rowsChanged === ERASE_ROWS);
+    await changeUntilNone(database, ERASE_DELETED, values);
   } catch {
     // The deletion is committed. No reader sees the remaining rows, and the next deletion erases them.
   }

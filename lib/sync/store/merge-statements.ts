@@ -62,8 +62,8 @@ WITH change AS (
 ), parts AS (${writeParts(9)}
 WHERE EXISTS (SELECT 1 FROM change)
 )
-INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
-SELECT outbox_id, partition_key, data, now(), 0, stream_name FROM change
+INSERT INTO sync.outbox (outbox_id, partition_key, event, event_bytes, created_at, attempts, stream_name)
+SELECT outbox_id, partition_key, data, octet_length(data), now(), 0, stream_name FROM change
 RETURNING outbox_id`;
 
 export interface PendingMergeRow {

@@ -1,3 +1,4 @@
+import { plainArray } from '../../database/array-literal.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import type { Outbox, OutboxRow, OutboxStream, SingleClaim, StreamChoice } from '../ports/outbox.ts';
 
@@ -13,24 +14,24 @@ const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
 // than an hour from now, the clock was set back after the claim, and the lease counts as expired.
 const isValid = (end: string) => `${end} > now() AND ${end} <= now() + interval '1 hour'`;
 
+/** On Aurora DSQL, octet_length reads the event. An older version of the service wrote rows without `event_bytes`. */
+export const EVENT_BYTES = 'coalesce(outbox.event_bytes, octet_length(outbox.event))';
+
 // Leases have a table of their own, because an update of an outbox row would copy the row's event. Only rows that an
 // older version of the service claimed have a lease in the outbox itself.
 //
 // Two claims can choose the same rows. The second claim then waits for the first claim and skips these rows, because DO
-// UPDATE checks the lease that the first claim stored. On Aurora DSQL, the second claim fails and runs again.
-// SKIP LOCKED would avoid this, but it is unknown whether Aurora DSQL supports it. octet_length reads only the size of
-// an event, not its text.
-const LEASE = `
-INSERT INTO sync.outbox_leases AS stored (outbox_id, leased_until, attempts)
-SELECT outbox_id, now() + $2::double precision * interval '1 millisecond', attempts + 1
+// UPDATE checks the lease that the first claim stored. SKIP LOCKED would avoid the wait, but it is unknown whether Aurora
+// DSQL supports it.
+const OLDEST = `
 FROM (
   SELECT outbox_id, attempts, row_number() OVER oldest_first AS place, sum(bytes) OVER oldest_first AS bytes
   FROM (
-    SELECT outbox.outbox_id, outbox.created_at, outbox.attempts, octet_length(outbox.event) AS bytes
+    SELECT outbox.outbox_id, outbox.created_at, outbox.attempts, ${EVENT_BYTES} AS bytes
     FROM sync.outbox
     WHERE outbox.parked_reason IS NULL
       AND (outbox.leased_until IS NULL OR NOT (${isValid('outbox.leased_until')}))
-      AND (coalesce(outbox.stream_name, '') = ANY ($3::text[])) = $4::boolean
+      AND (coalesce(outbox.stream_name, '') = ANY ($2::text[])) = $3::boolean
       AND NOT EXISTS (
         SELECT 1 FROM sync.outbox_leases AS held
         WHERE held.outbox_id = outbox.outbox_id AND ${isValid('held.leased_until')})
@@ -38,8 +39,14 @@ FROM (
     LIMIT $1::integer
   ) AS oldest
   WINDOW oldest_first AS (ORDER BY created_at, outbox_id)
-) AS placed
-WHERE place = 1 OR bytes <= ${MAX_CLAIM_BYTES}
+) AS placed`;
+
+const IS_WITHIN_CLAIM = `(place = 1 OR bytes <= ${MAX_CLAIM_BYTES})`;
+
+const LEASE = `
+INSERT INTO sync.outbox_leases AS stored (outbox_id, leased_until, attempts)
+SELECT outbox_id, now() + $4::double precision * interval '1 millisecond', attempts + 1${OLDEST}
+WHERE ${IS_WITHIN_CLAIM}
 ON CONFLICT (outbox_id) DO UPDATE SET leased_until = excluded.leased_until, attempts = stored.attempts + 1
 WHERE NOT (${isValid('stored.leased_until')})
 RETURNING outbox_id, attempts`;
@@ -60,7 +67,31 @@ ORDER BY outbox.created_at, outbox.outbox_id`;
 
 const CLAIM = `WITH claimed AS (${LEASE})${readClaimed('claimed')}`;
 const CLAIM_ONE = `WITH claimed AS (${LEASE_ONE})${readClaimed('claimed')}`;
-const READ_CLAIMED = readClaimed('unnest($1::uuid[], $2::integer[]) AS claimed (outbox_id, attempts)');
+
+const READ_OLDEST = `
+SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event${OLDEST}
+JOIN sync.outbox ON outbox.outbox_id = placed.outbox_id
+WHERE ${IS_WITHIN_CLAIM}
+ORDER BY outbox.created_at, outbox.outbox_id`;
+
+const READ_ONE = `
+SELECT outbox_id, stream_name, partition_key, event
+FROM sync.outbox
+WHERE outbox_id = $1::uuid AND parked_reason IS NULL`;
+
+const INSERT_LEASES = `
+INSERT INTO sync.outbox_leases (outbox_id, leased_until, attempts)
+SELECT outbox_id, now() + $2::double precision * interval '1 millisecond', attempts + 1
+FROM sync.outbox
+WHERE outbox_id = ANY ($1::uuid[]) AND parked_reason IS NULL
+ON CONFLICT (outbox_id) DO NOTHING
+RETURNING outbox_id, attempts`;
+
+const RENEW_LEASES = `
+UPDATE sync.outbox_leases
+SET leased_until = now() + $2::double precision * interval '1 millisecond', attempts = attempts + 1
+WHERE outbox_id = ANY ($1::uuid[]) AND NOT (${isValid('leased_until')})
+RETURNING outbox_id, attempts`;
 
 const REMOVE_EVENTS = 'DELETE FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[])';
 const REMOVE_LEASES = 'DELETE FROM sync.outbox_leases WHERE outbox_id = ANY ($1::uuid[])';
@@ -94,18 +125,17 @@ export function createOutboxStore(database: Database): OutboxStore {
   const isPlain = database.dialect === 'dsql';
   return {
     async claim(limit, leaseMs, of = { allBut: [] }) {
-      const values = [limit, leaseMs, ...toStreams(of)];
-      const { rows } = isPlain
-        ? await claimPlainly(database, LEASE, values)
-        : await database.query<ClaimedRow>(CLAIM, values);
+      const values = [limit, ...toStreams(of)];
+      const rows = isPlain
+        ? await claimPlainly(database, READ_OLDEST, values, leaseMs)
+        : (await database.query<ClaimedRow>(CLAIM, [...values, leaseMs])).rows;
       return rows.map(toOutboxRow);
     },
 
     async claimOne(outboxId, leaseMs) {
-      const values = [outboxId, leaseMs];
-      const { rows } = isPlain
-        ? await claimPlainly(database, LEASE_ONE, values)
-        : await database.query<ClaimedRow>(CLAIM_ONE, values);
+      const rows = isPlain
+        ? await claimPlainly(database, READ_ONE, [outboxId], leaseMs)
+        : (await database.query<ClaimedRow>(CLAIM_ONE, [outboxId, leaseMs])).rows;
       return rows[0] ? toOutboxRow(rows[0]) : null;
     },
 
@@ -140,20 +170,28 @@ export function createOutboxStore(database: Database): OutboxStore {
 }
 
 /**
- * Claims rows in two statements, because a WITH that changes data is not recorded to work on Aurora DSQL. If the process
- * ends in between, the leases expire.
+ * Claims rows in several statements, because neither a WITH that changes data nor a condition of DO UPDATE is recorded to
+ * work on Aurora DSQL. Reads the rows, and returns those of which this claim wrote the lease. If the answer of such a
+ * statement is lost, its rows are not returned, and their leases expire.
  */
 async function claimPlainly(
   database: Database,
-  lease: string,
+  read: string,
   values: readonly SqlValue[],
-): Promise<{ rows: ClaimedRow[] }> {
-  const { rows } = await database.query<Pick<ClaimedRow, 'outbox_id' | 'attempts'>>(lease, values);
-  if (rows.length === 0) return { rows: [] };
-  return database.query<ClaimedRow>(READ_CLAIMED, [
-    rows.map((row) => row.outbox_id),
-    rows.map((row) => row.attempts),
-  ]);
+  leaseMs: number,
+): Promise<ClaimedRow[]> {
+  const { rows } = await database.query<Omit<ClaimedRow, 'attempts'>>(read, values);
+  const attempts = new Map<string, number>();
+  const ids = plainArray(rows.map((row) => row.outbox_id));
+  for (const lease of [INSERT_LEASES, RENEW_LEASES]) {
+    if (attempts.size === rows.length) break;
+    const leased = await database.query<Pick<ClaimedRow, 'outbox_id' | 'attempts'>>(lease, [ids, leaseMs]);
+    for (const row of leased.rows) attempts.set(row.outbox_id, row.attempts);
+  }
+  return rows.flatMap((row) => {
+    const claimed = attempts.get(row.outbox_id);
+    return claimed === undefined ? [] : [{ ...row, attempts: claimed }];
+  });
 }
 
 /**

@@ -5,23 +5,32 @@ import type { Transaction } from '../../database/database.ts';
 import { datasetId, identityIdHash } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
 import type { CountedDataset, DatasetUpdate, OutgoingEvent, StoredDataset } from '../ports/sync-store.ts';
-import { addUsage, eraseRecords, insertRecords, LIST_COPY, putDataset } from './dataset-write-statements.ts';
+import {
+  addUsage,
+  eraseRecords,
+  insertDataset,
+  insertRecords,
+  LIST_COPY,
+  updateDataset,
+} from './dataset-write-statements.ts';
 import type { DatasetWrites } from './dataset-writes.ts';
 import { putPayloads } from './put-payloads.ts';
 import { toDatasetValues, toRecordColumns } from './sync-rows.ts';
 import { isIdentityDeleted } from './sync-statements.ts';
 import { transact } from './transact.ts';
 
-const PUT_DATASET = putDataset();
-/** Writes nothing if the identity was deleted. $15: the hash of its id. */
-const PUT_DATASET_OF_CALLER = putDataset(` AND NOT ${isIdentityDeleted('$15')}`);
+const INSERT_DATASET = insertDataset();
+const UPDATE_DATASET = updateDataset();
+/** These two write nothing if the identity was deleted. $15: the hash of its id. */
+const INSERT_DATASET_OF_CALLER = insertDataset(` AND NOT ${isIdentityDeleted('$15')}`);
+const UPDATE_DATASET_OF_CALLER = updateDataset(` AND NOT ${isIdentityDeleted('$15')}`);
 
 const ADD_USAGE = addUsage('VALUES ($1::text, $2::text, $3::bigint, $4::bigint)');
 
 /** Returns the ids of the written events; no row if streaming is disabled. From $2: ids, partition keys, events. */
 const PUT_EVENTS = `
-INSERT INTO sync.outbox (outbox_id, partition_key, event, created_at, attempts, stream_name)
-SELECT change.outbox_id, change.partition_key, change.data, now(), 0, pools.stream_name
+INSERT INTO sync.outbox (outbox_id, partition_key, event, event_bytes, created_at, attempts, stream_name)
+SELECT change.outbox_id, change.partition_key, change.data, octet_length(change.data), now(), 0, pools.stream_name
 FROM sync.identity_pools AS pools,
   unnest($2::uuid[], $3::text[], $4::text[]) AS change (outbox_id, partition_key, data)
 WHERE pools.identity_pool_id = $1 AND pools.streaming_status = 'ENABLED'
@@ -100,9 +109,11 @@ async function writeDataset(
 ): Promise<boolean> {
   const values = toDatasetValues(dataset, stored, before);
   const added = values.pop() ?? 0;
+  const [ofCaller, ofService] =
+    before === null ? [INSERT_DATASET_OF_CALLER, INSERT_DATASET] : [UPDATE_DATASET_OF_CALLER, UPDATE_DATASET];
   const { rowsChanged } = isOfCaller
-    ? await on.query(PUT_DATASET_OF_CALLER, [...values, identityIdHash(dataset.identityId)])
-    : await on.query(PUT_DATASET, values);
+    ? await on.query(ofCaller, [...values, identityIdHash(dataset.identityId)])
+    : await on.query(ofService, values);
   if (rowsChanged === 0) return false;
   const slot = datasetId(dataset).slice(0, 2);
   await on.query(ADD_USAGE, [dataset.identityPoolId, slot, added, stored.lastModifiedDate]);

@@ -21,28 +21,32 @@ SELECT identity_pool_id, revision, sync_trigger, streaming_status, stream_name, 
 FROM sync.identity_pools
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
-/**
- * Creates a pool. If a deleted pool has this id, its row becomes the row of the new pool, but only if no other data of
- * the deleted pool is left. No setting of the deleted pool remains.
- */
 export const CREATE_POOL = `
-INSERT INTO sync.identity_pools AS stored (
+INSERT INTO sync.identity_pools (
   identity_pool_id, sync_trigger, streaming_status, stream_name, stream_role_arn, disabled_reason,
   push_application_arns, push_role_arn, created_ms, revision)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
-ON CONFLICT (identity_pool_id) DO UPDATE SET
-  sync_trigger = excluded.sync_trigger,
-  streaming_status = excluded.streaming_status,
-  stream_name = excluded.stream_name,
-  stream_role_arn = excluded.stream_role_arn,
-  disabled_reason = excluded.disabled_reason,
-  push_application_arns = excluded.push_application_arns,
-  push_role_arn = excluded.push_role_arn,
-  created_ms = excluded.created_ms,
-  revision = excluded.revision,
+ON CONFLICT (identity_pool_id) DO NOTHING`;
+
+/**
+ * Turns the row of a deleted pool into the row of a new pool, but only if no other data of the deleted pool is left. No
+ * setting of the deleted pool remains.
+ */
+export const CREATE_POOL_AGAIN = `
+UPDATE sync.identity_pools
+SET
+  sync_trigger = $2,
+  streaming_status = $3,
+  stream_name = $4,
+  stream_role_arn = $5,
+  disabled_reason = $6,
+  push_application_arns = $7,
+  push_role_arn = $8,
+  created_ms = $9,
+  revision = 1,
   identity_settings = NULL,
   deleted_ms = NULL
-WHERE stored.deleted_ms IS NOT NULL AND NOT ${IS_LEFT}`;
+WHERE identity_pool_id = $1 AND deleted_ms IS NOT NULL AND NOT ${IS_LEFT}`;
 
 /**
  * Locks a pool that still has the revision $2. If two changes were decided on the same revision, the second change

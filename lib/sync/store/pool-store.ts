@@ -5,6 +5,7 @@ import { FAIL_IN_PROGRESS } from './bulk-publish-job-statements.ts';
 import {
   CHANGE_POOL,
   CREATE_POOL,
+  CREATE_POOL_AGAIN,
   type IdentityUsageRow,
   LIST_POOL_IDS,
   LIST_POOL_USAGES,
@@ -15,7 +16,7 @@ import {
   READ_POOL,
   READ_POOL_USAGE,
 } from './pool-statements.ts';
-import { transact } from './transact.ts';
+import { changeOnce, transact } from './transact.ts';
 
 /**
  * Failure message of a bulk publish during which the pool's stream or streaming status changed. If the bulk publish
@@ -32,8 +33,10 @@ export function createPoolStore(database: Database): PoolStore {
     },
 
     async createPool(pool, createdAt) {
-      const { rowsChanged } = await database.query(CREATE_POOL, [...valuesOf(pool), createdAt]);
-      if (rowsChanged === 1) return 'made';
+      for (const sql of [CREATE_POOL, CREATE_POOL_AGAIN]) {
+        const { rowsChanged } = await changeOnce(database, sql, [...valuesOf(pool), createdAt]);
+        if (rowsChanged === 1) return 'made';
+      }
       const { rows } = await database.query<PoolRow>(READ_POOL, [pool.identityPoolId]);
       return rows[0] ? 'there' : 'being deleted';
     },

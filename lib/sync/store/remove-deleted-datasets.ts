@@ -33,10 +33,24 @@ export async function removeDeletedDatasets(
   if (rows.length === 0) return 0;
   const ids = plainArray(rows.map((row) => row.dataset_id));
   const counts = plainArray(rows.map((row) => row.sync_count));
-  let removed = await changeInSteps(database, removal.records, [mark, ids, counts]);
+  let removed = await changeUntilNone(database, removal.records, [mark, ids, counts]);
   for (const sql of [removal.spentTokens, removal.subscriptions, removal.copies])
     removed += await changeInSteps(database, sql, [mark, ids]);
   return removed + (await database.query(removal.datasets, [mark, ids, counts])).rowsChanged;
+}
+
+/** Repeats a statement that removes rows until it changes no row. @returns the number of rows changed */
+export async function changeUntilNone(
+  database: Database,
+  sql: string,
+  values: readonly SqlValue[],
+): Promise<number> {
+  let removed = 0;
+  for (;;) {
+    const { rowsChanged } = await database.query(sql, values);
+    if (rowsChanged === 0) return removed;
+    removed += rowsChanged;
+  }
 }
 
 /**

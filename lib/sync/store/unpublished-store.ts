@@ -1,11 +1,14 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import { identityIdHash, identityRowId } from '../../database/row-ids.ts';
+import { withinBytes } from '../../database/within-bytes.ts';
 import { lockIdentities } from './lock-identities.ts';
+import { EVENT_BYTES } from './outbox-store.ts';
 import { PAYLOADS_PER_STEP, removePayload } from './payload-store.ts';
+import { changeUntilNone } from './remove-deleted-datasets.ts';
 import { transact } from './transact.ts';
 
-/** Rows per step: events are large, and a statement must not take long. */
+/** Maximum rows per step: a statement must not take long. */
 const ERASE_ROWS = 100;
 
 /** The partition key of an event is the id of its identity. JSON escapes no character of a pool's id. */
@@ -46,10 +49,13 @@ WHERE ${OF_IDENTITY} AND parked_reason IS NULL AND ${IS_REMOVAL}`;
 /** A lease of a removed row is deleted by the sweep. */
 const ERASE_EVENTS = `
 DELETE FROM sync.outbox
-WHERE outbox_id IN (
-  SELECT outbox_id FROM sync.outbox
+WHERE outbox_id IN (${withinBytes(
+  'outbox_id',
+  `
+  SELECT outbox_id, ${EVENT_BYTES} AS row_bytes FROM sync.outbox
   WHERE ${OF_IDENTITY} AND ($3::boolean OR parked_reason IS NOT NULL OR NOT ${IS_REMOVAL})
-  LIMIT ${ERASE_ROWS})`;
+  LIMIT ${ERASE_ROWS}`,
+)})`;
 
 const LIST_PAYLOADS = `
 SELECT payload_id FROM sync.payloads WHERE identity_row_id = $1 LIMIT ${PAYLOADS_PER_STEP}`;
@@ -73,9 +79,6 @@ ON CONFLICT (id_hash) DO UPDATE SET
 /** Creates the part of the sync store that `erase` uses, on any `Database`. The members are those of `ServiceTables`. */
 export function createUnpublishedStore(database: Database) {
   const valuesOf = ({ identityPoolId, identityId }: IdentityKey): SqlValue[] => [identityPoolId, identityId];
-  const eraseSteps = async (sql: string, values: readonly SqlValue[]): Promise<void> => {
-    while ((await database.query(sql, values)).rowsChanged === ERASE_ROWS);
-  };
   const erasePayloads = async (identity: IdentityKey): Promise<void> => {
     for (;;) {
       const values = [identityRowId(identity)];
@@ -128,7 +131,7 @@ export function createUnpublishedStore(database: Database) {
       identity: IdentityKey,
       { withRemovals }: { withRemovals: boolean },
     ): Promise<void> {
-      await eraseSteps(ERASE_EVENTS, [...valuesOf(identity), withRemovals]);
+      await changeUntilNone(database, ERASE_EVENTS, [...valuesOf(identity), withRemovals]);
       await erasePayloads(identity);
       await database.query(ERASE_POSITION, valuesOf(identity));
     },

@@ -195,6 +195,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
         outbox_id: outboxId,
         partition_key: 'who',
         event: '{"x":"é"}',
+        event_bytes: 10,
         created_at: expect.any(Date),
         leased_until: null,
         attempts: 0,
@@ -472,6 +473,18 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     await update({ other: '' }, {}, { ...GAME, datasetName: 'other' });
     await remove();
     expect(await rowsIn('records')).toBe(1);
+  });
+
+  it('forgets the date that a removal has at the origin when it removes the dataset itself', async () => {
+    const removed = async () =>
+      (await database.query<{ removed_ms: number | null }>('SELECT removed_ms FROM sync.datasets')).rows;
+    await update({ a: '1' });
+    await remove();
+    await database.query('UPDATE sync.datasets SET removed_ms = 7');
+    await update({ a: '2' });
+    expect(await removed()).toEqual([{ removed_ms: 7 }]);
+    await remove();
+    expect(await removed()).toEqual([{ removed_ms: null }]);
   });
 
   it('hides records from before a deletion, even if their rows still exist', async () => {

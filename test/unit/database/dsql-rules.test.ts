@@ -41,6 +41,22 @@ const SINGLE_STATEMENTS = [
   'lib/sync/store/merge-statements.ts: WITH that changes data',
   'lib/sync/store/outbox-store.ts: WITH that changes data',
   'lib/sync/store/dataset-write-statements.ts: WITH that changes data',
+  'lib/sync/store/outbox-store.ts: DO UPDATE with a condition',
+  'lib/sync/store/dataset-write-statements.ts: DO UPDATE with a condition',
+];
+
+/**
+ * Statements of which it is unknown whether Aurora DSQL supports them. ADR 8 and docs/self-host.md list them among what
+ * to verify first.
+ */
+const NOT_RECORDED = [
+  'lib/backfill/store/erase-store.ts: DO UPDATE with a condition',
+  'lib/backfill/store/publish-statements.ts: DO UPDATE with a condition',
+  'lib/backfill/store/reconcile-store.ts: DO UPDATE with a condition',
+  'lib/move/store/move-statements.ts: DO UPDATE with a condition',
+  'lib/projection/store/erase-covered.ts: DO UPDATE with a condition',
+  'lib/projection/store/query-store.ts: DO UPDATE with a condition',
+  'lib/projection/store/upsert-changes.ts: DO UPDATE with a condition',
 ];
 
 describe("Aurora DSQL's rules", () => {
@@ -51,7 +67,7 @@ describe("Aurora DSQL's rules", () => {
 
   it('allow every statement of the stores, except those listed as statements that never run on Aurora DSQL', () => {
     expect(storeStatements().length).toBeGreaterThan(150);
-    expect(broken(storeStatements())).toEqual([...NOT_ON_DSQL, ...SINGLE_STATEMENTS].sort());
+    expect(broken(storeStatements())).toEqual([...NOT_ON_DSQL, ...SINGLE_STATEMENTS, ...NOT_RECORDED].sort());
   });
 });
 
@@ -84,6 +100,10 @@ describe('each rule', () => {
     ['FOR UPDATE in a part of a statement', 'UPDATE a SET b = 1 WHERE c IN (SELECT c FROM a FOR UPDATE)'],
     ['LEFT JOIN LATERAL', 'SELECT 1 FROM a LEFT JOIN LATERAL (SELECT 1) AS b ON true'],
     ['WITH that changes data', 'WITH a AS (DELETE FROM b WHERE c = $1 RETURNING c) SELECT c FROM a'],
+    [
+      'DO UPDATE with a condition',
+      'INSERT INTO a AS s (b) VALUES ($1) ON CONFLICT (b) DO UPDATE SET c = 1 WHERE s.c = 2',
+    ],
     ['catalogue', 'SELECT pg_relation_size(1)'],
     ['type of names', "SELECT 'a.b'::regclass"],
     ['change of any number of rows', 'DELETE FROM a.b WHERE c < $1'],
