@@ -69,28 +69,29 @@ const CLAIM = `WITH claimed AS (${LEASE})${readClaimed('claimed')}`;
 const CLAIM_ONE = `WITH claimed AS (${LEASE_ONE})${readClaimed('claimed')}`;
 
 const READ_OLDEST = `
-SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event${OLDEST}
+SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, now() AS read_at${OLDEST}
 JOIN sync.outbox ON outbox.outbox_id = placed.outbox_id
 WHERE ${IS_WITHIN_CLAIM}
 ORDER BY outbox.created_at, outbox.outbox_id`;
 
 const READ_ONE = `
-SELECT outbox_id, stream_name, partition_key, event
+SELECT outbox_id, stream_name, partition_key, event, now() AS read_at
 FROM sync.outbox
 WHERE outbox_id = $1::uuid AND parked_reason IS NULL`;
 
 const INSERT_LEASES = `
 INSERT INTO sync.outbox_leases (outbox_id, leased_until, attempts)
-SELECT outbox_id, now() + $2::double precision * interval '1 millisecond', attempts + 1
+SELECT outbox_id, $2::timestamptz, attempts + 1
 FROM sync.outbox
 WHERE outbox_id = ANY ($1::uuid[]) AND parked_reason IS NULL
 ON CONFLICT (outbox_id) DO NOTHING
 RETURNING outbox_id, attempts`;
 
+/** Also returns the leases that this claim has already written, if the answer was lost. */
 const RENEW_LEASES = `
 UPDATE sync.outbox_leases
-SET leased_until = now() + $2::double precision * interval '1 millisecond', attempts = attempts + 1
-WHERE outbox_id = ANY ($1::uuid[]) AND NOT (${isValid('leased_until')})
+SET leased_until = $2::timestamptz, attempts = attempts + 1
+WHERE outbox_id = ANY ($1::uuid[]) AND (leased_until = $2::timestamptz OR NOT (${isValid('leased_until')}))
 RETURNING outbox_id, attempts`;
 
 const REMOVE_EVENTS = 'DELETE FROM sync.outbox WHERE outbox_id = ANY ($1::uuid[])';
@@ -171,8 +172,8 @@ export function createOutboxStore(database: Database): OutboxStore {
 
 /**
  * Claims rows in several statements, because neither a WITH that changes data nor a condition of DO UPDATE is recorded to
- * work on Aurora DSQL. Reads the rows, and returns those of which this claim wrote the lease. If the answer of such a
- * statement is lost, its rows are not returned, and their leases expire.
+ * work on Aurora DSQL. Reads the rows, and returns those of which this claim wrote the lease. The end of a lease also tells
+ * which claim wrote it, so a statement can be repeated if its answer is lost.
  */
 async function claimPlainly(
   database: Database,
@@ -180,18 +181,30 @@ async function claimPlainly(
   values: readonly SqlValue[],
   leaseMs: number,
 ): Promise<ClaimedRow[]> {
-  const { rows } = await database.query<Omit<ClaimedRow, 'attempts'>>(read, values);
+  const { rows } = await database.query<Omit<ClaimedRow, 'attempts'> & { read_at: Date }>(read, values);
+  const [first] = rows;
+  if (!first) return [];
+  const leasedUntil = endOfLease(first.read_at, leaseMs);
   const attempts = new Map<string, number>();
   const ids = plainArray(rows.map((row) => row.outbox_id));
   for (const lease of [INSERT_LEASES, RENEW_LEASES]) {
     if (attempts.size === rows.length) break;
-    const leased = await database.query<Pick<ClaimedRow, 'outbox_id' | 'attempts'>>(lease, [ids, leaseMs]);
+    const leased = await database.query<Pick<ClaimedRow, 'outbox_id' | 'attempts'>>(lease, [
+      ids,
+      leasedUntil,
+    ]);
     for (const row of leased.rows) attempts.set(row.outbox_id, row.attempts);
   }
   return rows.flatMap((row) => {
     const claimed = attempts.get(row.outbox_id);
     return claimed === undefined ? [] : [{ ...row, attempts: claimed }];
   });
+}
+
+/** Returns the end of a lease. Its microseconds are random, so that two claims rarely choose the same end. */
+function endOfLease(readAt: Date, leaseMs: number): string {
+  const microseconds = String(Math.floor(Math.random() * 1000)).padStart(3, '0');
+  return new Date(readAt.getTime() + leaseMs).toISOString().replace('Z', `${microseconds}Z`);
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, DatabaseError } from '../../../lib/database/database.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
+import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
 import { createSnapshotCache } from '../../../lib/sync/store/snapshot-cache.ts';
@@ -30,7 +31,15 @@ describe("transactions under Aurora DSQL's rules", () => {
     faults = [];
     work = 0;
     database = openDsqlServer({ connectionString, fault: () => faults.shift() ?? null });
-    const tables = ['receipts', 'spent_tokens', 'datasets', 'records', 'outbox', 'pool_usage'];
+    const tables = [
+      'receipts',
+      'spent_tokens',
+      'datasets',
+      'records',
+      'outbox',
+      'outbox_leases',
+      'pool_usage',
+    ];
     await deleteRows(
       database,
       tables.map((table) => `sync.${table}`),
@@ -71,6 +80,19 @@ describe("transactions under Aurora DSQL's rules", () => {
     faults = ['closed', 'lost'];
     expect(await write()).toBe(2);
     expect([faults, await written()]).toEqual([[], [2]]);
+  });
+
+  it.each([
+    ['new', 0],
+    ['expired', 1],
+  ])('claims events of the outbox even if the answer to the claim is lost: %s lease', async (_, before) => {
+    await createDevice(createSyncService(database).operations).update(put('a', '1'));
+    const outbox = createOutboxStore(database);
+    for (let claims = 0; claims < before; claims += 1) await outbox.claim(10, 0);
+    faults = ['lost'];
+    expect(await outbox.claim(10, 60_000)).toHaveLength(1);
+    expect(faults).toEqual([]);
+    expect(await outbox.claim(10, 60_000)).toEqual([]);
   });
 
   it('returns the result of a single statement whose answer was lost', async () => {
