@@ -6,6 +6,7 @@ const ORDER = [
   ['functions'],
   ['lib/wire'],
   ['lib/aws'],
+  ['lib/export'],
   ['lib/move'],
   ['lib/identity'],
   ['lib/sync', 'lib/backfill'],
@@ -32,7 +33,7 @@ const roomRules = ORDER.flatMap((rooms, index) =>
 );
 
 const DOMAIN = {
-  path: '^lib/(stream|projection|rules|sync|identity|backfill|move)/',
+  path: '^lib/(stream|projection|rules|sync|identity|backfill|move|export)/',
   pathNot: '/store/|^lib/rules/file/',
 };
 const INFRASTRUCTURE = `${pkg('pg', '@electric-sql/pglite', '@aws/[^/]+', '@aws-sdk/[^/]+', '@smithy/[^/]+', '@middy/core', '@aws-lambda-powertools/[^/]+')}|^(node:)?(http|https|http2|net|tls|dns|fs|child_process|worker_threads)(/|$)`;

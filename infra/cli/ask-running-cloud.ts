@@ -21,7 +21,7 @@ const NOT_LISTENING = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
 export async function askRunningCloud(
   path: string,
   commandLine: readonly string[],
-  { print, progress, signal }: Pick<CommandDeps, 'print' | 'progress' | 'signal'>,
+  { print, write, progress, signal }: Pick<CommandDeps, 'print' | 'write' | 'progress' | 'signal'>,
 ): Promise<Outcome | null> {
   const response = await withShortPath(path, (socketPath) => post(socketPath, JSON.stringify(commandLine)));
   if (response === null) return null;
@@ -30,6 +30,7 @@ export async function askRunningCloud(
   if (signal.aborted) disconnect();
   for await (const message of messagesOf(response)) {
     if ('print' in message) print(message.print);
+    else if ('write' in message) await write(message.write);
     else if ('progress' in message) progress(message.progress);
     else {
       signal.removeEventListener('abort', disconnect);

@@ -40,6 +40,11 @@ export interface CommandDeps {
   describeLogins: (pool: IdentityPoolDescription) => Promise<ProviderState[] | null>;
   /** Prints one line for the operator. */
   print: (line: string) => void;
+  /**
+   * Writes text to standard output without adding a line break. Resolves when the reader can take more, so that the
+   * output of a large export does not fill the memory.
+   */
+  write: (text: string) => Promise<void>;
   progress: (progress: Progress) => void;
   /** Milliseconds since 1970. */
   now: () => number;

@@ -3,6 +3,8 @@ import { bulkPublish } from './commands/bulk-publish.ts';
 import { connect } from './commands/connect.ts';
 import { disconnect } from './commands/disconnect.ts';
 import { erase, forget } from './commands/erase.ts';
+import { exportData } from './commands/export.ts';
+import { importData } from './commands/import.ts';
 import { indexes } from './commands/indexes.ts';
 import { keys } from './commands/keys.ts';
 import { move } from './commands/move.ts';
@@ -19,6 +21,8 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['reconcile', reconcile],
   ['erase', erase],
   ['forget', forget],
+  ['export', exportData],
+  ['import', importData],
   ['indexes', indexes],
   ['move', move],
   ['pools', pools],

@@ -6,9 +6,9 @@ import type { Outcome } from './run-command.ts';
 
 /**
  * One line of the local cloud's response to `POST /commands`. The request body is a JSON array of the command's name
- * and arguments. The response is JSON Lines: lines to print, progress reports, and finally the outcome.
+ * and arguments. The response is JSON Lines: lines to print, text to write, progress reports, and finally the outcome.
  */
-export type OperatorMessage = { print: string } | { progress: Progress } | Outcome;
+export type OperatorMessage = { print: string } | { write: string } | { progress: Progress } | Outcome;
 
 /**
  * Maximum length of a socket's path. macOS limits the path to 104 bytes and Linux to 108, including the terminating

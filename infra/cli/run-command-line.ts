@@ -1,4 +1,5 @@
 import { Console } from 'node:console';
+import { once } from 'node:events';
 import { openPayloadBucket } from '../../lib/aws/payload-bucket.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
@@ -57,6 +58,10 @@ export async function runCommandLine(
       view.clear();
       console.log(line);
     },
+    async write(text: string) {
+      view.clear();
+      if (!stdout.write(text)) await once(stdout, 'drain');
+    },
     progress: view.show,
   };
   const run = PROCESS_COMMANDS.has(name) ? runInProcess : runOnDatabase;
@@ -75,7 +80,7 @@ function toSafeError(error: string, exitCode: Outcome['exitCode']): string {
   return `cognito-sync-backend: ${lines.map(toSafeLine).join('\n')}`;
 }
 
-type Messages = Pick<CommandDeps, 'print' | 'progress'> & { confirm: Confirm };
+type Messages = Pick<CommandDeps, 'print' | 'write' | 'progress'> & { confirm: Confirm };
 
 async function runInProcess(
   commandLine: readonly string[],
@@ -106,7 +111,7 @@ async function runInProcess(
 async function runOnDatabase(
   commandLine: readonly string[],
   { env, onInterrupt }: CommandTerminal,
-  { confirm, print, progress }: Messages,
+  { confirm, print, write, progress }: Messages,
 ): Promise<Outcome> {
   try {
     // The region is determined as by `npm start`. The variables that only `npm start` uses are not validated.
@@ -133,6 +138,7 @@ async function runOnDatabase(
         offloading: null,
         describeLogins: createDescribeLogins(env),
         print,
+        write,
         progress,
         now: Date.now,
         signal: signalOf(commandLine, onInterrupt),

@@ -12,10 +12,10 @@ export interface OperatorSocketOptions {
    */
   path: string;
   /**
-   * The dependencies of a command. `print`, `progress` and `signal` are missing, because each connection creates its
+   * The dependencies of a command. `print`, `write`, `progress` and `signal` are missing, because each connection creates its
    * own.
    */
-  deps: Omit<CommandDeps, 'print' | 'progress' | 'signal'>;
+  deps: Omit<CommandDeps, 'print' | 'write' | 'progress' | 'signal'>;
 }
 
 /**
@@ -86,6 +86,7 @@ async function answer(
   const outcome = run(commandLine, {
     ...deps,
     print: (line) => writeMessage(response, { print: line }),
+    write: (text) => writeSlowly(response, { write: text }),
     progress: (progress) => writeMessage(response, { progress }),
     // Commands that cannot be cancelled run to completion even if the client disconnects.
     signal: isCancellable ? disconnectSignal(response) : NEVER,
@@ -123,8 +124,20 @@ async function readCommandLine(request: IncomingMessage): Promise<string[] | nul
   }
 }
 
-function writeMessage(response: ServerResponse, message: OperatorMessage): void {
-  response.write(`${JSON.stringify(message)}\n`);
+function writeMessage(response: ServerResponse, message: OperatorMessage): boolean {
+  return response.write(`${JSON.stringify(message)}\n`);
+}
+
+/** Resolves when the client has taken the message, or has disconnected. */
+async function writeSlowly(response: ServerResponse, message: OperatorMessage): Promise<void> {
+  if (writeMessage(response, message) || response.closed) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }
 
 function end(response: ServerResponse, message: OperatorMessage): void {

@@ -283,7 +283,7 @@ async function listenForOperator(
     databaseUrl,
     database,
     ...more
-  }: Omit<CommandDeps, 'print' | 'progress' | 'signal' | 'now'> & {
+  }: Omit<CommandDeps, 'print' | 'write' | 'progress' | 'signal' | 'now'> & {
     databaseUrl: string | undefined;
   },
   { operatorSocket }: DataDirectory,

@@ -65,6 +65,7 @@ describe('discarded batches', () => {
         offloading: null,
         describeLogins: async () => null,
         print: () => undefined,
+        write: async () => undefined,
         progress: () => undefined,
         now: () => NEW_YEAR,
         signal: new AbortController().signal,

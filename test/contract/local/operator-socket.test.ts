@@ -57,7 +57,12 @@ const noDatabase = {
 const deps = { database, ...noDatabase };
 
 /** A caller that ignores all output and stays connected. */
-const caller = { print: () => undefined, progress: () => undefined, signal: new AbortController().signal };
+const caller = {
+  print: () => undefined,
+  write: async () => undefined,
+  progress: () => undefined,
+  signal: new AbortController().signal,
+};
 
 describe('the operator socket', () => {
   it('relays the output of a command line by line, and its outcome', async () => {

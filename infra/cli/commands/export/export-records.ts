@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { START, readSections } from '../../../../lib/export/read-sections.ts';
+import { recordSection } from '../../../../lib/export/store/record-section.ts';
+import type { CommandDeps } from '../../command.ts';
+import { count, isoOf } from '../../terminal/format.ts';
+import type { ExportArguments } from '../export.ts';
+import { type ExportState, writeToStdout } from './output.ts';
+import { openOutputFile } from './output-file.ts';
+import { openParquetFiles } from './parquet-files.ts';
+import { toRecordLine } from './record-columns.ts';
+
+/** Longer than any transaction of the projection. A record can become visible this long after its `projected_at`. */
+const LONGEST_WRITE_MS = 5 * 60 * 1000;
+
+/** Exports the live records of the query store. Ends early if the signal is aborted. */
+export async function exportRecords(deps: CommandDeps, given: ExportArguments): Promise<void> {
+  const { database, now, progress, signal } = deps;
+  const { identityPoolId, datasetName, since } = given;
+  const output = await openRecordOutput(deps, given);
+  try {
+    let state: ExportState = output.resumed ?? newState(now());
+    const projected = since === null ? null : { from: since, to: state.startedAt };
+    const sections = [recordSection(database, { identityPoolId, datasetName, projected })];
+    for await (const { items, cursor } of readSections(sections, state.cursor)) {
+      state = { ...state, cursor, items: state.items + items.length };
+      await output.write(items, state);
+      progress({ text: `${count(state.items, 'record')} exported` });
+      if (signal.aborted) return;
+    }
+    await output.finish(state);
+    const next = isoOf(state.startedAt - LONGEST_WRITE_MS);
+    progress({ text: `${count(state.items, 'record')} exported; for later changes, export --since ${next}` });
+  } finally {
+    await output.close();
+  }
+}
+
+export function newState(startedAt: number): ExportState {
+  return { startedAt, exportId: randomUUID(), cursor: START, items: 0 };
+}
+
+async function openRecordOutput(
+  { write, now }: Pick<CommandDeps, 'write' | 'now'>,
+  { out, format, identityPoolId, datasetName, since }: ExportArguments,
+) {
+  const options = JSON.stringify({ format, identityPoolId, datasetName, since });
+  if (out !== null && format === 'parquet') {
+    return { ...(await openParquetFiles(out, { options, now })), close: async () => undefined };
+  }
+  const text = out === null ? writeToStdout(write) : await openOutputFile(out, { options, now });
+  return {
+    ...text,
+    write: (items: Parameters<typeof toRecordLine>[0][], state: ExportState) =>
+      text.write(items.map(toRecordLine).join(''), state),
+  };
+}

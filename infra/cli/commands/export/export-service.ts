@@ -1,0 +1,34 @@
+import { readSections } from '../../../../lib/export/read-sections.ts';
+import { endLine, headerLine } from '../../../../lib/export/service-file.ts';
+import { serviceSections } from '../../../../lib/export/store/service-sections.ts';
+import type { CommandDeps } from '../../command.ts';
+import { count } from '../../terminal/format.ts';
+import type { ExportArguments } from '../export.ts';
+import { newState } from './export-records.ts';
+import { type ExportState, writeToStdout } from './output.ts';
+import { openOutputFile } from './output-file.ts';
+
+/** Exports the complete state of the service. Ends early if the signal is aborted. */
+export async function exportService(
+  { database, now, progress, signal, write }: CommandDeps,
+  { out }: Pick<ExportArguments, 'out'>,
+): Promise<void> {
+  const options = { options: 'service', now };
+  const output = out === null ? writeToStdout(write) : await openOutputFile(out, options);
+  try {
+    let state: ExportState = output.resumed ?? newState(now());
+    if (output.resumed === null) await output.write(headerLine(state), state);
+    const sections = serviceSections(database, state.startedAt);
+    for await (const { section, items, cursor } of readSections(sections, state.cursor)) {
+      state = { ...state, cursor, items: state.items + items.length };
+      await output.write(items.map((item) => `${JSON.stringify(item)}\n`).join(''), state);
+      progress({ text: `${count(state.items, 'line')} exported, now ${section}` });
+      if (signal.aborted) return;
+    }
+    await output.write(endLine(output.sha256()), state);
+    await output.finish();
+    progress({ text: `${count(state.items, 'line')} exported` });
+  } finally {
+    await output.close();
+  }
+}

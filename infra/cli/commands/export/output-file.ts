@@ -1,0 +1,108 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import type { ExportState, TextOutput } from './output.ts';
+import { readProgress, saveProgress, writeSafely } from './saved-progress.ts';
+
+interface Written {
+  bytes: number;
+  /** The hash of these bytes, in hexadecimal. */
+  sha256: string;
+}
+
+/** The progress is saved once this many bytes were written, or this much time has passed. */
+const SAVE_BYTES = 16 * 1024 * 1024;
+const SAVE_MS = 500;
+
+/**
+ * Opens the file of an export. Until the export is complete, the data is in `<path>.partial`, and `<path>.progress` says
+ * how far it is. Then the file gets its name, and `<path>.sha256` contains its checksum.
+ *
+ * @throws {SetupError} the file exists, or the interrupted export cannot continue
+ */
+export async function openOutputFile(
+  path: string,
+  { options, now }: { options: string; now: () => number },
+): Promise<TextOutput> {
+  if (existsSync(path)) throw new SetupError(`${path} exists; delete it, or choose another name with --out`);
+  const partial = `${path}.partial`;
+  const progress = `${path}.progress`;
+  const remove = `${partial} and ${progress}`;
+  const saved = await readProgress<Written>(progress, { options, now: now(), remove });
+  const hash = createHash('sha256');
+  const file = await openPartial(partial, saved?.written ?? null, hash, remove);
+  let bytes = saved?.written.bytes ?? 0;
+  let unsaved = 0;
+  let savedAt = now();
+  let last: ExportState | null = null;
+
+  async function save(state: ExportState): Promise<void> {
+    await file.sync();
+    const written = { bytes, sha256: hash.copy().digest('hex') };
+    await saveProgress<Written>(progress, { options, state, written });
+    last = null;
+    unsaved = 0;
+    savedAt = now();
+  }
+
+  return {
+    resumed: saved?.state ?? null,
+    async write(text, state) {
+      const chunk = Buffer.from(text);
+      await file.writeFile(chunk);
+      hash.update(chunk);
+      bytes += chunk.length;
+      unsaved += chunk.length;
+      last = state;
+      // A clock that was set back must not stop the saving.
+      if (unsaved >= SAVE_BYTES || Math.abs(now() - savedAt) >= SAVE_MS) await save(state);
+    },
+    sha256: () => hash.copy().digest('hex'),
+    async finish() {
+      last = null;
+      await file.sync();
+      await file.close();
+      await writeSafely(`${path}.sha256`, `${hash.copy().digest('hex')}  ${basename(path)}\n`);
+      await rename(partial, path);
+      await rm(progress, { force: true });
+    },
+    async close() {
+      if (last !== null) await save(last);
+      await file.close();
+    },
+  };
+}
+
+/** Opens the data, after the part that was written before. Adds this part to the hash. */
+async function openPartial(
+  path: string,
+  written: Written | null,
+  hash: Hash,
+  remove: string,
+): Promise<FileHandle> {
+  if (written === null) return openFile(path, 'w');
+  const { bytes, sha256 } = written;
+  if (bytes > 0) {
+    if (!existsSync(path)) throw new SetupError(`${path} is missing; delete ${remove} to start again`);
+    for await (const chunk of createReadStream(path, { end: bytes - 1 })) hash.update(chunk);
+  }
+  if (hash.copy().digest('hex') !== sha256) {
+    throw new SetupError(`${path} was changed; delete ${remove} to start again`);
+  }
+  // Appending writes to the end, so the part that was written after the progress was saved must go.
+  const file = await openFile(path, 'a');
+  await file.truncate(bytes);
+  return file;
+}
+
+/** @throws {SetupError} the file cannot be opened */
+async function openFile(path: string, flags: 'w' | 'a'): Promise<FileHandle> {
+  try {
+    return await open(path, flags, 0o600);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new SetupError(`${path} cannot be written (${code}); choose another file with --out`);
+  }
+}

@@ -1,0 +1,75 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import type { ExportState } from './output.ts';
+
+/** What is saved beside an incomplete export. */
+export interface SavedProgress<Written> {
+  /** The options of the command. An export continues only with the same options. */
+  options: string;
+  state: ExportState;
+  /** What had been written when the progress was saved. */
+  written: Written;
+}
+
+/**
+ * An export that continues later than this must start again. The service keeps the marks of deleted identities for 25
+ * hours, so a later export could contain their data.
+ */
+const MAX_AGE_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Reads the progress of an interrupted export.
+ *
+ * @param remove the files to delete for a new start
+ * @returns null if there is none
+ * @throws {SetupError} the export has other options, or is too old
+ */
+export async function readProgress<Written>(
+  path: string,
+  { options, now, remove }: { options: string; now: number; remove: string },
+): Promise<SavedProgress<Written> | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+  const saved = parse<Written>(text);
+  const problem =
+    saved === null
+      ? 'is damaged'
+      : saved.options !== options
+        ? 'belongs to an export with other options'
+        : now - saved.state.startedAt > MAX_AGE_MS
+          ? 'belongs to an export that started more than 24 hours ago'
+          : null;
+  if (problem !== null) throw new SetupError(`${path} ${problem}; delete ${remove} to start again`);
+  return saved;
+}
+
+function parse<Written>(text: string): SavedProgress<Written> | null {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Saves the progress. A crash leaves either the old or the new progress. */
+export async function saveProgress<Written>(path: string, progress: SavedProgress<Written>): Promise<void> {
+  await writeSafely(path, JSON.stringify(progress));
+}
+
+/** Writes a complete file that only its owner can read. After a crash, the file is either complete or does not exist. */
+export async function writeSafely(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.new`;
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}

@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { type ImportOutcome, type ImportProgress, importService } from '../../../lib/export/import-service.ts';
+import { createImportTarget } from '../../../lib/export/store/import-target.ts';
+import { readCommandLine } from '../arguments.ts';
+import { type Command, type CommandDeps, UsageError } from '../command.ts';
+import { count } from '../terminal/format.ts';
+import { printJson } from '../terminal/print-json.ts';
+
+/** Imports the complete state of a service, which `export --service` wrote. */
+export const importData: Command = {
+  summary:
+    'read a file of `export --service` into an empty service; an interrupted import continues with the same command',
+  usage: ['import FILE [--json]'],
+  stopped: 'stopped; run the same command again to continue the import',
+  prepare(args) {
+    const { path, asJson } = readArguments(args);
+    return (deps) => run(deps, path, asJson);
+  },
+  fromAnywhere(args, cwd) {
+    const { path, asJson } = readArguments(args);
+    return [resolve(cwd, path), ...(asJson ? ['--json'] : [])];
+  },
+};
+
+function readArguments(args: string[]): { path: string; asJson: boolean } {
+  const { values, positionals } = readCommandLine(args, {});
+  const [path, ...more] = positionals;
+  if (!path || more.length > 0) throw new UsageError('import takes the path of one file');
+  return { path, asJson: values.json };
+}
+
+async function run(deps: CommandDeps, path: string, asJson: boolean): Promise<void> {
+  const { database, now, print, progress, signal } = deps;
+  const total = await sizeOf(path);
+  const outcome = await importService(
+    { open: (start) => createReadStream(path, { start }), target: createImportTarget(database), now },
+    { signal, onProgress: throttled(total, progress) },
+  );
+  if (asJson) printJson(print, outcome);
+  else for (const line of describe(outcome)) print(line);
+}
+
+/** @throws {SetupError} the path is not that of a file; a pipe cannot be read twice */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch(() => null);
+  if (found === null) throw new SetupError(`there is no file ${path}`);
+  if (!found.isFile()) throw new SetupError(`${path} is not a file; write the export to a file and import that`);
+  return found.size;
+}
+
+const REPORT_BYTES = 1024 * 1024;
+const PHASES = { verifying: 'verified', importing: 'imported' };
+
+/** Reports each mebibyte and each phase, because a file can have millions of lines. */
+function throttled(total: number, progress: CommandDeps['progress']): (reported: ImportProgress) => void {
+  let last: ImportProgress | null = null;
+  return (reported) => {
+    const { phase, position } = reported;
+    if (last?.phase === phase && position < total && position - last.position < REPORT_BYTES) return;
+    last = reported;
+    const text = `${PHASES[phase]} ${Math.floor((100 * position) / total)} % of the file`;
+    progress({ text, share: { done: position, total } });
+  };
+}
+
+function describe({ isResumed, skipped, publishing, silent, ...counts }: ImportOutcome): string[] {
+  const pools = counts.identityPoolIds;
+  return [
+    `${isResumed ? 'continued the import: ' : ''}${count(pools.length, 'identity pool')}, ${count(counts.identities, 'identity', 'identities')}, ${count(counts.datasets, 'dataset')}, ${count(counts.records, 'record')}`,
+    ...(skipped > 0 ? [`  ${count(skipped, 'line')} skipped: deleted during the export`] : []),
+    ...publishing.map((id) => `  ${id}: a bulk publish fills the query store while the service runs`),
+    ...silent.map((id) => `  ${id}: does not stream, so the query store does not receive its data`),
+  ];
+}

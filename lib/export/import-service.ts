@@ -1,0 +1,131 @@
+import { SetupError } from '../common/errors.ts';
+import type { CheckedItem, ImportedPools, ImportTarget } from './ports/import-target.ts';
+import { type Line, readLines } from './read-lines.ts';
+import { parseLine, type ServiceItem } from './service-file.ts';
+import { requireValid, type VerifiedFile, verifyFile } from './verify-file.ts';
+
+export interface ImportProgress {
+  phase: 'verifying' | 'importing';
+  /** The position in the file. */
+  position: number;
+}
+
+export interface ImportOutcome extends ImportedPools {
+  identityPoolIds: string[];
+  /** Whether an interrupted import was continued. */
+  isResumed: boolean;
+  /** Numbers of lines that were imported in this run. */
+  datasets: number;
+  records: number;
+  identities: number;
+  /** Lines with data of identities or pools that were deleted during the export. */
+  skipped: number;
+}
+
+/**
+ * A batch is one transaction. Aurora DSQL changes at most 3,000 rows and 10 MiB in a transaction; a dataset and an
+ * identity take up to three rows.
+ */
+const BATCH_ITEMS = 800;
+const BATCH_BYTES = 3 * 1024 * 1024;
+
+/**
+ * Imports an export of a service. Verifies the complete file before it writes anything. If the import is interrupted, the
+ * next run with the same file continues it.
+ *
+ * @param open opens the file at a position
+ * @throws {SetupError} the file is invalid, or the service cannot take it; the message says what to do
+ */
+export async function importService(
+  { open, target, now }: { open: (start: number) => AsyncIterable<Buffer>; target: ImportTarget; now: () => number },
+  { signal, onProgress }: { signal: AbortSignal; onProgress: (progress: ImportProgress) => void },
+): Promise<ImportOutcome> {
+  const verified = await verifyFile(open(0), target.check, (position) => {
+    requireRunning(signal);
+    onProgress({ phase: 'verifying', position });
+  });
+  const { exportId, sha256 } = verified;
+  const identityPoolIds = [...verified.identityPoolIds];
+  const file = { exportId, sha256, identityPoolIds };
+  const start = await target.begin(file, now());
+  const counts = { dataset: 0, record: 0, identity: 0, row: 0, skipped: 0 };
+  const lines = readLines(open(start), start);
+  let from = start;
+  for await (const { items, skipped, end } of batchesOf(lines, verified, target.check)) {
+    requireRunning(signal);
+    await target.write(exportId, items, { from, to: end });
+    from = end;
+    for (const { type } of items) counts[type] += 1;
+    counts.skipped += skipped;
+    onProgress({ phase: 'importing', position: end });
+  }
+  const pools = await target.finish(file, now());
+  const { dataset: datasets, record: records, identity: identities, skipped } = counts;
+  return { identityPoolIds, isResumed: start > 0, datasets, records, identities, skipped, ...pools };
+}
+
+/** @throws {SetupError} the operator stopped the command */
+function requireRunning(signal: AbortSignal): void {
+  if (signal.aborted) throw new SetupError('stopped; run the same command again to continue the import');
+}
+
+interface Batch {
+  items: ServiceItem[];
+  skipped: number;
+  /** The position after the last line of the batch. */
+  end: number;
+}
+
+/** Divides the lines into batches. The end line is not a part of any batch. */
+async function* batchesOf(
+  lines: AsyncIterable<Line>,
+  verified: VerifiedFile,
+  check: ImportTarget['check'],
+): AsyncGenerator<Batch> {
+  const isSkipped = createFilter(verified);
+  let batch: Batch = { items: [], skipped: 0, end: 0 };
+  let keys = new Set<string>();
+  let bytes = 0;
+  for await (const line of lines) {
+    const start = line.end - line.bytes.length;
+    if (start >= verified.end) break;
+    const parsed = parseLine(line.bytes.toString());
+    if (parsed?.type === 'header') continue;
+    const checked = requireValid(parsed && check(parsed), start);
+    if (isSkipped(checked)) {
+      // A batch never ends between a skipped dataset and its records, because the next run would not skip these records.
+      batch.skipped += 1;
+      batch.end = line.end;
+      continue;
+    }
+    const isFull = batch.items.length >= BATCH_ITEMS || bytes + line.bytes.length > BATCH_BYTES;
+    // A dataset or an identity that is in the file twice must be written twice.
+    if (batch.items.length > 0 && (isFull || checked.keys.some((key) => keys.has(key)))) {
+      yield batch;
+      batch = { items: [], skipped: 0, end: 0 };
+      keys = new Set();
+      bytes = 0;
+    }
+    batch.items.push(checked.item);
+    batch.end = line.end;
+    for (const key of checked.keys) keys.add(key);
+    bytes += line.bytes.length;
+  }
+  if (batch.end > 0) yield batch;
+}
+
+/**
+ * Returns a function that finds data of pools and identities that were deleted during the export. Records follow their
+ * dataset. If an import continues between them, the dataset was not skipped.
+ */
+function createFilter({ identityPoolIds, deletedHashes }: VerifiedFile): (checked: CheckedItem) => boolean {
+  let isDatasetSkipped = false;
+  return ({ item, identityPoolId, identityHash }) => {
+    if (item.type === 'record') return isDatasetSkipped;
+    const isSkipped =
+      (identityPoolId !== null && !identityPoolIds.has(identityPoolId)) ||
+      (identityHash !== null && deletedHashes.has(identityHash));
+    if (item.type === 'dataset') isDatasetSkipped = isSkipped;
+    return isSkipped;
+  };
+}

@@ -1,0 +1,53 @@
+import type { ServiceItem } from '../service-file.ts';
+
+/** A line of an export that has passed the checks of its types. */
+export interface CheckedItem {
+  item: ServiceItem;
+  /** Identifies the rows that the item writes. No two items of a batch may have a key in common. */
+  keys: readonly string[];
+  /** The pool that the item belongs to; null if it belongs to no pool, or is a record. */
+  identityPoolId: string | null;
+  /** Whether the item is the row of a pool. */
+  isPool: boolean;
+  /** The hash of the identity whose data the item contains; null if it contains no such data, or is a record. */
+  identityHash: string | null;
+  /** The hash of an identity that the item marks as deleted; null if it is no such mark. */
+  deletedHash: string | null;
+}
+
+/** A file that is imported. */
+export interface ImportFile {
+  exportId: string;
+  /** The hash of the complete file, in hexadecimal. */
+  sha256: string;
+  identityPoolIds: readonly string[];
+}
+
+/** How the pools will get into the query store. */
+export interface ImportedPools {
+  /** Pools whose datasets are published to their streams by a bulk publish. */
+  publishing: string[];
+  /** Pools that do not stream. */
+  silent: string[];
+}
+
+/** The service into which an export is imported. */
+export interface ImportTarget {
+  /** @returns null if the line is invalid, or was written by a newer version */
+  check(line: Readonly<Record<string, unknown>>): CheckedItem | null;
+  /**
+   * Starts an import, or finds that it was interrupted. Removes the pools of the file that hold nothing: their rows are
+   * written last, so no caller sees an incomplete pool.
+   *
+   * @returns the position in the file at which the import continues
+   * @throws {SetupError} a pool of the file exists and holds data, or another import is in progress
+   */
+  begin(file: ImportFile, now: number): Promise<number>;
+  /**
+   * Writes items and the position, in one transaction.
+   * @throws {SetupError} the position is not `from` any more, because another process imports the same file
+   */
+  write(exportId: string, items: readonly ServiceItem[], position: { from: number; to: number }): Promise<void>;
+  /** Ends the import. May be repeated after a crash. */
+  finish(file: ImportFile, now: number): Promise<ImportedPools>;
+}

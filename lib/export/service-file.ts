@@ -1,0 +1,67 @@
+import { SetupError } from '../common/errors.ts';
+import { isObject } from '../common/json.ts';
+
+/** The values of a row of the service's tables, by column. */
+export type Row = Readonly<Record<string, string | number | boolean | null>>;
+
+/** What one line of an export of the service contains. */
+export type ServiceItem =
+  /**
+   * A dataset. Lines with its records follow. `again`: the dataset changed after it was exported; these lines replace the
+   * earlier ones.
+   */
+  | { type: 'dataset'; row: Row; copyOf: string | null; again?: true }
+  | { type: 'record'; row: Row }
+  /** An identity with all its logins, which replace those of an earlier line. */
+  | { type: 'identity'; row: Row; logins: readonly Row[] }
+  | { type: 'row'; table: string; row: Row };
+
+/** The first line of an export of the service. */
+export interface ServiceHeader {
+  exportId: string;
+  /** Epoch milliseconds. */
+  startedAt: number;
+}
+
+const FORMAT = 'cognito-sync-backend-service';
+
+/** Raised if older versions cannot read what a newer version writes. */
+const VERSION = 1;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export function headerLine({ exportId, startedAt }: ServiceHeader): string {
+  return `${JSON.stringify({ type: 'header', format: FORMAT, version: VERSION, exportId, startedAt })}\n`;
+}
+
+/** @param sha256 the hash of all lines before this one, in hexadecimal */
+export function endLine(sha256: string): string {
+  return `${JSON.stringify({ type: 'end', sha256 })}\n`;
+}
+
+/** @throws {SetupError} the line is not the header of an export that this version can read */
+export function readHeader(line: Readonly<Record<string, unknown>> | null): ServiceHeader {
+  if (line?.type !== 'header' || line.format !== FORMAT) {
+    throw new SetupError('the file is not an export of a service; create one with `export --service`');
+  }
+  if (line.version !== VERSION) {
+    throw new SetupError(
+      `the file has version ${JSON.stringify(line.version)}, but this program reads only version ${VERSION}; import it with the version of cognito-sync-backend that exported it`,
+    );
+  }
+  const { exportId, startedAt } = line;
+  if (typeof exportId !== 'string' || !UUID.test(exportId) || !Number.isSafeInteger(startedAt)) {
+    throw new SetupError('the first line of the file is invalid; export the service again');
+  }
+  return { exportId, startedAt: Number(startedAt) };
+}
+
+/** Parses a line. @returns null if it is not a JSON object */
+export function parseLine(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,88 @@
+import { isObject } from '../../common/json.ts';
+import { isStorable } from '../../common/text.ts';
+import { identityIdHash } from '../../database/row-ids.ts';
+import { type ColumnType, columnsOf, type TableRow, type TableShape } from '../../database/table-shape.ts';
+import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
+import { DATASETS, RECORDS } from '../../sync/store/exported-tables.ts';
+import type { CheckedItem } from '../ports/import-target.ts';
+import type { ServiceItem } from '../service-file.ts';
+import { DELETED_IDENTITIES, IDENTITY_POOLS, SINGLE_ROWS } from './service-tables.ts';
+
+const SHAPES = new Map(SINGLE_ROWS.map((shape) => [shape.name, shape]));
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Checks a line of an export: `ImportTarget.check`. */
+export function checkItem(line: Readonly<Record<string, unknown>>): CheckedItem | null {
+  switch (line.type) {
+    case 'dataset':
+      return checkDataset(line);
+    case 'record': {
+      const row = checkRow(RECORDS, line.row);
+      return row && describe({ type: 'record', row }, RECORDS);
+    }
+    case 'identity':
+      return checkIdentity(line);
+    case 'row': {
+      const shape = SHAPES.get(String(line.table));
+      const row = shape && checkRow(shape, line.row);
+      return row ? describe({ type: 'row', table: shape.name, row }, shape) : null;
+    }
+    default:
+      return null;
+  }
+}
+
+function checkDataset({ row: given, copyOf, again }: Readonly<Record<string, unknown>>): CheckedItem | null {
+  const row = checkRow(DATASETS, given);
+  if (row === null || !isOf('uuid?', copyOf)) return null;
+  const item: ServiceItem = { type: 'dataset', row, copyOf: copyOf === null ? null : String(copyOf) };
+  return describe(again === true ? { ...item, again } : item, DATASETS);
+}
+
+function checkIdentity({ row: given, logins }: Readonly<Record<string, unknown>>): CheckedItem | null {
+  const row = checkRow(IDENTITIES, given);
+  if (row === null || !Array.isArray(logins)) return null;
+  const checked = logins.map((login) => checkRow(LOGINS, login)).filter((login) => login !== null);
+  if (checked.length < logins.length) return null;
+  const { keys, ...described } = describe({ type: 'identity', row, logins: checked }, IDENTITIES);
+  return { ...described, keys: [...keys, ...checked.map((login) => keyOf(LOGINS, login))] };
+}
+
+function describe(item: ServiceItem, shape: TableShape): CheckedItem {
+  const { identity_pool_id: pool, identity_id: identity, id_hash: hash } = item.row;
+  const isMark = shape === DELETED_IDENTITIES;
+  return {
+    item,
+    keys: [keyOf(shape, item.row)],
+    identityPoolId: typeof pool === 'string' ? pool : null,
+    isPool: shape === IDENTITY_POOLS,
+    identityHash: typeof identity === 'string' && !isMark ? identityIdHash(identity) : null,
+    deletedHash: isMark ? String(hash) : null,
+  };
+}
+
+const keyOf = ({ name, key }: TableShape, row: TableRow) =>
+  [name, ...key.map((column) => row[column])].join(' ');
+
+/** A column that is missing was added after the export; then it must allow NULL. */
+function checkRow(shape: TableShape, given: unknown): TableRow | null {
+  if (!isObject(given) || Object.keys(given).some((column) => !Object.hasOwn(shape.columns, column))) return null;
+  const row: Record<string, string | number | boolean | null> = {};
+  for (const column of columnsOf(shape)) {
+    const value = given[column] ?? null;
+    const type = shape.columns[column];
+    if (type === undefined || !isOf(type, value)) return null;
+    row[column] = value;
+  }
+  return row;
+}
+
+function isOf(type: ColumnType, value: unknown): value is string | number | boolean | null {
+  if (value === null) return type.endsWith('?');
+  if (typeof value === 'string') {
+    return type.startsWith('uuid') ? UUID.test(value) : type.startsWith('text') && isStorable(value);
+  }
+  if (typeof value === 'number') return type.startsWith('bigint') && Number.isSafeInteger(value);
+  return typeof value === 'boolean' && type.startsWith('boolean');
+}

@@ -1,0 +1,115 @@
+import { SetupError } from '../../common/errors.ts';
+import { textArray } from '../../database/array-literal.ts';
+import type { Database, Transaction } from '../../database/database.ts';
+import { beginAfter } from '../../sync/operations/bulk-publish.ts';
+import { SLOTS } from '../../sync/jobs/sweep-datasets.ts';
+import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
+import { createDatasetSweep } from '../../sync/store/dataset-sweep.ts';
+import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
+import { beginImport, endImport, listImports, moveImport } from '../../sync/store/import-progress.ts';
+import { createPoolStore } from '../../sync/store/pool-store.ts';
+import { transact } from '../../sync/store/transact.ts';
+import type { ImportedPools, ImportFile, ImportTarget } from '../ports/import-target.ts';
+import type { ServiceItem } from '../service-file.ts';
+import { checkItem } from './check-item.ts';
+import { writeItems } from './write-items.ts';
+
+/** Pools that hold nothing make room for the imported ones. `npm start` creates such a pool. */
+const REMOVE_EMPTY_POOLS = `
+DELETE FROM sync.identity_pools
+WHERE identity_pool_id = ANY ($1::text[]) AND deleted_ms IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM sync.identities WHERE identities.identity_pool_id = identity_pools.identity_pool_id)
+  AND NOT EXISTS (
+    SELECT 1 FROM identity.identities WHERE identities.identity_pool_id = identity_pools.identity_pool_id)`;
+
+const FIND_POOLS = 'SELECT identity_pool_id FROM sync.identity_pools WHERE identity_pool_id = ANY ($1::text[])';
+
+/** Creates the access to a service that receives an import, on any `Database`. */
+export function createImportTarget(database: Database): ImportTarget {
+  return {
+    check: checkItem,
+    begin: (file, now) => transact(database, (transaction) => begin(transaction, file, now)),
+
+    async write(exportId, items, position) {
+      await transact(database, async (transaction) => {
+        // First, so that a second process waits here and then finds that the position has changed.
+        if (!(await moveImport(transaction, exportId, position))) throw new SetupError(IN_USE);
+        await writeItems(transaction, items);
+        return true;
+      });
+      await eraseReplaced(database, items);
+    },
+
+    async finish({ exportId, identityPoolIds }, now) {
+      const sweep = createDatasetSweep(database);
+      // Corrects the stored usage of the pools, which is a sum over their datasets.
+      for (let slot = 0; slot < SLOTS; slot += 1) await sweep.sweepSlot(slot, 0);
+      const pools = await publishPools(database, identityPoolIds, now);
+      await endImport(database, exportId);
+      return pools;
+    },
+  };
+}
+
+const IN_USE = 'another process imports the same file; wait until it has ended';
+
+async function begin(
+  on: Transaction,
+  { exportId, sha256, identityPoolIds }: ImportFile,
+  at: number,
+): Promise<number> {
+  const [running] = await listImports(on);
+  if (running?.import_id === exportId && running.file_sha256 === sha256) return running.next_position;
+  if (running) {
+    throw new SetupError(
+      'an import of another file was interrupted; run `import` with that file again, and delete its pools afterwards if you do not need them',
+    );
+  }
+  const pools = textArray(identityPoolIds);
+  await on.query(REMOVE_EMPTY_POOLS, [pools]);
+  const { rows } = await on.query<{ identity_pool_id: string }>(FIND_POOLS, [pools]);
+  if (rows.length > 0) {
+    const ids = rows.map((row) => row.identity_pool_id).join(', ');
+    throw new SetupError(
+      `nothing was imported: ${ids} already exists here and holds data; import into an empty service, or delete the pool (DeleteIdentityPool) first`,
+    );
+  }
+  if (!(await beginImport(on, { importId: exportId, sha256, at }))) throw new SetupError(IN_USE);
+  return 0;
+}
+
+/** Erases the records of a dataset that was deleted between its two occurrences in the file. */
+async function eraseReplaced(database: Database, items: readonly ServiceItem[]): Promise<void> {
+  for (const item of items) {
+    if (item.type !== 'dataset' || item.again !== true) continue;
+    const { identity_pool_id, identity_id, dataset_name, deleted_sync_count } = item.row;
+    const dataset = {
+      identityPoolId: String(identity_pool_id),
+      identityId: String(identity_id),
+      datasetName: String(dataset_name),
+    };
+    if (Number(deleted_sync_count) > 0) await eraseDeleted(database, dataset, Number(deleted_sync_count));
+  }
+}
+
+/** Starts a bulk publish of each pool that streams, which fills the query store. */
+async function publishPools(
+  database: Database,
+  identityPoolIds: readonly string[],
+  now: number,
+): Promise<ImportedPools> {
+  const pools = createPoolStore(database);
+  const bulkPublishes = createBulkPublishJobStore(database);
+  const outcome: ImportedPools = { publishing: [], silent: [] };
+  for (const identityPoolId of identityPoolIds) {
+    const pool = await pools.readPool(identityPoolId);
+    const isStreaming = pool?.streams?.status === 'ENABLED';
+    if (pool !== null) outcome[isStreaming ? 'publishing' : 'silent'].push(identityPoolId);
+    const last = isStreaming ? await bulkPublishes.read(identityPoolId) : null;
+    if (isStreaming && last?.status !== 'IN_PROGRESS') {
+      await beginAfter(bulkPublishes, identityPoolId, last, now);
+    }
+  }
+  return outcome;
+}

@@ -1,0 +1,106 @@
+import type { Transaction } from '../../database/database.ts';
+import { identityRowId } from '../../database/row-ids.ts';
+import { pageStatement, type TableRow, type TableShape } from '../../database/table-shape.ts';
+import { type ExportedIdentity, readExportedIdentities } from '../../identity/store/export-identities.ts';
+import { type ExportedState, readExportedDatasets } from '../../sync/store/export-datasets.ts';
+import type { Key, Section } from '../ports/section.ts';
+import type { ServiceItem } from '../service-file.ts';
+import { PENDING_MERGES, SINGLE_ROWS } from './service-tables.ts';
+
+/** Largest assumed difference between the clocks of this host and of the service's hosts. */
+const CLOCK_SKEW_MS = 5 * 60 * 1000;
+
+const PAGE_ROWS = 1_000;
+
+/**
+ * Returns the sections of an export of the service. There is no snapshot of the whole service: the embedded database
+ * would execute nothing else in the meantime, Aurora DSQL ends a transaction after five minutes, and an export that
+ * continues after a crash would need another one. Each page is one statement, so that each dataset and each identity is
+ * read at one point in time.
+ *
+ * A merge of identities moves datasets and logins, which the export could miss in both places. So the sections after the
+ * first ones contain what was changed since the start, and the merges that happened since then: an import repeats them.
+ *
+ * @param startedAt the start of the export; epoch milliseconds
+ */
+export function serviceSections(on: Transaction, startedAt: number): Section<ServiceItem>[] {
+  const changedSince = startedAt - CLOCK_SKEW_MS;
+  return [
+    // Merges that end during the export. An import of a merge that has ended does no harm.
+    tableSection(on, PENDING_MERGES),
+    datasetSection(on, 'all'),
+    identitySection(on, null),
+    // Deleted datasets first: if a merge deleted a dataset, its copy exists now, so the next section contains the copy.
+    datasetSection(on, { changedSince, exists: false }),
+    datasetSection(on, { changedSince, exists: true }),
+    identitySection(on, changedSince),
+    ...SINGLE_ROWS.map((shape) => tableSection(on, shape)),
+  ];
+}
+
+function tableSection(on: Transaction, shape: TableShape): Section<ServiceItem> {
+  const { name: table, key } = shape;
+  return {
+    name: table,
+    async readPage(after) {
+      const sql = pageStatement(shape, after === null);
+      const { rows } = await on.query<TableRow>(sql, [...(after ?? []), PAGE_ROWS]);
+      const items = rows.map((row): ServiceItem => ({ type: 'row', table, row }));
+      return { items, next: rows.length === PAGE_ROWS ? keyOf(rows.at(-1), key) : null };
+    },
+  };
+}
+
+function datasetSection(on: Transaction, state: ExportedState): Section<ServiceItem> {
+  return {
+    name: state === 'all' ? 'datasets' : 'changed datasets',
+    async readPage(after) {
+      const datasets = await readExportedDatasets(on, textOf(after), state);
+      const again = state === 'all' ? {} : { again: true as const };
+      const items = datasets.flatMap(({ row, copyOf, records }): ServiceItem[] => [
+        { type: 'dataset', row, copyOf, ...again },
+        ...records.map((record) => ({ type: 'record' as const, row: record })),
+      ]);
+      return { items, next: keyOf(datasets.at(-1)?.row, ['dataset_id']) };
+    },
+  };
+}
+
+function identitySection(on: Transaction, changedSince: number | null): Section<ServiceItem> {
+  return {
+    name: changedSince === null ? 'identities' : 'changed identities',
+    async readPage(after) {
+      const identities = await readExportedIdentities(on, textOf(after), changedSince);
+      const items = identities.flatMap((identity): ServiceItem[] => [
+        { type: 'identity', ...identity },
+        ...(changedSince === null ? [] : mergeOf(identity)),
+      ]);
+      return { items, next: keyOf(identities.at(-1)?.row, ['identity_id']) };
+    },
+  };
+}
+
+/** Returns the request to move the datasets of an identity that was merged since the start of the export. */
+function mergeOf({ row }: ExportedIdentity): ServiceItem[] {
+  const { identity_pool_id, identity_id, merged_into, modified_ms = null } = row;
+  if (typeof merged_into !== 'string') return [];
+  const identity = { identityPoolId: String(identity_pool_id), identityId: String(identity_id) };
+  const merge = {
+    identity_row_id: identityRowId(identity),
+    identity_pool_id: identity.identityPoolId,
+    identity_id: identity.identityId,
+    into_identity_id: merged_into,
+    merged_ms: modified_ms,
+  };
+  return [{ type: 'row', table: PENDING_MERGES.name, row: merge }];
+}
+
+function keyOf(row: TableRow | undefined, columns: readonly string[]): Key | null {
+  if (row === undefined) return null;
+  return columns.map((column) => {
+    const value = row[column];
+    return typeof value === 'number' ? value : String(value);
+  });
+}
+
+const textOf = (after: Key | null): string | null => (after === null ? null : String(after[0]));

@@ -1,0 +1,32 @@
+import type { TableShape } from '../../database/table-shape.ts';
+import { DELETED_MERGES } from '../../identity/store/exported-tables.ts';
+import { MOVED_IDENTITIES, MOVING_POOLS } from '../../move/store/exported-tables.ts';
+import { ERASED_IDENTITIES } from '../../projection/store/exported-tables.ts';
+import {
+  DELETED_IDENTITIES,
+  DEVICES,
+  IDENTITY_POOLS,
+  PENDING_MERGES,
+  SPENT_TOKENS,
+  SUBSCRIPTIONS,
+} from '../../sync/store/exported-tables.ts';
+
+/**
+ * The tables whose rows are lines of their own, in the order of the export. Datasets and identities come before them. The
+ * deletions come after the data, so that data of an identity that was deleted during the export can be skipped. The pools
+ * are last: while an import runs, no caller sees their data.
+ */
+export const SINGLE_ROWS: readonly TableShape[] = [
+  DEVICES,
+  SUBSCRIPTIONS,
+  SPENT_TOKENS,
+  MOVING_POOLS,
+  MOVED_IDENTITIES,
+  PENDING_MERGES,
+  DELETED_IDENTITIES,
+  DELETED_MERGES,
+  ERASED_IDENTITIES,
+  IDENTITY_POOLS,
+];
+
+export { DELETED_IDENTITIES, IDENTITY_POOLS, PENDING_MERGES };

@@ -1,0 +1,51 @@
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { Transaction } from '../../database/database.ts';
+import { columnsOf, type TableRow, type TableShape, upsertStatement } from '../../database/table-shape.ts';
+import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
+import { removeLogins } from '../../identity/store/export-identities.ts';
+import { DATASETS, MERGED_DATASETS, RECORDS } from '../../sync/store/exported-tables.ts';
+import { lockIdentities } from '../../sync/store/lock-identities.ts';
+import type { ServiceItem } from '../service-file.ts';
+import { SINGLE_ROWS } from './service-tables.ts';
+
+/** Writes items of an export. No two of them may write the same row. */
+export async function writeItems(on: Transaction, items: readonly ServiceItem[]): Promise<void> {
+  const datasets = items.filter((item) => item.type === 'dataset');
+  const identities = items.filter((item) => item.type === 'identity');
+  const rows = items.filter((item) => item.type === 'row');
+  await writeRows(on, DATASETS, rowsOf(datasets));
+  await createSyncIdentities(on, rowsOf(datasets));
+  const copies = datasets.map(({ row, copyOf }) => ({
+    dataset_id: row.dataset_id ?? null,
+    root_dataset_id: copyOf,
+  }));
+  await writeRows(on, MERGED_DATASETS, copies.filter((copy) => copy.root_dataset_id !== null));
+  await writeRows(on, RECORDS, rowsOf(items.filter((item) => item.type === 'record')));
+  await removeLogins(on, identities.map(({ row }) => String(row.identity_id)));
+  await writeRows(on, IDENTITIES, rowsOf(identities));
+  await writeRows(on, LOGINS, identities.flatMap(({ logins }) => logins));
+  for (const shape of SINGLE_ROWS) {
+    await writeRows(on, shape, rowsOf(rows.filter(({ table }) => table === shape.name)));
+  }
+}
+
+const rowsOf = (items: readonly { row: TableRow }[]): TableRow[] => items.map(({ row }) => row);
+
+async function writeRows(on: Transaction, shape: TableShape, rows: readonly TableRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const columns = columnsOf(shape).map((column) => {
+    const values = rows.map((row) => row[column] ?? null);
+    const texts = values.map((value) => (value === null ? null : String(value)));
+    return shape.columns[column]?.startsWith('text') ? textArray(texts) : plainArray(texts);
+  });
+  await on.query(upsertStatement(shape), columns);
+}
+
+/** Each identity that has a dataset has a row in `sync.identities`, which is derived from the dataset. */
+async function createSyncIdentities(on: Transaction, datasets: readonly TableRow[]): Promise<void> {
+  const byPool = Map.groupBy(datasets, (row) => String(row.identity_pool_id));
+  for (const [identityPoolId, rows] of byPool) {
+    const identityIds = new Set(rows.map((row) => String(row.identity_id)));
+    await lockIdentities(on, identityPoolId, [...identityIds]);
+  }
+}
