@@ -37,7 +37,11 @@ const BATCH_BYTES = 3 * 1024 * 1024;
  * @throws {SetupError} the file is invalid, or the service cannot take it; the message says what to do
  */
 export async function importService(
-  { open, target, now }: { open: (start: number) => AsyncIterable<Buffer>; target: ImportTarget; now: () => number },
+  {
+    open,
+    target,
+    now,
+  }: { open: (start: number) => AsyncIterable<Buffer>; target: ImportTarget; now: () => number },
   { signal, onProgress }: { signal: AbortSignal; onProgress: (progress: ImportProgress) => void },
 ): Promise<ImportOutcome> {
   const verified = await verifyFile(open(0), target.check, (position) => {

@@ -38,7 +38,8 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): 
     length += rest.length;
     requireShort(length, end);
   }
-  if (length > 0) throw new SetupError(`the file ends in the middle of a line, at byte ${end}; it is truncated`);
+  if (length > 0)
+    throw new SetupError(`the file ends in the middle of a line, at byte ${end}; it is truncated`);
 }
 
 function requireShort(length: number, position: number): void {

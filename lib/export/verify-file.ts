@@ -53,7 +53,9 @@ export async function verifyFile(
 /** @returns the hash of the complete file */
 function endHash(hash: Hash, expected: unknown, { bytes }: Line): string {
   if (hash.copy().digest('hex') !== expected) {
-    throw new SetupError('the checksum of the file is wrong: its content was changed; copy or export it again');
+    throw new SetupError(
+      'the checksum of the file is wrong: its content was changed; copy or export it again',
+    );
   }
   return hash.update(bytes).digest('hex');
 }

@@ -2,7 +2,11 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { type ImportOutcome, type ImportProgress, importService } from '../../../lib/export/import-service.ts';
+import {
+  type ImportOutcome,
+  type ImportProgress,
+  importService,
+} from '../../../lib/export/import-service.ts';
 import { createImportTarget } from '../../../lib/export/store/import-target.ts';
 import { readCommandLine } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
@@ -38,16 +42,20 @@ async function run(deps: CommandDeps, path: string, asJson: boolean): Promise<vo
   const outcome = await importService(
     { open: (start) => createReadStream(path, { start }), target: createImportTarget(database), now },
     { signal, onProgress: throttled(total, progress) },
-  );
+  ).catch((error: unknown) => {
+    if (!(error instanceof Error && 'syscall' in error && 'code' in error)) throw error;
+    throw new SetupError(`${path} cannot be read (${error.code}); check its permissions`);
+  });
   if (asJson) printJson(print, outcome);
-  else for (const line of describe(outcome)) print(line);
+  else for (const line of describe(outcome)) print(toSafeLine(line));
 }
 
 /** @throws {SetupError} the path is not that of a file; a pipe cannot be read twice */
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch(() => null);
   if (found === null) throw new SetupError(`there is no file ${path}`);
-  if (!found.isFile()) throw new SetupError(`${path} is not a file; write the export to a file and import that`);
+  if (!found.isFile())
+    throw new SetupError(`${path} is not a file; write the export to a file and import that`);
   return found.size;
 }
 

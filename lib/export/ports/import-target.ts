@@ -47,7 +47,11 @@ export interface ImportTarget {
    * Writes items and the position, in one transaction.
    * @throws {SetupError} the position is not `from` any more, because another process imports the same file
    */
-  write(exportId: string, items: readonly ServiceItem[], position: { from: number; to: number }): Promise<void>;
+  write(
+    exportId: string,
+    items: readonly ServiceItem[],
+    position: { from: number; to: number },
+  ): Promise<void>;
   /** Ends the import. May be repeated after a crash. */
   finish(file: ImportFile, now: number): Promise<ImportedPools>;
 }

@@ -67,7 +67,8 @@ const keyOf = ({ name, key }: TableShape, row: TableRow) =>
 
 /** A column that is missing was added after the export; then it must allow NULL. */
 function checkRow(shape: TableShape, given: unknown): TableRow | null {
-  if (!isObject(given) || Object.keys(given).some((column) => !Object.hasOwn(shape.columns, column))) return null;
+  if (!isObject(given) || Object.keys(given).some((column) => !Object.hasOwn(shape.columns, column)))
+    return null;
   const row: Record<string, string | number | boolean | null> = {};
   for (const column of columnsOf(shape)) {
     const value = given[column] ?? null;

@@ -1,8 +1,8 @@
 import { SetupError } from '../../common/errors.ts';
 import { textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
-import { beginAfter } from '../../sync/operations/bulk-publish.ts';
 import { SLOTS } from '../../sync/jobs/sweep-datasets.ts';
+import { beginAfter } from '../../sync/operations/bulk-publish.ts';
 import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
 import { createDatasetSweep } from '../../sync/store/dataset-sweep.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
@@ -23,7 +23,8 @@ WHERE identity_pool_id = ANY ($1::text[]) AND deleted_ms IS NULL
   AND NOT EXISTS (
     SELECT 1 FROM identity.identities WHERE identities.identity_pool_id = identity_pools.identity_pool_id)`;
 
-const FIND_POOLS = 'SELECT identity_pool_id FROM sync.identity_pools WHERE identity_pool_id = ANY ($1::text[])';
+const FIND_POOLS =
+  'SELECT identity_pool_id FROM sync.identity_pools WHERE identity_pool_id = ANY ($1::text[])';
 
 /** Creates the access to a service that receives an import, on any `Database`. */
 export function createImportTarget(database: Database): ImportTarget {

@@ -1,8 +1,8 @@
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
 import { columnsOf, type TableRow, type TableShape, upsertStatement } from '../../database/table-shape.ts';
-import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
 import { removeLogins } from '../../identity/store/export-identities.ts';
+import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
 import { DATASETS, MERGED_DATASETS, RECORDS } from '../../sync/store/exported-tables.ts';
 import { lockIdentities } from '../../sync/store/lock-identities.ts';
 import type { ServiceItem } from '../service-file.ts';
@@ -19,11 +19,22 @@ export async function writeItems(on: Transaction, items: readonly ServiceItem[])
     dataset_id: row.dataset_id ?? null,
     root_dataset_id: copyOf,
   }));
-  await writeRows(on, MERGED_DATASETS, copies.filter((copy) => copy.root_dataset_id !== null));
+  await writeRows(
+    on,
+    MERGED_DATASETS,
+    copies.filter((copy) => copy.root_dataset_id !== null),
+  );
   await writeRows(on, RECORDS, rowsOf(items.filter((item) => item.type === 'record')));
-  await removeLogins(on, identities.map(({ row }) => String(row.identity_id)));
+  await removeLogins(
+    on,
+    identities.map(({ row }) => String(row.identity_id)),
+  );
   await writeRows(on, IDENTITIES, rowsOf(identities));
-  await writeRows(on, LOGINS, identities.flatMap(({ logins }) => logins));
+  await writeRows(
+    on,
+    LOGINS,
+    identities.flatMap(({ logins }) => logins),
+  );
   for (const shape of SINGLE_ROWS) {
     await writeRows(on, shape, rowsOf(rows.filter(({ table }) => table === shape.name)));
   }

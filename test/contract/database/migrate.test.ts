@@ -31,6 +31,7 @@ const MIGRATIONS = [
   '0017-receipts.sql',
   '0018-move.sql',
   '0019-service-on-dsql.sql',
+  '0020-imports.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

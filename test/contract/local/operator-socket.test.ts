@@ -228,6 +228,44 @@ describe('the operator socket', () => {
     await expected;
   });
 
+  it('does not read ahead of a client that does not take the output', async () => {
+    const path = join(directory, 'operator.sock');
+    let pages = 0;
+    const row = {
+      record_key: 'k',
+      record_value: 'x'.repeat(1024 * 1024),
+      projected_at: new Date(0),
+      dataset_id: 'a',
+    };
+    const endless: Database = {
+      ...database,
+      query: async () => {
+        pages += 1;
+        return { rows: [row as never], rowsChanged: 0 };
+      },
+    };
+    const socket = await openOperatorSocket({ path, deps: { ...deps, database: endless } });
+    const disconnect = new AbortController();
+    const taken = Promise.withResolvers<void>();
+    let written = 0;
+    const outcome = askRunningCloud(path, ['export'], {
+      ...caller,
+      signal: disconnect.signal,
+      write: async () => {
+        written += 1;
+        if (written > 1) await taken.promise;
+      },
+    });
+    await vi.waitUntil(() => written === 2);
+    await sleep(1_000);
+    // The buffers of the socket hold some pages.
+    expect(pages).toBeLessThan(20);
+    disconnect.abort();
+    taken.resolve();
+    expect(await outcome).toMatchObject({ exitCode: 1, error: expect.stringMatching(/^stopped/) });
+    await socket.close();
+  });
+
   it.each([
     { args: ['--failures', 'failed/here'], sent: ['--failures', resolve('failed/here')] },
     { args: ['--json', '--failures', 'here'], sent: ['--failures', resolve('here'), '--json'] },

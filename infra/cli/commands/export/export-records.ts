@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { START, readSections } from '../../../../lib/export/read-sections.ts';
+import { readSections, START } from '../../../../lib/export/read-sections.ts';
 import { recordSection } from '../../../../lib/export/store/record-section.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count, isoOf } from '../../terminal/format.ts';
-import type { ExportArguments } from '../export.ts';
+import type { ExportArguments } from './export-arguments.ts';
 import { type ExportState, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 import { openParquetFiles } from './parquet-files.ts';

@@ -3,7 +3,7 @@ import { endLine, headerLine } from '../../../../lib/export/service-file.ts';
 import { serviceSections } from '../../../../lib/export/store/service-sections.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
-import type { ExportArguments } from '../export.ts';
+import type { ExportArguments } from './export-arguments.ts';
 import { newState } from './export-records.ts';
 import { type ExportState, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';

@@ -4,7 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { ExportState, TextOutput } from './output.ts';
-import { readProgress, saveProgress, writeSafely } from './saved-progress.ts';
+import { readProgress, saveProgress, writeSafely, writing } from './saved-progress.ts';
 
 interface Written {
   bytes: number;
@@ -32,14 +32,21 @@ export async function openOutputFile(
   const remove = `${partial} and ${progress}`;
   const saved = await readProgress<Written>(progress, { options, now: now(), remove });
   const hash = createHash('sha256');
-  const file = await openPartial(partial, saved?.written ?? null, hash, remove);
+  const file = await writing(partial, () => openPartial(partial, saved?.written ?? null, hash, remove));
   let bytes = saved?.written.bytes ?? 0;
   let unsaved = 0;
   let savedAt = now();
   let last: ExportState | null = null;
 
-  async function save(state: ExportState): Promise<void> {
+  async function sync(): Promise<void> {
     await file.sync();
+    // Two processes that write the same file must not leave a file that looks complete.
+    if ((await file.stat()).size === bytes) return;
+    throw new SetupError(`another process writes ${partial}; delete ${remove} and run one export at a time`);
+  }
+
+  async function save(state: ExportState): Promise<void> {
+    await sync();
     const written = { bytes, sha256: hash.copy().digest('hex') };
     await saveProgress<Written>(progress, { options, state, written });
     last = null;
@@ -49,27 +56,30 @@ export async function openOutputFile(
 
   return {
     resumed: saved?.state ?? null,
-    async write(text, state) {
-      const chunk = Buffer.from(text);
-      await file.writeFile(chunk);
-      hash.update(chunk);
-      bytes += chunk.length;
-      unsaved += chunk.length;
-      last = state;
-      // A clock that was set back must not stop the saving.
-      if (unsaved >= SAVE_BYTES || Math.abs(now() - savedAt) >= SAVE_MS) await save(state);
-    },
+    write: (text, state) =>
+      writing(partial, async () => {
+        const chunk = Buffer.from(text);
+        await file.writeFile(chunk);
+        hash.update(chunk);
+        bytes += chunk.length;
+        unsaved += chunk.length;
+        last = state;
+        // A clock that was set back must not stop the saving.
+        if (unsaved >= SAVE_BYTES || Math.abs(now() - savedAt) >= SAVE_MS) await save(state);
+      }),
     sha256: () => hash.copy().digest('hex'),
-    async finish() {
-      last = null;
-      await file.sync();
-      await file.close();
-      await writeSafely(`${path}.sha256`, `${hash.copy().digest('hex')}  ${basename(path)}\n`);
-      await rename(partial, path);
-      await rm(progress, { force: true });
-    },
+    finish: () =>
+      writing(path, async () => {
+        last = null;
+        await sync();
+        await file.close();
+        await writeSafely(`${path}.sha256`, `${hash.copy().digest('hex')}  ${basename(path)}\n`);
+        await rename(partial, path);
+        await rm(progress, { force: true });
+      }),
     async close() {
-      if (last !== null) await save(last);
+      // An export that failed continues at the last saved state.
+      if (last !== null) await save(last).catch(() => undefined);
       await file.close();
     },
   };
@@ -82,8 +92,7 @@ async function openPartial(
   hash: Hash,
   remove: string,
 ): Promise<FileHandle> {
-  if (written === null) return openFile(path, 'w');
-  const { bytes, sha256 } = written;
+  const { bytes, sha256 } = written ?? { bytes: 0, sha256: hash.copy().digest('hex') };
   if (bytes > 0) {
     if (!existsSync(path)) throw new SetupError(`${path} is missing; delete ${remove} to start again`);
     for await (const chunk of createReadStream(path, { end: bytes - 1 })) hash.update(chunk);
@@ -91,18 +100,8 @@ async function openPartial(
   if (hash.copy().digest('hex') !== sha256) {
     throw new SetupError(`${path} was changed; delete ${remove} to start again`);
   }
+  const file = await open(path, 'a', 0o600);
   // Appending writes to the end, so the part that was written after the progress was saved must go.
-  const file = await openFile(path, 'a');
   await file.truncate(bytes);
   return file;
-}
-
-/** @throws {SetupError} the file cannot be opened */
-async function openFile(path: string, flags: 'w' | 'a'): Promise<FileHandle> {
-  try {
-    return await open(path, flags, 0o600);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new SetupError(`${path} cannot be written (${code}); choose another file with --out`);
-  }
 }

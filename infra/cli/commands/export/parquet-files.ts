@@ -5,7 +5,7 @@ import { SetupError } from '../../../../lib/common/errors.ts';
 import type { ExportedRecord } from '../../../../lib/projection/store/export-records.ts';
 import type { ExportState } from './output.ts';
 import { COLUMNS } from './record-columns.ts';
-import { readProgress, saveProgress, writeSafely } from './saved-progress.ts';
+import { readProgress, saveProgress, writeSafely, writing } from './saved-progress.ts';
 
 /** Where an export writes Parquet files. */
 export interface ParquetOutput {
@@ -37,9 +37,7 @@ export async function openParquetFiles(
   directory: string,
   { options, now }: { options: string; now: () => number },
 ): Promise<ParquetOutput> {
-  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    throw new SetupError(`${directory} cannot be created (${error.code}); choose another directory with --out`);
-  });
+  await writing(directory, () => mkdir(directory, { recursive: true, mode: 0o700 }));
   const progress = join(directory, PROGRESS);
   const saved = await readProgress<Part[]>(progress, { options, now: now(), remove: directory });
   // A file that ends in `.new` was not complete when an earlier export was killed.
@@ -68,26 +66,27 @@ export async function openParquetFiles(
         rows.push(record);
         bytes += record.record_key.length + record.record_value.length;
       }
-      if (rows.length >= PART_ROWS || bytes >= PART_BYTES) await writePart(state);
+      if (rows.length >= PART_ROWS || bytes >= PART_BYTES) await writing(directory, () => writePart(state));
     },
-    async finish(state) {
-      // An empty export has one file too, so that its readers find the columns.
-      if (rows.length > 0 || parts.length === 0) await writePart(state);
-      const sums = parts.map(({ name, sha256 }) => `${sha256}  ${name}\n`);
-      await writeSafely(join(directory, CHECKSUMS), sums.join(''));
-      await rm(progress);
-    },
+    finish: (state) =>
+      writing(directory, async () => {
+        // An empty export has one file too, so that its readers find the columns.
+        if (rows.length > 0 || parts.length === 0) await writePart(state);
+        const sums = parts.map(({ name, sha256 }) => `${sha256}  ${name}\n`);
+        await writeSafely(join(directory, CHECKSUMS), sums.join(''));
+        await rm(progress);
+      }),
   };
 }
 
 async function toParquet(records: readonly ExportedRecord[]): Promise<Uint8Array> {
   // Imported on demand, because only this export needs it.
   const { parquetWriteBuffer } = await import('hyparquet-writer');
-  const columnData = COLUMNS.map(({ name, type, nullable, valueOf }) => ({
+  const columnData = COLUMNS.map(({ name, type, nullable, read }) => ({
     name,
     type,
     nullable,
-    data: records.map(valueOf),
+    data: records.map(read),
   }));
   return new Uint8Array(parquetWriteBuffer({ columnData, createdBy: 'cognito-sync-backend' }));
 }

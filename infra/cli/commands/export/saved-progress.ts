@@ -73,3 +73,18 @@ export async function writeSafely(path: string, content: string | Uint8Array): P
   }
   await rename(temporary, path);
 }
+
+/**
+ * Runs work that writes files.
+ * @throws {SetupError} the operating system rejects a write, for example because the disk is full
+ */
+export async function writing<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error && 'code' in error)) throw error;
+    throw new SetupError(
+      `${path} cannot be written (${error.code}); solve the problem, or choose another path with --out`,
+    );
+  }
+}

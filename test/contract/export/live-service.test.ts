@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database, SqlValue } from '../../../lib/database/database.ts';
+import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
+import { SERVERS } from '../../fixtures/database/databases.ts';
+import { deleteAllRows } from '../../fixtures/database/delete-rows.ts';
+import { createFilledService, getId } from '../../fixtures/export/fill-service.ts';
+import { importText, runExport } from '../../fixtures/export/run-export.ts';
+import { createIdentityService, DEVELOPER_PROVIDER } from '../../fixtures/identity/identity-service.ts';
+import { createDeletingService } from '../../fixtures/sync/deleting-service.ts';
+import { createMerger } from '../../fixtures/sync/merges.ts';
+import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
+import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+const KEYS = ['a', 'b', 'c'];
+
+describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }) => {
+  let source: Database;
+  let target: Database;
+  beforeAll(async () => {
+    source = await open();
+    target = await open();
+  });
+  afterAll(async () => {
+    await source.close();
+    await target.close();
+  });
+
+  /**
+   * Creates a service with four identities, whose data is an hour old. `change` writes to one of them, deletes one, and
+   * merges the other two.
+   */
+  async function newService() {
+    const { sync } = await createFilledService(source);
+    const merge = createMerger(source, sync.clock);
+    const identity = createDeletingService(source, { mergeDatasets: merge });
+    const set = (now: number) => {
+      identity.clock.now = now;
+      sync.clock.now = now;
+    };
+    set(NEW_YEAR - HOUR_MS);
+    const pool = await identity.newIdentityPool();
+    const logIn = async (user: string) => {
+      const input = { IdentityPoolId: pool, Logins: { [DEVELOPER_PROVIDER]: user } };
+      return (await identity.operations.GetOpenIdTokenForDeveloperIdentity(input, DEVELOPER)).IdentityId;
+    };
+    const write = async (IdentityId: string, value: string, count = 0) => {
+      const dataset = { IdentityPoolId: pool, IdentityId, DatasetName: 'game' };
+      const { SyncSessionToken } = await sync.operations.ListRecords(dataset, DEVELOPER);
+      const RecordPatches = KEYS.map((key) => put(key, value, count));
+      await sync.operations.UpdateRecords({ ...dataset, SyncSessionToken, RecordPatches }, DEVELOPER);
+    };
+    const from = await logIn('from');
+    const into = await logIn('into');
+    const [doomed, writer] = [await getId(identity, pool), await getId(identity, pool)];
+    for (const id of [from, into, doomed, writer]) await write(id, `old ${id}`);
+    set(NEW_YEAR + 1);
+    const change = async () => {
+      await write(writer, 'new', 1);
+      await identity.operations.DeleteIdentities({ IdentityIdsToDelete: [doomed] }, DEVELOPER);
+      const users = { SourceUserIdentifier: 'from', DestinationUserIdentifier: 'into' };
+      await identity.operations.MergeDeveloperIdentities(
+        { ...users, DeveloperProviderName: DEVELOPER_PROVIDER, IdentityPoolId: pool },
+        DEVELOPER,
+      );
+    };
+    return { pool, from, into, doomed, writer, change };
+  }
+
+  /** Exports the service, and changes it before the statement with this number. */
+  async function exportWhile(change: () => Promise<void>, at: number) {
+    let statement = 0;
+    const changing: Database = {
+      ...source,
+      async query<Row>(sql: string, values?: readonly SqlValue[]) {
+        if (statement === at) await change();
+        statement += 1;
+        return source.query<Row>(sql, values);
+      },
+    };
+    const text = await runExport({ database: changing, now: () => NEW_YEAR }, '--service');
+    return { text, isChanged: statement > at };
+  }
+
+  it('loses no dataset, splits no change, and brings no deleted identity back, at any time of the changes', async () => {
+    let at = 0;
+    for (let isChanged = true; isChanged; at += 1) {
+      await deleteAllRows(source);
+      await deleteAllRows(target);
+      const { pool, from, into, doomed, writer, change } = await newService();
+      const exported = await exportWhile(change, at);
+      isChanged = exported.isChanged;
+      await importText({ database: target, now: () => NEW_YEAR + 2 }, exported.text);
+
+      const merge = createMerger(target);
+      for (const each of await createMergeStore(target).listPending(null, 100)) await merge(each);
+      const { operations } = createSyncService(target);
+      const valuesOf = async (IdentityId: string, DatasetName: string) => {
+        const { Records } = await operations.ListRecords(
+          { IdentityPoolId: pool, IdentityId, DatasetName },
+          DEVELOPER,
+        );
+        return Records.map(({ Value }) => Value);
+      };
+      const identity = createIdentityService(target);
+      const found = await identity.operations.LookupDeveloperIdentity(
+        { IdentityPoolId: pool, DeveloperUserIdentifier: 'from' },
+        DEVELOPER,
+      );
+      const context = `changed before statement ${at}`;
+      const isMerged = found.IdentityId === into;
+      expect([from, into], context).toContain(found.IdentityId);
+      expect(await valuesOf(found.IdentityId ?? '', isMerged ? `game.${from}` : 'game'), context).toEqual(
+        KEYS.map(() => `old ${from}`),
+      );
+      expect(await valuesOf(into, 'game'), context).toEqual(KEYS.map(() => `old ${into}`));
+      const written = await valuesOf(writer, 'game');
+      expect(written, context).toHaveLength(3);
+      expect(new Set(written).size, context).toBe(1);
+      const exists = await identity.operations.DescribeIdentity({ IdentityId: doomed }, DEVELOPER).then(
+        () => true,
+        () => false,
+      );
+      const { rows } = await target.query(
+        'SELECT 1 FROM sync.records JOIN sync.datasets USING (dataset_id) WHERE identity_id = $1',
+        [doomed],
+      );
+      expect(rows, context).toHaveLength(exists ? 3 : 0);
+    }
+    expect(at).toBeGreaterThan(15);
+  });
+});
