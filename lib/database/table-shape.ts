@@ -15,7 +15,7 @@ export type TableRow = Readonly<Record<string, string | number | boolean | null>
 
 export const columnsOf = ({ columns }: TableShape): string[] => Object.keys(columns);
 
-export const sqlTypeOf = ({ columns }: TableShape, column: string): string =>
+const sqlTypeOf = ({ columns }: TableShape, column: string): string =>
   (columns[column] ?? 'text').replace('?', '');
 
 /**

@@ -26,7 +26,6 @@ export const exportData: Command = {
   fromAnywhere(args, cwd) {
     const { out } = readArguments(args);
     if (out === null) return args;
-    // The last option of a name does not win: the command rejects an option that is given twice.
     const index = args.indexOf('--out');
     return index >= 0
       ? args.with(index + 1, resolve(cwd, out))

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SetupError } from '../../../lib/common/errors.ts';
+import { toSafeLine } from '../../../lib/common/text.ts';
 import {
   type ImportOutcome,
   type ImportProgress,

@@ -3,10 +3,10 @@ import { isStorable } from '../../common/text.ts';
 import { identityIdHash } from '../../database/row-ids.ts';
 import { type ColumnType, columnsOf, type TableRow, type TableShape } from '../../database/table-shape.ts';
 import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
-import { DATASETS, RECORDS } from '../../sync/store/exported-tables.ts';
+import { DATASETS, DELETED_IDENTITIES, IDENTITY_POOLS, RECORDS } from '../../sync/store/exported-tables.ts';
 import type { CheckedItem } from '../ports/import-target.ts';
 import type { ServiceItem } from '../service-file.ts';
-import { DELETED_IDENTITIES, IDENTITY_POOLS, SINGLE_ROWS } from './service-tables.ts';
+import { SINGLE_ROWS } from './service-tables.ts';
 
 const SHAPES = new Map(SINGLE_ROWS.map((shape) => [shape.name, shape]));
 

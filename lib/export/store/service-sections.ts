@@ -3,9 +3,10 @@ import { identityRowId } from '../../database/row-ids.ts';
 import { pageStatement, type TableRow, type TableShape } from '../../database/table-shape.ts';
 import { type ExportedIdentity, readExportedIdentities } from '../../identity/store/export-identities.ts';
 import { type ExportedState, readExportedDatasets } from '../../sync/store/export-datasets.ts';
+import { PENDING_MERGES } from '../../sync/store/exported-tables.ts';
 import type { Key, Section } from '../ports/section.ts';
 import type { ServiceItem } from '../service-file.ts';
-import { PENDING_MERGES, SINGLE_ROWS } from './service-tables.ts';
+import { SINGLE_ROWS } from './service-tables.ts';
 
 /** Largest assumed difference between the clocks of this host and of the service's hosts. */
 const CLOCK_SKEW_MS = 5 * 60 * 1000;
@@ -34,18 +35,25 @@ export function serviceSections(on: Transaction, startedAt: number): Section<Ser
     datasetSection(on, { changedSince, exists: false }),
     datasetSection(on, { changedSince, exists: true }),
     identitySection(on, changedSince),
-    ...SINGLE_ROWS.map((shape) => tableSection(on, shape)),
+    ...SINGLE_ROWS.map((shape) =>
+      // The section of changed identities may not contain the identity of a newer merge.
+      tableSection(on, shape, (row) => shape !== PENDING_MERGES || Number(row.merged_ms) < changedSince),
+    ),
   ];
 }
 
-function tableSection(on: Transaction, shape: TableShape): Section<ServiceItem> {
+function tableSection(
+  on: Transaction,
+  shape: TableShape,
+  isExported: (row: TableRow) => boolean = () => true,
+): Section<ServiceItem> {
   const { name: table, key } = shape;
   return {
     name: table,
     async readPage(after) {
       const sql = pageStatement(shape, after === null);
       const { rows } = await on.query<TableRow>(sql, [...(after ?? []), PAGE_ROWS]);
-      const items = rows.map((row): ServiceItem => ({ type: 'row', table, row }));
+      const items = rows.filter(isExported).map((row): ServiceItem => ({ type: 'row', table, row }));
       return { items, next: rows.length === PAGE_ROWS ? keyOf(rows.at(-1), key) : null };
     },
   };

@@ -28,5 +28,3 @@ export const SINGLE_ROWS: readonly TableShape[] = [
   ERASED_IDENTITIES,
   IDENTITY_POOLS,
 ];
-
-export { DELETED_IDENTITIES, IDENTITY_POOLS, PENDING_MERGES };

@@ -233,6 +233,10 @@ describe('the operator socket', () => {
     let pages = 0;
     const row = {
       record_key: 'k',
+      sync_count: 1,
+      numeric_value: null,
+      last_modified_ms: 1,
+      device_last_modified_ms: null,
       record_value: 'x'.repeat(1024 * 1024),
       projected_at: new Date(0),
       dataset_id: 'a',

@@ -50,6 +50,7 @@ async function openRecordOutput(
   const text = out === null ? writeToStdout(write) : await openOutputFile(out, { options, now });
   return {
     ...text,
+    finish: () => text.finish(''),
     write: (items: Parameters<typeof toRecordLine>[0][], state: ExportState) =>
       text.write(items.map(toRecordLine).join(''), state),
   };

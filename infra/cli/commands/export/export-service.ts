@@ -25,8 +25,7 @@ export async function exportService(
       progress({ text: `${count(state.items, 'line')} exported, now ${section}` });
       if (signal.aborted) return;
     }
-    await output.write(endLine(output.sha256()), state);
-    await output.finish();
+    await output.finish(endLine(output.sha256()));
     progress({ text: `${count(state.items, 'line')} exported` });
   } finally {
     await output.close();

@@ -38,6 +38,14 @@ export async function openOutputFile(
   let savedAt = now();
   let last: ExportState | null = null;
 
+  async function append(text: string): Promise<void> {
+    const chunk = Buffer.from(text);
+    await file.writeFile(chunk);
+    hash.update(chunk);
+    bytes += chunk.length;
+    unsaved += chunk.length;
+  }
+
   async function sync(): Promise<void> {
     await file.sync();
     // Two processes that write the same file must not leave a file that looks complete.
@@ -58,19 +66,16 @@ export async function openOutputFile(
     resumed: saved?.state ?? null,
     write: (text, state) =>
       writing(partial, async () => {
-        const chunk = Buffer.from(text);
-        await file.writeFile(chunk);
-        hash.update(chunk);
-        bytes += chunk.length;
-        unsaved += chunk.length;
+        await append(text);
         last = state;
         // A clock that was set back must not stop the saving.
         if (unsaved >= SAVE_BYTES || Math.abs(now() - savedAt) >= SAVE_MS) await save(state);
       }),
     sha256: () => hash.copy().digest('hex'),
-    finish: () =>
+    finish: (text) =>
       writing(path, async () => {
         last = null;
+        await append(text);
         await sync();
         await file.close();
         await writeSafely(`${path}.sha256`, `${hash.copy().digest('hex')}  ${basename(path)}\n`);

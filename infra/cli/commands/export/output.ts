@@ -19,8 +19,8 @@ export interface TextOutput {
   write(text: string, state: ExportState): Promise<void>;
   /** Returns the SHA-256 of everything written so far, in hexadecimal. */
   sha256(): string;
-  /** Ends the output. */
-  finish(): Promise<void>;
+  /** Writes the last text and ends the output. An interrupted export never continues after this text. */
+  finish(text: string): Promise<void>;
   /** Releases the output after a failure. What was written is kept. */
   close(): Promise<void>;
 }
@@ -28,15 +28,16 @@ export interface TextOutput {
 /** Writes an export to standard output. */
 export function writeToStdout(write: (text: string) => Promise<void>): TextOutput {
   const hash = createHash('sha256');
+  const append = async (text: string) => {
+    if (text === '') return;
+    hash.update(text);
+    await write(text);
+  };
   return {
     resumed: null,
-    async write(text) {
-      if (text === '') return;
-      hash.update(text);
-      await write(text);
-    },
+    write: append,
     sha256: () => hash.copy().digest('hex'),
-    finish: async () => undefined,
+    finish: append,
     close: async () => undefined,
   };
 }
