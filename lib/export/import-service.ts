@@ -14,7 +14,7 @@ export interface ImportOutcome extends ImportedPools {
   identityPoolIds: string[];
   /** Whether an interrupted import was continued. */
   isResumed: boolean;
-  /** Numbers of lines that were imported in this run. */
+  /** Numbers of items that were imported in this run, without those that are in the file again. */
   datasets: number;
   records: number;
   identities: number;
@@ -53,13 +53,17 @@ export async function importService(
   const file = { exportId, sha256, identityPoolIds };
   const start = await target.begin(file, now());
   const counts = { dataset: 0, record: 0, identity: 0, row: 0, skipped: 0 };
+  let isAgain = false;
   const lines = readLines(open(start), start);
   let from = start;
   for await (const { items, skipped, end } of batchesOf(lines, verified, target.check)) {
     requireRunning(signal);
     await target.write(exportId, items, { from, to: end });
     from = end;
-    for (const { type } of items) counts[type] += 1;
+    for (const item of items) {
+      if (item.type !== 'record') isAgain = 'again' in item;
+      if (!isAgain) counts[item.type] += 1;
+    }
     counts.skipped += skipped;
     onProgress({ phase: 'importing', position: end });
   }

@@ -7,13 +7,13 @@ export type Row = Readonly<Record<string, string | number | boolean | null>>;
 /** What one line of an export of the service contains. */
 export type ServiceItem =
   /**
-   * A dataset. Lines with its records follow. `again`: the dataset changed after it was exported; these lines replace the
+   * A dataset. Lines with its records follow. `again`: the dataset was changed during the export; these lines replace
    * earlier ones.
    */
   | { type: 'dataset'; row: Row; copyOf: string | null; again?: true }
   | { type: 'record'; row: Row }
-  /** An identity with all its logins, which replace those of an earlier line. */
-  | { type: 'identity'; row: Row; logins: readonly Row[] }
+  /** An identity with all its logins. `again`: as for a dataset. */
+  | { type: 'identity'; row: Row; logins: readonly Row[]; again?: true }
   | { type: 'row'; table: string; row: Row };
 
 /** The first line of an export of the service. */

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { dataPaths } from '../../lib/database/data-directory.ts';
+import { takeDataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { openDatabase } from '../../lib/database/open-local.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { placeEmbeddedDatabase } from '../fixtures/database/embedded-template.ts';
 import { insertDatasets } from '../fixtures/database/many-datasets.ts';
@@ -29,6 +30,25 @@ function start(args: readonly string[], env: Record<string, string>) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
+
+/** Runs a command to its end. @returns also the most memory that it used, in MiB; 0 on systems without /proc */
+async function runMeasured(args: readonly string[], env: Record<string, string>) {
+  const child = start(args, env);
+  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const exited = once(child, 'exit');
+  let peakMiB = 0;
+  const timer = setInterval(async () => {
+    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    peakMiB = Math.max(peakMiB, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+  }, 20);
+  const [code] = await exited;
+  clearInterval(timer);
+  const [stdout, stderr] = await output;
+  return { code, stdout, stderr, peakMiB };
+}
+
+/** The file of the test below has 90 MB. */
+const MAX_MIB = 350;
 
 describe('a service that is exported and imported', () => {
   it('has the same data and fills the query store, from an embedded database to PostgreSQL', async () => {
@@ -91,14 +111,24 @@ describe('an export to a pipe that is closed', () => {
     return { first: String(first), code, errors: await errors };
   }
 
+  /** Fills the database while no service runs. */
+  async function fillStopped(): Promise<void> {
+    const directory = await takeDataDirectory(dataDir);
+    await placeEmbeddedDatabase(directory.database);
+    const { database } = await openDatabase(directory.database, undefined);
+    await insertDatasets(database, 5_000);
+    await database.close();
+    directory.release();
+  }
+
   it.each([
     { state: 'runs', isRunning: true },
     { state: 'is stopped', isRunning: false },
   ])('ends quietly, while the service $state', async ({ isRunning }) => {
-    if (!isRunning) await placeEmbeddedDatabase(dataPaths(dataDir).database);
     const cloud = isRunning ? await startEmbeddedCloud() : null;
     try {
       if (cloud) await insertDatasets(cloud.database, 5_000);
+      else await fillStopped();
       const { first, code, errors } = await head({ DATA_DIR: cloud?.dataDir ?? dataDir });
       expect(first).toMatch(/^\{"type":"header"/);
       expect(code).toBe(0);
@@ -120,24 +150,21 @@ describe('a command that is killed', () => {
   });
   afterAll(() => source.close());
 
-  it('continues: export --out, and import', { timeout: 240_000 }, async () => {
+  it('continues with flat memory: export --out, and import', { timeout: 240_000 }, async () => {
     const targetUrl = await createPostgresDatabase();
     const target = openPg({ connectionString: targetUrl });
     await inFolder(async (folder) => {
       const out = join(folder, 'service.jsonl');
       const exporting = start(['export', '--service', '--out', out], { DATABASE_URL: sourceUrl });
       const exportEnded = once(exporting, 'exit');
-      await vi.waitUntil(() => existsSync(`${out}.progress`), { timeout: 60_000, interval: 5 });
+      const exportedItems = async () =>
+        existsSync(`${out}.progress`) ? JSON.parse(await readFile(`${out}.progress`, 'utf8')).state.items : 0;
+      await vi.waitUntil(async () => (await exportedItems()) > 0, { timeout: 60_000, interval: 5 });
       exporting.kill('SIGKILL');
       await exportEnded;
       expect(existsSync(out)).toBe(false);
-      const { state } = JSON.parse(await readFile(`${out}.progress`, 'utf8'));
-      expect(state.items).toBeGreaterThan(0);
-      expect(
-        await operateProcess(['export', '--service', '--out', out], { DATABASE_URL: sourceUrl }),
-      ).toMatchObject({
-        code: 0,
-      });
+      const exported = await runMeasured(['export', '--service', '--out', out], { DATABASE_URL: sourceUrl });
+      expect(exported.code, exported.stderr).toBe(0);
       const lines = (await readFile(out, 'utf8')).split('\n');
       expect(lines.slice(1, -2)).toEqual(await exportedLines(source));
 
@@ -152,11 +179,11 @@ describe('a command that is killed', () => {
       await importEnded;
       const { rows } = await target.query('SELECT 1 FROM sync.identity_pools');
       expect(rows).toEqual([]);
-      const { code, stdout } = await operateProcess(['import', out], { DATABASE_URL: targetUrl });
-      expect({ code, stdout }).toEqual({
-        code: 0,
-        stdout: expect.stringMatching(/^continued the import: 1 identity pool/),
-      });
+      const imported = await runMeasured(['import', out], { DATABASE_URL: targetUrl });
+      expect(imported.code, imported.stderr).toBe(0);
+      expect(imported.stdout).toMatch(/^continued the import: 1 identity pool/);
+      console.log(`peak memory: export ${exported.peakMiB} MiB, import ${imported.peakMiB} MiB`);
+      expect(Math.max(exported.peakMiB, imported.peakMiB)).toBeLessThan(MAX_MIB);
       expect(await exportedLines(target)).toEqual(lines.slice(1, -2));
     });
     await target.close();

@@ -40,12 +40,13 @@ function checkDataset({ row: given, copyOf, again }: Readonly<Record<string, unk
   return describe(again === true ? { ...item, again } : item, DATASETS);
 }
 
-function checkIdentity({ row: given, logins }: Readonly<Record<string, unknown>>): CheckedItem | null {
+function checkIdentity({ row: given, logins, again }: Readonly<Record<string, unknown>>): CheckedItem | null {
   const row = checkRow(IDENTITIES, given);
   if (row === null || !Array.isArray(logins)) return null;
   const checked = logins.map((login) => checkRow(LOGINS, login)).filter((login) => login !== null);
   if (checked.length < logins.length) return null;
-  const { keys, ...described } = describe({ type: 'identity', row, logins: checked }, IDENTITIES);
+  const item: ServiceItem = { type: 'identity', row, logins: checked };
+  const { keys, ...described } = describe(again === true ? { ...item, again } : item, IDENTITIES);
   return { ...described, keys: [...keys, ...checked.map((login) => keyOf(LOGINS, login))] };
 }
 

@@ -78,9 +78,10 @@ function identitySection(on: Transaction, changedSince: number | null): Section<
   return {
     name: changedSince === null ? 'identities' : 'changed identities',
     async readPage(after) {
+      const again = changedSince === null ? {} : { again: true as const };
       const identities = await readExportedIdentities(on, textOf(after), changedSince);
       const items = identities.flatMap((identity): ServiceItem[] => [
-        { type: 'identity', ...identity },
+        { type: 'identity', ...identity, ...again },
         ...(changedSince === null ? [] : mergeOf(identity)),
       ]);
       return { items, next: keyOf(identities.at(-1)?.row, ['identity_id']) };

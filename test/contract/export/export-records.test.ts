@@ -80,11 +80,15 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
   const interrupt = async (...args: string[]) => {
     const stop = new AbortController();
     let pages = 0;
-    const progress = () => {
-      pages += 1;
-      if (pages === 2) stop.abort();
+    const stopping: Database = {
+      ...database,
+      query(sql, values) {
+        pages += 1;
+        if (pages === 2) stop.abort();
+        return database.query(sql, values);
+      },
     };
-    const running = runExport({ database, progress, signal: stop.signal }, ...args);
+    const running = runExport({ database: stopping, signal: stop.signal }, ...args);
     await expect(running).rejects.toThrow('run the same command again to continue');
   };
 

@@ -4,7 +4,7 @@ import { recordSection } from '../../../../lib/export/store/record-section.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count, isoOf } from '../../terminal/format.ts';
 import type { ExportArguments } from './export-arguments.ts';
-import { type ExportState, writeToStdout } from './output.ts';
+import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 import { openParquetFiles } from './parquet-files.ts';
 import { toRecordLine } from './record-columns.ts';
@@ -16,6 +16,7 @@ const LONGEST_WRITE_MS = 5 * 60 * 1000;
 export async function exportRecords(deps: CommandDeps, given: ExportArguments): Promise<void> {
   const { database, now, progress, signal } = deps;
   const { identityPoolId, datasetName, since } = given;
+  const report = reportSometimes(deps);
   const output = await openRecordOutput(deps, given);
   try {
     let state: ExportState = output.resumed ?? newState(now());
@@ -24,7 +25,7 @@ export async function exportRecords(deps: CommandDeps, given: ExportArguments): 
     for await (const { items, cursor } of readSections(sections, state.cursor)) {
       state = { ...state, cursor, items: state.items + items.length };
       await output.write(items, state);
-      progress({ text: `${count(state.items, 'record')} exported` });
+      report(`${count(state.items, 'record')} exported`);
       if (signal.aborted) return;
     }
     await output.finish(state);

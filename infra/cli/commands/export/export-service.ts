@@ -5,7 +5,7 @@ import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
 import type { ExportArguments } from './export-arguments.ts';
 import { newState } from './export-records.ts';
-import { type ExportState, writeToStdout } from './output.ts';
+import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 
 /** Exports the complete state of the service. Ends early if the signal is aborted. */
@@ -13,6 +13,7 @@ export async function exportService(
   { database, now, progress, signal, write }: CommandDeps,
   { out }: Pick<ExportArguments, 'out'>,
 ): Promise<void> {
+  const report = reportSometimes({ progress, now });
   const options = { options: 'service', now };
   const output = out === null ? writeToStdout(write) : await openOutputFile(out, options);
   try {
@@ -22,7 +23,7 @@ export async function exportService(
     for await (const { section, items, cursor } of readSections(sections, state.cursor)) {
       state = { ...state, cursor, items: state.items + items.length };
       await output.write(items.map((item) => `${JSON.stringify(item)}\n`).join(''), state);
-      progress({ text: `${count(state.items, 'line')} exported, now ${section}` });
+      report(`${count(state.items, 'line')} exported, now ${section}`);
       if (signal.aborted) return;
     }
     await output.finish(endLine(output.sha256()));

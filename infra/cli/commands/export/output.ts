@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Cursor } from '../../../../lib/export/ports/section.ts';
+import type { CommandDeps } from '../../command.ts';
 
 /** How far an export is. */
 export interface ExportState {
@@ -39,5 +40,20 @@ export function writeToStdout(write: (text: string) => Promise<void>): TextOutpu
     sha256: () => hash.copy().digest('hex'),
     finish: append,
     close: async () => undefined,
+  };
+}
+
+const REPORT_MS = 1_000;
+
+/** Returns a function that reports at most once a second, because an export can have many thousands of pages. */
+export function reportSometimes({
+  progress,
+  now,
+}: Pick<CommandDeps, 'progress' | 'now'>): (text: string) => void {
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  return (text) => {
+    if (Math.abs(now() - reportedAt) < REPORT_MS) return;
+    reportedAt = now();
+    progress({ text });
   };
 }
