@@ -70,6 +70,12 @@ export default {
       { path: pkg('pg', '@electric-sql/pglite', '@aws/aurora-dsql-node-postgres-connector') },
     ),
     error(
+      'only-the-export-knows-parquet',
+      'use infra/cli/commands/export, so that no function bundles this package',
+      { path: '^(functions|lib|infra)/', pathNot: under('infra/cli/commands/export') },
+      { path: pkg('hyparquet', 'hyparquet-writer') },
+    ),
+    error(
       'only-lib-aws-knows-aws-clients',
       'write an adapter in lib/aws; lib/wire may read the schemas that the clients ship, and the deployment calls CloudFormation',
       { path: '^(functions|lib|infra)/', pathNot: under('lib/aws', 'lib/wire', 'infra/stack/deployment') },

@@ -18,6 +18,7 @@ const VIOLATIONS = [
   ['domain-knows-no-infrastructure', 'lib/stream/planted-http.ts', "import 'node:http';"],
   ['only-the-database-room-knows-drivers', 'functions/planted-pg.ts', "import 'pg';"],
   ['only-the-database-room-knows-drivers', 'infra/local/planted-pglite.ts', "import '@electric-sql/pglite';"],
+  ['only-the-export-knows-parquet', 'functions/planted-parquet.ts', "import 'hyparquet-writer';"],
   ['only-lib-aws-knows-aws-clients', 'infra/local/planted-client.ts', "import '@aws-sdk/client-kinesis';"],
   ['room-order-functions', 'functions/planted-room.ts', "import '../infra/local/names.ts';"],
   ['room-order-infra-cli', 'infra/cli/planted-room.ts', "import '../local/names.ts';"],
