@@ -37,6 +37,8 @@ let databaseUrl: string;
 let database: Database;
 let kinesis: KinesisEmulator;
 let secrets: SecretsManager;
+/** A function that has read the first key from its secret, before the secret received the second key. */
+let rotated: FunctionUrl;
 beforeAll(async () => {
   bundle = await bundleFunction('service-api');
   databaseUrl = await createPostgresDatabase();
@@ -45,15 +47,23 @@ beforeAll(async () => {
   kinesis = await startKinesisEmulator();
   await kinesis.createStream(1, STREAM_NAME);
   secrets = await startSecretsManager();
+  // The function reads a secret at most every 30 s. The other tests run in the meantime.
+  await secrets.put(SECRET, keysOf(FIRST));
+  rotated = await open({ SERVICE_KEYS: '', SERVICE_KEYS_SECRET: SECRET });
+  const client = createSyncClient(rotated.url, { credentials: { ...FIRST }, maxAttempts: 1 });
+  await list(client, newIdentity(), 'game');
+  client.destroy();
+  await secrets.put(SECRET, keysOf(FIRST, SECOND));
 }, 120_000);
 afterAll(async () => {
+  await rotated.close();
   await kinesis.close();
   await database.close();
   await secrets.close();
 });
 
-async function start(env: Readonly<Record<string, string>> = {}): Promise<FunctionUrl> {
-  const functionUrl = await startFunctionUrl({
+function open(env: Readonly<Record<string, string>>): Promise<FunctionUrl> {
+  return startFunctionUrl({
     bundle,
     maxInstances: 1,
     freezes: true,
@@ -66,6 +76,11 @@ async function start(env: Readonly<Record<string, string>> = {}): Promise<Functi
       ...env,
     },
   });
+}
+
+/** Starts a function for this test. */
+async function start(env: Readonly<Record<string, string>> = {}): Promise<FunctionUrl> {
+  const functionUrl = await open(env);
   onTestFinished(() => functionUrl.close());
   return functionUrl;
 }
@@ -183,27 +198,15 @@ describe('an update through the function', () => {
 
 describe('the keys of the function', () => {
   it('are read again when a caller uses a key that is not known', async () => {
-    await secrets.put(SECRET, keysOf(FIRST));
-    const { url } = await start({ SERVICE_KEYS: '', SERVICE_KEYS_SECRET: SECRET });
     const identity = newIdentity();
-    await list(connect(url), identity, 'game');
-    await secrets.put(SECRET, keysOf(FIRST, SECOND));
-    // The first read was a moment ago, so the function reads the secret again only after 30 s.
-    const rotated = connect(url, SECOND);
-    await expect
-      .poll(
-        () =>
-          list(rotated, identity, 'game').then(
-            () => 'accepted',
-            (error: Error) => error.name,
-          ),
-        {
-          timeout: 50_000,
-          interval: 2_000,
-        },
-      )
-      .toBe('accepted');
-    await list(connect(url), identity, 'game');
+    const client = connect(rotated.url, SECOND);
+    const result = () =>
+      list(client, identity, 'game').then(
+        () => 'accepted',
+        (error: Error) => error.name,
+      );
+    await expect.poll(result, { timeout: 50_000, interval: 2_000 }).toBe('accepted');
+    await list(connect(rotated.url), identity, 'game');
   }, 60_000);
 
   it('cause an internal error without their text as long as they cannot be read', async () => {
