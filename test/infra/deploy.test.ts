@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DeleteStreamCommand, DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
@@ -16,7 +16,7 @@ import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { type LambdaProxy, startLambdaProxy } from '../fixtures/aws/lambda-proxy.ts';
 import { type MotoServer, noMoto, startMotoServer } from '../fixtures/aws/moto-server.ts';
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
-import { type DeployableCopy, makeDeployableCopy } from '../fixtures/stack/deployable-copy.ts';
+import { ARCHIVE, type DeployableCopy, makeDeployableCopy } from '../fixtures/stack/deployable-copy.ts';
 
 if (noMoto)
   console.log('moto_server is not on the PATH: the test of deploying, updating and removing is skipped');
@@ -69,6 +69,9 @@ const RETAINED = `<ListStackResourcesResponse><ListStackResourcesResult><StackRe
  */
 describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   let copy: DeployableCopy;
+  /** The archive that the first test builds, and the arguments with which the other tests deploy it. */
+  let archive: string;
+  let args: string[];
   let moto: MotoServer;
   let lambda: LambdaProxy;
   let databaseUrl: string;
@@ -79,14 +82,11 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   beforeAll(async () => {
     copy = await makeDeployableCopy();
     moto = await startMotoServer(copy.path);
-    const directory = join(copy.path, '.serverless');
+    archive = join(copy.path, ARCHIVE);
+    args = [...ARGS, ...(await copy.withArchive(archive))];
     lambda = await startLambdaProxy(
       moto.endpoint,
-      async (name) => {
-        const archive = join(directory, 'cognito-sync-backend.zip');
-        await promisify(execFile)('unzip', ['-qo', archive, '-d', join(directory, 'unpacked')]);
-        return join(directory, 'unpacked/functions', `${name.slice(STACK.length + 1)}.mjs`);
-      },
+      async (name) => join(copy.path, 'unpacked/functions', `${name.slice(STACK.length + 1)}.mjs`),
       answerForm,
     );
     databaseUrl = `${await createEmptyPostgresDatabase()}?sslmode=disable`;
@@ -163,13 +163,15 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
       ),
     });
     expect(await functions()).toEqual([]);
+    await rename(join(copy.path, '.serverless', ARCHIVE), archive);
+    await promisify(execFile)('unzip', ['-q', archive, '-d', join(copy.path, 'unpacked')]);
   });
 
   it('is created completely, but the deployment fails if the database does not respond', {
     timeout: 240_000,
   }, async () => {
     const unreachable = { ...env, DATABASE_URL: 'postgres://user:hunter2@127.0.0.1:1/query?sslmode=disable' };
-    const failed = copy.deploy([...ARGS, '--yes'], unreachable);
+    const failed = copy.deploy([...args, '--yes'], unreachable);
     await expect(failed).rejects.toMatchObject({
       code: 1,
       stdout: expect.stringContaining('the database query at 127.0.0.1:1 does not answer'),
@@ -189,7 +191,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
 
   it('is updated with other parameters, and its tables are created', { timeout: 240_000 }, async () => {
     const other = ['--param=tracing=on', '--param=bulkPublishPolicy=first'];
-    const output = await copy.deploy([...ARGS, ...other, '--yes'], env);
+    const output = await copy.deploy([...args, ...other, '--yes'], env);
     expect(output).toContain(`deployed to stack ${STACK}`);
     expect(output).toMatch(
       /Changes \d+ resources:\n(?: {4}.*\n)* {4}PollDashbulkDashpublishLambdaFunction: Environment/,
@@ -212,7 +214,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   it('is removed, except for the stream, the bucket of discarded records and the bucket of payloads', {
     timeout: 240_000,
   }, async () => {
-    expect(await copy.serverless(['remove', ...ARGS], env)).toContain('successfully removed');
+    expect(await copy.serverless(['remove', ...args], env)).toContain('successfully removed');
     expect(await functions()).toEqual([]);
     const kinesis = opened(new KinesisClient(settings()));
     const summary = await kinesis.send(new DescribeStreamSummaryCommand({ StreamName: 'cognito-sync-prod' }));
@@ -225,7 +227,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   });
 
   it('is created again after its removal, and imports what remained', { timeout: 240_000 }, async () => {
-    const output = await copy.deploy([...ARGS, '--yes'], env);
+    const output = await copy.deploy([...args, '--yes'], env);
     expect(output).toContain('CognitoStream (AWS::Kinesis::Stream cognito-sync-prod)');
     expect(imports).toBe(1);
     expect(output).toContain(`deployed to stack ${STACK}`);
