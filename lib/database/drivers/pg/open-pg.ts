@@ -9,7 +9,7 @@ import { NETWORK_GRACE_MS, runStatement, runWork } from './run-on-pool.ts';
 // and Aurora DSQL's data conflict and schema conflict. Aurora DSQL's own connector also retries the last two.
 const RETRYABLE = new Set(['40001', '40P01', 'OC000', 'OC001']);
 const DEFAULT_ATTEMPTS = 5;
-const MAX_RETRY_DELAY_MS = 1_000;
+const DEFAULT_MAX_RETRY_DELAY_MS = 1_000;
 
 export interface PoolOptions extends Partial<Timeouts> {
   maxConnections?: number;
@@ -28,6 +28,8 @@ export interface PoolOptions extends Partial<Timeouts> {
   maxConnectionAgeMs?: number;
   /** Returns the current time in epoch milliseconds. */
   now?: () => number;
+  /** Maximum time between two attempts. Default: 1 s. */
+  maxRetryDelayMs?: number;
 }
 
 export interface PgOptions extends PoolOptions {
@@ -88,6 +90,7 @@ export function openOnPool(
     attempts = DEFAULT_ATTEMPTS,
     maxConnectionAgeMs = Number.POSITIVE_INFINITY,
     now = Date.now,
+    maxRetryDelayMs = DEFAULT_MAX_RETRY_DELAY_MS,
     ...options
   }: PoolOptions,
 ): Database {
@@ -97,21 +100,24 @@ export function openOnPool(
     endOfUse.set(client, now() + maxConnectionAgeMs * (1 - Math.random() / 10));
   });
   const source = { pool, isOld: (client: pg.PoolClient) => (endOfUse.get(client) ?? now()) < now() };
+  const retry = { attempts, maxDelayMs: maxRetryDelayMs };
   // Statements wait here, not in the pool, whose timeout would count the wait as a part of connecting.
   const line = createWaitingLine({ maxRunning: maxConnections, maxWaiting, maxWaitMs });
   // If a connection breaks while it is idle, the pool drops it. The next statement uses another connection.
   pool.on('error', () => undefined);
 
   return {
-    query: (sql, values) =>
-      withRetry(attempts, () => line.run(() => runStatement(source, sql, values, timeouts))),
-    transaction: (work) => withRetry(attempts, () => line.run(() => runWork(source, work, timeouts))),
+    query: (sql, values) => withRetry(retry, () => line.run(() => runStatement(source, sql, values, timeouts))),
+    transaction: (work) => withRetry(retry, () => line.run(() => runWork(source, work, timeouts))),
     close: () => pool.end(),
   };
 }
 
 /** Retries a statement or transaction if the server has rolled it back, because then it had no effect. */
-async function withRetry<Result>(attempts: number, attemptOnce: () => Promise<Result>): Promise<Result> {
+async function withRetry<Result>(
+  { attempts, maxDelayMs }: { attempts: number; maxDelayMs: number },
+  attemptOnce: () => Promise<Result>,
+): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await attemptOnce();
@@ -119,7 +125,7 @@ async function withRetry<Result>(attempts: number, attemptOnce: () => Promise<Re
       const isRetryable = error instanceof DatabaseError && RETRYABLE.has(error.code ?? '');
       if (!isRetryable || attempt === attempts) throw error;
       // The random time spreads the transactions that have conflicted with each other.
-      await sleep(Math.random() * Math.min(2 ** attempt * 20, MAX_RETRY_DELAY_MS));
+      await sleep(Math.random() * Math.min(2 ** attempt * 20, maxDelayMs));
     }
   }
 }
