@@ -1,6 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { promisify } from 'node:util';
 import * as cognitoIdentity from '@aws-sdk/client-cognito-identity';
 import {
   CognitoIdentityClient,
@@ -726,55 +724,6 @@ describe('the AWS SDK', () => {
       identityId: IDENTITY_ID,
     });
     expect(recorded.calls.map(({ name }) => name)).toEqual(['GetId', 'GetCredentialsForIdentity']);
-  });
-});
-
-const missing = whyNoCli();
-if (missing) console.log(`skipped: the AWS CLI against the identity API (${missing})`);
-
-function whyNoCli(): string | undefined {
-  try {
-    execFileSync('aws', ['--version'], { stdio: 'pipe' });
-    return undefined;
-  } catch (error) {
-    return `aws --version: ${error instanceof Error ? error.message.split('\n')[0] : error}`;
-  }
-}
-
-describe.skipIf(missing)('the AWS CLI', () => {
-  async function cli(...args: string[]): Promise<string> {
-    const endpoint = ['--endpoint-url', `http://127.0.0.1:${signed.port}`, '--output', 'json'];
-    const { stdout } = await promisify(execFile)('aws', ['cognito-identity', ...args, ...endpoint], {
-      env: {
-        PATH: process.env.PATH,
-        HOME: '/nonexistent',
-        AWS_ACCESS_KEY_ID: 'local',
-        AWS_SECRET_ACCESS_KEY: 'local',
-        AWS_DEFAULT_REGION: 'us-east-1',
-        AWS_MAX_ATTEMPTS: '1',
-      },
-    });
-    return stdout;
-  }
-
-  it('calls the API and reports errors', async () => {
-    expect(JSON.parse(await cli('list-identity-pools', '--max-results', '1'))).toMatchObject({
-      IdentityPools: [{ IdentityPoolId: POOL_ID }],
-    });
-    expect(JSON.parse(await cli('get-id', '--identity-pool-id', POOL_ID))).toEqual({
-      IdentityId: IDENTITY_ID,
-    });
-    expect(await cli('delete-identity-pool', '--identity-pool-id', POOL_ID)).toBe('');
-    await expect(cli('get-id', '--identity-pool-id', 'INVALID')).rejects.toThrow(/\(ValidationException\)/);
-  });
-
-  it('deletes identities, reads roles and unlinks logins', async () => {
-    const roles = JSON.parse(await cli('get-identity-pool-roles', '--identity-pool-id', POOL_ID));
-    expect(roles).toEqual({ IdentityPoolId: POOL_ID, Roles: {} });
-    const deleted = JSON.parse(await cli('delete-identities', '--identity-ids-to-delete', IDENTITY_ID));
-    expect(deleted.UnprocessedIdentityIds).toEqual([{ IdentityId: IDENTITY_ID, ErrorCode: 'AccessDenied' }]);
-    const logins = ['--logins', 'login.example=token', '--logins-to-remove', 'login.example'];
-    expect(await cli('unlink-identity', '--identity-id', IDENTITY_ID, ...logins)).toBe('');
   });
 });
 
