@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const SERVERS = [
   'test/fixtures/database/postgres-server.setup.ts',
@@ -22,8 +23,31 @@ const FUNCTION_URL = [
   'wire/identity/{list-identity-pools,list-tags-for-resource,merge-*,set-*,tag-resource,untag-resource}',
 ];
 
+/** The test files that take minutes. If one of them started last, it would run alone at the end. */
+const LONGEST = [
+  'infra/deploy',
+  'model/service',
+  'infra/service-stack',
+  'infra/service-api-bundle',
+  'e2e/crash',
+];
+
+/** Starts the longest test files of a project first. Otherwise keeps Vitest's order: by project, the largest files first. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) =>
+      LONGEST.some((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+    const projects = Map.groupBy(await super.sort(files), ({ project }) => project.name);
+    return [...projects.values()].flatMap((sorted) => [
+      ...sorted.filter(isLong),
+      ...sorted.filter((file) => !isLong(file)),
+    ]);
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     // Use at least three workers, because many tests spend most of their time waiting. On two processors, Vitest would
     // use only one worker by default.
     maxWorkers: Math.max(3, availableParallelism() - 1),
