@@ -10,18 +10,18 @@ import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
 import { localKinesis } from '../fixtures/aws/kinesis.ts';
 import { readEvents } from '../fixtures/aws/read-stream.ts';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
-import { CLOUDS } from '../fixtures/local/local-cloud.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
 const StreamName = 'mobile';
 
-describe.each(CLOUDS)('a pool whose stream is deleted, $name', ({ open }) => {
+describe('a pool whose stream is deleted', () => {
   let cloud: LocalCloud;
   let client: CognitoSyncClient;
   let kinesis: KinesisClient;
 
   beforeAll(async () => {
-    cloud = await open();
+    cloud = await startCloud();
     client = createSyncClient(cloud.url);
     kinesis = localKinesis(cloud.url);
   });

@@ -4,16 +4,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { localKinesis } from '../fixtures/aws/kinesis.ts';
 import { readEvents } from '../fixtures/aws/read-stream.ts';
-import { CLOUDS } from '../fixtures/local/local-cloud.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { createSyncClient, type Identity, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
-describe.each(CLOUDS)('an update too large for the stream, $name', ({ open }) => {
+describe('an update too large for the stream', () => {
   let cloud: LocalCloud;
   let client: CognitoSyncClient;
   let kinesis: KinesisClient;
 
   beforeAll(async () => {
-    cloud = await open();
+    cloud = await startCloud();
     client = createSyncClient(cloud.url);
     kinesis = localKinesis(cloud.url);
   });
