@@ -7,14 +7,12 @@ import {
   SetIdentityPoolConfigurationCommand,
 } from '@aws-sdk/client-cognito-sync';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { takeDataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { openDatabase } from '../../lib/database/open-local.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { localKinesis, put } from '../fixtures/aws/kinesis.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { placeEmbeddedDatabase } from '../fixtures/database/embedded-template.ts';
 import { insertDatasets } from '../fixtures/database/many-datasets.ts';
-import { startCloud, startEmbeddedCloud } from '../fixtures/local/local-cloud.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { operate } from '../fixtures/local/operator.ts';
 import { POOL, toBytes, wireEvent } from '../fixtures/sync/stream-events.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
@@ -22,30 +20,21 @@ import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 const DATASETS = 100;
 const SOON = { timeout: 40_000, interval: 50 };
 
-describe.each([
-  { name: 'embedded', databaseUrl: async () => undefined },
-  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-])('an unattended backfill, $name', ({ databaseUrl }) => {
+describe('an unattended backfill', () => {
   let dataDir: string;
-  let url: string | undefined;
-  let env: { DATA_DIR: string } & Record<string, string>;
+  let databaseUrl: string;
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
-    url = await databaseUrl();
-    env = { DATA_DIR: dataDir, ...(url !== undefined && { DATABASE_URL: url }) };
-    const directory = await takeDataDirectory(dataDir);
-    if (url === undefined) await placeEmbeddedDatabase(directory.database);
-    const { database } = await openDatabase(directory.database, url);
+    databaseUrl = await createPostgresDatabase();
+    const database = openPg({ connectionString: databaseUrl });
     await insertDatasets(database, DATASETS);
     await database.close();
-    directory.release();
   });
   afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
   it('stays incomplete until redrive projects the quarantined event', { timeout: 120_000 }, async () => {
-    const cloud = await (url === undefined
-      ? startEmbeddedCloud({ dataDir })
-      : startCloud({ dataDir, databaseUrl: url }));
+    const env = { DATA_DIR: dataDir, DATABASE_URL: databaseUrl };
+    const cloud = await startCloud({ dataDir, databaseUrl });
     try {
       await startBulkPublish(cloud.url);
       const kinesis = localKinesis(cloud.url);
