@@ -310,16 +310,20 @@ describe('the functions of the service', () => {
     expect(environmentOf(full, 'poll-bulk-publish').STREAM_NAME).toBe('origin.stream');
   });
 
+  let migratedUrl: string;
+  beforeAll(async () => {
+    migratedUrl = await createEmptyPostgresDatabase();
+    const migrate = join(service.directory, 'unpacked/functions/migrate.mjs');
+    expect(await runBundle(migrate, { DATABASE_URL: migratedUrl })).toHaveProperty('result');
+  });
+
   it.each(Object.keys(JOBS))(
     'run from their bundle without work, and the bundle is small: %s',
     async (name) => {
       const bundle = join(service.directory, 'unpacked/functions', `${name}.mjs`);
       expect((await stat(bundle)).size).toBeLessThan(900_000);
-      const url = await createEmptyPostgresDatabase();
-      const migrate = join(service.directory, 'unpacked/functions/migrate.mjs');
-      expect(await runBundle(migrate, { DATABASE_URL: url })).toHaveProperty('result');
       const environment = {
-        DATABASE_URL: url,
+        DATABASE_URL: migratedUrl,
         AWS_REGION: 'us-east-1',
         AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
         AWS_SECRET_ACCESS_KEY: 'secret',
