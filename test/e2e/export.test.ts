@@ -51,7 +51,9 @@ async function runMeasured(args: readonly string[], env: Record<string, string>)
 const MAX_MIB = 350;
 
 describe('a service that is exported and imported', () => {
-  it('has the same data and fills the query store, from an embedded database to PostgreSQL', async () => {
+  it('has the same data and fills the query store, from an embedded database to PostgreSQL', {
+    timeout: 240_000,
+  }, async () => {
     const cloud = await startEmbeddedCloud();
     const clone = await startCloud();
     const client = createSyncClient(cloud.url);
@@ -124,7 +126,7 @@ describe('an export to a pipe that is closed', () => {
   it.each([
     { state: 'runs', isRunning: true },
     { state: 'is stopped', isRunning: false },
-  ])('ends quietly, while the service $state', async ({ isRunning }) => {
+  ])('ends quietly, while the service $state', { timeout: 120_000 }, async ({ isRunning }) => {
     const cloud = isRunning ? await startEmbeddedCloud() : null;
     try {
       if (cloud) await insertDatasets(cloud.database, 5_000);
