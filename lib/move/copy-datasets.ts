@@ -84,7 +84,7 @@ async function copyDataset(
   progress.counts.datasets += 1;
   progress.counts.records += applied.records;
   if (read.listing.mergedNames.length > 0) await deps.store.markMergedCopies(key, read.listing.mergedNames);
-  if (read.unstorable > 0) skip(datasetName, 'unstorable');
+  if (read.change.records.length < read.listing.records.length) skip(datasetName, 'unstorable');
   if (applied.leftOut > 0) skip(datasetName, 'not-published');
   if (isAboveLimits(read, deps.limits)) skip(datasetName, 'above-limits');
 }

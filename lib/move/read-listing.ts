@@ -2,7 +2,7 @@ import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { DatasetKey } from '../common/dataset-key.ts';
 import { isStorable } from '../common/text.ts';
 import type { Version } from '../stream/stream-event.ts';
-import type { ReplicaChange } from '../sync/replica.ts';
+import type { ReplicaChange, ReplicaRecord } from '../sync/replica.ts';
 import type { Origin, OriginDataset, OriginListing } from './ports/origin.ts';
 
 /** Maximum number of listings of one dataset that changes from page to page. */
@@ -12,8 +12,6 @@ const LISTINGS = 5;
 export interface ReadDataset {
   change: ReplicaChange;
   listing: OriginListing;
-  /** Number of records that SQL text cannot store. They are not in `change`. */
-  unstorable: number;
 }
 
 /**
@@ -78,16 +76,17 @@ function toReadDataset(
     lastModifiedDate: dates.reduce((a, b) => Math.min(a, b), version.lastModifiedDate),
     syncCount: deletedSyncCount,
   };
-  const records = listing.records.filter(({ key, value }) => isStorable(key) && isStorable(value ?? ''));
+  const canStore = ({ key, value }: ReplicaRecord) => isStorable(key) && isStorable(value ?? '');
   const change: ReplicaChange = {
     dataset,
     version,
     removal: deletedSyncCount === 0 ? null : removal,
-    records,
+    records: listing.records.filter(canStore),
     listing: {
       creationDate: described.creationDate,
       lastModifiedBy: listing.lastModifiedBy ?? described.lastModifiedBy ?? dataset.identityId,
+      unstorableKeys: listing.records.filter((record) => !canStore(record)).map(({ key }) => key),
     },
   };
-  return { change, listing, unstorable: listing.records.length - records.length };
+  return { change, listing };
 }

@@ -23,16 +23,18 @@ const INLINE_BYTES = 120 * 1024;
  */
 export function replicaEvents(
   key: DatasetKey,
-  { dataset, isChanged, published, newRemoval }: NextReplica,
+  { dataset, isChanged, published, publishedVersion, newRemoval }: NextReplica,
   offloading: Offloading | null,
 ): { events: OutgoingEvent[]; leftOut: number } {
   const removed = newRemoval === null ? [] : [deletionEvent(key, newRemoval)];
-  if (!exists(dataset) || (!isChanged && published.length === 0)) return { events: removed, leftOut: 0 };
+  if (published.length === 0 && (!isChanged || !exists(dataset))) return { events: removed, leftOut: 0 };
   if (offloading) {
-    const written = splitRecords(published).map((group) => recordsEvent(key, dataset, group, offloading));
+    const written = splitRecords(published).map((group) =>
+      recordsEvent(key, publishedVersion, group, offloading),
+    );
     return { events: [...removed, ...written], leftOut: 0 };
   }
-  const written = splitInline(published).map((group) => inlineEvent(key, dataset, group));
+  const written = splitInline(published).map((group) => inlineEvent(key, publishedVersion, group));
   const events = written.filter((event) => event.payload === null);
   return { events: [...removed, ...events], leftOut: written.length - events.length };
 }

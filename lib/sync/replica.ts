@@ -15,8 +15,11 @@ export interface ReplicaRecord extends StreamRecord {
  */
 export interface ReplicaChange extends Omit<DatasetChange, 'records'> {
   records: readonly ReplicaRecord[];
-  /** Set if `records` are all rows of the dataset at one point in time, tombstones included. */
-  listing: { creationDate: number; lastModifiedBy: string } | null;
+  /**
+   * Set if `records` are all rows of the dataset at one point in time, tombstones included, except for the rows with
+   * these keys, which SQL text cannot store.
+   */
+  listing: { creationDate: number; lastModifiedBy: string; unstorableKeys: readonly string[] } | null;
 }
 
 /** A dataset that is a replica of a dataset at another service. */
@@ -30,6 +33,8 @@ export interface StoredReplicaRecord {
   version: Version;
   lastModifiedBy: string;
   deviceLastModifiedDate: number | null;
+  /** False for a tombstone. */
+  isLive: boolean;
 }
 
 /** The next state of a replica. */
@@ -37,20 +42,26 @@ export interface NextReplica {
   dataset: StoredReplica;
   /** Whether the dataset differs from the stored one. */
   isChanged: boolean;
-  /** Rows to write. */
+  /** Rows to write, in the order of their counts. */
   records: SyncRecord[];
-  /** The rows in `records` that consumers of the stream do not know yet. */
+  /** The rows in `records` that consumers of the stream do not know yet, and tombstones of live rows in `erasedKeys`. */
   published: SyncRecord[];
+  /** The version of the dataset for the events about `published`. */
+  publishedVersion: Version;
   /** Rows at or below this version must be erased. Null if the change contains no removal that is new. */
   newRemoval: Version | null;
+  /** Keys of further rows to erase: they are not in the listing. */
+  erasedKeys: string[];
 }
 
 /**
  * Computes the next state of a replica: the newest version of the dataset, of its removal and of each record, in the
  * version order. The result therefore depends neither on the order of the changes nor on how often each occurs.
  *
- * A row that is stored but not in a complete listing was erased by a removal of the dataset, even if no event about the
- * removal was received. All listed rows are newer than that removal.
+ * A listing that is newer than the last known removal says more: it knows the count of the last removal, and it contains
+ * every row up to its own count. A stored row that it does not contain was erased at the other service, by a removal of
+ * the dataset or because its tombstone expired. A row or a dataset with a higher count is newer, even if the clock of the
+ * other service was set back.
  *
  * The sync store decides by counts which rows exist. If the other service started counting again when a dataset was
  * created again, the counts of the old rows would hide the new ones. The removal's count is then stored as 0.
@@ -64,31 +75,84 @@ export function nextReplica(
   change: ReplicaChange,
 ): NextReplica {
   const before = stored && removalOf(stored);
-  const removal = newest<Version | null>(newest(before, change.removal), unlistedRemoval(rows, change));
-  const version = newest(change.version, stored && versionOf(stored));
+  const removal = newest<Version | null>(before, change.removal);
+  const isListing = change.listing !== null && isAfter(change.version, before);
+  const version = newestVersion(stored, change, isListing);
   const dataset = { ...describe(stored, change, version), ...stateOf(version, removal) };
-  const isNewer = isNewerThan(rows, change);
-  const kept = change.records.filter((record) => isAfter(record.version, removal));
+  const isNewer = isNewerThan(rows, isListing);
+  const kept = change.records
+    .filter((record) => isAfter(record.version, removal))
+    .sort((a, b) => a.version.syncCount - b.version.syncCount);
   const toWritten = toSyncRecord(change.dataset.identityId);
+  const erasedKeys = isListing ? unlistedKeys(rows, change) : [];
+  const gone = erasedKeys.filter((key) => rows.get(key)?.isLive);
   return {
     dataset,
     isChanged: stored === null || !isEqual(stored, dataset),
     records: kept.filter((record) => isNewer(record) !== null).map(toWritten),
-    published: kept.filter((record) => isNewer(record) === 'published').map(toWritten),
+    published: [
+      ...kept.filter((record) => isNewer(record) === 'published').map(toWritten),
+      ...gone.map((key) => toWritten(tombstoneOf(key, change.version))),
+    ],
+    publishedVersion: versionOf(dataset),
     newRemoval: removal !== null && isAfter(removal, before) ? removal : null,
+    erasedKeys,
   };
 }
 
-/** Returns the newest version of the rows that the listing would contain if they still existed. */
-function unlistedRemoval(
+/**
+ * Returns a part of a state that one transaction should not write completely. The dataset keeps its stored version until
+ * the last part is written: a device that reads a count must be able to read all rows up to it.
+ *
+ * @param part the first of the state's rows, and some of its erased keys
+ */
+export function partOf(
+  stored: StoredReplica | null,
+  next: NextReplica,
+  { records, erasedKeys }: Pick<NextReplica, 'records' | 'erasedKeys'>,
+): NextReplica {
+  const keys = new Set([...records.map(({ Key }) => Key), ...erasedKeys]);
+  const published = next.published.filter(({ Key }) => keys.has(Key));
+  return {
+    dataset: stored ?? { ...next.dataset, ...NOT_YET },
+    isChanged: stored === null,
+    records,
+    published,
+    publishedVersion: published.reduce<Version>(
+      (last, { LastModifiedDate, SyncCount }) =>
+        newest(last, { lastModifiedDate: LastModifiedDate, syncCount: SyncCount }),
+      { lastModifiedDate: 0, syncCount: 0 },
+    ),
+    newRemoval: null,
+    erasedKeys,
+  };
+}
+
+/** A dataset that does not exist. */
+const NOT_YET = { syncCount: 0, deletedSyncCount: 0, lastModifiedDate: 0, removedDate: null };
+
+function newestVersion(
+  stored: StoredReplica | null,
+  { version }: ReplicaChange,
+  isListing: boolean,
+): Version {
+  const last = newest(version, stored && versionOf(stored));
+  return isListing ? { ...last, syncCount: Math.max(last.syncCount, version.syncCount) } : last;
+}
+
+/** Returns the keys of the stored rows that the listing would contain if they still existed. */
+function unlistedKeys(
   rows: ReadonlyMap<string, StoredReplicaRecord>,
   { listing, records, version }: ReplicaChange,
-): Version | null {
-  if (listing === null) return null;
-  const listed = new Set(records.map(({ key }) => key));
-  return [...rows]
-    .filter(([key, row]) => !listed.has(key) && compareVersions(row.version, version) <= 0)
-    .reduce<Version | null>((last, [, row]) => newest(last, row.version), null);
+): string[] {
+  const listed = new Set([...records.map(({ key }) => key), ...(listing?.unstorableKeys ?? [])]);
+  const isListed = (row: StoredReplicaRecord) =>
+    compareVersions(row.version, version) <= 0 || row.version.syncCount <= version.syncCount;
+  return [...rows].flatMap(([key, row]) => (!listed.has(key) && isListed(row) ? [key] : []));
+}
+
+function tombstoneOf(key: string, version: Version): ReplicaRecord {
+  return { key, value: null, version, deviceLastModifiedDate: null, lastModifiedBy: null };
 }
 
 /** The date of a removal that this service made itself is known only while nothing was written since. */
@@ -137,13 +201,14 @@ function describe(
 /** Returns a function that says whether a row must be written, and whether consumers of the stream need it. */
 function isNewerThan(
   rows: ReadonlyMap<string, StoredReplicaRecord>,
-  { listing }: ReplicaChange,
+  isListing: boolean,
 ): (record: ReplicaRecord) => 'published' | 'written' | null {
   return ({ key, version, deviceLastModifiedDate, lastModifiedBy }) => {
     const row = rows.get(key);
     const order = row === undefined ? 1 : compareVersions(version, row.version);
     if (row === undefined || order > 0) return 'published';
-    if (order < 0 || listing === null) return null;
+    if (!isListing) return null;
+    if (order < 0) return version.syncCount > row.version.syncCount ? 'published' : null;
     // The row came from an event. The listing knows its author, and whether the device sent a date.
     const isSame =
       row.deviceLastModifiedDate === deviceLastModifiedDate &&

@@ -151,6 +151,6 @@ function datasetOf(identityPoolId: string, identityId: string, datasetName: stri
       deviceLastModifiedDate: null,
       lastModifiedBy: identityId,
     })),
-    listing: { creationDate: version.lastModifiedDate, lastModifiedBy: identityId },
+    listing: { creationDate: version.lastModifiedDate, lastModifiedBy: identityId, unstorableKeys: [] },
   };
 }

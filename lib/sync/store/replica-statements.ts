@@ -23,10 +23,12 @@ export interface ReplicaRecordRow {
   last_modified_ms: number;
   last_modified_by: string;
   device_last_modified_ms: number | null;
+  is_live: boolean;
 }
 
 const READ_ROWS = `
-SELECT record_key, sync_count, last_modified_ms, last_modified_by, device_last_modified_ms
+SELECT record_key, sync_count, last_modified_ms, last_modified_by, device_last_modified_ms,
+  record_value IS NOT NULL AS is_live
 FROM sync.records
 WHERE dataset_id = $1`;
 
@@ -48,8 +50,8 @@ ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   last_modified_ms = excluded.last_modified_ms,
   last_modified_by = excluded.last_modified_by`;
 
-/** Rows that ERASE_COVERED erases. With 2,500 written rows, it stays below Aurora DSQL's 3,000 rows per transaction. */
-export const COVERED_ROWS = 400;
+/** Rows that each of the next two statements erases at most. With 2,500 written rows, they stay below Aurora DSQL's 3,000 rows per transaction. */
+export const ERASED_ROWS = 200;
 
 /** Erases rows of the dataset $1 at or below the version ($2, $3). */
 export const ERASE_COVERED = `
@@ -58,7 +60,11 @@ WHERE dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::big
   AND record_id IN (
     SELECT record_id FROM sync.records
     WHERE dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::bigint)
-    LIMIT ${COVERED_ROWS})`;
+    LIMIT ${ERASED_ROWS})`;
+
+/** Erases the rows $2 of the dataset $1. */
+export const ERASE_SOME_ROWS =
+  'DELETE FROM sync.records WHERE dataset_id = $1 AND record_id = ANY ($2::uuid[])';
 
 export interface SizeRow {
   record_count: number;

@@ -9,6 +9,7 @@ import { exists } from '../ports/sync-store.ts';
 import {
   type NextReplica,
   nextReplica,
+  partOf,
   type ReplicaChange,
   type StoredReplica,
   type StoredReplicaRecord,
@@ -18,8 +19,9 @@ import { lockIdentities } from './lock-identities.ts';
 import { PLAIN_WRITES } from './plain-writes.ts';
 import {
   ADD_USAGE,
-  COVERED_ROWS,
   ERASE_COVERED,
+  ERASE_SOME_ROWS,
+  ERASED_ROWS,
   FORGET_REPLICA_COPY,
   LOCK_REPLICA,
   MARK_COPIES,
@@ -63,23 +65,31 @@ export async function writeReplica(
   await lockIdentities(on, key.identityPoolId, [key.identityId]);
   if (await isIdentityDeleted(on, key)) return { outcome: 'deleted', ...NOTHING };
   const locked = (await on.query<ReplicaRow>(LOCK_REPLICA, [id])).rows[0];
-  const next = nextReplica(locked ? toReplica(locked) : null, await readRows(on, id, change), change);
-  const [first = [], ...rest] = chunkRows(
-    next.records,
-    ({ Key, Value }) => Key.length + (Value?.length ?? 0),
-  );
-  const now = rest.length > 0 ? { ...next, records: first, published: onlyOf(next.published, first) } : next;
-  if (!now.isChanged && now.records.length === 0) return { outcome: 'unchanged', ...NOTHING };
-  const erased = await writeRows(on, id, now);
-  await writeDataset(on, key, now, locked);
+  const stored = locked ? toReplica(locked) : null;
+  const next = nextReplica(stored, await readRows(on, id, change), change);
+  const part = firstPart(stored, next);
+  const now = part ?? next;
+  if (!now.isChanged && now.records.length + now.erasedKeys.length === 0)
+    return { outcome: 'unchanged', ...NOTHING };
+  const covered = await writeRows(on, id, now);
+  if (now.dataset !== stored) await writeDataset(on, key, now, locked);
   const { events, leftOut } = replicaEvents(key, now, offloading);
   if (events.length > 0) await PLAIN_WRITES.putEvents(on, key.identityPoolId, events);
   return {
-    outcome: rest.length > 0 ? 'partial' : 'written',
+    outcome: part ? 'partial' : 'written',
     records: now.records.length,
     leftOut,
-    eraseUpTo: erased === COVERED_ROWS ? now.dataset.deletedSyncCount : null,
+    eraseUpTo: covered === ERASED_ROWS ? now.dataset.deletedSyncCount : null,
   };
+}
+
+/** Returns the first part of a state that is too large for one transaction; null if one transaction can write it. */
+function firstPart(stored: StoredReplica | null, next: NextReplica): NextReplica | null {
+  const bytesOf = ({ Key, Value }: SyncRecord) => Key.length + (Value?.length ?? 0);
+  const [records = [], ...rest] = chunkRows(next.records, bytesOf);
+  if (rest.length > 0) return partOf(stored, next, { records, erasedKeys: [] });
+  const erasedKeys = next.erasedKeys.slice(0, ERASED_ROWS);
+  return erasedKeys.length < next.erasedKeys.length ? partOf(stored, next, { records, erasedKeys }) : null;
 }
 
 /** Marks datasets of the root's identity as copies that a merge made of the dataset `root`. */
@@ -106,8 +116,12 @@ async function readRows(
   return new Map(rows.map((row) => [row.record_key, toReplicaRecord(row)]));
 }
 
-/** @returns the number of erased rows */
-async function writeRows(on: Transaction, id: string, { records, newRemoval }: NextReplica): Promise<number> {
+/** @returns the number of rows that the removal erased */
+async function writeRows(
+  on: Transaction,
+  id: string,
+  { records, newRemoval, erasedKeys }: NextReplica,
+): Promise<number> {
   if (records.length > 0) {
     const sorted = records
       .map((record) => ({ id: recordId(record.Key), record }))
@@ -123,6 +137,7 @@ async function writeRows(on: Transaction, id: string, { records, newRemoval }: N
       textArray(sorted.map(({ record }) => record.LastModifiedBy)),
     ]);
   }
+  if (erasedKeys.length > 0) await on.query(ERASE_SOME_ROWS, [id, plainArray(erasedKeys.map(recordId))]);
   if (newRemoval === null) return 0;
   const values = [id, newRemoval.lastModifiedDate, newRemoval.syncCount];
   return (await on.query(ERASE_COVERED, values)).rowsChanged;
@@ -162,11 +177,6 @@ async function writeDataset(
 
 const EMPTY_ROW: SizeRow = { record_count: 0, data_storage: 0, row_count: 0, key_bytes: 0 };
 
-function onlyOf(records: readonly SyncRecord[], chosen: readonly SyncRecord[]): SyncRecord[] {
-  const keys = new Set(chosen.map(({ Key }) => Key));
-  return records.filter(({ Key }) => keys.has(Key));
-}
-
 function toReplica(row: ReplicaRow): StoredReplica {
   return {
     syncCount: row.sync_count,
@@ -183,5 +193,6 @@ function toReplicaRecord(row: ReplicaRecordRow): StoredReplicaRecord {
     version: { lastModifiedDate: row.last_modified_ms, syncCount: row.sync_count },
     lastModifiedBy: row.last_modified_by,
     deviceLastModifiedDate: row.device_last_modified_ms,
+    isLive: row.is_live,
   };
 }

@@ -7,6 +7,7 @@ import { type CopyProgress, type MoveStore, noProgress } from '../../../lib/move
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import type { ReplicaChange } from '../../../lib/sync/replica.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { writeReplica } from '../../../lib/sync/store/write-replica.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 
@@ -39,7 +40,7 @@ describe.each(DATABASES)('the move store on $name', ({ open }) => {
   const changeOf = (
     identityPoolId: string,
     identityId: string,
-    rows: readonly [key: string, value: string | null, syncCount: number][],
+    rows: readonly (readonly [key: string, value: string | null, syncCount: number])[],
     syncCount = Math.max(...rows.map(([, , count]) => count)),
   ): ReplicaChange => ({
     dataset: { identityPoolId, identityId, datasetName: 'game' },
@@ -52,7 +53,7 @@ describe.each(DATABASES)('the move store on $name', ({ open }) => {
       deviceLastModifiedDate: null,
       lastModifiedBy: 'author',
     })),
-    listing: { creationDate: 1, lastModifiedBy: 'author' },
+    listing: { creationDate: 1, lastModifiedBy: 'author', unstorableKeys: [] },
   });
   const read = (identityPoolId: string, identityId: string) =>
     store.readDataset({ identityPoolId, identityId, datasetName: 'game' });
@@ -224,6 +225,49 @@ describe.each(DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.applyChange(deletion)).toMatchObject({ outcome: 'written' });
     const { rows: left } = await database.query('SELECT 1 FROM sync.records WHERE record_key = $1', ['k5']);
     expect(left).toEqual([]);
+  });
+
+  it('erases rows that a listing does not contain, and keeps older rows', async () => {
+    const pool = await newPool(database, { streams: STREAMING });
+    const id = newId();
+    await put(pool, id);
+    const old = Array.from(
+      { length: 500 },
+      (_, index) => [`old${index}`, index % 2 ? null : 'v', 3] as const,
+    );
+    await store.applyChange(changeOf(pool, id, [['a', '1', 1], ['b', '1', 2], ...old]));
+    const listed = changeOf(pool, id, [['a', '1', 1]], 4);
+    const listing = { creationDate: 1, lastModifiedBy: 'author', unstorableKeys: ['b'] };
+    expect(await store.applyChange({ ...listed, listing })).toMatchObject({ outcome: 'written', records: 0 });
+    expect((await read(pool, id)).rows).toEqual([
+      { key: 'a', value: '1', syncCount: 1 },
+      { key: 'b', value: '1', syncCount: 2 },
+    ]);
+    const { rows } = await database.query<{ event: string }>(
+      'SELECT event FROM sync.outbox WHERE partition_key = $1 ORDER BY outbox_id',
+      [id],
+    );
+    const removed = rows.flatMap(({ event }) => JSON.parse(event).kinesisSyncRecords ?? []);
+    expect(removed.filter(({ op }) => op === 'remove')).toHaveLength(500);
+    expect(await store.applyChange({ ...listed, listing })).toMatchObject({ outcome: 'unchanged' });
+  });
+
+  it('does not show a dataset before all parts of a large change are written', async () => {
+    const pool = await newPool(database);
+    const id = newId();
+    await put(pool, id);
+    const rows = Array.from({ length: 2_600 }, (_, index) => [`k${index}`, 'v', 1] as const);
+    const write = (change: ReplicaChange) =>
+      database.transaction((transaction) => writeReplica(transaction, change, null));
+    expect(await write(changeOf(pool, id, [...rows], 7))).toMatchObject({ outcome: 'partial' });
+    expect(await read(pool, id)).toMatchObject({ exists: false, syncCount: 0 });
+    expect(await write(changeOf(pool, id, [...rows], 7))).toMatchObject({ outcome: 'written' });
+    expect(await read(pool, id)).toMatchObject({ exists: true, syncCount: 7 });
+    const newer = rows.map(([key, value]) => [key, value, 9] as const);
+    expect(await write(changeOf(pool, id, [...newer], 9))).toMatchObject({ outcome: 'partial' });
+    expect(await read(pool, id)).toMatchObject({ syncCount: 7 });
+    await write(changeOf(pool, id, [...newer], 9));
+    expect(await read(pool, id)).toMatchObject({ syncCount: 9 });
   });
 
   it('changes nothing of an identity that was taken over', async () => {
