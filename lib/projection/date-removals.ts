@@ -11,8 +11,8 @@ export function isUndatedRemoval({ event }: ReadableDelivery): boolean {
 /**
  * Completes the version of each removal whose date or count is missing. The missing part is taken from the newest
  * version of the dataset that is known when the removal arrives. Known versions are those in the store and those of the
- * preceding events in the batch. If no version is known, the date is the arrival time and the count is 0. An assigned
- * date is never later than the arrival.
+ * preceding events in the batch. A removal increments the count. If no version is known, the date is the arrival time
+ * and the count is 0. An assigned date is never later than the arrival.
  *
  * This is the only step of the projection whose result depends on the order of events: a removal without a version can
  * only mean "everything up to now". The assigned version is a proposal. If the removal was delivered before, the
@@ -40,7 +40,7 @@ export function dateRemovals(
       lastModifiedDate:
         event.lastModifiedDate ??
         Math.min(before?.lastModifiedDate ?? position.arrivedAt, position.arrivedAt),
-      syncCount: event.syncCount ?? before?.syncCount ?? 0,
+      syncCount: event.syncCount ?? (before ? before.syncCount + 1 : 0),
     };
     known.set(name, newest(version, before ?? null));
     return { kind: 'removal', dataset: event.dataset, version };
