@@ -1,4 +1,4 @@
-import type { Database, SqlValue } from '../../database/database.ts';
+import type { Database, SqlValue, Transaction } from '../../database/database.ts';
 import { identityIdHash } from '../../database/row-ids.ts';
 import type { IdentityPool, PoolStore, PoolUsage } from '../ports/pool-store.ts';
 import { FAIL_IN_PROGRESS } from './bulk-publish-job-statements.ts';
@@ -32,14 +32,8 @@ export function createPoolStore(database: Database): PoolStore {
       return rows[0] ? toPool(rows[0]) : null;
     },
 
-    async createPool(pool, createdAt) {
-      for (const sql of [CREATE_POOL, CREATE_POOL_AGAIN]) {
-        const { rowsChanged } = await changeOnce(database, sql, [...valuesOf(pool), createdAt]);
-        if (rowsChanged === 1) return 'made';
-      }
-      const { rows } = await database.query<PoolRow>(READ_POOL, [pool.identityPoolId]);
-      return rows[0] ? 'there' : 'being deleted';
-    },
+    createPool: (pool, createdAt) =>
+      transact(database, (transaction) => createPool(transaction, pool, createdAt)),
 
     changePool(pool) {
       return transact(database, async (transaction) => {
@@ -81,6 +75,20 @@ export function createPoolStore(database: Database): PoolStore {
       };
     },
   };
+}
+
+/** Creates a pool, as `PoolStore.createPool` describes. */
+export async function createPool(
+  on: Transaction,
+  pool: Parameters<PoolStore['createPool']>[0],
+  createdAt: number,
+): ReturnType<PoolStore['createPool']> {
+  for (const sql of [CREATE_POOL, CREATE_POOL_AGAIN]) {
+    const { rowsChanged } = await on.query(sql, [...valuesOf(pool), createdAt]);
+    if (rowsChanged === 1) return 'made';
+  }
+  const { rows } = await on.query<PoolRow>(READ_POOL, [pool.identityPoolId]);
+  return rows[0] ? 'there' : 'being deleted';
 }
 
 type Streaming = Pick<PoolRow, 'streaming_status' | 'stream_name'>;

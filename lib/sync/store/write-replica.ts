@@ -5,11 +5,11 @@ import type { SqlValue, Transaction } from '../../database/database.ts';
 import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
 import type { Offloading } from '../build-stream-event.ts';
 import type { SyncRecord } from '../model.ts';
+import { partOf } from '../part-of.ts';
 import { exists } from '../ports/sync-store.ts';
 import {
   type NextReplica,
   nextReplica,
-  partOf,
   type ReplicaChange,
   type StoredReplica,
   type StoredReplicaRecord,

@@ -2,10 +2,10 @@ import { findDeletion } from '../../../lib/move/read-listing.ts';
 import { type DatedRemoval, foldEvents } from '../../../lib/projection/fold-events.ts';
 import { compareVersions } from '../../../lib/projection/version.ts';
 import type { RecordsEvent, StreamRecord, Version } from '../../../lib/stream/stream-event.ts';
+import { partOf } from '../../../lib/sync/part-of.ts';
 import {
   type NextReplica,
   nextReplica,
-  partOf,
   type ReplicaChange,
   type ReplicaRecord,
   type StoredReplica,
@@ -93,7 +93,10 @@ export class Replica {
   apply(change: ReplicaChange, rowsPerPart = Number.POSITIVE_INFINITY, between = () => {}): void {
     for (;;) {
       const next = nextReplica(this.stored, this.rows, change);
-      if (next.records.length <= rowsPerPart) return this.#write(next);
+      if (next.records.length <= rowsPerPart) {
+        this.#write(next);
+        return;
+      }
       const about = { records: next.records.slice(0, rowsPerPart), erasedKeys: [] };
       this.#write(partOf(this.stored, next, about));
       between();
