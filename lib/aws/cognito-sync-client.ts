@@ -11,6 +11,8 @@ interface CognitoSyncClientOptions {
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
+  /** Maximum number of attempts of a request. Default: three. */
+  maxAttempts?: number;
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -19,18 +21,20 @@ const REQUEST_TIMEOUT_MS = 15_000;
 
 /**
  * Creates a client for the Cognito Sync API of Amazon or of a self-hosted service, with a timeout on every request. The
- * SDK's own retries (three attempts) remain enabled. The caller must call `destroy()`.
+ * SDK retries failed requests. The caller must call `destroy()`.
  */
 export function createCognitoSyncClient({
   region,
   endpoint,
   credentials,
+  maxAttempts,
 }: CognitoSyncClientOptions): CognitoSync {
   return new CognitoSync({
     region,
     requestHandler: requestHandler(),
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
+    ...(maxAttempts !== undefined && { maxAttempts }),
   });
 }
 

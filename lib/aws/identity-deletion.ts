@@ -17,6 +17,8 @@ interface IdentityClientOptions {
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
+  /** Maximum number of attempts of a request. Default: three. */
+  maxAttempts?: number;
 }
 
 /** Creates a client for the Cognito Identity API, with a timeout on every request. The caller must call `destroy()`. */

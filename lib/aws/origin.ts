@@ -9,7 +9,7 @@ import {
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { IdentityPoolDescription } from '../identity/model.ts';
 import type { Origin, OriginIdentity } from '../move/ports/origin.ts';
-import type { OriginSettings } from '../move/read-origin-settings.ts';
+import { type OriginSettings, originName } from '../move/read-origin-settings.ts';
 import { createCognitoSyncClient } from './cognito-sync-client.ts';
 import { createCognitoIdentityClient } from './identity-deletion.ts';
 import { createOriginData } from './origin-data.ts';
@@ -20,15 +20,15 @@ import { translateErrors } from './sync-client.ts';
 const PER_PAGE = 60;
 
 /**
- * Opens the origin of a migration through the AWS SDK. Sends no request before the returned origin is used. The SDK's own
- * retries remain enabled.
+ * Opens the origin of a migration through the AWS SDK. Sends no request before the returned origin is used. The SDK does
+ * not retry: the caller paces and retries the calls, and retries of the SDK would exceed the rate.
  */
 export function openOrigin({ streamName, ...options }: OriginSettings): Origin {
-  const sync = createCognitoSyncClient(options);
-  const identities = createCognitoIdentityClient(options);
+  const sync = createCognitoSyncClient({ ...options, maxAttempts: 1 });
+  const identities = createCognitoIdentityClient({ ...options, maxAttempts: 1 });
   const settings = createPoolSettings(sync);
   return {
-    name: options.endpoint ?? `Amazon Cognito in ${options.region}`,
+    name: originName(options),
     streamName,
 
     async readPool(identityPoolId) {

@@ -1,7 +1,7 @@
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { copyDatasets } from './copy-datasets.ts';
-import type { CopyRun } from './copy-run.ts';
+import { type CopyRun, skip } from './copy-run.ts';
 import type { ReplicaIdentity } from './ports/move-store.ts';
 
 /** Identities per query. */
@@ -30,8 +30,10 @@ export async function copyData(run: CopyRun): Promise<void> {
     if (signal?.aborted) return;
     progress.position = page.at(-1)?.identityId ?? after;
     await run.save();
-    if (page.length < PAGE) return;
+    if (page.length < PAGE) break;
   }
+  // Not one identity could be copied, so the failure concerns all of them.
+  if (run.firstRefusal !== null && progress.counts.copied === 0) throw run.firstRefusal;
 }
 
 /** Waits for all workers, even if one fails, so that none works on after the failure was reported. */
@@ -44,7 +46,8 @@ async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<vo
   const { deps, options, progress, startedAt } = run;
   if (identity.state === 'kept' || identity.isCopied) return;
   if (!identity.isListed) {
-    progress.counts.missing += 1;
+    // An identity that was created later is not in the listings; the stream has its data.
+    if (identity.createdAt < startedAt) progress.counts.missing += 1;
     return;
   }
   const key = { identityPoolId: options.identityPoolId, identityId: identity.identityId };
@@ -52,8 +55,14 @@ async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<vo
     await copyDeveloperUsers(run, key, identity.providers);
     await copyDatasets(run, key);
   } catch (error) {
-    if (!(await isGone(run, key, error))) throw error;
-    progress.counts.missing += 1;
+    if (await isGone(run, key, error)) {
+      progress.counts.missing += 1;
+      return;
+    }
+    const reason = await run.skips.reasonFor(error, 'identity');
+    if (reason === null) throw error;
+    run.firstRefusal ??= error;
+    skip(run, { identityId: identity.identityId, datasetName: null, reason });
     return;
   }
   await deps.store.markCopied(key, startedAt);
@@ -71,19 +80,24 @@ async function isGone(
 ): Promise<boolean> {
   if (!(error instanceof SyncClientError)) return false;
   if (error.condition !== 'not-authorized' && error.condition !== 'not-found') return false;
-  return (await paced(() => deps.origin.describeIdentity(identityId))) === null;
+  try {
+    return (await paced(() => deps.origin.describeIdentity(identityId))) === null;
+  } catch (unclear) {
+    if (unclear instanceof SyncClientError) return false;
+    throw unclear;
+  }
 }
 
 async function copyDeveloperUsers(
-  { deps, options, paced, progress, developerProvider }: CopyRun,
+  run: CopyRun,
   key: IdentityKey,
   providers: readonly string[],
 ): Promise<void> {
+  const { deps, paced, developerProvider } = run;
   if (developerProvider === undefined || !providers.includes(developerProvider)) return;
   const userIds = await paced(() => deps.origin.listDeveloperUsers(key));
   if ((await deps.store.putDeveloperUsers(key, developerProvider, userIds)) === 0) return;
-  progress.counts.skipped += 1;
-  options.onSkipped?.({ identityId: key.identityId, datasetName: null, reason: 'login-taken' });
+  skip(run, { identityId: key.identityId, datasetName: null, reason: 'login-taken' });
 }
 
 /** Estimates the rest of the time from the identities that this call has copied. */

@@ -1,8 +1,6 @@
-import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
-import { ValueRefusedError } from '../common/errors.ts';
 import type { Limits } from '../sync/limits.ts';
-import type { CopyProblem, CopyRun } from './copy-run.ts';
+import { type CopyProblem, type CopyRun, skip } from './copy-run.ts';
 import type { KnownReplica } from './ports/move-store.ts';
 import type { OriginDataset, OriginListing } from './ports/origin.ts';
 import { type ReadDataset, readListing } from './read-listing.ts';
@@ -15,18 +13,22 @@ export async function copyDatasets(run: CopyRun, identity: IdentityKey): Promise
   const { deps, paced } = run;
   const known = await deps.store.readDatasets(identity);
   const listed = await paced(() => deps.origin.listDatasets(identity));
-  const skip = createSkip(run, identity);
-  if (listed.length > deps.limits.datasetsPerIdentity) skip(null, 'above-limits');
+  run.skips.identityRead(identity);
+  const report: Report = (datasetName, reason) =>
+    skip(run, { identityId: identity.identityId, datasetName, reason });
+  if (listed.length > deps.limits.datasetsPerIdentity) report(null, 'above-limits');
   for (const dataset of listed) {
     await unlessRefused(
-      () => copyDataset(run, identity, dataset, skip),
-      (reason) => skip(dataset.datasetName, reason),
+      run,
+      () => copyDataset(run, identity, dataset, report),
+      (reason) => report(dataset.datasetName, reason),
     );
   }
   const names = new Set(listed.map(({ datasetName }) => datasetName));
   for (const datasetName of rootsOf(names)) {
     const root = { ...identity, datasetName };
     await unlessRefused(
+      run,
       () => copyMerges(run, root),
       () => undefined,
     );
@@ -34,35 +36,30 @@ export async function copyDatasets(run: CopyRun, identity: IdentityKey): Promise
   for (const dataset of known) {
     if (!dataset.exists || names.has(dataset.datasetName)) continue;
     await unlessRefused(
+      run,
       () => removeDataset(run, identity, dataset),
-      (reason) => skip(dataset.datasetName, reason),
+      (reason) => report(dataset.datasetName, reason),
     );
   }
 }
 
-type Skip = (datasetName: string | null, reason: CopyProblem) => void;
-
-function createSkip({ options, progress }: CopyRun, { identityId }: IdentityKey): Skip {
-  return (datasetName, reason) => {
-    progress.counts.skipped += 1;
-    options.onSkipped?.({ identityId, datasetName, reason });
-  };
-}
+type Report = (datasetName: string | null, reason: CopyProblem) => void;
 
 /**
- * An origin can reject the name of a dataset: the name of a merged copy can be longer than the API accepts. The database
- * can reject a value. Neither must stop the copy.
+ * One dataset must not stop the copy: an origin can reject its name, because the name of a merged copy can be longer than
+ * the API accepts. The origin can fail to read it, and the database can reject a value.
  */
 async function unlessRefused(
+  { skips }: CopyRun,
   work: () => Promise<void>,
   onRefused: (reason: CopyProblem) => void,
 ): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (error instanceof ValueRefusedError) return onRefused('value-refused');
-    if (error instanceof SyncClientError && error.condition === 'refused') return onRefused('refused');
-    throw error;
+    const reason = await skips.reasonFor(error, 'dataset');
+    if (reason === null) throw error;
+    onRefused(reason);
   }
 }
 
@@ -70,23 +67,24 @@ async function copyDataset(
   run: CopyRun,
   identity: IdentityKey,
   described: OriginDataset,
-  skip: Skip,
+  report: Report,
 ): Promise<void> {
   const { deps, paced, progress } = run;
   const { datasetName } = described;
   const key = { ...identity, datasetName };
   const read = await readListing({ origin: deps.origin, paced }, key, described);
+  run.skips.datasetRead(key);
   // The dataset was deleted since it was listed. The stream has the event.
   if (read === 'gone') return;
-  if (read === 'kept-changing') return skip(datasetName, 'kept-changing');
+  if (read === 'kept-changing') return report(datasetName, 'kept-changing');
   const applied = await deps.store.applyChange(read.change);
   if (applied.outcome === 'kept') return;
   progress.counts.datasets += 1;
   progress.counts.records += applied.records;
   if (read.listing.mergedNames.length > 0) await deps.store.markMergedCopies(key, read.listing.mergedNames);
-  if (read.change.records.length < read.listing.records.length) skip(datasetName, 'unstorable');
-  if (applied.leftOut > 0) skip(datasetName, 'not-published');
-  if (isAboveLimits(read, deps.limits)) skip(datasetName, 'above-limits');
+  if (read.change.records.length < read.listing.records.length) report(datasetName, 'unstorable');
+  if (applied.leftOut > 0) report(datasetName, 'not-published');
+  if (isAboveLimits(read, deps.limits)) report(datasetName, 'above-limits');
 }
 
 function isAboveLimits({ change: { records } }: ReadDataset, limits: Limits): boolean {
@@ -120,7 +118,8 @@ async function copyMerges({ deps, paced }: CopyRun, root: DatasetKey): Promise<v
 
 /**
  * Removes a dataset as it was before the origin listed its datasets. Anything that an event has written since then is
- * newer and remains. The removal's date is unknown; the event about the removal has it.
+ * newer and remains. The removal's date is unknown; the event about the removal has it. A removal increments the count, so
+ * a device with the stored count learns of it even if the dataset is created again.
  */
 async function removeDataset(
   { deps, paced, progress }: CopyRun,
@@ -130,7 +129,7 @@ async function removeDataset(
   const dataset = { ...identity, datasetName };
   const listing: OriginListing = await paced(() => deps.origin.listRecords(dataset));
   if (listing.exists) return;
-  const syncCount = Math.max(version.syncCount, listing.syncCount);
+  const syncCount = Math.max(version.syncCount + 1, listing.syncCount);
   const removal = { lastModifiedDate: version.lastModifiedDate, syncCount };
   const change = { dataset, version, removal, records: [], listing: null };
   const { outcome } = await deps.store.applyChange(change);

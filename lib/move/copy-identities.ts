@@ -1,9 +1,8 @@
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
-import type { CopyRun } from './copy-run.ts';
+import { ValueRefusedError } from '../common/errors.ts';
+import { type CopyRun, skip } from './copy-run.ts';
 import type { OriginIdentity, Page } from './ports/origin.ts';
-
-/** Maximum difference between the clocks of the origin and of this service. */
-const CLOCK_SKEW_MS = 5 * 60_000;
+import { stateOfUnlisted } from './unlisted-identities.ts';
 
 /** Copies the identities that clients can use. */
 export function listUsable(run: CopyRun): Promise<void> {
@@ -11,10 +10,8 @@ export function listUsable(run: CopyRun): Promise<void> {
 }
 
 /**
- * Copies the remaining identities. An identity without logins that is not among the usable ones is disabled at the
- * origin: its logins were unlinked, or it was merged into another identity. Here it must not become a guest, which anyone
- * who knows its id can use. If it was created after the copy started, it is left to its first event or to the next copy,
- * because it may be a guest that was created between the two listings.
+ * Copies the remaining identities. One that may be a new guest is left to its first event or to the next copy, because it
+ * may have been created between the two listings.
  */
 export function listAll(run: CopyRun): Promise<void> {
   const { deps, options, startedAt } = run;
@@ -22,17 +19,10 @@ export function listAll(run: CopyRun): Promise<void> {
     const ids = identities.map(({ identityId }) => identityId);
     const listed = await deps.store.listedOf(options.identityPoolId, ids, startedAt);
     const others = identities.filter(({ identityId }) => !listed.has(identityId));
-    await putIdentities(
-      run,
-      others.filter(({ providers }) => providers.length > 0),
-      'usable',
-    );
-    const withoutLogins = others.filter(({ providers }) => providers.length === 0);
-    await putIdentities(
-      run,
-      withoutLogins.filter(({ createdAt }) => createdAt < startedAt - CLOCK_SKEW_MS),
-      'disabled',
-    );
+    for (const state of ['usable', 'disabled'] as const) {
+      const ofState = others.filter((identity) => stateOfUnlisted(identity, startedAt) === state);
+      await putIdentities(run, ofState, state);
+    }
   });
 }
 
@@ -68,15 +58,37 @@ async function readPage(run: CopyRun, hideDisabled: boolean): Promise<Page<Origi
 }
 
 async function putIdentities(
-  { deps, options, progress, startedAt, developerProvider }: CopyRun,
+  run: CopyRun,
   identities: readonly OriginIdentity[],
   state: 'usable' | 'disabled',
 ): Promise<void> {
   // The origin can list an identity twice, even on one page.
   const distinct = [...new Map(identities.map((identity) => [identity.identityId, identity])).values()];
+  run.progress.counts.listed += distinct.length;
+  try {
+    await putDistinct(run, distinct, state);
+  } catch (error) {
+    if (!(error instanceof ValueRefusedError)) throw error;
+    for (const identity of distinct) await putOne(run, identity, state);
+  }
+}
+
+async function putOne(run: CopyRun, identity: OriginIdentity, state: 'usable' | 'disabled'): Promise<void> {
+  try {
+    await putDistinct(run, [identity], state);
+  } catch (error) {
+    if (!(error instanceof ValueRefusedError)) throw error;
+    skip(run, { identityId: identity.identityId, datasetName: null, reason: 'value-refused' });
+  }
+}
+
+async function putDistinct(
+  { deps, options, progress, startedAt, developerProvider }: CopyRun,
+  identities: readonly OriginIdentity[],
+  state: 'usable' | 'disabled',
+): Promise<void> {
   const about = { startedAt, state, developerProvider };
-  const { created, kept } = await deps.store.putIdentities(options.identityPoolId, distinct, about);
-  progress.counts.listed += distinct.length;
+  const { created, kept } = await deps.store.putIdentities(options.identityPoolId, identities, about);
   progress.counts.created += created;
   progress.counts.kept += kept;
 }

@@ -1,15 +1,13 @@
 import type { SyncClientCondition } from '../backfill/ports/sync-client.ts';
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
-import type { IdentityPoolDescription } from '../identity/model.ts';
 import type { Limits } from '../sync/limits.ts';
 import type { CopyCounts, CopyProgress, Lease, MoveStore } from './ports/move-store.ts';
 import type { Origin } from './ports/origin.ts';
+import type { ItemFailure, SkipReasons } from './skip-reasons.ts';
 
 export interface CopyDeps {
   origin: Origin;
   store: MoveStore;
-  /** Creates the pool here, with the origin's settings, unless it exists. */
-  createPool: (settings: IdentityPoolDescription) => Promise<'made' | 'there' | 'being deleted'>;
   /** The limits of this service. A dataset above them is copied and reported. */
   limits: Limits;
   now: () => number;
@@ -27,9 +25,8 @@ export type CopyProblem =
   | 'kept-changing'
   | 'login-taken'
   | 'not-published'
-  | 'refused'
   | 'unstorable'
-  | 'value-refused';
+  | ItemFailure;
 
 export interface Skipped {
   identityId: string;
@@ -86,6 +83,9 @@ export interface CopyRun {
   startedAt: number;
   progress: CopyProgress;
   developerProvider: string | undefined;
+  skips: SkipReasons;
+  /** The failure of the first identity that was skipped; null if none was. */
+  firstRefusal: unknown;
   /** Saves the progress and extends the lease. @throws {LeaseLostError} */
   save: () => Promise<void>;
 }
@@ -93,4 +93,10 @@ export interface CopyRun {
 /** Another process has taken the lease, because this one did not extend it in time. */
 export class LeaseLostError extends Error {
   override name = 'LeaseLostError';
+}
+
+/** Counts and reports something that was not, or not completely, copied. */
+export function skip({ options, progress }: CopyRun, skipped: Skipped): void {
+  progress.counts.skipped += 1;
+  options.onSkipped?.(skipped);
 }

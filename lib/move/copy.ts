@@ -11,8 +11,9 @@ import {
 } from './copy-run.ts';
 import { type Lease, noProgress } from './ports/move-store.ts';
 import type { Origin, OriginPool } from './ports/origin.ts';
+import { createSkipReasons } from './skip-reasons.ts';
 
-/** Longer than the longest pause between two calls, with the retries of a call. */
+/** Longer than one attempt of a call takes, with the pause before it. */
 const LEASE_MS = 120_000;
 /** The lease is extended before a call if this much time has passed. */
 const RENEW_MS = 15_000;
@@ -40,11 +41,12 @@ export async function copyPool(deps: CopyDeps, options: CopyOptions): Promise<Co
     const taken = await store.takeLease(identityPoolId, { origin: origin.name, holder, now: now(), until });
     if (!('leaseId' in taken)) return { ...outcome, end: 'in-use', message: describeHolder(taken) };
     lease = taken;
-    const made = await deps.createPool(pool.settings);
+    // If this process is killed before the pool exists, the next one starts here again.
+    const isPoolNew = !(await store.poolExists(identityPoolId));
+    const run = await begin(deps, options, { lease, paced, pool, isPoolNew });
+    const made = isPoolNew ? await store.createPool(pool.settings) : 'there';
     if (made === 'being deleted') return { ...outcome, end: 'being-deleted' };
     outcome.isPoolMade = made === 'made';
-    if (made === 'made') await store.forgetIdentities(identityPoolId);
-    const run = await begin(deps, options, { lease, paced, pool, isPoolMade: made === 'made' });
     outcome.isResumed = run.progress.position !== null || run.progress.phase !== 'usable';
     outcome.counts = run.progress.counts;
     outcome.end = await runPhases(run);
@@ -85,21 +87,21 @@ function describeHolder({ holder, until }: { holder: string; until: number }): s
 
 interface Begun extends Pick<CopyRun, 'lease' | 'paced'> {
   pool: OriginPool;
-  isPoolMade: boolean;
+  isPoolNew: boolean;
 }
 
 async function begin(
   deps: CopyDeps,
   options: CopyOptions,
-  { lease, paced, pool, isPoolMade }: Begun,
+  { lease, paced, pool, isPoolNew }: Begun,
 ): Promise<CopyRun> {
   const { store, origin, now } = deps;
   const stored = await store.readPool(options.identityPoolId, now());
   const isNew =
-    isPoolMade || stored === null || stored.progress.phase === 'done' || stored.origin !== origin.name;
+    isPoolNew || stored === null || stored.progress.phase === 'done' || stored.origin !== origin.name;
   // Two copies must not have the same start, because the start identifies the copy.
   const startedAt = isNew ? Math.max(now(), (stored?.startedAt ?? 0) + 1) : stored.startedAt;
-  if (isNew && !(await store.startCopy(lease, { origin: origin.name, startedAt })))
+  if (isNew && !(await store.startCopy(lease, { origin: origin.name, startedAt, isPoolNew })))
     throw new LeaseLostError();
   const progress = isNew ? noProgress() : stored.progress;
   let savedAt = now();
@@ -115,11 +117,15 @@ async function begin(
     progress,
     save,
     developerProvider: pool.settings.DeveloperProviderName,
-    paced: async (call) => {
-      const sinceSaved = now() - savedAt;
-      if (sinceSaved >= RENEW_MS || sinceSaved < 0) await save();
-      return paced(call);
-    },
+    skips: createSkipReasons(origin, store, options.identityPoolId),
+    firstRefusal: null,
+    // Every attempt of a call extends the lease: with its pauses, a call can take longer than the lease lasts.
+    paced: (call) =>
+      paced(async () => {
+        const sinceSaved = now() - savedAt;
+        if (sinceSaved >= RENEW_MS || sinceSaved < 0) await save();
+        return call();
+      }),
   };
 }
 
@@ -136,7 +142,8 @@ async function runPhases(run: CopyRun): Promise<'finished' | 'stopped'> {
     }
     progress.phase = next[progress.phase];
     progress.position = null;
-    await run.save();
+    // The end of the copy is saved with its last phase: a copy that is done must be complete.
+    if (progress.phase !== 'done') await run.save();
   }
   if (!(await deps.store.finishCopy(lease, progress, deps.now()))) throw new LeaseLostError();
   return 'finished';

@@ -14,6 +14,11 @@ export interface OriginSettings {
   credentials?: Credentials & { sessionToken?: string };
 }
 
+/** Returns the name of an origin, which identifies it: the address of the service, or Amazon's service and the region. */
+export function originName({ endpoint, region }: Pick<OriginSettings, 'endpoint' | 'region'>): string {
+  return endpoint ?? `Amazon Cognito in ${region}`;
+}
+
 /**
  * Reads ORIGIN_ENDPOINT_URL, ORIGIN_REGION, ORIGIN_ACCESS_KEY_ID, ORIGIN_SECRET_ACCESS_KEY, ORIGIN_SESSION_TOKEN and
  * ORIGIN_STREAM. For each that is unset, the standard AWS variable applies.

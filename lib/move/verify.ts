@@ -1,14 +1,23 @@
-import { createPacedCalls, type PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
-import type { IdentityKey } from '../common/dataset-key.ts';
-import { compareDataset, type DatasetDifference } from './compare-dataset.ts';
+import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import {
+  type Compared,
+  type Comparison,
+  compare,
+  compareIdentity,
+  type Difference,
+  listDatasets,
+} from './compare-identity.ts';
 import type { MoveStore, ReplicaIdentity } from './ports/move-store.ts';
 import type { Origin, OriginIdentity, Page } from './ports/origin.ts';
+import { createSkipReasons } from './skip-reasons.ts';
 
 /** Identities per query. */
 const PAGE = 100;
 /** How long a difference may last before it counts: a write that is on its way through the stream is no difference. */
 const IN_FLIGHT_MS = 30_000;
 const PAUSE_MS = 1_000;
+/** Differences held in memory at a time. With so many, the comparison ends: a copy is needed, not a longer list. */
+const MAX_DIFFERENCES = 1_000;
 
 export interface VerifyDeps {
   origin: Origin;
@@ -28,29 +37,20 @@ export interface VerifyOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** A difference, named by ids. It never contains a value. */
-export interface Difference {
-  identityId: string;
-  /** Null if the identity does not exist here. */
-  datasetName: string | null;
-  kind: DatasetDifference['kind'] | 'identity-not-here';
-  /** Number of keys whose live values differ. */
-  records: number;
-  /** Whether this service owns the identity. */
-  isTakenOver: boolean;
-}
-
 export interface Verification {
   identities: number;
   datasets: number;
   differences: Difference[];
   /** Whether the signal stopped the comparison before its end. */
   isStopped: boolean;
+  /** Whether the comparison ended early, because there are too many differences. */
+  isCutShort: boolean;
 }
 
 /**
  * Compares the live values of the pool's identities with the origin, and the sync counts of those that this service does
- * not own. A difference counts only if it lasts 30 seconds.
+ * not own. A difference counts only if it lasts 30 seconds. What the origin refuses to return, but returns for others, is a
+ * difference too: it could not be compared.
  *
  * @throws {SyncClientError} the origin did not respond
  */
@@ -60,33 +60,57 @@ export async function verifyPool(deps: VerifyDeps, options: VerifyOptions): Prom
   const { maxCallsPerSecond } = deps;
   const paced = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
   await paced(() => origin.readPool(identityPoolId));
-  const run: VerifyRun = { deps, options, paced };
-  const result: Verification = { identities: 0, datasets: 0, differences: [], isStopped: false };
+  const skips = createSkipReasons(origin, store, identityPoolId);
+  const run: VerifyRun = { deps, options, origin, store, paced, skips, identityPoolId, signal };
+  const result = { identities: 0, datasets: 0, isStopped: false, isCutShort: false };
   const moved = await store.countIdentities(identityPoolId, 0);
   const total = Math.min(moved.identities, options.sample ?? moved.identities);
-  let differences = await findUnknown(run);
-  for await (const identity of options.sample === null ? allMoved(run) : await choose(run, options.sample)) {
-    if (signal?.aborted) return { ...result, differences, isStopped: true };
-    const compared = await compareIdentity(run, identity);
-    result.identities += 1;
+  const lasting: Difference[] = [];
+  let found: Difference[] = [];
+  const settle = async () => {
+    lasting.push(...(await findLasting(run, found)));
+    found = [];
+    return lasting.length >= MAX_DIFFERENCES;
+  };
+  for await (const compared of comparisons(run)) {
+    if (signal?.aborted) break;
+    result.identities += compared.identities;
     result.datasets += compared.datasets;
-    differences.push(...compared.differences);
-    options.onProgress?.(result.identities, total);
+    found.push(...compared.differences);
+    if (compared.identities > 0) options.onProgress?.(result.identities, total);
+    result.isCutShort = found.length >= MAX_DIFFERENCES && (await settle());
+    if (result.isCutShort) break;
   }
-  const until = now() + IN_FLIGHT_MS;
-  while (differences.length > 0 && now() < until && !signal?.aborted) {
-    await sleep(PAUSE_MS);
-    differences = await stillDifferent(run, differences);
-  }
+  if (!signal?.aborted) await settle();
+  const differences = [...lasting, ...found];
   if (signal?.aborted) return { ...result, differences, isStopped: true };
   await store.saveVerification(identityPoolId, { at: now(), differences: differences.length });
   return { ...result, differences };
 }
 
-interface VerifyRun {
+/** Compares again until the differences are gone, or have lasted as long as a write may be in flight. */
+async function findLasting(run: VerifyRun, found: Difference[]): Promise<Difference[]> {
+  const { now, sleep } = run.deps;
+  const until = now() + IN_FLIGHT_MS;
+  let lasting = found;
+  while (lasting.length > 0 && now() < until && !run.options.signal?.aborted) {
+    await sleep(PAUSE_MS);
+    lasting = await stillDifferent(run, lasting);
+  }
+  return lasting;
+}
+
+async function* comparisons(run: VerifyRun): AsyncGenerator<Compared> {
+  const { sample } = run.options;
+  if (sample === null) yield* findUnknown(run);
+  for await (const identity of sample === null ? allMoved(run) : await choose(run, sample)) {
+    yield await compareIdentity(run, identity);
+  }
+}
+
+interface VerifyRun extends Comparison {
   deps: VerifyDeps;
   options: VerifyOptions;
-  paced: PacedCalls;
 }
 
 async function* allMoved({ deps, options }: VerifyRun): AsyncGenerator<ReplicaIdentity> {
@@ -104,6 +128,7 @@ async function choose(run: VerifyRun, sample: number): Promise<ReplicaIdentity[]
   const chosen: ReplicaIdentity[] = [];
   let seen = 0;
   for await (const identity of allMoved(run)) {
+    if (run.options.signal?.aborted) break;
     const place = seen < sample ? seen : Math.floor(run.deps.random() * (seen + 1));
     if (place < sample) chosen[place] = identity;
     seen += 1;
@@ -115,77 +140,39 @@ async function choose(run: VerifyRun, sample: number): Promise<ReplicaIdentity[]
  * Finds identities of the origin that have data and never came here. An identity without data comes here with its first
  * event, or with the next copy. A sample does not look for these identities.
  */
-async function findUnknown({ deps, options, paced }: VerifyRun): Promise<Difference[]> {
-  if (options.sample !== null) return [];
-  const { identityPoolId, signal } = options;
-  const found: Difference[] = [];
+async function* findUnknown(run: VerifyRun): AsyncGenerator<Compared> {
+  const { origin, store, paced, identityPoolId, signal } = run;
   for (let token: string | null = null; !signal?.aborted; ) {
     const about: { hideDisabled: boolean; token: string | null } = { hideDisabled: true, token };
-    const page: Page<OriginIdentity> = await paced(() => deps.origin.listIdentities(identityPoolId, about));
+    const page: Page<OriginIdentity> = await paced(() => origin.listIdentities(identityPoolId, about));
     const ids = page.items.map(({ identityId }) => identityId);
-    for (const identityId of await deps.store.unknownOf(identityPoolId, ids)) {
-      const datasets = await paced(() => deps.origin.listDatasets({ identityPoolId, identityId }));
-      if (datasets.length === 0) continue;
-      found.push({
-        identityId,
-        datasetName: null,
-        kind: 'identity-not-here',
-        records: 0,
-        isTakenOver: false,
-      });
+    const differences: Difference[] = [];
+    for (const identityId of await store.unknownOf(identityPoolId, ids)) {
+      if (signal?.aborted) break;
+      const datasets = await listDatasets(run, { identityPoolId, identityId });
+      if (datasets?.length === 0) continue;
+      const kind = datasets === null ? 'unreadable' : 'identity-not-here';
+      differences.push({ identityId, datasetName: null, kind, records: 0, isTakenOver: false });
     }
+    yield { identities: 0, datasets: 0, differences };
     token = page.next;
     if (token === null) break;
   }
-  return found;
-}
-
-async function compareIdentity(
-  run: VerifyRun,
-  { identityId, state }: ReplicaIdentity,
-): Promise<{ datasets: number; differences: Difference[] }> {
-  const { deps, options, paced } = run;
-  const key = { identityPoolId: options.identityPoolId, identityId };
-  const listed = await paced(() => deps.origin.listDatasets(key));
-  const known = await deps.store.readDatasets(key);
-  const names = new Set([
-    ...listed.map(({ datasetName }) => datasetName),
-    ...known.flatMap(({ datasetName, exists }) => (exists ? [datasetName] : [])),
-  ]);
-  const differences: Difference[] = [];
-  for (const datasetName of names) {
-    const difference = await compare(run, key, datasetName, state === 'kept');
-    if (difference) differences.push(difference);
-  }
-  return { datasets: names.size, differences };
-}
-
-async function compare(
-  { deps, paced }: VerifyRun,
-  identity: IdentityKey,
-  datasetName: string,
-  isTakenOver: boolean,
-): Promise<Difference | null> {
-  const key = { ...identity, datasetName };
-  const listing = await paced(() => deps.origin.listRecords(key));
-  const difference = compareDataset(await deps.store.readDataset(key), listing, !isTakenOver);
-  if (difference === null) return null;
-  const records = difference.kind === 'values' ? difference.records : 0;
-  return { identityId: identity.identityId, datasetName, kind: difference.kind, records, isTakenOver };
 }
 
 async function stillDifferent(run: VerifyRun, differences: readonly Difference[]): Promise<Difference[]> {
-  const { deps, options } = run;
-  const { identityPoolId } = options;
+  const { store, identityPoolId, signal } = run;
   const still: Difference[] = [];
   for (const difference of differences) {
-    const { identityId, datasetName, isTakenOver } = difference;
-    if (datasetName === null) {
-      if ((await deps.store.unknownOf(identityPoolId, [identityId])).length > 0) still.push(difference);
-      continue;
-    }
-    const again = await compare(run, { identityPoolId, identityId }, datasetName, isTakenOver);
-    if (again) still.push(again);
+    const { identityId, datasetName, kind, isTakenOver } = difference;
+    if (signal?.aborted) return [...differences];
+    if (datasetName !== null) {
+      const again = await compare(run, { identityPoolId, identityId }, datasetName, isTakenOver);
+      if (again) still.push(again);
+    } else if (kind === 'unreadable') {
+      const state = isTakenOver ? 'kept' : 'replica';
+      still.push(...(await compareIdentity(run, { identityId, state })).differences);
+    } else if ((await store.unknownOf(identityPoolId, [identityId])).length > 0) still.push(difference);
   }
   return still;
 }

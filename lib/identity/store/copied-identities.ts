@@ -1,7 +1,13 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
-import { LINK_LOGINS, LOCK_IDENTITY, type LockedIdentityRow, UNLINK_LOGINS } from './identity-statements.ts';
+import {
+  LINK_LOGINS,
+  LOCK_IDENTITY,
+  type LockedIdentityRow,
+  MARK_UNLINKED,
+  UNLINK_LOGINS,
+} from './identity-statements.ts';
 import { loginId } from './login-id.ts';
 
 /** An identity of another service, as that service describes it. */
@@ -41,6 +47,10 @@ ON CONFLICT (identity_id) DO NOTHING`;
 const CHANGE_COPIED = `
 UPDATE identity.identities SET copied_providers = $2, unlinked_ms = $3, modified_ms = $4 WHERE identity_id = $1`;
 
+/** Returns those of the identities $1 that have a login at the provider $2. */
+const LIST_LINKED = `
+SELECT DISTINCT identity_id FROM identity.logins WHERE identity_id = ANY ($1::text[]) AND provider = $2`;
+
 const CHANGE_PROVIDERS = 'UPDATE identity.identities SET copied_providers = $2 WHERE identity_id = $1';
 
 const LIST_LOGINS_OF = `
@@ -55,26 +65,25 @@ export async function findCopied(
   const ids = textArray(identities.map(({ identityId }) => identityId));
   const { rows } = await on.query<CopiedRow>(READ_COPIED, [ids]);
   const stored = new Map(rows.map((row) => [row.identity_id, row]));
+  const provider = developerProvider ?? '';
+  const { rows: linked } = await on.query<{ identity_id: string }>(LIST_LINKED, [ids, provider]);
+  const isLinked = new Set(linked.map((row) => row.identity_id));
   return new Map(
     identities.flatMap((identity) => {
       const row = stored.get(identity.identityId);
-      return row ? [[identity.identityId, { isOutdated: isOutdated(row, identity, developerProvider) }]] : [];
+      if (!row) return [];
+      const here = new Set([
+        ...copiedProviders(row),
+        ...(isLinked.has(identity.identityId) ? [provider] : []),
+      ]);
+      return [[identity.identityId, { isOutdated: isOutdated(row, here, identity) }]];
     }),
   );
 }
 
-/** The developer provider is not compared: its users are copied, so its name is not stored. */
-function isOutdated(
-  row: CopiedRow,
-  identity: CopiedIdentity,
-  developerProvider: string | undefined,
-): boolean {
-  const named = (names: readonly string[]) =>
-    JSON.stringify(names.filter((name) => name !== developerProvider));
-  return (
-    named(copiedProviders(row)) !== named([...identity.providers].sort()) ||
-    (row.unlinked_ms !== null) !== identity.isDisabled
-  );
+function isOutdated(row: CopiedRow, here: ReadonlySet<string>, identity: CopiedIdentity): boolean {
+  const there = new Set(identity.providers);
+  return there.symmetricDifference(here).size > 0 || (row.unlinked_ms !== null) !== identity.isDisabled;
 }
 
 /** Returns whether an identity exists. An identity that was merged into another identity exists. */
@@ -105,9 +114,18 @@ export async function createCopied(
   return rowsChanged;
 }
 
-/** Gives an existing identity the providers and the state that it has at the other service. */
-export async function changeCopied(on: Transaction, identity: CopiedIdentity): Promise<void> {
+/**
+ * Gives an existing identity the providers and the state that it has at the other service. If it has no developer users
+ * there any more, they are unlinked here, so that the identity to which they belong now can have them.
+ */
+export async function changeCopied(
+  on: Transaction,
+  identity: CopiedIdentity,
+  developerProvider: string | undefined,
+): Promise<void> {
   const { identityId, providers, modifiedAt } = identity;
+  if (developerProvider !== undefined && !providers.includes(developerProvider))
+    await on.query(UNLINK_LOGINS, [identityId, '{}', textArray([developerProvider])]);
   await on.query(CHANGE_COPIED, [identityId, toText(providers), unlinkedAt(identity), modifiedAt]);
 }
 
@@ -126,7 +144,10 @@ export async function linkDeveloperUsers(
     provider,
   ]);
   const gone = rows.filter((row) => !userIds.includes(row.user_id)).map((row) => row.login_id);
-  if (gone.length > 0) await on.query(UNLINK_LOGINS, [identityId, plainArray(gone), '{}']);
+  if (gone.length > 0) {
+    await on.query(UNLINK_LOGINS, [identityId, plainArray(gone), '{}']);
+    await on.query(MARK_UNLINKED, [identityId, at]);
+  }
   const added = userIds.filter((userId) => !rows.some((row) => row.user_id === userId));
   const ids = added.map((userId) => loginId(identityPoolId, { provider, userId }));
   const { rowsChanged } = await on.query(LINK_LOGINS, [

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Database } from '../../database/database.ts';
+import type { Database, Transaction } from '../../database/database.ts';
 import { MARK_POOL, READ_IS_LEFT } from '../../sync/store/pool-data-statements.ts';
 import { changeOnce, transact } from '../../sync/store/transact.ts';
 import type { IdentityPoolDescription, RoleSettings } from '../model.ts';
@@ -49,7 +49,7 @@ export function createIdentityPoolStore(database: Database): IdentityPoolStore {
       return transact(database, async (transaction) => {
         const { rows } = await transaction.query<PoolSettingsRow>(LOCK_SETTINGS, [IdentityPoolId]);
         if (!rows[0] || !isDeepStrictEqual(toPool(rows[0]), before)) return false;
-        await transaction.query(CHANGE_SETTINGS, [IdentityPoolId, settingsOf(pool)]);
+        await changeSettings(transaction, pool);
         return true;
       });
     },
@@ -93,6 +93,11 @@ function toPool({ identity_pool_id, identity_settings }: PoolSettingsRow): Ident
 
 function toRoleSettings({ role_settings }: RoleSettingsRow): RoleSettings {
   return role_settings === null ? {} : JSON.parse(role_settings);
+}
+
+/** Writes the settings of an existing pool. */
+export async function changeSettings(on: Transaction, pool: IdentityPoolDescription): Promise<void> {
+  await on.query(CHANGE_SETTINGS, [pool.IdentityPoolId, settingsOf(pool)]);
 }
 
 function settingsOf({ IdentityPoolId: _, ...settings }: IdentityPoolDescription): string {

@@ -1,4 +1,5 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
+import type { IdentityPoolDescription } from '../../identity/model.ts';
 import type { Version } from '../../stream/stream-event.ts';
 import type { ReplicaChange } from '../../sync/replica.ts';
 import type { OriginIdentity } from './origin.ts';
@@ -116,9 +117,20 @@ export interface MoveStore {
   ): Promise<Lease | { holder: string; until: number }>;
   /** Extends the lease and saves the progress. @returns false if the lease was lost; then nothing is written */
   save(lease: Lease, progress: CopyProgress, until: number): Promise<boolean>;
-  /** Starts the next copy of a pool whose last copy is complete. @returns false if the lease was lost */
-  startCopy(lease: Lease, about: { origin: string; startedAt: number }): Promise<boolean>;
-  /** Saves that the copy is complete. @returns false if the lease was lost */
+  /**
+   * Starts the next copy of a pool.
+   * @param isPoolNew whether the pool is yet to be created; everything known of an earlier pool is then forgotten
+   * @returns false if the lease was lost
+   */
+  startCopy(lease: Lease, about: { origin: string; startedAt: number; isPoolNew: boolean }): Promise<boolean>;
+  poolExists(identityPoolId: string): Promise<boolean>;
+  /**
+   * Creates a pool with the settings that it has at the origin. The pool streams here, so the query store shows what is
+   * copied. It has no sync trigger: the origin's function cannot be called from here.
+   * @returns 'being deleted' if data of a deleted pool with this id is left; then nothing is written
+   */
+  createPool(settings: IdentityPoolDescription): Promise<'made' | 'there' | 'being deleted'>;
+  /** Saves that the copy is complete, and its progress. @returns false if the lease was lost */
   finishCopy(lease: Lease, progress: CopyProgress, at: number): Promise<boolean>;
   releaseLease(lease: Lease): Promise<void>;
   saveVerification(identityPoolId: string, result: { at: number; differences: number }): Promise<void>;
@@ -129,18 +141,18 @@ export interface MoveStore {
    * stream keeps them. A complete copy that starts later repairs the gap.
    */
   saveCaughtUp(identityPoolId: string, about: { upTo: number; retentionMs: number }): Promise<void>;
-  /** Forgets the identities of an earlier pool with this id. */
-  forgetIdentities(identityPoolId: string): Promise<void>;
+  /** Saves that changes since a time may be missing. A complete copy that starts later repairs the gap. */
+  saveGap(identityPoolId: string, since: number): Promise<void>;
   /**
    * Creates the identities that do not exist here, and updates those that are still replicas. Marks all as listed by the
-   * copy that started at `startedAt`.
+   * copy that started at `startedAt`. If `startedAt` is null, only creates identities, and marks none.
    * @param state `disabled`: no client can use the identities
    * @returns numbers of new identities, and of identities that this service owns or has deleted
    */
   putIdentities(
     identityPoolId: string,
     identities: readonly OriginIdentity[],
-    about: { startedAt: number; state: 'usable' | 'disabled'; developerProvider: string | undefined },
+    about: { startedAt: number | null; state: 'usable' | 'disabled'; developerProvider: string | undefined },
   ): Promise<{ created: number; kept: number }>;
   /** Returns which of these identities the copy that started at `startedAt` has listed. */
   listedOf(identityPoolId: string, identityIds: readonly string[], startedAt: number): Promise<Set<string>>;
@@ -180,6 +192,8 @@ export interface ReplicaIdentity {
   state: MovedState;
   /** Whether the origin has the identity too. */
   isMoved: boolean;
+  /** Epoch milliseconds. */
+  createdAt: number;
   /** Whether the last copy has listed the identity, and whether it has compared its data. */
   isListed: boolean;
   isCopied: boolean;

@@ -10,13 +10,11 @@ import {
   RELEASE_LEASE,
   SAVE,
   START_COPY,
+  START_FIRST_COPY,
   TAKE_LEASE,
 } from './move-statements.ts';
 
-type LeaseStore = Pick<
-  MoveStore,
-  'takeLease' | 'save' | 'startCopy' | 'finishCopy' | 'releaseLease' | 'forgetIdentities'
->;
+type LeaseStore = Pick<MoveStore, 'takeLease' | 'save' | 'startCopy' | 'finishCopy' | 'releaseLease'>;
 
 /** Creates the part of the move store that lets only one process work on a pool, on any `Database`. */
 export function createLeaseStore(database: Database): LeaseStore {
@@ -34,15 +32,18 @@ export function createLeaseStore(database: Database): LeaseStore {
     },
 
     save: (lease, progress, until) => change(SAVE, lease, [JSON.stringify(progress), until]),
-    startCopy: (lease, { origin, startedAt }) =>
-      change(START_COPY, lease, [JSON.stringify(noProgress()), origin, startedAt]),
+    async startCopy(lease, { origin, startedAt, isPoolNew }) {
+      if (isPoolNew) await forgetIdentities(database, lease.identityPoolId);
+      const values = [JSON.stringify(noProgress()), origin, startedAt];
+      return change(isPoolNew ? START_FIRST_COPY : START_COPY, lease, values);
+    },
     finishCopy: (lease, progress, at) => change(FINISH_COPY, lease, [JSON.stringify(progress), at]),
     async releaseLease(lease) {
       await change(RELEASE_LEASE, lease, []);
     },
-
-    async forgetIdentities(identityPoolId) {
-      while ((await database.query(FORGET_IDENTITIES, [identityPoolId])).rowsChanged === FORGET_ROWS);
-    },
   };
+}
+
+async function forgetIdentities(database: Database, identityPoolId: string): Promise<void> {
+  while ((await database.query(FORGET_IDENTITIES, [identityPoolId])).rowsChanged === FORGET_ROWS);
 }

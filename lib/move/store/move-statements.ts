@@ -42,6 +42,12 @@ UPDATE move.pools SET progress = $3, leased_until_ms = $4 WHERE identity_pool_id
 export const START_COPY = `
 UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
+/** Nothing that is known of an earlier pool with this id remains. */
+export const START_FIRST_COPY = `
+UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5, copied_ms = NULL, followed_ms = NULL, caught_up_ms = NULL,
+  gap_since_ms = NULL, gap_seen_ms = NULL, verified_ms = NULL, differences = NULL
+WHERE identity_pool_id = $1 AND lease_id = $2`;
+
 /** A copy that started after a gap was noticed has read everything that the gap may have hidden. */
 export const FINISH_COPY = `
 UPDATE move.pools SET progress = $3, copied_ms = $4,
@@ -64,6 +70,11 @@ UPDATE move.pools SET
     THEN coalesce(gap_since_ms, caught_up_ms, run_ms) ELSE gap_since_ms END,
   gap_seen_ms = CASE WHEN coalesce(caught_up_ms, run_ms) < $2::bigint - $3::bigint THEN $4::bigint ELSE gap_seen_ms END,
   caught_up_ms = $2::bigint
+WHERE identity_pool_id = $1`;
+
+/** $3: now. A copy that is in progress cannot repair the gap, because it may have read the missing data before. */
+export const SAVE_GAP = `
+UPDATE move.pools SET gap_since_ms = least(gap_since_ms, $2::bigint), gap_seen_ms = greatest(gap_seen_ms, $3::bigint)
 WHERE identity_pool_id = $1`;
 
 export const RELEASE_LEASE = `
@@ -105,7 +116,7 @@ SELECT given.identity_row_id, $1::text, $2::bigint, given.taken_over_ms
 FROM unnest($3::uuid[], $4::bigint[]) AS given (identity_row_id, taken_over_ms)
 ORDER BY given.identity_row_id
 ON CONFLICT (identity_row_id) DO UPDATE SET
-  listed_run_ms = greatest(coalesce(stored.listed_run_ms, 0), excluded.listed_run_ms)`;
+  listed_run_ms = greatest(stored.listed_run_ms, excluded.listed_run_ms)`;
 
 export const MARK_COPIED = 'UPDATE move.identities SET copied_run_ms = $2 WHERE identity_row_id = $1';
 

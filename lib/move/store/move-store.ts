@@ -9,8 +9,10 @@ import {
   READ_POOL,
   SAVE_CAUGHT_UP,
   SAVE_FOLLOWED,
+  SAVE_GAP,
   SAVE_VERIFICATION,
 } from './move-statements.ts';
+import { createPoolCopyStore } from './pool-copy-store.ts';
 import { createReplicaStore } from './replica-store.ts';
 
 interface MoveStoreOptions {
@@ -54,6 +56,11 @@ export function createMoveStore(database: Database, options: MoveStoreOptions): 
       await database.query(SAVE_CAUGHT_UP, [identityPoolId, upTo, retentionMs, options.now()]);
     },
 
+    async saveGap(identityPoolId, since) {
+      await database.query(SAVE_GAP, [identityPoolId, since, options.now()]);
+    },
+
+    ...createPoolCopyStore(database, options),
     ...createLeaseStore(database),
     ...createReplicaStore(database, options),
   };

@@ -51,9 +51,9 @@ export function createReplicaStore(
       const put = await transact(database, (transaction) =>
         putIdentities(transaction, identityPoolId, { identities, startedAt, developerProvider, at: now() }),
       );
-      for (const identity of put.outdated) {
+      for (const identity of startedAt === null ? [] : put.outdated) {
         await whileReplica(database, { identityPoolId, identityId: identity.identityId }, (transaction) =>
-          changeCopied(transaction, identity),
+          changeCopied(transaction, identity, developerProvider),
         );
       }
       return put;
@@ -73,12 +73,12 @@ export function createReplicaStore(
       const found = await identityStore.listIdentities({ identityPoolId, after, limit, hideDisabled: false });
       const ids = found.map(({ identityId }) => identityId);
       const rows = await readMoved(database, identityPoolId, ids);
-      return found.map(({ identityId, providers }) => {
+      return found.map(({ identityId, providers, createdAt }) => {
         const row = rows.get(identityId);
         const state = row === undefined || row.taken_over_ms !== null ? 'kept' : 'replica';
         const isListed = row?.listed_run_ms === startedAt;
         const isCopied = row?.copied_run_ms === startedAt;
-        return { identityId, providers, state, isMoved: row !== undefined, isListed, isCopied };
+        return { identityId, providers, createdAt, state, isMoved: row !== undefined, isListed, isCopied };
       });
     },
 
@@ -127,7 +127,7 @@ async function readMoved(
 
 interface Given {
   identities: readonly CopiedIdentity[];
-  startedAt: number;
+  startedAt: number | null;
   developerProvider: string | undefined;
   at: number;
 }

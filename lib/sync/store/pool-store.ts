@@ -16,7 +16,7 @@ import {
   READ_POOL,
   READ_POOL_USAGE,
 } from './pool-statements.ts';
-import { changeOnce, transact } from './transact.ts';
+import { transact } from './transact.ts';
 
 /**
  * Failure message of a bulk publish during which the pool's stream or streaming status changed. If the bulk publish

@@ -323,9 +323,83 @@ describe.each(DATABASES)('the move store on $name', ({ open }) => {
     expect(await gap()).toBe(2_000 + day);
     await store.finishCopy(lease, noProgress(), 5_000);
     expect(await gap()).toBe(2_000 + day);
-    await store.startCopy(lease, { origin: 'o', startedAt: NOW + 1 });
+    await store.startCopy(lease, { origin: 'o', startedAt: NOW + 1, isPoolNew: false });
     await store.finishCopy(lease, noProgress(), NOW + 2);
     expect(await gap()).toBeNull();
+  });
+
+  it('saves a gap, which a copy that is in progress does not repair', async () => {
+    const pool = await newPool(database);
+    const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
+    if (!('leaseId' in lease)) throw new Error('no lease');
+    await store.saveGap(pool, 700);
+    await store.saveGap(pool, 800);
+    await store.finishCopy(lease, noProgress(), 5_000);
+    expect((await store.readPool(pool, 1_000))?.gapSince).toBe(700);
+    await store.startCopy(lease, { origin: 'o', startedAt: NOW + 1, isPoolNew: false });
+    await store.finishCopy(lease, noProgress(), NOW + 2);
+    expect((await store.readPool(pool, 1_000))?.gapSince).toBeNull();
+  });
+
+  it('copies changes of logins: new developer users, and users that belong to another identity now', async () => {
+    const pool = await newPool(database);
+    const [one, two] = [newId(), newId()];
+    const providersOf = async (id: string) =>
+      (await createIdentityStore(database).readIdentity(id))?.providers;
+    await put(pool, one, ['accounts.google.com']);
+    await put(pool, one, ['accounts.google.com', PROVIDER]);
+    expect(await providersOf(one)).toEqual(['accounts.google.com', PROVIDER]);
+    const link = (identityId: string, users: string[]) =>
+      store.putDeveloperUsers({ identityPoolId: pool, identityId }, PROVIDER, users);
+    expect(await link(one, ['ada'])).toBe(0);
+    // Now a merge at the origin gives the user to the other identity.
+    await put(pool, two, [PROVIDER]);
+    await put(pool, one, ['accounts.google.com']);
+    expect(await providersOf(one)).toEqual(['accounts.google.com']);
+    expect(await link(two, ['ada'])).toBe(0);
+  });
+
+  it('does not make an identity a guest whose last developer user was unlinked', async () => {
+    const pool = await newPool(database);
+    const id = newId();
+    await put(pool, id, [PROVIDER]);
+    const key = { identityPoolId: pool, identityId: id };
+    await store.putDeveloperUsers(key, PROVIDER, ['ada']);
+    await store.putDeveloperUsers(key, PROVIDER, []);
+    const identities = createIdentityStore(database);
+    const { asked } = await identities.findLogins({
+      identityPoolId: pool,
+      asked: id,
+      proven: null,
+      logins: [],
+    });
+    expect(asked).toMatchObject({ isGuest: false });
+  });
+
+  it('creates an identity that no copy has listed, and changes none', async () => {
+    const pool = await newPool(database);
+    const [guest, early] = [newId(), newId()];
+    await put(pool, guest);
+    const unlisted = { ...about, startedAt: null, state: 'disabled' } as const;
+    await store.putIdentities(pool, [identityOf(guest), identityOf(early)], unlisted);
+    expect(await store.listedOf(pool, [guest, early], 5)).toEqual(new Set([guest]));
+    const isUnlinked = async (asked: string) => {
+      const found = await createIdentityStore(database).findLogins({
+        identityPoolId: pool,
+        asked,
+        proven: null,
+        logins: [],
+      });
+      return found.asked?.isUnlinked;
+    };
+    expect([await isUnlinked(guest), await isUnlinked(early)]).toEqual([false, true]);
+    const moved = await store.listIdentities(pool, { after: '', limit: 9, startedAt: 5 });
+    expect(moved.find(({ identityId }) => identityId === early)).toMatchObject({
+      isListed: false,
+      createdAt: 1,
+    });
+    await put(pool, early);
+    expect(await isUnlinked(early)).toBe(false);
   });
 
   it('forgets the identities of an earlier pool with the same id', async () => {
@@ -333,7 +407,9 @@ describe.each(DATABASES)('the move store on $name', ({ open }) => {
     const id = newId();
     await put(pool, id);
     expect(await store.unknownOf(pool, [id])).toEqual([]);
-    await store.forgetIdentities(pool);
+    const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
+    if (!('leaseId' in lease)) throw new Error('no lease');
+    await store.startCopy(lease, { origin: 'o', startedAt: NOW, isPoolNew: true });
     expect(await store.unknownOf(pool, [id])).toEqual([id]);
   });
 });

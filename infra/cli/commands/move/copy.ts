@@ -2,10 +2,8 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncClientError } from '../../../../lib/backfill/ports/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
-import { createIdentityStore } from '../../../../lib/identity/store/identity-store.ts';
 import { copyPool } from '../../../../lib/move/copy.ts';
 import type { CopyOutcome, CopyStatus, Skipped } from '../../../../lib/move/copy-run.ts';
-import { createPoolFrom } from '../../../../lib/move/create-pool.ts';
 import { planCopy } from '../../../../lib/move/plan-copy.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
 import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
@@ -58,11 +56,6 @@ export async function copy(deps: CommandDeps, given: CopyArguments): Promise<voi
       {
         origin,
         store: createMoveStore(database, { offloading: deps.offloading, now }),
-        createPool: createPoolFrom({
-          pools: createPoolStore(database),
-          identities: createIdentityStore(database),
-          now,
-        }),
         limits: DEFAULT_LIMITS,
         now,
         sleep: pause,

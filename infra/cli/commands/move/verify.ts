@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../../../../lib/common/errors.ts';
+import type { Difference } from '../../../../lib/move/compare-identity.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
-import { type Difference, type Verification, verifyPool } from '../../../../lib/move/verify.ts';
+import { type Verification, verifyPool } from '../../../../lib/move/verify.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
@@ -50,13 +51,18 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
     else for (const line of describe(identityPoolId, verified)) print(line);
     if (verified.isStopped) throw new SetupError('stopped before all identities were compared');
     const { length } = verified.differences;
+    if (verified.isCutShort)
+      throw new SetupError(
+        `more than ${length} differences, so the rest was not compared; run \`move copy\` first`,
+      );
     if (length > 0)
       throw new SetupError(`${count(length, 'difference')}; if the pool is being copied, wait for the end`);
   });
 }
 
-function toJson(identityPoolId: string, { identities, datasets, differences, isStopped }: Verification) {
-  return { identityPoolId, identities, datasets, isStopped, differences };
+function toJson(identityPoolId: string, verified: Verification) {
+  const { identities, datasets, isStopped, isCutShort, differences } = verified;
+  return { identityPoolId, identities, datasets, isStopped, isCutShort, differences };
 }
 
 function describe(identityPoolId: string, { identities, datasets, differences }: Verification): string[] {
@@ -74,6 +80,7 @@ const KINDS: Record<Difference['kind'], string> = {
   'not-at-origin': 'dataset not at the origin',
   values: 'values differ',
   counts: 'sync counts differ',
+  unreadable: 'cannot be read at the origin',
 };
 
 function describeDifference({ identityId, datasetName, kind, records }: Difference): string {

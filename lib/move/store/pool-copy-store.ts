@@ -1,0 +1,28 @@
+import { STREAM_NAME } from '../../common/stream-name.ts';
+import type { Database } from '../../database/database.ts';
+import { changeSettings } from '../../identity/store/identity-pool-store.ts';
+import { createPool, createPoolStore } from '../../sync/store/pool-store.ts';
+import { transact } from '../../sync/store/transact.ts';
+import type { MoveStore } from '../ports/move-store.ts';
+
+/** Creates the part of the move store that creates pools, on any `Database`. */
+export function createPoolCopyStore(
+  database: Database,
+  { now }: { now: () => number },
+): Pick<MoveStore, 'poolExists' | 'createPool'> {
+  const pools = createPoolStore(database);
+  return {
+    poolExists: async (identityPoolId) => (await pools.readPool(identityPoolId)) !== null,
+
+    createPool: (settings) =>
+      transact(database, async (transaction) => {
+        const { IdentityPoolId: identityPoolId } = settings;
+        const stream = { streamName: STREAM_NAME, roleArn: null, disabledReason: null };
+        const streams = { status: 'ENABLED', ...stream } as const;
+        const pool = { identityPoolId, syncTrigger: null, streams, pushSync: null };
+        const outcome = await createPool(transaction, pool, now());
+        if (outcome === 'made') await changeSettings(transaction, settings);
+        return outcome;
+      }),
+  };
+}
