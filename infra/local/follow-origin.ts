@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFollowOrigin } from '../../functions/follow-origin.ts';
@@ -7,7 +8,10 @@ import { readRetentionMs } from '../../lib/aws/kinesis-stream.ts';
 import { openOrigin } from '../../lib/aws/origin.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import type { Database } from '../../lib/database/database.ts';
-import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
+import { checkFollowed } from '../../lib/move/check-followed.ts';
+import type { MovingPool } from '../../lib/move/ports/move-store.ts';
+import type { Origin } from '../../lib/move/ports/origin.ts';
+import { type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
@@ -26,10 +30,10 @@ import { type Schedule, startSchedule } from './schedules/schedule.ts';
 const FUNCTION_NAME = 'follow-origin';
 /** UUID of the event source mapping. The names of its discarded records contain it. */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000002';
-/** Time between two checks whether a pool is moving. */
+/** Time between two checks whether a pool is moving, until one is. */
 const INTERVAL_MS = 1_000;
-/** Time between two checks whether all events are applied. */
-const CAUGHT_UP_EVERY_MS = 30_000;
+/** Time between two checks whether all events are applied, and whether more pools are moving. */
+const CHECK_EVERY_MS = 30_000;
 /** An event can be on its way from the stream to the mapping for this long, or be in a batch in progress. */
 const MARGIN_MS = 60_000;
 
@@ -44,32 +48,50 @@ interface FollowOriginDeps {
   onWritten: () => void;
 }
 
-/** Follows the origin's stream while a pool is moving. */
+/** Follows the streams of the origins while pools are moving. */
 export interface OriginFollower {
   schedule: Schedule;
-  /** The event source mapping; undefined if no pool is moving. */
-  mapping(): EventSourceMapping | undefined;
+  /** One event source mapping per origin. */
+  mappings(): EventSourceMapping[];
   close(): Promise<void>;
 }
 
 /**
- * Starts an event source mapping on the origin's stream as soon as a pool is moving. The mapping reads the stream from its
- * oldest record, so it misses no change that was made during a copy.
+ * Starts an event source mapping on an origin's stream as soon as a pool is moving from this origin. The mapping reads the
+ * stream from its oldest record, so it misses no change that was made during a copy.
  */
 export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
   const store = createMoveStore(deps.database, { offloading: deps.offloading, now: Date.now });
   const logger = createFailureLogger(FUNCTION_NAME);
-  let running: Following | undefined;
-  let checkedAt = Date.now();
+  /** By origin and stream. */
+  const followed = new Map<string, Following>();
+  /** What the log says about each pool, so that it says it once. */
+  const problems = new Map<string, string>();
+  let checkedAt = Number.NEGATIVE_INFINITY;
 
-  /** Without this check, events that expired while the local cloud did not run would be missing unnoticed. */
-  async function saveCaughtUp({ mapping, startedAt, readRetentionMs }: Following): Promise<void> {
+  function report(identityPoolId: string, problem: string): void {
+    if (problems.get(identityPoolId) === problem) return;
+    problems.set(identityPoolId, problem);
+    logger.error('changes of a moving pool are not followed', { identityPoolId, problem });
+  }
+
+  async function followPool({ identityPoolId, origin }: MovingPool): Promise<void> {
+    const settings = deps.readOrigin(identityPoolId);
+    const name = originName(settings);
+    if (name !== origin)
+      return report(
+        identityPoolId,
+        `the pool was copied from ${origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${name}`,
+      );
+    const key = `${name} ${settings.streamName}`;
+    const running = followed.get(key) ?? (await follow(deps, settings, logger));
+    followed.set(key, running);
     const now = Date.now();
-    if (now - checkedAt < CAUGHT_UP_EVERY_MS || now - startedAt < MARGIN_MS || !isCaughtUp(mapping)) return;
-    checkedAt = now;
-    const about = { upTo: now - MARGIN_MS, retentionMs: await readRetentionMs() };
-    for (const { identityPoolId } of await store.listPools(now))
-      await store.saveCaughtUp(identityPoolId, about);
+    if (now - running.startedAt < MARGIN_MS || !isCaughtUp(running.mapping)) return;
+    const about = { upTo: now - MARGIN_MS, retentionMs: await running.readRetentionMs() };
+    const problem = await checkFollowed({ store, origin: running.origin }, identityPoolId, about);
+    if (problem === null) problems.delete(identityPoolId);
+    else report(identityPoolId, problem);
   }
 
   const schedule = startSchedule({
@@ -77,23 +99,29 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
     intervalMs: INTERVAL_MS,
     logger,
     async run() {
-      if (running) return saveCaughtUp(running);
-      const [pool] = await store.listPools(Date.now());
-      if (pool) running = await follow(deps, deps.readOrigin(pool.identityPoolId), logger);
+      const now = Date.now();
+      if (followed.size > 0 && now - checkedAt < CHECK_EVERY_MS) return;
+      checkedAt = now;
+      const failures: unknown[] = [];
+      for (const pool of await store.listPools(now))
+        await followPool(pool).catch((error: unknown) => void failures.push(error));
+      // One pool must not keep the others from being followed.
+      if (failures.length > 0) throw failures[0];
     },
   });
   return {
     schedule,
-    mapping: () => running?.mapping,
+    mappings: () => [...followed.values()].map(({ mapping }) => mapping),
     async close() {
       await schedule.close();
-      await running?.close();
+      await Promise.all([...followed.values()].map((each) => each.close()));
     },
   };
 }
 
 interface Following {
   mapping: EventSourceMapping;
+  origin: Origin;
   /** Epoch milliseconds. */
   startedAt: number;
   /** Returns how long the stream keeps its events. */
@@ -113,9 +141,12 @@ async function follow(
   logger: ReturnType<typeof createFailureLogger>,
 ): Promise<Following> {
   const { streamName, ...address } = settings;
-  const failures = join(directory, `${FUNCTION_NAME}-failures`);
+  // Each origin has its own checkpoints: different origins can have streams with the same name.
+  const nameHash = createHash('sha256').update(originName(settings)).digest('hex').slice(0, 12);
+  const functionName = `${FUNCTION_NAME}-${nameHash}`;
+  const failures = join(directory, `${functionName}-failures`);
   await mkdir(failures, { recursive: true });
-  const checkpoints = await openCheckpointFile({ directory, functionName: FUNCTION_NAME, streamName });
+  const checkpoints = await openCheckpointFile({ directory, functionName, streamName });
   const client = createKinesisClient(address);
   const origin = openOrigin(settings);
   const followOrigin = createFollowOrigin({
@@ -144,6 +175,7 @@ async function follow(
   });
   return {
     mapping,
+    origin,
     startedAt: Date.now(),
     readRetentionMs: () => readRetentionMs(client, streamName),
     async close() {

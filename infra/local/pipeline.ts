@@ -99,7 +99,7 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
   if (local.kind === 'embedded') others.push(startMaintenance(uses.jobs));
   return {
     mapping,
-    mappings: () => [mapping, follower.mapping()].filter((each) => each !== undefined),
+    mappings: () => [mapping, ...follower.mappings()],
     schedules: () => [
       ...schedules.status(),
       ...others.map((schedule) => schedule.status()),

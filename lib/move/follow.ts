@@ -1,3 +1,4 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
 import { completeRemovals } from '../projection/complete-removals.ts';
@@ -7,11 +8,12 @@ import type { QueryStore } from '../projection/ports/query-store.ts';
 import { refuseFuture } from '../projection/refuse-future.ts';
 import type { MoveStore, MovingPool } from './ports/move-store.ts';
 import type { Origin } from './ports/origin.ts';
+import { stateOfUnlisted } from './unlisted-identities.ts';
 
 /** What a batch of the origin's stream changed. Contains only counts, so it can be logged. */
 export interface FollowOutcome {
   events: number;
-  /** Events of pools that are not moving. */
+  /** Events of pools that are not moving from this origin. */
   ignored: number;
   /** Rows written. */
   records: number;
@@ -19,7 +21,7 @@ export interface FollowOutcome {
   identities: number;
   /** Changed datasets of identities that this service owns or has deleted. */
   kept: number;
-  /** Events that can never be applied. The next `move copy` reads the data of their datasets. */
+  /** Events and identities that can never be applied. The next `move copy` reads their data. */
   refused: number;
 }
 
@@ -33,11 +35,12 @@ export interface FollowDeps {
     | 'applyChange'
     | 'versionsOf'
     | 'saveFollowed'
+    | 'saveGap'
   >;
   /** Stores the version assigned to a removal that arrived without one. */
   keepRemovalVersion: QueryStore['keepRemovalVersion'];
   /** Opens the origin for an identity that was created there after the copy. */
-  origin: Pick<Origin, 'readPool' | 'describeIdentity' | 'listDeveloperUsers'>;
+  origin: Pick<Origin, 'name' | 'readPool' | 'describeIdentity' | 'listDeveloperUsers'>;
   /** Receives the reason why an event cannot be applied, and the position of the event. */
   onRefused: (position: StreamPosition, reason: string) => void;
   now: () => number;
@@ -58,11 +61,12 @@ export async function followBatch(
   const pools = await readPools(deps, deliveries);
   const readable: ReadableDelivery[] = [];
   for (const delivery of await refuseFuture(deps.store, deliveries)) {
-    if (!pools.has(poolOf(delivery) ?? '')) outcome.ignored += 1;
+    const identityPoolId = poolOf(delivery);
+    if (identityPoolId !== null && !pools.has(identityPoolId)) outcome.ignored += 1;
     else if (delivery.kind === 'readable') readable.push(delivery);
     else {
       outcome.refused += 1;
-      deps.onRefused(delivery.position, delivery.reason);
+      await refuse(deps, delivery, delivery.reason);
     }
   }
   const removals: Parameters<typeof completeRemovals>[0] = {
@@ -72,7 +76,9 @@ export async function followBatch(
   const changes = foldEvents(await completeRemovals(removals, readable));
   for (const pool of pools.values()) {
     const ids = new Set(ofPool(changes, pool).map(({ dataset }) => dataset.identityId));
-    outcome.identities += await createUnknown(deps, pool, [...ids]);
+    const { created, refused } = await createUnknown(deps, pool, [...ids], readable);
+    outcome.identities += created;
+    outcome.refused += refused;
   }
   for (const change of changes) {
     const applied = await apply(deps, change, readable);
@@ -93,14 +99,14 @@ function ofPool(changes: readonly DatasetChange[], { identityPoolId }: MovingPoo
 }
 
 async function readPools(
-  { store, now }: FollowDeps,
+  { store, origin, now }: FollowDeps,
   deliveries: readonly (ReadableDelivery | RefusedDelivery)[],
 ): Promise<Map<string, MovingPool>> {
   const ids = new Set(deliveries.flatMap((delivery) => poolOf(delivery) ?? []));
   const pools = new Map<string, MovingPool>();
   for (const identityPoolId of ids) {
     const pool = await store.readPool(identityPoolId, now());
-    if (pool) pools.set(identityPoolId, pool);
+    if (pool?.origin === origin.name) pools.set(identityPoolId, pool);
   }
   return pools;
 }
@@ -110,43 +116,84 @@ function originPosition(position: StreamPosition): StreamPosition {
   return { ...position, streamName: `origin/${position.streamName}` };
 }
 
-/** Creates identities that never came here. @returns the number of created identities */
+/**
+ * Reports an event that can never be applied. Its data is still at the origin, but missing here, so the pool has a gap
+ * until the next complete copy. Data that names no pool may be of another producer.
+ */
+async function refuse(
+  { store, onRefused }: FollowDeps,
+  delivery: ReadableDelivery | RefusedDelivery | undefined,
+  reason: string,
+): Promise<void> {
+  if (!delivery) return;
+  onRefused(delivery.position, reason);
+  const identityPoolId = poolOf(delivery);
+  if (identityPoolId !== null) await store.saveGap(identityPoolId, delivery.position.arrivedAt);
+}
+
+/** Creates identities that never came here. One that the origin or the database refuses must not stop the others. */
 async function createUnknown(
-  { store, origin }: FollowDeps,
-  { identityPoolId, startedAt }: MovingPool,
+  deps: FollowDeps,
+  pool: MovingPool,
   identityIds: readonly string[],
-): Promise<number> {
-  const unknown = await store.unknownOf(identityPoolId, identityIds);
-  if (unknown.length === 0) return 0;
-  const { settings } = await origin.readPool(identityPoolId);
-  const developerProvider = settings.DeveloperProviderName;
-  let created = 0;
+  deliveries: readonly ReadableDelivery[],
+): Promise<{ created: number; refused: number }> {
+  const { store, origin } = deps;
+  const unknown = await store.unknownOf(pool.identityPoolId, identityIds);
+  const total = { created: 0, refused: 0 };
+  if (unknown.length === 0) return total;
+  const { settings } = await origin.readPool(pool.identityPoolId);
   for (const identityId of unknown) {
-    const identity = await origin.describeIdentity(identityId);
-    // The identity was deleted since the event.
-    if (identity === null) continue;
-    const about = { startedAt, state: 'usable', developerProvider } as const;
-    created += (await store.putIdentities(identityPoolId, [identity], about)).created;
-    const key: IdentityKey = { identityPoolId, identityId };
-    if (developerProvider === undefined || !identity.providers.includes(developerProvider)) continue;
-    await store.putDeveloperUsers(key, developerProvider, await origin.listDeveloperUsers(key));
+    try {
+      total.created += await createIdentity(deps, pool, identityId, settings.DeveloperProviderName);
+    } catch (error) {
+      const isRefused =
+        error instanceof ValueRefusedError ||
+        (error instanceof SyncClientError && error.condition === 'refused');
+      if (!isRefused) throw error;
+      total.refused += 1;
+      const delivery = deliveries.find(({ event }) => event.dataset.identityId === identityId);
+      await refuse(deps, delivery, `identity-refused: ${error.message}`);
+    }
   }
+  return total;
+}
+
+/**
+ * Creates an identity. The copy has not listed it, so the identity is not marked as listed: the listing may find that no
+ * client can use it.
+ */
+async function createIdentity(
+  { store, origin }: FollowDeps,
+  { identityPoolId, startedAt: copyStartedAt }: MovingPool,
+  identityId: string,
+  developerProvider: string | undefined,
+): Promise<number> {
+  const identity = await origin.describeIdentity(identityId);
+  // The identity was deleted since the event.
+  if (identity === null) return 0;
+  const state = stateOfUnlisted(identity, copyStartedAt) === 'disabled' ? 'disabled' : 'usable';
+  const about = { startedAt: null, state, developerProvider } as const;
+  const { created } = await store.putIdentities(identityPoolId, [identity], about);
+  const key: IdentityKey = { identityPoolId, identityId };
+  if (developerProvider !== undefined && identity.providers.includes(developerProvider))
+    await store.putDeveloperUsers(key, developerProvider, await origin.listDeveloperUsers(key));
   return created;
 }
 
 async function apply(
-  { store, onRefused }: FollowDeps,
+  deps: FollowDeps,
   change: DatasetChange,
   deliveries: readonly ReadableDelivery[],
 ): Promise<{ outcome: 'written' | 'unchanged' | 'kept' | 'refused'; records: number }> {
   const records = change.records.map((record) => ({ ...record, lastModifiedBy: null }));
   try {
-    const applied = await store.applyChange({ ...change, records, listing: null });
+    const applied = await deps.store.applyChange({ ...change, records, listing: null });
     return applied.outcome === 'kept' ? { ...applied, records: 0 } : applied;
   } catch (error) {
     if (!(error instanceof ValueRefusedError)) throw error;
     const delivery = deliveries.find(({ event }) => isSame(event.dataset, change.dataset));
-    if (delivery) onRefused(delivery.position, `value-refused: ${error.message}`);
+    await refuse(deps, delivery, `value-refused: ${error.message}`);
     return { outcome: 'refused', records: 0 };
   }
 }

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
+import { checkFollowed } from '../../../lib/move/check-followed.ts';
+import { followBatch } from '../../../lib/move/follow.ts';
+import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
+import type { Origin } from '../../../lib/move/ports/origin.ts';
+import { createMoveStore } from '../../../lib/move/store/move-store.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { newPool } from '../../fixtures/identity/identity-pools.ts';
+import {
+  deliver,
+  NEW_YEAR,
+  readDeliveries,
+  toBytes,
+  wireEvent,
+  wireRecord,
+} from '../../fixtures/sync/stream-events.ts';
+import { CREATED_AT, failure, scriptedOrigin } from './scripted-origin.ts';
+
+const STARTED_AT = CREATED_AT + 3_600_000;
+
+describe.each(DATABASES)('following with faults, on $name', ({ open }) => {
+  let database: Database;
+  let store: MoveStore;
+  beforeAll(async () => {
+    database = await open();
+    store = createMoveStore(database, { offloading: null, now: () => NEW_YEAR });
+  });
+  afterAll(() => database.close());
+
+  const newId = () => `us-east-1:${randomUUID()}`;
+  async function movingPool(): Promise<string> {
+    const pool = await newPool(database);
+    const about = { origin: 'scripted', holder: 'test', now: STARTED_AT, until: STARTED_AT + 1_000 };
+    await store.takeLease(pool, about);
+    return pool;
+  }
+  async function follow(origin: Origin, events: readonly Uint8Array[]) {
+    const reasons: string[] = [];
+    const outcome = await followBatch(
+      {
+        store,
+        origin,
+        keepRemovalVersion: createQueryStore(database).keepRemovalVersion,
+        onRefused: (_, reason) => reasons.push(reason),
+        now: () => NEW_YEAR,
+      },
+      await readDeliveries(events.map((data) => deliver(data, NEW_YEAR))),
+    );
+    return { ...outcome, reasons };
+  }
+  const eventOf = (identityPoolId: string, identityId: string) =>
+    toBytes(wireEvent({ identityPoolId, identityId }));
+  const gapOf = async (pool: string) => (await store.readPool(pool, NEW_YEAR))?.gapSince;
+
+  it('keeps an old identity without logins inaccessible until a copy lists it as usable', async () => {
+    const [pool, id] = [await movingPool(), newId()];
+    const origin = scriptedOrigin(pool, { [id]: {} });
+    expect(await follow(origin, [eventOf(pool, id)])).toMatchObject({ identities: 1, refused: 0 });
+    expect(await store.listedOf(pool, [id], STARTED_AT)).toEqual(new Set());
+    const find = async () =>
+      (
+        await createIdentityStore(database).findLogins({
+          identityPoolId: pool,
+          asked: id,
+          proven: null,
+          logins: [],
+        })
+      ).asked;
+    expect(await find()).toMatchObject({ isGuest: false, isUnlinked: true });
+    const about = { startedAt: STARTED_AT, state: 'usable', developerProvider: undefined } as const;
+    const { items } = await origin.listIdentities(pool, { hideDisabled: true, token: null });
+    await store.putIdentities(pool, items, about);
+    expect(await find()).toMatchObject({ isGuest: true });
+  });
+
+  it('saves a gap for an event that can never be applied', async () => {
+    const [pool, id] = [await movingPool(), newId()];
+    const origin = scriptedOrigin(pool, { [id]: {} });
+    const unstorable = toBytes(
+      wireEvent({
+        identityPoolId: pool,
+        identityId: id,
+        kinesisSyncRecords: [wireRecord({ value: '\0' })],
+      }),
+    );
+    expect(await gapOf(pool)).toBeNull();
+    const { refused, reasons } = await follow(origin, [unstorable, eventOf(pool, id)]);
+    expect({ refused, reasons: reasons.length }).toEqual({ refused: 1, reasons: 1 });
+    expect(await gapOf(pool)).toBe(NEW_YEAR);
+  });
+
+  it('reports data that is no event, without a gap: it may be of another producer', async () => {
+    const pool = await movingPool();
+    const { refused, reasons } = await follow(scriptedOrigin(pool, {}), [Buffer.from('no event')]);
+    expect({ refused, reasons }).toEqual({ refused: 1, reasons: [expect.stringContaining('not-json')] });
+    expect(await gapOf(pool)).toBeNull();
+  });
+
+  it('ignores events of a pool that was copied from another origin', async () => {
+    const [pool, id] = [await movingPool(), newId()];
+    const origin = scriptedOrigin(pool, { [id]: {} }, { name: 'another' });
+    expect(await follow(origin, [eventOf(pool, id)])).toMatchObject({ ignored: 1, identities: 0 });
+  });
+
+  it('saves a gap if the pool does not stream any more', async () => {
+    const pool = await movingPool();
+    const about = { upTo: NEW_YEAR - 5, retentionMs: 10 * NEW_YEAR };
+    const own = scriptedOrigin(pool, {});
+    expect(await checkFollowed({ store, origin: own }, pool, about)).toBeNull();
+    expect(await gapOf(pool)).toBeNull();
+    const streaming = { isEnabled: false, streamName: 'cognito-sync', roleArn: null };
+    const readPool: Origin['readPool'] = async (id) => ({ ...(await own.readPool(id)), streaming });
+    const problem = await checkFollowed({ store, origin: { ...own, readPool } }, pool, about);
+    expect(problem).toContain('does not stream');
+    expect(await gapOf(pool)).toBe(NEW_YEAR - 5);
+  });
+
+  it('continues with other identities if the origin refuses to describe one', async () => {
+    const [pool, bad, good] = [await movingPool(), newId(), newId()];
+    const own = scriptedOrigin(pool, { [bad]: {}, [good]: {} });
+    const origin: Origin = {
+      ...own,
+      describeIdentity: (id) => (id === bad ? Promise.reject(failure('refused')) : own.describeIdentity(id)),
+    };
+    expect(await follow(origin, [eventOf(pool, bad), eventOf(pool, good)])).toMatchObject({
+      identities: 1,
+      refused: 1,
+      reasons: ['identity-refused: scripted'],
+    });
+    expect(await gapOf(pool)).toBe(NEW_YEAR);
+  });
+});
