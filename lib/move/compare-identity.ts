@@ -25,7 +25,7 @@ export interface Compared {
 }
 
 /** What a comparison of identities needs. */
-export interface Comparison {
+export interface IdentityComparison {
   origin: Pick<Origin, 'listDatasets' | 'listRecords' | 'listIdentities'>;
   store: Pick<MoveStore, 'readDatasets' | 'readDataset' | 'unknownOf'>;
   paced: PacedCalls;
@@ -36,7 +36,7 @@ export interface Comparison {
 
 /** Compares the datasets of an identity with the origin. @throws {SyncClientError} the origin did not respond */
 export async function compareIdentity(
-  run: Comparison,
+  run: IdentityComparison,
   { identityId, state }: Pick<ReplicaIdentity, 'identityId' | 'state'>,
 ): Promise<Compared> {
   const key = { identityPoolId: run.identityPoolId, identityId };
@@ -63,7 +63,7 @@ export async function compareIdentity(
 
 /** Returns the datasets of an identity at the origin; null if the origin fails to return those of this identity. */
 export async function listDatasets(
-  { origin, paced, skips }: Comparison,
+  { origin, paced, skips }: IdentityComparison,
   identity: IdentityKey,
 ): Promise<OriginDataset[] | null> {
   try {
@@ -81,7 +81,7 @@ export async function listDatasets(
  * the copy could not read it either.
  */
 export async function compare(
-  { origin, store, paced, skips }: Comparison,
+  { origin, store, paced, skips }: IdentityComparison,
   identity: IdentityKey,
   datasetName: string,
   isTakenOver: boolean,

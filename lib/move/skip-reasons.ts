@@ -37,11 +37,19 @@ export function createSkipReasons(
   const general = new WeakSet<Error>();
 
   async function answersForOthers(item: 'identity' | 'dataset'): Promise<boolean> {
-    if (item === 'dataset') return dataset !== null && (await succeeds(origin.listRecords(dataset)));
-    if (identity !== null) return succeeds(origin.listDatasets(identity));
+    if (item === 'dataset' && dataset !== null) return succeeds(origin.listRecords(dataset));
+    if (item === 'identity' && identity !== null) return succeeds(origin.listDatasets(identity));
     const some = await store.listIdentities(identityPoolId, { after: '', limit: TRIED, startedAt: 0 });
     for (const { identityId } of some)
-      if (await succeeds(origin.listDatasets({ identityPoolId, identityId }))) return true;
+      if (await answersFor({ identityPoolId, identityId }, item)) return true;
+    return false;
+  }
+
+  async function answersFor(key: IdentityKey, item: 'identity' | 'dataset'): Promise<boolean> {
+    const listed = await origin.listDatasets(key).catch(() => null);
+    if (listed === null || item === 'identity') return listed !== null;
+    for (const { datasetName } of listed)
+      if (await succeeds(origin.listRecords({ ...key, datasetName }))) return true;
     return false;
   }
 

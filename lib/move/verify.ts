@@ -1,10 +1,10 @@
 import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import {
   type Compared,
-  type Comparison,
   compare,
   compareIdentity,
   type Difference,
+  type IdentityComparison,
   listDatasets,
 } from './compare-identity.ts';
 import type { MoveStore, ReplicaIdentity } from './ports/move-store.ts';
@@ -108,7 +108,7 @@ async function* comparisons(run: VerifyRun): AsyncGenerator<Compared> {
   }
 }
 
-interface VerifyRun extends Comparison {
+interface VerifyRun extends IdentityComparison {
   deps: VerifyDeps;
   options: VerifyOptions;
 }
