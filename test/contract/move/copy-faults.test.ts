@@ -9,12 +9,12 @@ import type { Origin } from '../../../lib/move/ports/origin.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { type VerifyDeps, verifyPool } from '../../../lib/move/verify.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
 
 const HOUR = 3_600_000;
 
-describe.each(DATABASES)('a copy with faults, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   let now = CREATED_AT + HOUR;

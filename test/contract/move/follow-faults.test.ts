@@ -8,7 +8,7 @@ import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
 import type { Origin } from '../../../lib/move/ports/origin.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
 import {
   deliver,
@@ -22,7 +22,7 @@ import { CREATED_AT, failure, scriptedOrigin } from './scripted-origin.ts';
 
 const STARTED_AT = CREATED_AT + 3_600_000;
 
-describe.each(DATABASES)('following with faults, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   beforeAll(async () => {

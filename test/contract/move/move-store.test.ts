@@ -8,13 +8,13 @@ import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import type { ReplicaChange } from '../../../lib/sync/replica.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { writeReplica } from '../../../lib/sync/store/write-replica.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 
 const NOW = 1_800_000_000_000;
 const PROVIDER = 'login.game.example';
 
-describe.each(DATABASES)('the move store on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   beforeAll(async () => {
