@@ -3,14 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BulkPublishCommand, GetBulkPublishDetailsCommand } from '@aws-sdk/client-cognito-sync';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { takeDataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
-import { openDatabase } from '../../lib/database/open-local.ts';
 import { localKinesis } from '../fixtures/aws/kinesis.ts';
 import { readEvents } from '../fixtures/aws/read-stream.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { placeEmbeddedDatabase } from '../fixtures/database/embedded-template.ts';
 import { identityOf, insertDatasets } from '../fixtures/database/many-datasets.ts';
 import { type StartedProcess, startProcess } from '../fixtures/local/npm-start.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
@@ -19,53 +16,32 @@ import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 const DATASETS = 2_000;
 const SOON = { timeout: 60_000, interval: 50 };
 
-describe.each([
-  { name: 'embedded', databaseUrl: async () => undefined },
-  { name: 'PostgreSQL', databaseUrl: createPostgresDatabase },
-])('a bulk publish of 2,000 datasets, $name', ({ databaseUrl }) => {
+// On PostgreSQL, because the embedded database takes four times the CPU time. crash.test.ts kills it.
+describe('a bulk publish of 2,000 datasets', () => {
   let dataDir: string;
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'bulk-publish-'));
   });
   afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
-  /** Opens the database while the cloud is not running, and closes it after the work. */
-  async function withDatabase<Result>(
-    url: string | undefined,
-    work: (database: Database) => Promise<Result>,
-  ): Promise<Result> {
-    const directory = await takeDataDirectory(dataDir);
-    if (url === undefined) await placeEmbeddedDatabase(directory.database);
-    const { database } = await openDatabase(directory.database, url);
-    try {
-      return await work(database);
-    } finally {
-      await database.close();
-      directory.release();
-    }
-  }
-
   it('resumes after a kill, publishes every dataset, and completes once all are projected', {
     timeout: 120_000,
   }, async () => {
-    const url = await databaseUrl();
-    const env = { DATA_DIR: dataDir, ...(url !== undefined && { DATABASE_URL: url }) };
-    await withDatabase(url, (database) => insertDatasets(database, DATASETS));
+    const url = await createPostgresDatabase();
+    const env = { DATA_DIR: dataDir, DATABASE_URL: url };
+    const reader = openPg({ connectionString: url });
+    await insertDatasets(reader, DATASETS);
 
     const first = await startProcess(env);
     await startBulkPublish(first);
     await expect.poll(() => projectedBy(first), { timeout: 30_000, interval: 5 }).toBeGreaterThan(300);
     await first.end('SIGKILL');
-    const left = await withDatabase(url, async (database) => {
-      const { rows } = await database.query(
-        `SELECT status, all_in_outbox, (SELECT count(*) FROM sync.outbox) AS waiting FROM sync.bulk_publishes`,
-      );
-      return rows[0];
-    });
-    expect(left).toMatchObject({ status: 'IN_PROGRESS', all_in_outbox: false });
+    const { rows: left } = await reader.query(
+      'SELECT status, all_in_outbox, (SELECT count(*) FROM sync.outbox) AS waiting FROM sync.bulk_publishes',
+    );
+    expect(left).toMatchObject([{ status: 'IN_PROGRESS', all_in_outbox: false }]);
 
     const second = await startProcess(env);
-    const reader = openPg({ connectionString: url ?? second.sqlUrl });
     await expect.poll(() => readRuns(reader), SOON).toMatchObject([{ completeness: 'waiting' }]);
     await expect
       .poll(() => readRuns(reader), SOON)
