@@ -360,33 +360,37 @@ describe.each(SERVICE_DATABASES)("deleting a pool's data on $name", ({ name, ope
   });
 
   it.each([
-    ['records', 'sync.records', () => insertDeleted(3_000)],
-    ['identities', 'identity.identities', () => insertIdentities(3_000)],
-    ['logins', 'identity.logins', () => insertLogins(3_000)],
-    ['devices', 'sync.devices', () => insertDevices(3_000)],
-  ])('does not stop after a step of %s that removed less than its limit', async (_, table, insert) => {
-    await insert();
-    let short = true;
-    const others: Database = {
-      ...database,
-      async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
-        const result = await database.query<Row>(sql, values);
-        if (short && sql.includes(`DELETE FROM ${table}`)) {
-          short = false;
-          return { ...result, rowsChanged: 100 };
-        }
-        return result;
-      },
-    };
-    await markDeleted();
-    await createPoolDataStore(others).removeRows(POOL);
-    expect(await orphanedRecords()).toEqual([]);
-    expect(await countRows(table)).toBe(500);
-    expect(await createPoolDataStore(others).isLeft(POOL)).toBe(true);
-    short = true;
-    expect(await deletePoolData(POOL, { poolData: createPoolDataStore(others) })).toBe(true);
-    expect(await rowsLeft()).toEqual({});
-  });
+    // The bytes of a step of records are limited too, so only a step that removes nothing ends the removal.
+    ['records', 'sync.records', 0, () => insertDeleted(3_000)],
+    ['identities', 'identity.identities', 100, () => insertIdentities(3_000)],
+    ['logins', 'identity.logins', 100, () => insertLogins(3_000)],
+    ['devices', 'sync.devices', 100, () => insertDevices(3_000)],
+  ])(
+    'does not stop after a step of %s that removed less than its limit',
+    async (_, table, removed, insert) => {
+      await insert();
+      let short = true;
+      const others: Database = {
+        ...database,
+        async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {
+          const result = await database.query<Row>(sql, values);
+          if (short && sql.includes(`DELETE FROM ${table}`)) {
+            short = false;
+            return { ...result, rowsChanged: removed };
+          }
+          return result;
+        },
+      };
+      await markDeleted();
+      await createPoolDataStore(others).removeRows(POOL);
+      expect(await orphanedRecords()).toEqual([]);
+      expect(await countRows(table)).toBe(500);
+      expect(await createPoolDataStore(others).isLeft(POOL)).toBe(true);
+      short = true;
+      expect(await deletePoolData(POOL, { poolData: createPoolDataStore(others) })).toBe(true);
+      expect(await rowsLeft()).toEqual({});
+    },
+  );
 
   it.each(['records', 'spent_tokens', 'merged_datasets', 'subscriptions'])(
     'keeps the row of a deleted dataset while its %s remain, because they are found through that row',
