@@ -107,7 +107,8 @@ export function openOnPool(
   pool.on('error', () => undefined);
 
   return {
-    query: (sql, values) => withRetry(retry, () => line.run(() => runStatement(source, sql, values, timeouts))),
+    query: (sql, values) =>
+      withRetry(retry, () => line.run(() => runStatement(source, sql, values, timeouts))),
     transaction: (work) => withRetry(retry, () => line.run(() => runWork(source, work, timeouts))),
     close: () => pool.end(),
   };
