@@ -1,8 +1,7 @@
 import { ServiceError } from '../common/errors.ts';
 import { createTokenBuckets, type TokenRate } from '../common/token-buckets.ts';
 import { bodyLimitOf } from './body-limits.ts';
-import { contentLength, type RequestHead } from './canonical-request.ts';
-import { hasLargeBody } from './request-body.ts';
+import { bodyBytes, hasLargeBody, type WireRequest } from './request-body.ts';
 import { networkOf } from './source-address.ts';
 import { createTurns, type Turn, UNLIMITED_TURN } from './turns.ts';
 
@@ -48,8 +47,8 @@ const BYTES_PER_UNIT = 64 * 1024;
  *
  * @param operation its name in the API model
  */
-export function costOf(operation: string, head: RequestHead): number {
-  const bytes = contentLength(head) ?? bodyLimitOf(operation).maxBytes;
+export function costOf(operation: string, request: WireRequest): number {
+  const bytes = bodyBytes(request) ?? bodyLimitOf(operation).maxBytes;
   return (COSTS.get(operation) ?? 1) + Math.floor(bytes / BYTES_PER_UNIT);
 }
 
@@ -86,11 +85,11 @@ export interface RateLimits {
    *
    * @param scope what `key` is
    * @param key the source address or the identity id
-   * @param head determines the size of the body
+   * @param request determines the size of the body
    * @returns the turn of the request, which must end when the request has ended; see `inTurn`
    * @throws {ServiceError} TooManyRequestsException if the request waited too long
    */
-  enter(scope: 'address' | 'identity', key: string | undefined, head: RequestHead): Promise<Turn>;
+  enter(scope: 'address' | 'identity', key: string | undefined, request: WireRequest): Promise<Turn>;
 }
 
 /** Rate limits that reject no request. */
@@ -168,8 +167,8 @@ export function createRateLimits({
       if (key !== undefined && cost > 0) scopes[scope].owe(bucketOf(scope, key), cost);
     },
 
-    async enter(scope, key, head) {
-      return key === undefined ? UNLIMITED_TURN : turns.enter(bucketOf(scope, key), hasLargeBody(head));
+    async enter(scope, key, request) {
+      return key === undefined ? UNLIMITED_TURN : turns.enter(bucketOf(scope, key), hasLargeBody(request));
     },
   };
 }

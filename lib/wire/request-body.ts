@@ -33,14 +33,22 @@ export function bodyTooLarge(maxBytes: number): RequestError {
   return new RequestError('RequestEntityTooLarge', `the request body is larger than ${maxBytes} bytes`);
 }
 
-/** Returns the length of a request's body in bytes. A body whose length is not announced counts as infinitely long. */
-export function bodyLength(head: RequestHead): number {
-  return contentLength(head) ?? Number.POSITIVE_INFINITY;
+/**
+ * Returns the length of a request's body in bytes. If the body is not received yet, this is the announced length, or
+ * undefined if no length is announced.
+ */
+export function bodyBytes(request: WireRequest): number | undefined {
+  return typeof request.body === 'function' ? contentLength(request) : request.body.length;
+}
+
+/** Returns the length of a request's body in bytes. A body whose length is unknown counts as infinitely long. */
+export function bodyLength(request: WireRequest): number {
+  return bodyBytes(request) ?? Number.POSITIVE_INFINITY;
 }
 
 /** Whether a request has a body of 64 KiB or more. */
-export function hasLargeBody(head: RequestHead): boolean {
-  return bodyLength(head) >= LARGE_LENGTH;
+export function hasLargeBody(request: WireRequest): boolean {
+  return bodyLength(request) >= LARGE_LENGTH;
 }
 
 /** Maximum number of levels in a body. No operation's input has more than four levels. */

@@ -75,8 +75,12 @@ export function createSourceAddresses(proxies: readonly string[]): SourceAddress
   };
 }
 
-/** Reads `address`, `address:port` and `[address]:port`, which some proxies write. */
-function addressIn(entry: string): string | undefined {
+/**
+ * Reads an entry of `X-Forwarded-For`: `address`, or `address:port` and `[address]:port`, which some proxies write.
+ *
+ * @returns undefined if the entry is not an address
+ */
+export function addressIn(entry: string): string | undefined {
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(entry)?.[1] ?? /^([\d.]+):\d+$/.exec(entry)?.[1] ?? entry;
   return isIP(bare) === 0 ? undefined : unmapped(bare);
 }

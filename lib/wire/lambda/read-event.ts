@@ -1,7 +1,7 @@
 import { isObject } from '../../common/json.ts';
 import type { RawRequest } from '../canonical-request.ts';
 import { RequestError } from '../errors.ts';
-import type { SourceAddresses } from '../source-address.ts';
+import { addressIn, type SourceAddresses } from '../source-address.ts';
 import { type EventMembers, flattened, members, queryOf, type Single, text } from './event-members.ts';
 
 /** How a request reached the function, and so which form its response must have. */
@@ -94,22 +94,26 @@ function readRestEvent(event: EventMembers, context: EventMembers): Head {
 }
 
 const REMAPPED = 'x-amzn-remapped-';
+/** No other header is restored, because a client could name any header like this. A signature covers these three. */
+const RENAMED = ['authorization', 'date', 'host'];
 
 /**
- * Restores the headers that API Gateway may rename, among them `Authorization`, `Date` and `Host`. Source: Amazon API
- * Gateway Developer Guide, "Important notes".
+ * Restores the headers that a signature needs and that API Gateway may rename. Source: Amazon API Gateway Developer
+ * Guide, "Important notes".
  */
 function unmapped(headers: Single): Single {
   const restored = new Map(headers);
-  for (const [name, value] of headers) {
-    if (name.startsWith(REMAPPED)) restored.set(name.slice(REMAPPED.length), value);
+  for (const name of RENAMED) {
+    const value = headers.get(`${REMAPPED}${name}`);
+    if (value !== undefined) restored.set(name, value);
   }
   return restored;
 }
 
 /**
- * The load balancer decodes neither the path nor the parameters. It appends the client's address to X-Forwarded-For; the
- * other addresses are only claims of the client.
+ * The load balancer decodes neither the path nor the parameters. It appends the client's address to X-Forwarded-For,
+ * with the port if its attribute `routing.http.xff_client_port.enabled` is set. The other addresses are only claims of
+ * the client. Source: Elastic Load Balancing User Guide, "HTTP headers and Application Load Balancers".
  */
 function readBalancerEvent(event: EventMembers): Head {
   const query = queryOf(event.multiValueQueryStringParameters ?? event.queryStringParameters, (raw) => raw);
@@ -119,7 +123,7 @@ function readBalancerEvent(event: EventMembers): Head {
     method: text(event.httpMethod, 'httpMethod'),
     target: withQuery(text(event.path, 'path'), query),
     headers,
-    peer: headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() || undefined,
+    peer: addressIn(headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() ?? ''),
   };
 }
 
@@ -128,7 +132,8 @@ function withQuery(path: string, query: string): string {
 }
 
 /**
- * The body is complete, so its length replaces the announced length. CloudFront adds `X-Amz-Cf-Id` after the client has
+ * Adds the length of the body if it is not announced. An announced length remains, because the client may have signed
+ * it. CloudFront adds `X-Amz-Cf-Id` after the client has
  * signed the request; every other `x-amz-*` header must be signed.
  */
 function toHeaders(received: Single, body: Uint8Array): Record<string, string> {

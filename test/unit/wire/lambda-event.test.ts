@@ -105,6 +105,18 @@ describe('an event of a REST API', () => {
     renamed.push(['Host', 'abc.execute-api.us-east-1.amazonaws.com']);
     expect(callerOf(restApiEvent({ ...sent, headers: renamed }))).toEqual(DEVELOPER);
   });
+
+  it('has no other header that a client has given the name of a renamed header', async () => {
+    const { headers, ...sent } = await sign('GET', PATH, { headers: { origin: 'https://app.example' } });
+    const added = [
+      ['X-Amzn-Remapped-Origin', 'https://other.example'],
+      ['X-Amzn-Remapped-Content-Length', '999999'],
+      ['X-Amzn-Remapped-X-Forwarded-For', '203.0.113.9'],
+    ] as const;
+    const { request } = readEvent(restApiEvent({ ...sent, headers: [...headers, ...added] }), direct);
+    expect(request.headers).toMatchObject({ origin: 'https://app.example', 'content-length': '0' });
+    expect(request.headers).not.toHaveProperty('x-forwarded-for');
+  });
 });
 
 describe('headers of an event', () => {
@@ -139,6 +151,15 @@ describe('the client address of an event', () => {
       readEvent(loadBalancerEvent(sent, { forwardedFor }), direct).request.sourceAddress;
     expect(address('203.0.113.9, 192.0.2.7')).toBe('192.0.2.7');
     expect(address('')).toBeUndefined();
+    expect(address('203.0.113.9, unknown')).toBeUndefined();
+  });
+
+  it('has no port, although the load balancer may append one', async () => {
+    const sent = await sign('GET', PATH);
+    const address = (forwardedFor: string) =>
+      readEvent(loadBalancerEvent(sent, { forwardedFor }), direct).request.sourceAddress;
+    expect(address('192.0.2.7:4321')).toBe('192.0.2.7');
+    expect(address('[2001:db8::7]:4321')).toBe('2001:db8::7');
   });
 
   it('is the address before the trusted proxies', async () => {

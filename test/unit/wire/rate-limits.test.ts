@@ -13,7 +13,12 @@ import {
 } from '../../../lib/wire/rate-limits.ts';
 import { inTurn } from '../../../lib/wire/turns.ts';
 
-const head = (headers: Record<string, string> = {}) => ({ method: 'POST', target: '/', headers });
+const head = (headers: Record<string, string> = {}) => ({
+  method: 'POST',
+  target: '/',
+  headers,
+  body: async () => new Uint8Array(0),
+});
 const cost = (operation: string) => costOf(operation, head());
 
 function limits(settings: RateLimitSettings = DEFAULT_RATE_LIMITS) {
@@ -84,6 +89,12 @@ describe('the cost of a request', () => {
     ['UnlinkIdentity', { 'transfer-encoding': 'chunked' }, 9],
   ])('of %s with %j is %i', (operation, headers, expected) => {
     expect(costOf(operation, head(headers))).toBe(expected);
+  });
+
+  it('depends on the body if it is received, not on the length that the client announces', () => {
+    const received = { ...head({ 'content-length': '0' }), body: new Uint8Array(65_536) };
+    expect(costOf('UpdateRecords', received)).toBe(2);
+    expect(costOf('UpdateRecords', { ...received, headers: { 'transfer-encoding': 'chunked' } })).toBe(2);
   });
 });
 
