@@ -16,6 +16,8 @@ export interface RequestHead {
    * apply.
    */
   sourceAddress?: string;
+  /** Maximum bytes of the response as a function's result in JSON. Absent if the size of the response is not limited. */
+  maxResponseBytes?: number;
 }
 
 /** An HTTP request as received, with its body. */

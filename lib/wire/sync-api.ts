@@ -13,6 +13,7 @@ import { withSignedMethod } from './method-override.ts';
 import { costOf, costOfResponse, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveSigned } from './receive-signed.ts';
 import { bodyLength, type WireRequest } from './request-body.ts';
+import { requireSmallResponse } from './response-limit.ts';
 import { encodeEnvelope, encodeEnvelopeInParts, findRpcOperation, readRpcBody } from './rpc-form.ts';
 import type { SigV4Verifier } from './sigv4.ts';
 import { inTurn, type Turn } from './turns.ts';
@@ -116,9 +117,16 @@ function decode(
   found: FoundRoute | { operation: ApiOperation },
   request: RawRequest,
 ): { input: DecodedInput; isEnvelope: boolean } {
-  if ('labels' in found) return { input: decodeInput(found, request), isEnvelope: false };
+  const { name } = found.operation;
+  if ('labels' in found) {
+    const input = decodeInput(found, request);
+    requireSmallResponse(name, input, request);
+    return { input, isEnvelope: false };
+  }
   const { members, isEnvelope } = readRpcBody(found.operation, request);
-  return { input: decodeRpcInput(found.operation, members), isEnvelope };
+  const input = decodeRpcInput(found.operation, members);
+  requireSmallResponse(name, input, request);
+  return { input, isEnvelope };
 }
 
 function encode(operation: ApiOperation, value: object, isEnvelope: boolean): WireBody {

@@ -12,6 +12,17 @@ export interface EntryPoint {
 }
 
 /**
+ * Maximum bytes of a result in JSON: 6 MB for a synchronous invocation, 1 MB behind a load balancer. Sources: AWS Lambda
+ * Developer Guide, "Lambda quotas"; Elastic Load Balancing User Guide, "Use Lambda functions as targets of an
+ * Application Load Balancer".
+ */
+export const MAX_RESULT_BYTES: Readonly<Record<EntryPoint['kind'], number>> = {
+  'function-url': 6 * 1024 * 1024,
+  'rest-api': 6 * 1024 * 1024,
+  'load-balancer': 1_000_000,
+};
+
+/**
  * Converts the event of a function URL, a REST API or a load balancer to the request that the client sent. Paths stay
  * as they were sent, because the client has signed them. Sources: AWS Lambda Developer Guide, "Invoking Lambda function
  * URLs"; Amazon API Gateway Developer Guide, "Lambda proxy integrations in API Gateway"; Elastic Load Balancing User
@@ -35,7 +46,13 @@ export function readEvent(
   const headers = toHeaders(received, body);
   const sourceAddress = peer === undefined ? undefined : sources.of(peer, headers);
   return {
-    request: { ...head, headers, body, ...(sourceAddress !== undefined && { sourceAddress }) },
+    request: {
+      ...head,
+      headers,
+      body,
+      maxResponseBytes: MAX_RESULT_BYTES[kind],
+      ...(sourceAddress !== undefined && { sourceAddress }),
+    },
     entryPoint: { kind, multiValueHeaders: kind !== 'function-url' && isObject(given.multiValueHeaders) },
   };
 }

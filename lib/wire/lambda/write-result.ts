@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { WireBody, WireResponse } from '../wire-response.ts';
-import type { EntryPoint } from './read-event.ts';
+import { type EntryPoint, MAX_RESULT_BYTES } from './read-event.ts';
 
 /** The function's result, which the entry point converts to an HTTP response. */
 export interface HttpResult {
@@ -12,16 +12,6 @@ export interface HttpResult {
   isBase64Encoded: false;
 }
 
-/**
- * Maximum bytes of a result in JSON: 6 MB for a synchronous invocation, 1 MB behind a load balancer. Sources: AWS Lambda
- * Developer Guide, "Lambda quotas"; Elastic Load Balancing User Guide, "Use Lambda functions as targets of an
- * Application Load Balancer".
- */
-const MAX_RESULT_BYTES: Record<EntryPoint['kind'], number> = {
-  'function-url': 6 * 1024 * 1024,
-  'rest-api': 6 * 1024 * 1024,
-  'load-balancer': 1_000_000,
-};
 /** The most bytes that one UTF-16 code unit of the body takes in the result: a control character becomes `\uXXXX`. */
 const MAX_BYTES_PER_UNIT = 6;
 /** An upper bound for a result without its body. */
