@@ -31,10 +31,10 @@ export interface RelayOutboxFunctionDeps extends Omit<RelayOutboxDeps, 'now'> {
 }
 
 /**
- * Time reserved for the last batch: three attempts of a Kinesis request, and the SQL statements before and after that
- * request.
+ * Time reserved for the last batch: two attempts of an upload (10 s), three attempts of a Kinesis request (45 s), and the
+ * SQL statements before and after them.
  */
-const BATCH_MS = 50_000;
+const BATCH_MS = 80_000;
 
 /**
  * Publishes outbox rows as events on their pools' streams until the function's time runs out. If a stream no longer
@@ -99,8 +99,13 @@ function compose(env: Environment): RelayOutboxHandler {
     streaming: createStreamingSwitch(database),
     streamName,
     uploads: openPayloadUploads(env, database),
-    report: async ({ published, parked }) =>
-      writeMetrics({ oldestMs: await readOutboxAge(database), published, parked }),
+    report: async ({ published, parked, goneStreams }) =>
+      writeMetrics({
+        oldestMs: await readOutboxAge(database),
+        published,
+        parked,
+        goneStreams: goneStreams.length,
+      }),
     logger: createLogger('relay-outbox'),
   });
 }

@@ -85,6 +85,8 @@ export interface RelayReport {
   oldestMs: number;
   published: number;
   parked: number;
+  /** Streams that no longer exist, and to which this run disabled streaming. */
+  goneStreams: number;
 }
 
 /**
@@ -93,10 +95,23 @@ export interface RelayReport {
  */
 export function createRelayReporter(functionName: string): (report: RelayReport) => void {
   const metrics = openMetrics(functionName);
-  return ({ oldestMs, published, parked }) => {
+  return ({ oldestMs, published, parked, goneStreams }) => {
     metrics.addMetric('OutboxAge', MetricUnit.Milliseconds, oldestMs);
     metrics.addMetric('EventsPublished', MetricUnit.Count, published);
     metrics.addMetric('EventsParked', MetricUnit.Count, parked);
+    metrics.addMetric('StreamsGone', MetricUnit.Count, goneStreams);
+    metrics.publishStoredMetrics();
+  };
+}
+
+/**
+ * Creates a function that counts an answer of a service with a status of 500 or above, as a CloudWatch metric. The metric
+ * of function URLs does not count requests through other entry points.
+ */
+export function createServerErrorReporter(functionName: string): () => void {
+  const metrics = openMetrics(functionName);
+  return () => {
+    metrics.addMetric('Responses5xx', MetricUnit.Count, 1);
     metrics.publishStoredMetrics();
   };
 }

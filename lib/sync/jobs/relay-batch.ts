@@ -1,3 +1,4 @@
+import { createSemaphore, type Semaphore } from '../../common/semaphore.ts';
 import type {
   EventPublisher,
   Outbox,
@@ -71,6 +72,7 @@ export interface RelayRun {
   now: () => number;
   uploads: PayloadUploads | null;
   renewal: LinkRenewal | null;
+  uploadSlots: Semaphore;
   /** Set once all uploads of a group have failed: this run uploads nothing more. */
   uploadFailure: string | null;
   options: RelayOptions;
@@ -78,8 +80,26 @@ export interface RelayRun {
   deadline: number;
 }
 
-/** Payloads that are uploaded concurrently. A payload of 8 MiB takes about 40 MB of memory during its upload. */
+/**
+ * Payloads that a run uploads concurrently, for all streams together. A payload of 8 MiB takes about 40 MB of memory
+ * during its upload.
+ */
 const UPLOADS_AT_ONCE = 4;
+
+/** Creates the slots for the uploads of one run. A fair share of the slots goes to each stream. */
+export function createUploadSlots(now: () => number): Semaphore {
+  return createSemaphore({
+    max: UPLOADS_AT_ONCE,
+    maxPerOwner: UPLOADS_AT_ONCE,
+    refusal: () => new NoSlotError(),
+    now,
+  });
+}
+
+/** The time for uploads ended while a payload waited for its upload. */
+class NoSlotError extends Error {
+  override name = 'NoSlotError';
+}
 
 interface Refused {
   row: OutboxRow;
@@ -102,30 +122,64 @@ export async function relayBatch(
   const uploadUntil = Math.min(run.deadline, run.now() + run.options.leaseMs / 2);
   const { inline, linked } = splitLinked(rows);
   const outcomes = inline.length > 0 ? [await publishRows(stream, inline, run)] : [];
+  const isLate = () => run.uploadFailure === null && run.now() >= uploadUntil;
   let rest = linked;
-  while (rest.length > 0) {
+  while (rest.length > 0 && (outcomes.length === 0 || !isLate())) {
     const group = run.uploadFailure === null ? rest.slice(0, UPLOADS_AT_ONCE) : rest;
-    outcomes.push(await uploadAndPublish(stream, group, run.uploads, run));
-    rest = rest.slice(group.length);
-    if (run.uploadFailure === null && run.now() >= uploadUntil) break;
+    const { reached, notReached } = await uploadAll(stream, group, run.uploads, { run, uploadUntil });
+    if (reached.length > 0) outcomes.push(await publishUploaded(stream, reached, run));
+    rest = [...notReached, ...rest.slice(group.length)];
+    if (notReached.length > 0) break;
   }
   if (rest.length > 0) await run.outbox.postpone(rest.map((row) => ({ ...claimOf(row), delayMs: 0 })));
   return sumOutcomes(outcomes);
 }
 
-async function uploadAndPublish(
+/** A row, and the event with the URL of its upload or the code of the failure. */
+interface UploadResult {
+  row: LinkedRow;
+  upload: { event: string } | { error: string };
+}
+
+/** @returns `notReached`: the rows that got no slot for their upload in time */
+async function uploadAll(
   stream: OutboxStream,
   rows: readonly LinkedRow[],
   uploads: PayloadUploads,
-  run: RelayRun,
-): Promise<RelayOutcome> {
-  const { outbox, options, uploadFailure } = run;
-  const results = await Promise.all(
+  { run, uploadUntil }: { run: RelayRun; uploadUntil: number },
+): Promise<{ reached: UploadResult[]; notReached: LinkedRow[] }> {
+  const { uploadFailure } = run;
+  if (uploadFailure !== null) {
+    return { reached: rows.map((row) => ({ row, upload: { error: uploadFailure } })), notReached: [] };
+  }
+  const notReached: LinkedRow[] = [];
+  const reached = await Promise.all(
     rows.map(async (row) => {
-      const upload = uploadFailure === null ? await uploadPayload(row, uploads) : { error: uploadFailure };
-      return { row, upload };
+      const waitMs = Math.max(0, uploadUntil - run.now());
+      const release = await run.uploadSlots.acquire(stream ?? '', waitMs).catch((error: unknown) => {
+        if (error instanceof NoSlotError) return null;
+        throw error;
+      });
+      if (release === null) {
+        notReached.push(row);
+        return [];
+      }
+      try {
+        return [{ row, upload: await uploadPayload(row, uploads) }];
+      } finally {
+        release();
+      }
     }),
   );
+  return { reached: reached.flat(), notReached };
+}
+
+async function publishUploaded(
+  stream: OutboxStream,
+  results: readonly UploadResult[],
+  run: RelayRun,
+): Promise<RelayOutcome> {
+  const { outbox, options } = run;
   const uploaded = results.flatMap(({ row, upload }) => ('event' in upload ? { ...row, ...upload } : []));
   const failed = results.flatMap(({ row, upload }) => ('error' in upload ? { row, ...upload } : []));
   if (uploaded.length === 0) run.uploadFailure = failed[0]?.error ?? null;

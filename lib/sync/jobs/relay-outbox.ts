@@ -1,5 +1,6 @@
 import type { OutboxRow, OutboxStream } from '../ports/outbox.ts';
 import {
+  createUploadSlots,
   type RelayOptions,
   type RelayOutcome,
   type RelayRun,
@@ -66,7 +67,15 @@ export async function relayOutbox({
 }: RelayOutboxDeps): Promise<RelayOutcome> {
   const effective = { ...DEFAULT_OPTIONS, ...options };
   const deadline = deps.now() + effective.timeBudgetMs;
-  const run: RelayRun = { ...deps, uploads, renewal, uploadFailure: null, options: effective, deadline };
+  const run: RelayRun = {
+    ...deps,
+    uploads,
+    renewal,
+    uploadSlots: createUploadSlots(deps.now),
+    uploadFailure: null,
+    options: effective,
+    deadline,
+  };
   const lanes = new Map<OutboxStream, Promise<RelayOutcome>>();
   try {
     do {
