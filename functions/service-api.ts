@@ -5,32 +5,38 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { createOnUse } from '../lib/aws/on-use.ts';
+import { createServerErrorReporter } from '../lib/aws/telemetry.ts';
 import type { Environment } from '../lib/common/environment.ts';
+import { readRateLimits } from '../lib/common/rate-limit-settings.ts';
+import { readLoginMode } from '../lib/common/read-login-settings.ts';
+import { readOrigins } from '../lib/common/read-origins.ts';
+import { readTrustedProxies } from '../lib/common/read-trusted-proxies.ts';
 import { createRefreshed } from '../lib/common/refreshed.ts';
+import { createSteadyClock } from '../lib/common/steady-clock.ts';
 import { readStream } from '../lib/common/stream-name.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
-import { readLoginMode } from '../lib/identity/logins/read-login-settings.ts';
 import { createPublishNow } from '../lib/sync/jobs/publish-now.ts';
 import { createPayloadLinks } from '../lib/sync/payload-links.ts';
 import { readLimits } from '../lib/sync/read-limits.ts';
 import { createOutboxStore } from '../lib/sync/store/outbox-store.ts';
 import { createAnswerEvent } from '../lib/wire/lambda/answer-event.ts';
 import type { HttpResult } from '../lib/wire/lambda/write-result.ts';
-import { createOriginRule, readOrigins } from '../lib/wire/origins.ts';
-import { readRateLimits } from '../lib/wire/rate-limit-settings.ts';
+import { createOriginRule } from '../lib/wire/origins.ts';
 import type { Answering } from '../lib/wire/service/answer-request.ts';
 import { createService } from '../lib/wire/service/create-service.ts';
 import { createFailureLogger } from '../lib/wire/service/failure-logger.ts';
 import { limitRates } from '../lib/wire/service/limit-rates.ts';
 import { openLoginVerifier } from '../lib/wire/service/login-verifier.ts';
 import { createSettingsReader, parseServiceSettings } from '../lib/wire/service/service-settings.ts';
-import { createSourceAddresses, readTrustedProxies } from '../lib/wire/source-address.ts';
+import { createSourceAddresses } from '../lib/wire/source-address.ts';
 
 /** Answers an event of a function URL, a REST API or an Application Load Balancer. */
 export type ServiceApiHandler = (event: unknown, context: Context) => Promise<HttpResult>;
 
-/** A removed key is no longer accepted after this time. */
+/** A removed key is no longer accepted after this time, provided that the keys can be read. */
 const MAX_KEY_AGE_MS = 5 * 60 * 1000;
+/** A removed key is no longer accepted after this time in any case. If the keys cannot be read, requests then fail. */
+const MAX_STALE_KEYS_MS = 60 * 60 * 1000;
 const MIN_KEY_READ_INTERVAL_MS = 30 * 1000;
 /** A request waits at most this long for keys that are read again. */
 const MAX_KEY_WAIT_MS = 1_000;
@@ -67,7 +73,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     outbox: createOutboxStore(database),
     publisher,
     streamName,
-    now: () => performance.now(),
+    now: createSteadyClock(),
     sleep: pause,
     report: (error) =>
       logger.warn('an event was not published immediately; the relay publishes it', { error }),
@@ -107,13 +113,22 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
   const service = createRefreshed({
     read,
     maxAgeMs: MAX_KEY_AGE_MS,
+    maxStaleMs: MAX_STALE_KEYS_MS,
     minIntervalMs: MIN_KEY_READ_INTERVAL_MS,
     maxWaitMs: MAX_KEY_WAIT_MS,
     sleep: pause,
-    now: () => performance.now(),
+    now: createSteadyClock(),
     report: (error) =>
       logger.error('the keys could not be read again; the earlier keys remain in use', { error }),
   });
   const sources = createSourceAddresses(readTrustedProxies(env));
-  return createServiceApi(createAnswerEvent({ service, sources, logger }), logger);
+  return createServiceApi(
+    createAnswerEvent({
+      service,
+      sources,
+      logger,
+      reportServerError: createServerErrorReporter('service-api'),
+    }),
+    logger,
+  );
 }

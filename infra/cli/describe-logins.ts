@@ -1,5 +1,5 @@
 import type { Environment } from '../../lib/common/environment.ts';
-import { loopbackOrigins, readLoginProviders } from '../../lib/identity/logins/read-login-settings.ts';
+import { loopbackOrigins, readLoginProviders } from '../../lib/common/read-login-settings.ts';
 import type { CommandDeps } from './command.ts';
 
 /**

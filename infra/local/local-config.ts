@@ -10,25 +10,21 @@ import {
   readRegion,
 } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
+import type { LoginProviders } from '../../lib/common/login-providers.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
+import type { RateLimitSettings } from '../../lib/common/rate-limit-settings.ts';
+import { readRateLimits } from '../../lib/common/rate-limit-settings.ts';
+import { type LoginMode, readLoginMode, readLoginProviders } from '../../lib/common/read-login-settings.ts';
+import { readOrigins } from '../../lib/common/read-origins.ts';
+import { readTrustedProxies } from '../../lib/common/read-trusted-proxies.ts';
 import { readServiceKeys } from '../../lib/common/service-keys.ts';
 import type { SigningKeys } from '../../lib/common/signed-text.ts';
 import { type Connections, readConnections } from '../../lib/database/connections.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
-import type { LoginProviders } from '../../lib/identity/logins/login-providers.ts';
-import {
-  type LoginMode,
-  readLoginMode,
-  readLoginProviders,
-} from '../../lib/identity/logins/read-login-settings.ts';
 import { type OriginSettings, readOriginSettings } from '../../lib/move/read-origin-settings.ts';
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
 import { readLimits } from '../../lib/sync/read-limits.ts';
-import { readOrigins } from '../../lib/wire/origins.ts';
-import { readRateLimits } from '../../lib/wire/rate-limit-settings.ts';
-import type { RateLimitSettings } from '../../lib/wire/rate-limits.ts';
-import { readTrustedProxies } from '../../lib/wire/source-address.ts';
 
 /** The settings of the local cloud, read from its environment variables. */
 export interface LocalConfig {

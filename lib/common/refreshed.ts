@@ -9,6 +9,8 @@ export interface Refreshed<Value> {
 interface RefreshedOptions<Value> {
   read: (previous: Value | undefined) => Promise<Value>;
   maxAgeMs: number;
+  /** An earlier value remains in use for at most this long after it was read. */
+  maxStaleMs: number;
   /** Minimum time between two reads after the first success. */
   minIntervalMs: number;
   /** Milliseconds of a clock that never goes back. */
@@ -23,40 +25,47 @@ interface RefreshedOptions<Value> {
 
 /**
  * Keeps a value and reads it again from time to time. If a later read fails or takes too long, the earlier value remains
- * in use. Only the first read can reject; a later call then tries again.
+ * in use, but not indefinitely. Calls reject if there is no value that may be used; a later call then tries again.
  */
 export function createRefreshed<Value>({
   read,
   maxAgeMs,
+  maxStaleMs,
   minIntervalMs,
   maxWaitMs,
   sleep,
   now,
   report,
 }: RefreshedOptions<Value>): Refreshed<Value> {
-  let held: { value: Value } | undefined;
+  let held: { value: Value; at: number } | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<Value> | undefined;
 
+  /** Returns the earlier value if it may still be used. */
+  const usable = () => (held !== undefined && now() - held.at < maxStaleMs ? held : undefined);
+
   async function readOnce(): Promise<Value> {
-    readAt = now();
+    const at = now();
+    readAt = at;
     try {
-      held = { value: await read(held?.value) };
+      held = { value: await read(held?.value), at };
+      return held.value;
     } catch (error) {
-      if (held === undefined) throw error;
+      const earlier = usable();
+      if (earlier === undefined) throw error;
       report(error);
+      return earlier.value;
     } finally {
       reading = undefined;
     }
-    return held.value;
   }
 
   function readAfter(intervalMs: number): Promise<Value> {
-    if (held !== undefined && now() - readAt < intervalMs) return Promise.resolve(held.value);
+    const earlier = usable();
+    if (earlier !== undefined && now() - readAt < intervalMs) return Promise.resolve(earlier.value);
     reading ??= readOnce();
-    const { value: earlier } = held ?? {};
     if (earlier === undefined) return reading;
-    return Promise.race([reading, sleep(maxWaitMs).then(() => earlier)]);
+    return Promise.race([reading, sleep(maxWaitMs).then(() => earlier.value)]);
   }
 
   return { get: () => readAfter(maxAgeMs), refresh: () => readAfter(minIntervalMs) };

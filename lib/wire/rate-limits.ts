@@ -1,40 +1,10 @@
 import { ServiceError } from '../common/errors.ts';
-import { createTokenBuckets, type TokenRate } from '../common/token-buckets.ts';
+import type { RateLimitScope, RateLimitSettings } from '../common/rate-limit-settings.ts';
+import { createTokenBuckets } from '../common/token-buckets.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { bodyBytes, hasLargeBody, type WireRequest } from './request-body.ts';
 import { networkOf } from './source-address.ts';
 import { createTurns, type Turn, UNLIMITED_TURN } from './turns.ts';
-
-/**
- * The kinds of rate limit. Each kind has one token bucket per address, identity or pool. The names are those of the
- * members of RATE_LIMITS.
- */
-export type RateLimitScope = 'address' | 'identity' | 'pool' | 'issuing';
-
-export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
-
-/**
- * The default limits, in units of cost; see `costOf`.
- *
- * Amazon's quotas apply to an account: 25 calls of GetId and 200 calls of GetCredentialsForIdentity or GetOpenIdToken
- * per second. Source: developer guide, "Quotas in Amazon Cognito". Here, the quotas apply to a pool (`issuing`),
- * because one app uses one pool. An address gets a quarter of the pool's limit, so that one caller cannot exhaust the
- * limit of the pool. Amazon publishes no rates for Cognito Sync, so the limits `identity` and `pool` are this project's
- * own.
- */
-export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
-  /** Requests of identities, and requests without signature, from one address. */
-  address: { perSecond: 50, burst: 500 },
-  /**
-   * Signed requests of one identity. A device with 20 datasets sends 60 requests at start. If each dataset has the
-   * maximum size of 1 MB, the responses cost 320 more.
-   */
-  identity: { perSecond: 20, burst: 400 },
-  /** Signed requests of all identities of a pool. */
-  pool: { perSecond: 2_000, burst: 4_000 },
-  /** Identities, credentials and tokens that are issued for a pool. */
-  issuing: { perSecond: 200, burst: 2_000 },
-};
 
 /** 25 calls of GetId cost as much as 200 calls of GetCredentialsForIdentity. */
 const COSTS: ReadonlyMap<string, number> = new Map([['GetId', 8]]);

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { CognitoSyncClient, SetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
 import { firstPoolId, functionArn, SYNC_TRIGGER_NAME } from '../../infra/local/names.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
-import { DEFAULT_RATE_LIMITS } from '../../lib/wire/rate-limits.ts';
+import { DEFAULT_RATE_LIMITS } from '../../lib/common/rate-limit-settings.ts';
 import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import type { Misbehaviour, MisbehaviourSettings } from './fairness-guest.ts';
 import { createGuest, type Guest } from './guest.ts';

@@ -83,6 +83,7 @@ const serviceApi = createServiceApi(
     service: { get: async () => answering, refresh: async () => answering },
     sources: createSourceAddresses([]),
     logger: createLogger('bench'),
+    reportServerError: () => undefined,
   }),
   createLogger('bench'),
 );

@@ -39,7 +39,13 @@ const FUNCTIONS = [
   'sync-trigger',
 ].map((name) => `${STACK}-${name}`);
 const SECRET = 'service-keys';
-const ARGS = ['--stage', 'prod', '--param=database=url', '--param=service=on'];
+const ARGS = [
+  '--stage',
+  'prod',
+  '--param=database=url',
+  '--param=service=on',
+  '--param=serviceConcurrency=20',
+];
 
 /** CloudFormation's list of the resources of a removed stack. Source: AWS CloudFormation API Reference. */
 const RETAINED = `<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createRelayReporter } from '../../lib/aws/telemetry.ts';
+import { createRelayReporter, createServerErrorReporter } from '../../lib/aws/telemetry.ts';
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
 import {
   ARCHIVE,
@@ -31,6 +31,8 @@ const FUNCTIONS = ['service-api', ...Object.keys(JOBS)];
 const STREAM = 'arn:aws:kinesis:us-east-1:123456789012:stream/origin.stream';
 const OWN_SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:service-AbC123';
 const OWN_KEY = 'arn:aws:kms:us-east-1:123456789012:key/4567';
+const PROVIDERS_KEY = 'arn:aws:kms:us-east-1:123456789012:key/5678';
+const STREAM_KEY = 'arn:aws:kms:us-east-1:123456789012:key/6789';
 const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
 const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
 
@@ -54,11 +56,14 @@ beforeAll(async () => {
     serviceDatabaseSecret: OWN_SECRET,
     serviceDatabaseSecretKey: OWN_KEY,
     serviceConcurrency: '50',
+    syncTriggerConcurrency: '60',
     loginProvidersSecret: 'providers',
+    loginProvidersSecretKey: PROVIDERS_KEY,
     origins: 'https://app.example.com',
     rateLimits: 'on',
     trustedProxies: '10.0.0.0/8',
     streamArn: STREAM,
+    streamKey: STREAM_KEY,
     streamRetentionHours: '24',
     alarmTopic: TOPIC,
     tracing: 'on',
@@ -172,8 +177,11 @@ describe('the permissions of the service', () => {
 
   it('are exactly the listed permissions with a database of its own and every parameter set', () => {
     const given = grants(full);
+    const via = (service: string) =>
+      `if {"StringEquals":{"kms:ViaService":"${service}.us-east-1.amazonaws.com"}}`;
+    const [bySecretsManager, byKinesis] = [via('secretsmanager'), via('kinesis')];
     const secret = [
-      `kms:Decrypt on ${OWN_KEY} if {"StringEquals":{"kms:ViaService":"secretsmanager.us-east-1.amazonaws.com"}}`,
+      `kms:Decrypt on ${OWN_KEY} ${bySecretsManager}`,
       `secretsmanager:GetSecretValue on ${OWN_SECRET}`,
     ];
     const platform = /^(Deny )?(ec2|xray):/;
@@ -182,8 +190,14 @@ describe('the permissions of the service', () => {
         'service-api': [
           ...api('CognitoStream'),
           'secretsmanager:GetSecretValue on secretsmanager:secret:providers-??????',
+          `kms:Decrypt on ${PROVIDERS_KEY} ${bySecretsManager}`,
+          `kms:GenerateDataKey on ${STREAM_KEY} ${byKinesis}`,
         ],
-        'relay-outbox': ['kinesis:PutRecords on CognitoStream', ...PAYLOADS],
+        'relay-outbox': [
+          'kinesis:PutRecords on CognitoStream',
+          `kms:GenerateDataKey on ${STREAM_KEY} ${byKinesis}`,
+          ...PAYLOADS,
+        ],
       }[name];
       expect(given[roleOf(name)]?.filter((grant) => !platform.test(grant))).toEqual(
         [...secret, ...(own ?? []), ...log('prod', name)].toSorted(),
@@ -199,6 +213,11 @@ describe('the permissions of the service', () => {
       expect(byCode).toContain(`function:cognito-sync-backend-prod-${name}"`);
     }
     expect(given.MigrateRole).toEqual(expect.arrayContaining(secret));
+    const ofStream = (role: string) => given[role]?.filter((grant) => grant.includes(STREAM_KEY));
+    for (const role of ['ProjectStreamRole', 'PollBulkPublishRole']) {
+      expect(ofStream(role)).toEqual([`kms:Decrypt on ${STREAM_KEY} ${byKinesis}`]);
+    }
+    expect(ofStream('PublishRole')).toEqual([`kms:GenerateDataKey on ${STREAM_KEY} ${byKinesis}`]);
   });
 
   it('never cover all resources, except for X-Ray and VPC interfaces', () => {
@@ -286,7 +305,11 @@ describe('the functions of the service', () => {
 
   it('have the given concurrency, and schedules without retries', () => {
     expect(functionOf(full, 'service-api').ReservedConcurrentExecutions).toBe(50);
-    expect(functionOf(service, 'service-api')).not.toHaveProperty('ReservedConcurrentExecutions');
+    expect(functionOf(full, 'relay-outbox').ReservedConcurrentExecutions).toBe(2);
+    expect(functionOf(full, 'sync-trigger').ReservedConcurrentExecutions).toBe(60);
+    for (const name of ['service-api', 'relay-outbox', 'sync-trigger']) {
+      expect(functionOf(service, name)).not.toHaveProperty('ReservedConcurrentExecutions');
+    }
     for (const [name, rate] of Object.entries(JOBS)) {
       const rule = service.resources[`${idOf(name).replace(/LambdaFunction$/, '')}EventsRuleSchedule1`];
       expect(rule?.Properties).toMatchObject({ ScheduleExpression: `rate(${rate})`, State: 'ENABLED' });
@@ -374,7 +397,8 @@ describe('the alarms and the dashboard of the service', () => {
     const lines: string[] = [];
     vi.stubEnv('POWERTOOLS_METRICS_NAMESPACE', `cognito-sync-backend-${stage}`);
     vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
-    createRelayReporter('relay-outbox')({ oldestMs: 1, published: 1, parked: 1 });
+    createRelayReporter('relay-outbox')({ oldestMs: 1, published: 1, parked: 1, goneStreams: 1 });
+    createServerErrorReporter('service-api')();
     vi.restoreAllMocks();
     const names = (name: string) => (name === 'service-api' ? [...OF_FUNCTIONS, ...OF_URLS] : OF_FUNCTIONS);
     const ofAws = FUNCTIONS.flatMap((name) =>
@@ -424,6 +448,7 @@ describe('the alarms and the dashboard of the service', () => {
         'service-api-5xx',
         'service-api-throttles',
         'outbox-age',
+        'stream-gone',
         'relay-outbox-silent',
         'service-jobs-errors',
         'service-jobs-silent',
@@ -431,6 +456,11 @@ describe('the alarms and the dashboard of the service', () => {
         .map((name) => `cognito-sync-backend-prod-${name}`)
         .toSorted(),
     );
+    const [fiveHundreds] = added(full).filter(({ AlarmName }) => String(AlarmName).endsWith('-5xx'));
+    expect(fiveHundreds, 'the metric of function URLs misses other entry points').toMatchObject({
+      MetricName: 'Responses5xx',
+      Namespace: 'cognito-sync-backend-prod',
+    });
     for (const alarm of added(full)) {
       expect(alarm).toMatchObject({
         AlarmActions: [TOPIC],

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { CognitoIdentityClient, GetIdCommand } from '@aws-sdk/client-cognito-identity';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { DEFAULT_RATE_LIMITS } from '../../lib/wire/rate-limits.ts';
+import { DEFAULT_RATE_LIMITS } from '../../lib/common/rate-limit-settings.ts';
 import { createPlayerPool } from '../clients/player-pool.ts';
 import { listen } from '../fixtures/aws/kinesis-emulator.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';

@@ -1,5 +1,5 @@
+import type { LoginMode } from '../../../lib/common/read-login-settings.ts';
 import type { KeySetStatus } from '../../../lib/identity/logins/key-sets.ts';
-import type { LoginMode } from '../../../lib/identity/logins/read-login-settings.ts';
 import type { MappingStatus } from '../event-source-mapping/event-source-mapping.ts';
 import type { ProjectionTotals } from '../projection-totals.ts';
 import type { ScheduleStatus } from '../schedules/schedule.ts';

@@ -118,11 +118,11 @@ export function addressMistakes(
   ];
 }
 
-/** Checks the secret of a PostgreSQL database. @param names the names of the parameters */
+/** Checks a secret and the key that encrypts it. @param names the names of the parameters */
 export function secretMistakes(
-  { databaseSecret, databaseSecretKey }: DatabaseParameters,
+  { databaseSecret, databaseSecretKey }: Pick<DatabaseParameters, 'databaseSecret' | 'databaseSecretKey'>,
   region: string,
-  names: DatabaseParameterNames,
+  names: Pick<DatabaseParameterNames, 'secret' | 'key'>,
 ): string[] {
   if (databaseSecret === '') {
     return databaseSecretKey ? [`${names.key}: given without ${names.secret}; set both or neither`] : [];
@@ -131,14 +131,23 @@ export function secretMistakes(
   if (typeof secret === 'string') return [`${names.secret}: ${secret}`];
   const foreign = secret.region === null ? [] : partitionMistakes(names.secret, databaseSecret, region);
   if (foreign.length > 0 || databaseSecretKey === '') return foreign;
-  const keyRegion = KEY.exec(databaseSecretKey)?.[1];
+  return keyMistakes(names.key, databaseSecretKey, { what: 'the secret', region: secret.region ?? region });
+}
+
+/** Checks the parameter `name`, the ARN of a KMS key. @param encrypted what the key encrypts, and its region */
+export function keyMistakes(
+  name: string,
+  key: string,
+  encrypted: { what: string; region: string },
+): string[] {
+  const keyRegion = KEY.exec(key)?.[1];
   // The ARN of an alias is rejected, because a policy grants access to keys, not to aliases. Source: AWS KMS Developer
   // Guide, "Best practices for IAM policies".
-  if (keyRegion === undefined) return [`${names.key}: "${databaseSecretKey}" is not the ARN of a KMS key`];
-  const secretRegion = secret.region ?? region;
-  if (keyRegion === secretRegion) return partitionMistakes(names.key, databaseSecretKey, region);
+  if (keyRegion === undefined) return [`${name}: "${key}" is not the ARN of a KMS key`];
+  const { what, region } = encrypted;
+  if (keyRegion === region) return partitionMistakes(name, key, region);
   return [
-    `${names.key}: the key is in ${keyRegion}, but the secret is in ${secretRegion}; use a key in the region of the secret`,
+    `${name}: the key is in ${keyRegion}, but ${what} is in ${region}; use a key in the region of ${what}`,
   ];
 }
 
@@ -182,22 +191,31 @@ function toList(text: string): string[] {
  */
 export function toDatabaseDeployment(given: DatabaseParameters, region: string): DatabaseDeployment {
   const { databaseUrl, databaseSecret, databaseSecretKey, vpcSubnets, vpcSecurityGroups } = given;
-  const secret = parseSecretId(databaseSecret);
-  const secretRegion = typeof secret === 'string' ? null : secret.region;
   return {
     database: given.database === 'dsql' ? 'dsql' : 'url',
     databaseUrl,
     databaseSecret,
     databaseSecretArn: arnOfSecret(databaseSecret),
     databaseSecretKey,
-    // Source: AWS KMS Developer Guide, kms:ViaService.
-    databaseSecretService: `secretsmanager.${secretRegion ?? region}.amazonaws.com`,
+    databaseSecretService: secretsManagerOf(databaseSecret, region),
     readsSecret: databaseSecret === '' ? 'no' : 'yes',
     decryptsSecret: databaseSecretKey === '' ? 'no' : 'yes',
     inVpc: vpcSubnets === '' ? 'no' : 'yes',
     vpcSubnets: toList(vpcSubnets),
     vpcSecurityGroups: toList(vpcSecurityGroups),
   };
+}
+
+/**
+ * Returns Secrets Manager's name in the policy of a key. Source: AWS KMS Developer Guide, kms:ViaService.
+ *
+ * @param given the name or ARN of the secret; may be empty
+ * @param region the region of a secret that is given by name
+ */
+export function secretsManagerOf(given: string, region: string): string {
+  const secret = parseSecretId(given);
+  const secretRegion = typeof secret === 'string' ? null : secret.region;
+  return `secretsmanager.${secretRegion ?? region}.amazonaws.com`;
 }
 
 /** Returns the resource of a policy that allows reading a secret. @param given a name or an ARN; may be empty */

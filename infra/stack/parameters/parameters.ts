@@ -41,6 +41,7 @@ export interface DeploymentParameters extends DatabaseParameters, StreamParamete
   publishTrust: string;
   payloadRegions: string;
   reservedConcurrency: string;
+  syncTriggerConcurrency: string;
   alarmTopic: string;
   tracing: string;
 }
@@ -54,6 +55,7 @@ const NOTHING: DeploymentParameters = {
   publishTrust: '',
   payloadRegions: '',
   reservedConcurrency: '',
+  syncTriggerConcurrency: '',
   alarmTopic: '',
   tracing: '',
 };
@@ -74,6 +76,8 @@ export interface Deployment extends DatabaseDeployment, StreamDeployment, Servic
   payloadRegions: string;
   /** Maximum concurrency of the function `project-stream`. Null if it shares the concurrency of the account. */
   reservedConcurrency: number | null;
+  /** Executions reserved for `sync-trigger`, which are also its maximum. Null if it shares those of the account. */
+  syncTriggerConcurrency: number | null;
   alarmActions: string[];
   tracing: 'yes' | 'no';
   tracingMode: 'Active' | 'PassThrough';
@@ -184,7 +188,7 @@ function stageMistakes(stage: string): string[] {
 
 function valueMistakes(given: DeploymentParameters, region: string): string[] {
   const { identityPools, bulkPublishPolicy, publishTrust, payloadRegions } = given;
-  const { reservedConcurrency, alarmTopic, tracing } = given;
+  const { reservedConcurrency, syncTriggerConcurrency, alarmTopic, tracing } = given;
   return [
     ...mistakeOf('identityPools', () => readPools(identityPools, region)),
     ...mistakeOf('bulkPublishPolicy', () => readPublishPolicy({ BULK_PUBLISH_POLICY: bulkPublishPolicy })),
@@ -195,6 +199,7 @@ function valueMistakes(given: DeploymentParameters, region: string): string[] {
       readPayloadPolicy({ PAYLOAD_REGIONS: payloadRegions, AWS_REGION: region }),
     ),
     ...concurrencyMistakes('reservedConcurrency', reservedConcurrency),
+    ...concurrencyMistakes('syncTriggerConcurrency', syncTriggerConcurrency),
     ...topicMistakes(alarmTopic, region),
     ...(['', 'on', 'off'].includes(tracing) ? [] : [`tracing: invalid value "${tracing}"; use on or off`]),
   ];
@@ -230,12 +235,12 @@ function toDeployment(
   { stage, region }: { stage: string; region: string },
 ): Deployment {
   const database = toDatabaseDeployment(given, region);
-  const service = toServiceDeployment(given, database, (own) => toDatabaseDeployment(own, region));
+  const service = toServiceDeployment(given, database, region, (own) => toDatabaseDeployment(own, region));
   const pools = readPools(given.identityPools, region);
   const policy = readPublishPolicy({ BULK_PUBLISH_POLICY: given.bulkPublishPolicy });
   return {
     ...database,
-    ...toStreamDeployment(given),
+    ...toStreamDeployment(given, region),
     ...service,
     ...toStackRoles(service, stage),
     identityPoolIds: (pools ?? []).join(','),
@@ -245,11 +250,17 @@ function toDeployment(
     startsBulkPublishes: policy.kind === 'off' ? 'no' : 'yes',
     publishTrust: given.publishTrust === 'any' ? 'any' : 'account',
     payloadRegions: given.payloadRegions,
-    reservedConcurrency: given.reservedConcurrency === '' ? null : Number(given.reservedConcurrency),
+    reservedConcurrency: toNumber(given.reservedConcurrency),
+    syncTriggerConcurrency: toNumber(given.syncTriggerConcurrency),
     alarmActions: given.alarmTopic === '' ? [] : [given.alarmTopic],
     tracing: given.tracing === 'on' ? 'yes' : 'no',
     tracingMode: given.tracing === 'on' ? 'Active' : 'PassThrough',
   };
+}
+
+/** Returns the number in a parameter; null if the parameter is not given. */
+function toNumber(text: string): number | null {
+  return text === '' ? null : Number(text);
 }
 
 /** Returns the ARNs of the pools. @param pools null for all pools of this account and region */

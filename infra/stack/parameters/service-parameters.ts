@@ -1,5 +1,8 @@
 import { isObject } from '../../../lib/common/json.ts';
-import { parseSecretId } from '../../../lib/common/secret-id.ts';
+import { readRateLimits } from '../../../lib/common/rate-limit-settings.ts';
+import { readLoginProviders } from '../../../lib/common/read-login-settings.ts';
+import { readOrigins } from '../../../lib/common/read-origins.ts';
+import { readTrustedProxies } from '../../../lib/common/read-trusted-proxies.ts';
 import {
   addressMistakes,
   arnOfSecret,
@@ -7,7 +10,9 @@ import {
   type DatabaseParameters,
   type Substitution,
   secretMistakes,
+  secretsManagerOf,
 } from './database-parameters.ts';
+import { mistakeOf } from './mistakes.ts';
 
 /** The parameters of the self-hosted service; an empty string counts as not given. */
 export interface ServiceParameters {
@@ -18,6 +23,7 @@ export interface ServiceParameters {
   serviceConcurrency: string;
   loginProviders: string;
   loginProvidersSecret: string;
+  loginProvidersSecretKey: string;
   origins: string;
   rateLimits: string;
   trustedProxies: string;
@@ -31,6 +37,7 @@ export const NO_SERVICE: ServiceParameters = {
   serviceConcurrency: '',
   loginProviders: '',
   loginProvidersSecret: '',
+  loginProvidersSecretKey: '',
   origins: '',
   rateLimits: '',
   trustedProxies: '',
@@ -43,6 +50,7 @@ export interface ServiceDeployment {
   serviceReadsSecret: 'yes' | 'no';
   serviceDecryptsSecret: 'yes' | 'no';
   readsLoginProviders: 'yes' | 'no';
+  decryptsLoginProviders: 'yes' | 'no';
   serviceInVpc: 'yes' | 'no';
   /** `yes` if the functions of the service connect to the stack's own cluster. */
   serviceUsesCluster: 'yes' | 'no';
@@ -59,11 +67,15 @@ export interface ServiceDeployment {
   loginProviders: string;
   loginProvidersSecret: string;
   loginProvidersSecretArn: Substitution | string;
+  loginProvidersSecretKey: string;
+  loginProvidersSecretService: string;
   origins: string;
   rateLimits: string;
   trustedProxies: string;
   /** Maximum concurrency of the function `service-api`. Null if it shares the concurrency of the account. */
   serviceConcurrency: number | null;
+  /** Executions reserved for `relay-outbox`. Null if it shares the concurrency of the account. */
+  relayConcurrency: number | null;
 }
 
 type Given = ServiceParameters & DatabaseParameters;
@@ -78,18 +90,30 @@ export function checkService(given: Given, region: string): string[] {
   if (service !== 'on') return unusedMistakes(given);
   return [
     ...databaseMistakes(given, region),
-    ...concurrencyMistakes('serviceConcurrency', given.serviceConcurrency),
-    ...jsonMistakes('loginProviders', given.loginProviders),
-    ...providersSecretMistakes(given),
-    ...(['', 'on', 'off'].includes(given.rateLimits) ? [] : jsonMistakes('rateLimits', given.rateLimits)),
+    ...serviceConcurrencyMistakes(given),
+    ...jsonMistakes('loginProviders', given.loginProviders, (text) =>
+      readLoginProviders({ LOGIN_PROVIDERS: text }),
+    ),
+    ...providersSecretMistakes(given, region),
+    ...(['', 'on', 'off'].includes(given.rateLimits)
+      ? []
+      : jsonMistakes('rateLimits', given.rateLimits, (text) => readRateLimits({ RATE_LIMITS: text }, true))),
+    ...mistakeOf('origins', () => readOrigins({ ORIGINS: given.origins })),
+    ...mistakeOf('trustedProxies', () => readTrustedProxies({ TRUSTED_PROXIES: given.trustedProxies })),
+    ...environmentMistakes(given),
   ];
 }
 
 /** A parameter without effect is probably a mistake: the caller forgot `service=on`. */
 function unusedMistakes(given: ServiceParameters): string[] {
-  const names = (['serviceConcurrency', 'serviceDatabaseSecret', 'loginProvidersSecret'] as const).filter(
-    (name) => given[name],
-  );
+  const names = (
+    [
+      'serviceConcurrency',
+      'serviceDatabaseSecret',
+      'loginProvidersSecret',
+      'loginProvidersSecretKey',
+    ] as const
+  ).filter((name) => given[name]);
   return names.map((name) => `${name}: given without service=on; add --param=service=on, or remove ${name}`);
 }
 
@@ -130,24 +154,71 @@ export function concurrencyMistakes(name: string, text: string): string[] {
   return [`${name}: invalid value "${text}"; use a number from 1 to ${MAX_CONCURRENCY}`];
 }
 
-/** Does not quote the value, because it may contain a provider's secret. */
-function jsonMistakes(name: string, text: string): string[] {
+/**
+ * A PostgreSQL server accepts few connections. Without a limit, Lambda would start an instance for each concurrent
+ * request, up to the limit of the account.
+ */
+function serviceConcurrencyMistakes(given: Given): string[] {
+  const { serviceConcurrency, database } = given;
+  const isOnServer = ownDatabase(given) !== null || database === 'url';
+  if (serviceConcurrency !== '' || !isOnServer) {
+    return concurrencyMistakes('serviceConcurrency', serviceConcurrency);
+  }
+  return [
+    'serviceConcurrency: missing; PostgreSQL limits its connections, and each concurrent request uses up to two connections; for example, use 40 for a server that accepts 100',
+  ];
+}
+
+/**
+ * Checks a parameter whose value must be JSON here, although the variable of the service can also be a path. Does not
+ * quote the value, because it may contain a provider's secret.
+ */
+function jsonMistakes(name: string, text: string, read: (text: string) => unknown): string[] {
   if (text === '') return [];
   try {
-    if (isObject(JSON.parse(text))) return [];
+    if (isObject(JSON.parse(text))) return mistakeOf(name, () => read(text));
   } catch {
     // Reported below.
   }
   return [`${name}: the value is not a JSON object; a path to a file is not possible here`];
 }
 
-function providersSecretMistakes({ loginProviders, loginProvidersSecret }: ServiceParameters): string[] {
-  if (loginProvidersSecret === '') return [];
-  if (loginProviders !== '') {
+function providersSecretMistakes(given: Given, region: string): string[] {
+  const { loginProviders, loginProvidersSecret, loginProvidersSecretKey } = given;
+  if (loginProvidersSecret !== '' && loginProviders !== '') {
     return ['loginProvidersSecret: loginProviders is also given; use only one of them'];
   }
-  const secret = parseSecretId(loginProvidersSecret);
-  return typeof secret === 'string' ? [`loginProvidersSecret: ${secret}`] : [];
+  const secret = { databaseSecret: loginProvidersSecret, databaseSecretKey: loginProvidersSecretKey };
+  return secretMistakes(secret, region, { secret: 'loginProvidersSecret', key: 'loginProvidersSecretKey' });
+}
+
+/** Maximum size of a function's environment variables. Source: AWS Lambda Developer Guide, "Lambda quotas". */
+const MAX_ENVIRONMENT_BYTES = 4_096;
+/** Upper bound for the names of the variables of `service-api`, and for the values that are not parameters. */
+const OTHER_VARIABLES_BYTES = 800;
+
+/** Lambda measures the variables as JSON, as its error message shows. */
+function environmentMistakes(given: Given): string[] {
+  const { loginProviders, origins, rateLimits, trustedProxies } = given;
+  const { databaseUrl, databaseSecret } = ownDatabase(given) ?? given;
+  const bytes = Buffer.byteLength(
+    JSON.stringify([
+      ...[loginProviders, given.loginProvidersSecret, origins, rateLimits, trustedProxies],
+      ...[databaseUrl, databaseSecret],
+    ]),
+  );
+  const total = bytes + OTHER_VARIABLES_BYTES;
+  if (total <= MAX_ENVIRONMENT_BYTES) return [];
+  const [[longest = 'loginProviders'] = []] = Object.entries({
+    loginProviders,
+    origins,
+    rateLimits,
+    trustedProxies,
+  }).toSorted(([, left], [, right]) => right.length - left.length);
+  const advice = longest === 'loginProviders' ? 'use loginProvidersSecret' : `shorten ${longest}`;
+  return [
+    `${longest}: the environment of service-api would have ${total} bytes, but Lambda accepts ${MAX_ENVIRONMENT_BYTES}; ${advice}`,
+  ];
 }
 
 /**
@@ -159,6 +230,7 @@ function providersSecretMistakes({ loginProviders, loginProvidersSecret }: Servi
 export function toServiceDeployment(
   given: Given,
   query: DatabaseDeployment,
+  region: string,
   toDatabase: (own: DatabaseParameters) => DatabaseDeployment,
 ): ServiceDeployment {
   const isOn = given.service === 'on';
@@ -170,6 +242,7 @@ export function toServiceDeployment(
     serviceReadsSecret: only(database.readsSecret === 'yes'),
     serviceDecryptsSecret: only(database.decryptsSecret === 'yes'),
     readsLoginProviders: only(given.loginProvidersSecret !== ''),
+    decryptsLoginProviders: only(given.loginProvidersSecretKey !== ''),
     serviceInVpc: only(query.inVpc === 'yes'),
     serviceUsesCluster: only(database.database === 'dsql'),
     serviceDatabase: database.database,
@@ -183,9 +256,14 @@ export function toServiceDeployment(
     loginProviders: given.loginProviders,
     loginProvidersSecret: given.loginProvidersSecret,
     loginProvidersSecretArn: arnOfSecret(given.loginProvidersSecret),
+    loginProvidersSecretKey: given.loginProvidersSecretKey,
+    loginProvidersSecretService: secretsManagerOf(given.loginProvidersSecret, region),
     origins: given.origins,
     rateLimits: given.rateLimits,
     trustedProxies: given.trustedProxies,
     serviceConcurrency: given.serviceConcurrency === '' ? null : Number(given.serviceConcurrency),
+    // A run can overlap with the next one. AWS allows a reservation only above a certain quota of the account, so nothing
+    // is reserved unless the operator has set a concurrency.
+    relayConcurrency: given.serviceConcurrency === '' ? null : 2,
   };
 }

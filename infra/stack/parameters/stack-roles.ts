@@ -15,6 +15,8 @@ export interface StackRoles {
   serviceRoles: Reference[];
   /** The roles that read the secret of the service's database. */
   serviceSecretRoles: Reference[];
+  /** The roles that write to the stream. */
+  producerRoles: Reference[];
 }
 
 /** The functions of the query store that use a database. */
@@ -46,6 +48,7 @@ export function toStackRoles(
       roleOf,
     ),
     serviceRoles: SERVICE.map(roleOf),
+    producerRoles: ['publish', ...(service === 'yes' ? ['service-api', 'relay-outbox'] : [])].map(roleOf),
     serviceSecretRoles: [...SERVICE, ...(ownDatabaseSecret === '' ? [] : ['migrate'])].map(roleOf),
   };
 }

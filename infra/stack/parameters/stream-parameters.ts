@@ -1,13 +1,20 @@
+import { keyMistakes } from './database-parameters.ts';
 import { partitionMistakes } from './mistakes.ts';
 
 /** The parameters of the stream; an empty string counts as not given. */
 export interface StreamParameters {
   streamArn: string;
+  streamKey: string;
   streamMode: string;
   streamRetentionHours: string;
 }
 
-export const NO_STREAM: StreamParameters = { streamArn: '', streamMode: '', streamRetentionHours: '' };
+export const NO_STREAM: StreamParameters = {
+  streamArn: '',
+  streamKey: '',
+  streamMode: '',
+  streamRetentionHours: '',
+};
 
 /** The values that serverless.yml needs for the stream. */
 export interface StreamDeployment {
@@ -15,6 +22,11 @@ export interface StreamDeployment {
   stream: 'own' | 'existing';
   streamArn: string;
   streamName: string;
+  /** The KMS key of the stream, and Kinesis as the service that uses the key. */
+  streamKey: string;
+  streamKeyService: string;
+  /** `yes` if a key of the user encrypts the stream. */
+  usesStreamKey: 'yes' | 'no';
   streamMode: 'on-demand' | 'provisioned' | 'existing';
   streamRetentionHours: number;
   /** How long Lambda retries a record, in seconds: until an hour before the stream discards the record. */
@@ -32,6 +44,7 @@ export function checkStream(given: StreamParameters, region: string): string[] {
   const { streamArn, streamMode, streamRetentionHours: hours } = given;
   return [
     ...(streamArn === '' ? [] : arnMistakes(given, region)),
+    ...streamKeyMistakes(given, region),
     ...(['', 'on-demand', 'provisioned'].includes(streamMode)
       ? []
       : [`streamMode: invalid value "${streamMode}"; use on-demand or provisioned`]),
@@ -58,23 +71,34 @@ function arnMistakes({ streamArn, streamMode }: StreamParameters, region: string
   ];
 }
 
+function streamKeyMistakes({ streamArn, streamKey }: StreamParameters, region: string): string[] {
+  if (streamKey === '') return [];
+  if (streamArn === '') {
+    return ["streamKey: the stack's own stream uses Amazon's key; remove streamKey, or pass streamArn"];
+  }
+  return keyMistakes('streamKey', streamKey, { what: 'the stream', region });
+}
+
 function isRetention(text: string): boolean {
   const hours = Number(text);
   return /^\d{2,3}$/.test(text) && hours >= MIN_RETENTION_HOURS && hours <= DEFAULT_RETENTION_HOURS;
 }
 
 /** Converts the parameters to the values that serverless.yml needs. @param given parameters without problems */
-export function toStreamDeployment({
-  streamArn,
-  streamMode,
-  streamRetentionHours,
-}: StreamParameters): StreamDeployment {
+export function toStreamDeployment(
+  { streamArn, streamKey, streamMode, streamRetentionHours }: StreamParameters,
+  region: string,
+): StreamDeployment {
   const hours = streamRetentionHours === '' ? DEFAULT_RETENTION_HOURS : Number(streamRetentionHours);
   const ownMode = streamMode === 'provisioned' ? 'provisioned' : 'on-demand';
   return {
     stream: streamArn === '' ? 'own' : 'existing',
     streamArn,
     streamName: STREAM.exec(streamArn)?.[2] ?? '',
+    streamKey,
+    // Source: AWS KMS Developer Guide, kms:ViaService.
+    streamKeyService: `kinesis.${region}.amazonaws.com`,
+    usesStreamKey: streamKey === '' ? 'no' : 'yes',
     streamMode: streamArn === '' ? ownMode : 'existing',
     streamRetentionHours: hours,
     maximumRecordAgeInSeconds: (hours - 1) * 3600,

@@ -1,6 +1,3 @@
-import type { IdentityPoolDescription } from '../model.ts';
-import type { AmazonProvider } from './amazon.ts';
-import type { FacebookProvider } from './facebook.ts';
 import {
   AMAZON,
   APPLE,
@@ -10,7 +7,10 @@ import {
   type LoginProviderSettings,
   type LoginProviders,
   UNSUPPORTED,
-} from './login-providers.ts';
+} from '../../common/login-providers.ts';
+import type { IdentityPoolDescription } from '../model.ts';
+import type { AmazonProvider } from './amazon.ts';
+import type { FacebookProvider } from './facebook.ts';
 import type { JwtProvider } from './verify-jwt.ts';
 
 /** A provider that a pool accepts, with everything that is needed to verify its tokens. */

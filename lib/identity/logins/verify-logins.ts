@@ -1,3 +1,4 @@
+import type { LoginProviders } from '../../common/login-providers.ts';
 import { createSemaphore } from '../../common/semaphore.ts';
 import { loginNotConfigured, providerUnavailable, unsupportedProvider, unsupportedToken } from '../errors.ts';
 import type { IdentityPoolDescription } from '../model.ts';
@@ -7,7 +8,6 @@ import { checkAmazonToken, verifyAmazonToken } from './amazon.ts';
 import { checkFacebookToken, verifyFacebookToken } from './facebook.ts';
 import { findProvider, type Provider, providersOf } from './find-provider.ts';
 import { createKeySets, type KeySetStatus } from './key-sets.ts';
-import type { LoginProviders } from './login-providers.ts';
 import { createVerifiedTokens, type OpaqueUser } from './verified-tokens.ts';
 import { verifyJwt } from './verify-jwt.ts';
 

@@ -11,6 +11,8 @@ interface AnswerEventDeps {
   service: Refreshed<Answering>;
   sources: Pick<SourceAddresses, 'of'>;
   logger: WireLogger;
+  /** Called for each answer with a status of 500 or above. */
+  reportServerError: () => void;
 }
 
 /** The result has the form that HTTP APIs accept as well. */
@@ -19,20 +21,26 @@ const HTTP_API: EntryPoint = { kind: 'function-url', multiValueHeaders: false };
 /**
  * Creates the function from an event of Lambda to its result.
  *
- * A request can be rejected because its key or token is newer than the keys of this instance. After a rejection, the
- * keys are therefore read again, and if they have changed, the request is answered again. This is safe, because a
+ * A request can be rejected because its key or token is newer than the keys of this instance. After such a rejection,
+ * the keys are therefore read again, and if they have changed, the request is answered again. This is safe, because a
  * rejected request has changed nothing.
  *
  * @returns a function that throws {InvalidEventError} if the event is not an HTTP request
  */
-export function createAnswerEvent({ service, sources, logger }: AnswerEventDeps) {
+export function createAnswerEvent({ service, sources, logger, reportServerError }: AnswerEventDeps) {
   return async (event: unknown): Promise<HttpResult> => {
+    const result = await answer(event);
+    if (result.statusCode >= 500) reportServerError();
+    return result;
+  };
+
+  async function answer(event: unknown): Promise<HttpResult> {
     const read = readOrReject(event);
     if (read instanceof RequestError) return writeResult(toErrorResponse(read), HTTP_API);
     try {
       const current = await service.get();
       const response = await answerRequest(read.request, current);
-      if (!isRejected(response)) return await writeResult(response, read.entryPoint);
+      if (!mayDependOnKeys(response)) return await writeResult(response, read.entryPoint);
       const latest = await service.refresh();
       const again = latest === current ? response : await answerRequest(read.request, latest);
       return await writeResult(again, read.entryPoint);
@@ -40,7 +48,7 @@ export function createAnswerEvent({ service, sources, logger }: AnswerEventDeps)
       logger.error('a request failed', { error });
       return writeResult(toErrorResponse(INTERNAL_ERROR), read.entryPoint);
     }
-  };
+  }
 
   function readOrReject(event: unknown): ReturnType<typeof readEvent> | RequestError {
     try {
@@ -53,7 +61,22 @@ export function createAnswerEvent({ service, sources, logger }: AnswerEventDeps)
   }
 }
 
-/** Whether another key could change the response. */
-function isRejected({ status }: WireResponse<WireBody>): boolean {
-  return status === 400 || status === 403;
+/** The codes of signatures, tokens and logins that are not accepted, and of providers without settings. */
+const CODES_OF_KEYS = new Set([
+  'UnrecognizedClientException',
+  'InvalidSignatureException',
+  'NotAuthorizedException',
+  'InvalidIdentityPoolConfigurationException',
+  'InvalidIdentityToken',
+]);
+
+/** Whether other keys or settings of login providers could change the response. */
+function mayDependOnKeys({ status, headers, body }: WireResponse<WireBody>): boolean {
+  if ((status !== 400 && status !== 403) || typeof body !== 'string') return false;
+  const [, named] = headers.find(([name]) => name === 'x-amzn-ErrorType') ?? [];
+  // STS names the code only in the body.
+  const code = named?.replace(/:$/, '') ?? /<Code>(\w+)<\/Code>/.exec(body)?.[1] ?? '';
+  // The code is also that of most invalid requests, so the text decides. See `notValidToken`.
+  if (code === 'InvalidParameterException') return body.includes(' not valid for these inputs');
+  return CODES_OF_KEYS.has(code);
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { createLogger } from '../../aws/telemetry.ts';
+import { createSteadyClock } from '../../common/steady-clock.ts';
 import { logByCause } from '../log-by-cause.ts';
 
 /**
@@ -9,8 +10,5 @@ import { logByCause } from '../log-by-cause.ts';
 export function createFailureLogger(name: string): Logger {
   const logger = createLogger(name);
   const error = logger.error.bind(logger);
-  return Object.assign(
-    logger,
-    logByCause({ error }, () => performance.now()),
-  );
+  return Object.assign(logger, logByCause({ error }, createSteadyClock()));
 }

@@ -1,5 +1,7 @@
 import { createLogger } from '../../aws/telemetry.ts';
-import { createRateLimits, NO_RATE_LIMITS, type RateLimitSettings, type RateLimits } from '../rate-limits.ts';
+import type { RateLimitSettings } from '../../common/rate-limit-settings.ts';
+import { createSteadyClock } from '../../common/steady-clock.ts';
+import { createRateLimits, NO_RATE_LIMITS, type RateLimits } from '../rate-limits.ts';
 
 /**
  * Creates the rate limits of the service. Requests that exceed a limit are logged.
@@ -10,7 +12,7 @@ export function limitRates(settings: RateLimitSettings | null): RateLimits {
   const logger = createLogger('rate-limits');
   return createRateLimits({
     settings,
-    now: () => performance.now(),
+    now: createSteadyClock(),
     report: (refused) => logger.warn('requests exceed a rate limit', { ...refused }),
   });
 }

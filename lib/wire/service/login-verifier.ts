@@ -1,6 +1,6 @@
 import { createProviderFetch } from '../../aws/provider-fetch.ts';
-import type { LoginProviders } from '../../identity/logins/login-providers.ts';
-import { loopbackOrigins } from '../../identity/logins/read-login-settings.ts';
+import type { LoginProviders } from '../../common/login-providers.ts';
+import { loopbackOrigins } from '../../common/read-login-settings.ts';
 import { createLoginVerifier, type LoginVerifier } from '../../identity/logins/verify-logins.ts';
 import { createFailureLogger } from './failure-logger.ts';
 

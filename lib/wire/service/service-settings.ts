@@ -1,10 +1,10 @@
 import { type Environment, includesDefault } from '../../common/environment.ts';
 import { SetupError } from '../../common/errors.ts';
+import type { LoginProviders } from '../../common/login-providers.ts';
+import { readLoginProviders } from '../../common/read-login-settings.ts';
 import { parseSecretId, type SecretId } from '../../common/secret-id.ts';
 import { type Developers, readServiceKeys, readServiceKeysJson } from '../../common/service-keys.ts';
 import type { SigningKeys } from '../../common/signed-text.ts';
-import type { LoginProviders } from '../../identity/logins/login-providers.ts';
-import { readLoginProviders } from '../../identity/logins/read-login-settings.ts';
 
 /** The settings of the service in AWS that contain secrets and can be rotated. */
 export interface ServiceSettings {

@@ -1,9 +1,9 @@
 import { createServer, type RequestListener } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createProviderFetch } from '../../../lib/aws/provider-fetch.ts';
+import type { LoginProviderSettings } from '../../../lib/common/login-providers.ts';
+import { loopbackOrigins } from '../../../lib/common/read-login-settings.ts';
 import type { Database } from '../../../lib/database/database.ts';
-import type { LoginProviderSettings } from '../../../lib/identity/logins/login-providers.ts';
-import { loopbackOrigins } from '../../../lib/identity/logins/read-login-settings.ts';
 import { createLoginVerifier } from '../../../lib/identity/logins/verify-logins.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
 import { listen } from '../../fixtures/aws/kinesis-emulator.ts';

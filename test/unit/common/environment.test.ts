@@ -8,6 +8,7 @@ import {
   readPayloadBucket,
   readPayloadPolicy,
 } from '../../../lib/common/function-settings.ts';
+import { DEFAULT_RATE_LIMITS } from '../../../lib/common/rate-limit-settings.ts';
 import { DEFAULT_CONNECTIONS } from '../../../lib/database/connections.ts';
 import {
   readDatabase,
@@ -16,7 +17,6 @@ import {
   readWriters,
 } from '../../../lib/database/database-address.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
-import { DEFAULT_RATE_LIMITS } from '../../../lib/wire/rate-limits.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -24,6 +24,7 @@ describe('a refreshed value', () => {
         return read;
       },
       maxAgeMs: 300,
+      maxStaleMs: 3_000,
       minIntervalMs: 30,
       maxWaitMs: 1,
       sleep,
@@ -57,6 +58,29 @@ describe('a refreshed value', () => {
     failure = undefined;
     now += 30;
     expect(await value.refresh()).toBe(3);
+  });
+
+  it('is no longer used if it could not be read for too long, until it can be read again', async () => {
+    await value.get();
+    failure = new Error('the network is gone');
+    now += 2_999;
+    expect(await value.get()).toBe(1);
+    now += 1;
+    await expect(value.get()).rejects.toThrow('the network is gone');
+    await expect(value.refresh()).rejects.toThrow('the network is gone');
+    failure = undefined;
+    expect(await value.get()).toBe(5);
+  });
+
+  it('that is too old does not stand in for a slow read', async () => {
+    await value.get();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    reading = promise;
+    now += 3_000;
+    const latest = value.get();
+    await sleep(10);
+    resolve();
+    expect(await latest).toBe(2);
   });
 
   it('remains in use while it is read slowly, and then changes', async () => {

@@ -10,6 +10,7 @@ import { POOL } from '../../fixtures/sync/stream-events.ts';
 
 const SECRET_URL = 'postgres://user:hunter2@host:5432/database?sslmode=verify-full';
 const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/query-store-AbC123';
+const STREAM = 'arn:aws:kinesis:us-east-1:123456789012:stream/origin';
 const PROD = { stage: 'prod', region: 'us-east-1' };
 
 /** Returns the problems of the parameters, one line per problem. */
@@ -85,6 +86,11 @@ describe('the parameters of a deployment', () => {
 
   it('may add the service, on the database of the query store or on its own', () => {
     const cluster = checkParameters({ database: 'dsql', service: 'on', serviceConcurrency: '50' }, PROD);
+    expect(cluster.relayConcurrency).toBe(2);
+    expect(checkParameters({ database: 'dsql', service: 'on' }, PROD)).toMatchObject({
+      serviceConcurrency: null,
+      relayConcurrency: null,
+    });
     expect(cluster).toMatchObject({
       service: 'yes',
       serviceDatabase: 'dsql',
@@ -95,13 +101,19 @@ describe('the parameters of a deployment', () => {
     });
     expect(cluster.serviceSecretRoles).not.toContainEqual({ Ref: 'MigrateRole' });
     const shared = { database: 'url', databaseUrl: SECRET_URL, service: 'on', vpcSubnets: 'subnet-0123abcd' };
-    expect(checkParameters({ ...shared, vpcSecurityGroups: 'sg-0123abcd' }, PROD)).toMatchObject({
+    const serviceConcurrency = '20';
+    expect(
+      checkParameters({ ...shared, serviceConcurrency, vpcSecurityGroups: 'sg-0123abcd' }, PROD),
+    ).toMatchObject({
       serviceDatabase: 'url',
       serviceDatabaseUrl: SECRET_URL,
       ownDatabaseUrl: '',
       serviceInVpc: 'yes',
     });
-    const own = checkParameters({ database: 'dsql', service: 'on', serviceDatabaseSecret: ARN }, PROD);
+    const own = checkParameters(
+      { database: 'dsql', service: 'on', serviceDatabaseSecret: ARN, serviceConcurrency },
+      PROD,
+    );
     expect(own).toMatchObject({
       database: 'dsql',
       serviceDatabase: 'url',
@@ -136,7 +148,7 @@ describe('the parameters of a deployment', () => {
     ['serviceConcurrency', { service: 'on', serviceConcurrency: '0' }, /use a number from 1 to 10000$/],
     [
       'serviceDatabaseUrl',
-      { service: 'on', serviceDatabaseUrl: 'postgres://user:hunter2@host/db' },
+      { service: 'on', serviceConcurrency: '9', serviceDatabaseUrl: 'postgres://user:hunter2@host/db' },
       /\(SERVICE_DATABASE_URL\): .*sslmode/,
     ],
     [
@@ -151,6 +163,56 @@ describe('the parameters of a deployment', () => {
       /use only one of them$/,
     ],
     ['rateLimits', { service: 'on', rateLimits: 'few' }, /not a JSON object/],
+    [
+      'rateLimits',
+      { service: 'on', rateLimits: '{"adress":{"perSecond":5}}' },
+      /unknown member "adress"; did you mean address\?$/,
+    ],
+    ['origins', { service: 'on', origins: 'https://app.example/path' }, /entry 1 is not an origin/],
+    ['trustedProxies', { service: 'on', trustedProxies: '10.0.0.0/33' }, /"10.0.0.0\/33" is not a network/],
+    ['trustedProxies', { service: 'on', trustedProxies: '0.0.0.0/0' }, /trusts every client/],
+    [
+      'loginProviders',
+      { service: 'on', loginProviders: '{"login.example.com":{"clientIds":"hunter2"}}' },
+      /login.example.com.clientIds must be an array/,
+    ],
+    [
+      'loginProviders',
+      { service: 'on', loginProviders: JSON.stringify({ 'a.example': { clientIds: ['x'.repeat(3_500)] } }) },
+      /: the environment of service-api would have \d+ bytes, but Lambda accepts 4096; use loginProvidersSecret$/,
+    ],
+    [
+      'origins',
+      {
+        service: 'on',
+        origins: Array.from({ length: 200 }, (_, index) => `https://${index}.example`).join(),
+      },
+      /Lambda accepts 4096; shorten origins$/,
+    ],
+    ['serviceConcurrency', { service: 'on', serviceDatabaseSecret: ARN }, /: missing; .* two connections/],
+    ['syncTriggerConcurrency', { syncTriggerConcurrency: '0' }, /use a number from 1 to 10000$/],
+    [
+      'loginProvidersSecretKey',
+      { service: 'on', loginProvidersSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/1' },
+      /given without loginProvidersSecret/,
+    ],
+    [
+      'loginProvidersSecretKey',
+      { service: 'on', loginProvidersSecret: 'providers', loginProvidersSecretKey: 'alias/mine' },
+      /is not the ARN of a KMS key$/,
+    ],
+    ['loginProvidersSecretKey', { loginProvidersSecretKey: 'x' }, /given without service=on/],
+    [
+      'streamKey',
+      { streamKey: 'arn:aws:kms:us-east-1:123456789012:key/1' },
+      /the stack's own stream uses Amazon's key; remove streamKey, or pass streamArn$/,
+    ],
+    ['streamKey', { streamArn: STREAM, streamKey: 'alias/mine' }, /is not the ARN of a KMS key$/],
+    [
+      'streamKey',
+      { streamArn: STREAM, streamKey: 'arn:aws:kms:eu-west-1:123456789012:key/1' },
+      /the key is in eu-west-1, but the stream is in us-east-1/,
+    ],
   ])('are rejected if %s is invalid: %o', (name, parameters, problem) => {
     const [line, ...more] = problemsOf({ database: 'dsql', ...parameters });
     expect(line).toMatch(new RegExp(`^${name}`));

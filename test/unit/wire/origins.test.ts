@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CREDENTIALS } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { createOriginRule, readOrigins } from '../../../lib/wire/origins.ts';
+import { readOrigins } from '../../../lib/common/read-origins.ts';
+import { createOriginRule } from '../../../lib/wire/origins.ts';
 
 const OWN = { accessKeyId: 'own', secretAccessKey: 'own secret' };
 const NEAR = [

@@ -1,15 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ServiceError, SetupError } from '../../../lib/common/errors.ts';
-import { readRateLimits } from '../../../lib/wire/rate-limit-settings.ts';
+import {
+  DEFAULT_RATE_LIMITS,
+  type RateLimitScope,
+  type RateLimitSettings,
+  readRateLimits,
+} from '../../../lib/common/rate-limit-settings.ts';
 import {
   costOf,
   costOfResponse,
   createRateLimits,
-  DEFAULT_RATE_LIMITS,
   type RateLimitReport,
-  type RateLimitScope,
-  type RateLimitSettings,
 } from '../../../lib/wire/rate-limits.ts';
 import { inTurn } from '../../../lib/wire/turns.ts';
 

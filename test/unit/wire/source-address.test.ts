@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { createSourceAddresses, networkOf, readTrustedProxies } from '../../../lib/wire/source-address.ts';
+import { readTrustedProxies } from '../../../lib/common/read-trusted-proxies.ts';
+import { createSourceAddresses, networkOf } from '../../../lib/wire/source-address.ts';
 
 const PROXIES = ['10.0.0.0/8', '192.0.2.7/32', 'fd00::/8'];
 

@@ -1,10 +1,4 @@
-import {
-  AMAZON,
-  APPLE,
-  FACEBOOK,
-  GOOGLE,
-  UNSUPPORTED,
-} from '../../../../lib/identity/logins/login-providers.ts';
+import { AMAZON, APPLE, FACEBOOK, GOOGLE, UNSUPPORTED } from '../../../../lib/common/login-providers.ts';
 import type { IdentityPoolSettings } from '../../../../lib/identity/model.ts';
 import { UsageError } from '../../command.ts';
 

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { LoginProviderSettings } from '../../../../lib/identity/logins/login-providers.ts';
+import type { LoginProviderSettings } from '../../../../lib/common/login-providers.ts';
 import { createLoginVerifier } from '../../../../lib/identity/logins/verify-logins.ts';
 import type { IdentityPoolSettings } from '../../../../lib/identity/model.ts';
 import type { JsonResponse, ProviderUnavailableError } from '../../../../lib/identity/ports/fetch-json.ts';

@@ -1,9 +1,39 @@
-import type { Environment } from '../common/environment.ts';
-import { SetupError } from '../common/errors.ts';
-import { isObject } from '../common/json.ts';
-import { nearestName } from '../common/nearest-name.ts';
-import type { TokenRate } from '../common/token-buckets.ts';
-import { DEFAULT_RATE_LIMITS, type RateLimitSettings } from './rate-limits.ts';
+import type { Environment } from './environment.ts';
+import { SetupError } from './errors.ts';
+import { isObject } from './json.ts';
+import { nearestName } from './nearest-name.ts';
+import type { TokenRate } from './token-buckets.ts';
+
+/**
+ * The kinds of rate limit. Each kind has one token bucket per address, identity or pool. The names are those of the
+ * members of RATE_LIMITS.
+ */
+export type RateLimitScope = 'address' | 'identity' | 'pool' | 'issuing';
+
+export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
+
+/**
+ * The default limits, in units of cost; see `costOf`.
+ *
+ * Amazon's quotas apply to an account: 25 calls of GetId and 200 calls of GetCredentialsForIdentity or GetOpenIdToken
+ * per second. Source: developer guide, "Quotas in Amazon Cognito". Here, the quotas apply to a pool (`issuing`),
+ * because one app uses one pool. An address gets a quarter of the pool's limit, so that one caller cannot exhaust the
+ * limit of the pool. Amazon publishes no rates for Cognito Sync, so the limits `identity` and `pool` are this project's
+ * own.
+ */
+export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
+  /** Requests of identities, and requests without signature, from one address. */
+  address: { perSecond: 50, burst: 500 },
+  /**
+   * Signed requests of one identity. A device with 20 datasets sends 60 requests at start. If each dataset has the
+   * maximum size of 1 MB, the responses cost 320 more.
+   */
+  identity: { perSecond: 20, burst: 400 },
+  /** Signed requests of all identities of a pool. */
+  pool: { perSecond: 2_000, burst: 4_000 },
+  /** Identities, credentials and tokens that are issued for a pool. */
+  issuing: { perSecond: 200, burst: 2_000 },
+};
 
 const EXAMPLE = '{"address":{"perSecond":50,"burst":500}}';
 /** Numbers above this maximum are treated as mistakes. To have no limit, operators use `off`. */

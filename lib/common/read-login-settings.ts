@@ -1,9 +1,7 @@
-import type { Environment } from '../../common/environment.ts';
-import { SetupError } from '../../common/errors.ts';
-import { isObject } from '../../common/json.ts';
-import { parseJsonSetting } from '../../common/json-setting.ts';
-import { isLoopback } from '../../common/loopback.ts';
-import { nearestName } from '../../common/nearest-name.ts';
+import type { Environment } from './environment.ts';
+import { SetupError } from './errors.ts';
+import { isObject } from './json.ts';
+import { parseJsonSetting } from './json-setting.ts';
 import {
   AMAZON,
   FACEBOOK,
@@ -11,6 +9,8 @@ import {
   type LoginProviders,
   UNSUPPORTED,
 } from './login-providers.ts';
+import { isLoopback } from './loopback.ts';
+import { nearestName } from './nearest-name.ts';
 
 /** How tokens of public login providers are treated: verified, or accepted without verification. */
 export type LoginMode = 'trusted' | 'verified';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { SetupError } from '../../../../lib/common/errors.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
 import {
   loopbackOrigins,
   readLoginMode,
   readLoginProviders,
-} from '../../../../lib/identity/logins/read-login-settings.ts';
+} from '../../../lib/common/read-login-settings.ts';
 
 describe('LOGINS', () => {
   it('is trusted by default only if no other machine can reach the service', () => {
