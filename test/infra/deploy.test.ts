@@ -57,6 +57,13 @@ const RETAINED = `<ListStackResourcesResponse><ListStackResourcesResult><StackRe
     <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>
   </member>
   <member>
+    <LogicalResourceId>FailuresBucket</LogicalResourceId>
+    <PhysicalResourceId>deleted-since</PhysicalResourceId>
+    <ResourceType>AWS::S3::Bucket</ResourceType>
+    <ResourceStatus>DELETE_SKIPPED</ResourceStatus>
+    <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>
+  </member>
+  <member>
     <LogicalResourceId>MigrateRole</LogicalResourceId>
     <PhysicalResourceId>migrate-role</PhysicalResourceId>
     <ResourceType>AWS::IAM::Role</ResourceType>
@@ -235,6 +242,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   it('is created again after its removal, and imports what remained', { timeout: 240_000 }, async () => {
     const output = await copy.deploy([...args, '--yes'], env);
     expect(output).toContain('CognitoStream (AWS::Kinesis::Stream cognito-sync-prod)');
+    expect(output, 'a bucket that was deleted since').not.toContain('deleted-since');
     expect(imports).toBe(1);
     expect(output).toContain(`deployed to stack ${STACK}`);
     expect((await functions()).map(({ FunctionName }) => FunctionName).toSorted()).toEqual(FUNCTIONS);

@@ -2,7 +2,8 @@ import { createInterface } from 'node:readline/promises';
 import { CloudFormationClient, type CloudFormationClientConfig } from '@aws-sdk/client-cloudformation';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { importResources, listRetained, readDeployedTemplate } from './deployed-stack.ts';
-import { describePlan, planDeployment, type Template } from './plan-deployment.ts';
+import { findExisting } from './find-existing.ts';
+import { describePlan, planDeployment, requireOwnStream, type Template } from './plan-deployment.ts';
 
 /** The parts of the Serverless Framework that this plugin uses. */
 interface Framework {
@@ -41,13 +42,22 @@ async function confirm(framework: Framework): Promise<void> {
   const provider = framework.getProvider('aws');
   const packaged = framework.service.provider.compiledCloudFormationTemplate;
   const stackName = provider.naming.getStackName();
-  const client = new CloudFormationClient(await provider.getAwsSdkV3Config());
+  const accountId = await provider.getAccountId();
+  requireOwnStream(packaged, accountId);
+  const config = await provider.getAwsSdkV3Config();
+  const client = new CloudFormationClient(config);
   const deployed = await readDeployedTemplate(client, stackName);
+  const { region, credentials } = config;
+  const findRetained = async () =>
+    findExisting(
+      { ...(region && { region }), ...(credentials && { credentials }) },
+      await listRetained(client, stackName),
+    );
   const plan = planDeployment(packaged, deployed, {
-    retained: deployed === null ? await listRetained(client, stackName) : [],
+    retained: deployed === null ? await findRetained() : [],
     fresh: (process.env.DEPLOY_NEW ?? '').split(','),
   });
-  const place = { accountId: await provider.getAccountId(), region: provider.getRegion(), stackName };
+  const place = { accountId, region: provider.getRegion(), stackName };
   console.error(describePlan(plan, packaged, place));
   await ask();
   if (plan.imports.length > 0) await importResources(client, stackName, packaged, plan.imports);

@@ -1,7 +1,9 @@
+import { SetupError } from '../../../lib/common/errors.ts';
 import { isObject } from '../../../lib/common/json.ts';
 
 /** The part of a CloudFormation template that a plan compares. */
 export interface Template {
+  Parameters?: Readonly<Record<string, { Default?: unknown }>>;
   Resources: Readonly<Record<string, TemplateResource>>;
 }
 
@@ -122,6 +124,21 @@ export function importTemplate(
     AWSTemplateFormatVersion: '2010-09-09',
     Resources: Object.fromEntries(imports.map(({ logicalId }) => [logicalId, packaged.Resources[logicalId]])),
   };
+}
+
+/**
+ * Checks the stream of the service. The service writes to a stream by its name, and a name refers to a stream of the
+ * caller's account. Source: Amazon Kinesis Data Streams API Reference, PutRecords.
+ *
+ * @param accountId the account of the deployment
+ * @throws {SetupError} the stack contains the service, and `streamArn` names a stream of another account
+ */
+export function requireOwnStream({ Parameters, Resources }: Template, accountId: string): void {
+  const [, , , , owner] = String(Parameters?.CognitoStream?.Default ?? '').split(':');
+  if (!('ServiceApiRole' in Resources) || owner === undefined || owner === accountId) return;
+  throw new SetupError(
+    `streamArn: the stream is in account ${owner}, but the service is deployed to account ${accountId} and can write only to streams of its own account; use a stream of this account, or service=off`,
+  );
 }
 
 /** Describes a plan for the operator. Contains names and types, but no values. */

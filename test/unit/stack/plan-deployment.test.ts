@@ -4,6 +4,7 @@ import {
   importTemplate,
   planDeployment,
   type RetainedResource,
+  requireOwnStream,
   type Template,
 } from '../../../infra/stack/deployment/plan-deployment.ts';
 
@@ -104,5 +105,24 @@ describe('the plan of a deployment', () => {
     expect(text).toContain('MigrateLambdaFunction: Timeout');
     expect(text).toContain('OldBucket (remains in the account)');
     expect(text).not.toMatch(/300|900/);
+  });
+});
+
+describe('the stream of a deployment with the service', () => {
+  const template = (owner: string, service = true): Template => ({
+    Parameters: { CognitoStream: { Default: `arn:aws:kinesis:us-east-1:${owner}:stream/origin` } },
+    Resources: service ? { ServiceApiRole: { Type: 'AWS::IAM::Role' } } : {},
+  });
+
+  it('must be in the account of the deployment', () => {
+    expect(() => requireOwnStream(template('999999999999'), '123456789012')).toThrow(
+      'streamArn: the stream is in account 999999999999, but the service is deployed to account 123456789012',
+    );
+  });
+
+  it('may be in any account without the service, in the same account, or be created by the stack', () => {
+    requireOwnStream(template('999999999999', false), '123456789012');
+    requireOwnStream(template('123456789012'), '123456789012');
+    requireOwnStream({ Resources: { ServiceApiRole: { Type: 'AWS::IAM::Role' } } }, '123456789012');
   });
 });

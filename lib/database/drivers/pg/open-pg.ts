@@ -37,6 +37,12 @@ export interface PgOptions extends PoolOptions {
 }
 
 const DEFAULT_MAX_CONNECTIONS = 4;
+/**
+ * How long an idle connection is kept. The pool closes it with a timer, which does not run while Lambda has frozen the
+ * process. In that time, the server or a network device between may have closed it too. So the time is also compared when
+ * a connection is used again.
+ */
+const MAX_IDLE_MS = 10_000;
 const DEFAULT_TIMEOUTS: Timeouts = {
   statementTimeoutMs: 45_000,
   /**
@@ -73,6 +79,7 @@ export function poolSettings({
   return {
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: MAX_IDLE_MS,
     // The server cancels a slow statement. This timeout covers a response that was lost on the network.
     query_timeout: statementTimeoutMs + NETWORK_GRACE_MS,
     keepAlive: true,
@@ -96,10 +103,16 @@ export function openOnPool(
 ): Database {
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options };
   const endOfUse = new WeakMap<pg.PoolClient, number>();
+  const usedAt = new WeakMap<pg.PoolClient, number>();
   pool.on('connect', (client) => {
     endOfUse.set(client, now() + maxConnectionAgeMs * (1 - Math.random() / 10));
   });
-  const source = { pool, isOld: (client: pg.PoolClient) => (endOfUse.get(client) ?? now()) < now() };
+  pool.on('release', (_error, client) => usedAt.set(client, now()));
+  const source = {
+    pool,
+    isOld: (client: pg.PoolClient) =>
+      (endOfUse.get(client) ?? now()) < now() || now() - (usedAt.get(client) ?? now()) > MAX_IDLE_MS,
+  };
   const retry = { attempts, maxDelayMs: maxRetryDelayMs };
   // Statements wait here, not in the pool, whose timeout would count the wait as a part of connecting.
   const line = createWaitingLine({ maxRunning: maxConnections, maxWaiting, maxWaitMs });

@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
+
+let clock: number;
+let database: Database;
+beforeEach(async () => {
+  clock = 0;
+  const connectionString = await createEmptyPostgresDatabase();
+  database = openPg({ connectionString, maxConnections: 2, now: () => clock });
+});
+afterEach(() => database.close());
+
+const session = async () =>
+  (await database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
+
+it('uses a connection again that was idle for ten seconds', async () => {
+  const first = await session();
+  clock += 10_000;
+  expect(await session()).toBe(first);
+});
+
+it('opens another connection if the process was frozen for longer than that', async () => {
+  const first = await session();
+  clock += 10_001;
+  const second = await session();
+  expect(second).not.toBe(first);
+  expect(await session()).toBe(second);
+});
+
+it('does not use a connection that was closed while the process was frozen', async () => {
+  const held = database.transaction(async (transaction) => {
+    const { rows } = await transaction.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    return [rows[0]?.pid, await session()];
+  });
+  const [first, second] = await held;
+  clock += 3_600_000;
+  const fresh = await session();
+  expect([first, second]).not.toContain(fresh);
+  const { rows } = await database.query<{ count: number }>(
+    'SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid = ANY ($1::integer[])',
+    [[first, second]],
+  );
+  expect(rows[0]?.count, 'both idle connections are closed').toBe(0);
+});
