@@ -8,6 +8,7 @@ import {
 } from '../../../lib/common/function-settings.ts';
 import { isObject } from '../../../lib/common/json.ts';
 import mapping from '../project-stream-mapping.json' with { type: 'json' };
+import { checkService, concurrencyMistakes } from './check-service.ts';
 import {
   checkDatabase,
   type DatabaseDeployment,
@@ -18,8 +19,6 @@ import {
 } from './database-parameters.ts';
 import { mistakeOf, partitionMistakes } from './mistakes.ts';
 import {
-  checkService,
-  concurrencyMistakes,
   NO_SERVICE,
   type ServiceDeployment,
   type ServiceParameters,

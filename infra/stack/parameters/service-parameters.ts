@@ -1,18 +1,10 @@
-import { isObject } from '../../../lib/common/json.ts';
-import { readRateLimits } from '../../../lib/common/rate-limit-settings.ts';
-import { readLoginProviders } from '../../../lib/common/read-login-settings.ts';
-import { readOrigins } from '../../../lib/common/read-origins.ts';
-import { readTrustedProxies } from '../../../lib/common/read-trusted-proxies.ts';
 import {
-  addressMistakes,
   arnOfSecret,
   type DatabaseDeployment,
   type DatabaseParameters,
   type Substitution,
-  secretMistakes,
   secretsManagerOf,
 } from './database-parameters.ts';
-import { mistakeOf } from './mistakes.ts';
 
 /** The parameters of the self-hosted service; an empty string counts as not given. */
 export interface ServiceParameters {
@@ -78,63 +70,11 @@ export interface ServiceDeployment {
   relayConcurrency: number | null;
 }
 
-type Given = ServiceParameters & DatabaseParameters;
-
-/**
- * Checks the parameters of the service.
- * @returns the problems, each one line that starts with the parameter's name and never contains a secret value
- */
-export function checkService(given: Given, region: string): string[] {
-  const { service } = given;
-  if (!['', 'on', 'off'].includes(service)) return [`service: invalid value "${service}"; use on or off`];
-  if (service !== 'on') return unusedMistakes(given);
-  return [
-    ...databaseMistakes(given, region),
-    ...serviceConcurrencyMistakes(given),
-    ...jsonMistakes('loginProviders', given.loginProviders, (text) =>
-      readLoginProviders({ LOGIN_PROVIDERS: text }),
-    ),
-    ...providersSecretMistakes(given, region),
-    ...(['', 'on', 'off'].includes(given.rateLimits)
-      ? []
-      : jsonMistakes('rateLimits', given.rateLimits, (text) => readRateLimits({ RATE_LIMITS: text }, true))),
-    ...mistakeOf('origins', () => readOrigins({ ORIGINS: given.origins })),
-    ...mistakeOf('trustedProxies', () => readTrustedProxies({ TRUSTED_PROXIES: given.trustedProxies })),
-    ...environmentMistakes(given),
-  ];
-}
-
-/** A parameter without effect is probably a mistake: the caller forgot `service=on`. */
-function unusedMistakes(given: ServiceParameters): string[] {
-  const names = (
-    [
-      'serviceConcurrency',
-      'serviceDatabaseSecret',
-      'loginProvidersSecret',
-      'loginProvidersSecretKey',
-    ] as const
-  ).filter((name) => given[name]);
-  return names.map((name) => `${name}: given without service=on; add --param=service=on, or remove ${name}`);
-}
-
-function databaseMistakes(given: Given, region: string): string[] {
-  const own = ownDatabase(given);
-  if (own === null) {
-    return given.serviceDatabaseSecretKey
-      ? ['serviceDatabaseSecretKey: given without serviceDatabaseSecret; set both or neither']
-      : [];
-  }
-  return [...addressMistakes(own, SERVICE_NAMES), ...secretMistakes(own, region, SERVICE_NAMES)];
-}
-
-const SERVICE_NAMES = {
-  url: 'serviceDatabaseUrl (SERVICE_DATABASE_URL)',
-  secret: 'serviceDatabaseSecret',
-  key: 'serviceDatabaseSecretKey',
-};
+/** The parameters on which the service depends. */
+export type GivenForService = ServiceParameters & DatabaseParameters;
 
 /** Returns the parameters of the service's own database under the names of the query store's; null without one. */
-function ownDatabase(given: Given): DatabaseParameters | null {
+export function ownDatabase(given: GivenForService): DatabaseParameters | null {
   const { serviceDatabaseUrl, serviceDatabaseSecret, serviceDatabaseSecretKey } = given;
   if (serviceDatabaseUrl === '' && serviceDatabaseSecret === '') return null;
   return {
@@ -146,81 +86,6 @@ function ownDatabase(given: Given): DatabaseParameters | null {
   };
 }
 
-const MAX_CONCURRENCY = 10_000;
-
-/** Checks the parameter `name`, a number of concurrent executions. */
-export function concurrencyMistakes(name: string, text: string): string[] {
-  if (text === '' || (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= MAX_CONCURRENCY)) return [];
-  return [`${name}: invalid value "${text}"; use a number from 1 to ${MAX_CONCURRENCY}`];
-}
-
-/**
- * A PostgreSQL server accepts few connections. Without a limit, Lambda would start an instance for each concurrent
- * request, up to the limit of the account.
- */
-function serviceConcurrencyMistakes(given: Given): string[] {
-  const { serviceConcurrency, database } = given;
-  const isOnServer = ownDatabase(given) !== null || database === 'url';
-  if (serviceConcurrency !== '' || !isOnServer) {
-    return concurrencyMistakes('serviceConcurrency', serviceConcurrency);
-  }
-  return [
-    'serviceConcurrency: missing; PostgreSQL limits its connections, and each concurrent request uses up to two connections; for example, use 40 for a server that accepts 100',
-  ];
-}
-
-/**
- * Checks a parameter whose value must be JSON here, although the variable of the service can also be a path. Does not
- * quote the value, because it may contain a provider's secret.
- */
-function jsonMistakes(name: string, text: string, read: (text: string) => unknown): string[] {
-  if (text === '') return [];
-  try {
-    if (isObject(JSON.parse(text))) return mistakeOf(name, () => read(text));
-  } catch {
-    // Reported below.
-  }
-  return [`${name}: the value is not a JSON object; a path to a file is not possible here`];
-}
-
-function providersSecretMistakes(given: Given, region: string): string[] {
-  const { loginProviders, loginProvidersSecret, loginProvidersSecretKey } = given;
-  if (loginProvidersSecret !== '' && loginProviders !== '') {
-    return ['loginProvidersSecret: loginProviders is also given; use only one of them'];
-  }
-  const secret = { databaseSecret: loginProvidersSecret, databaseSecretKey: loginProvidersSecretKey };
-  return secretMistakes(secret, region, { secret: 'loginProvidersSecret', key: 'loginProvidersSecretKey' });
-}
-
-/** Maximum size of a function's environment variables. Source: AWS Lambda Developer Guide, "Lambda quotas". */
-const MAX_ENVIRONMENT_BYTES = 4_096;
-/** Upper bound for the names of the variables of `service-api`, and for the values that are not parameters. */
-const OTHER_VARIABLES_BYTES = 800;
-
-/** Lambda measures the variables as JSON, as its error message shows. */
-function environmentMistakes(given: Given): string[] {
-  const { loginProviders, origins, rateLimits, trustedProxies } = given;
-  const { databaseUrl, databaseSecret } = ownDatabase(given) ?? given;
-  const bytes = Buffer.byteLength(
-    JSON.stringify([
-      ...[loginProviders, given.loginProvidersSecret, origins, rateLimits, trustedProxies],
-      ...[databaseUrl, databaseSecret],
-    ]),
-  );
-  const total = bytes + OTHER_VARIABLES_BYTES;
-  if (total <= MAX_ENVIRONMENT_BYTES) return [];
-  const [[longest = 'loginProviders'] = []] = Object.entries({
-    loginProviders,
-    origins,
-    rateLimits,
-    trustedProxies,
-  }).toSorted(([, left], [, right]) => right.length - left.length);
-  const advice = longest === 'loginProviders' ? 'use loginProvidersSecret' : `shorten ${longest}`;
-  return [
-    `${longest}: the environment of service-api would have ${total} bytes, but Lambda accepts ${MAX_ENVIRONMENT_BYTES}; ${advice}`,
-  ];
-}
-
 /**
  * Converts the parameters to the values that serverless.yml needs.
  * @param given parameters in which `checkService` found no problem
@@ -228,7 +93,7 @@ function environmentMistakes(given: Given): string[] {
  * @param toDatabase converts the parameters of the service's own database
  */
 export function toServiceDeployment(
-  given: Given,
+  given: GivenForService,
   query: DatabaseDeployment,
   region: string,
   toDatabase: (own: DatabaseParameters) => DatabaseDeployment,

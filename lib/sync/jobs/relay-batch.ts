@@ -1,4 +1,3 @@
-import { createSemaphore, type Semaphore } from '../../common/semaphore.ts';
 import type {
   EventPublisher,
   Outbox,
@@ -14,7 +13,10 @@ import {
   type PayloadUploads,
   renewLinks,
   splitLinked,
-  uploadPayload,
+  UPLOADS_AT_ONCE,
+  type UploadResult,
+  type UploadSlots,
+  uploadPayloads,
 } from './upload-payload.ts';
 
 /** Settings of the relay. Times are in milliseconds. */
@@ -71,34 +73,13 @@ export interface RelayRun {
   /** Milliseconds of any clock; only differences matter. */
   now: () => number;
   uploads: PayloadUploads | null;
+  uploadSlots: UploadSlots;
   renewal: LinkRenewal | null;
-  uploadSlots: Semaphore;
   /** Set once all uploads of a group have failed: this run uploads nothing more. */
   uploadFailure: string | null;
   options: RelayOptions;
   /** When the time budget ends, on the clock of `now`. */
   deadline: number;
-}
-
-/**
- * Payloads that a run uploads concurrently, for all streams together. A payload of 8 MiB takes about 40 MB of memory
- * during its upload.
- */
-const UPLOADS_AT_ONCE = 4;
-
-/** Creates the slots for the uploads of one run. A fair share of the slots goes to each stream. */
-export function createUploadSlots(now: () => number): Semaphore {
-  return createSemaphore({
-    max: UPLOADS_AT_ONCE,
-    maxPerOwner: UPLOADS_AT_ONCE,
-    refusal: () => new NoSlotError(),
-    now,
-  });
-}
-
-/** The time for uploads ended while a payload waited for its upload. */
-class NoSlotError extends Error {
-  override name = 'NoSlotError';
 }
 
 interface Refused {
@@ -126,7 +107,7 @@ export async function relayBatch(
   let rest = linked;
   while (rest.length > 0 && (outcomes.length === 0 || !isLate())) {
     const group = run.uploadFailure === null ? rest.slice(0, UPLOADS_AT_ONCE) : rest;
-    const { reached, notReached } = await uploadAll(stream, group, run.uploads, { run, uploadUntil });
+    const { reached, notReached } = await uploadGroup(stream, group, run.uploads, { run, uploadUntil });
     if (reached.length > 0) outcomes.push(await publishUploaded(stream, reached, run));
     rest = [...notReached, ...rest.slice(group.length)];
     if (notReached.length > 0) break;
@@ -135,43 +116,19 @@ export async function relayBatch(
   return sumOutcomes(outcomes);
 }
 
-/** A row, and the event with the URL of its upload or the code of the failure. */
-interface UploadResult {
-  row: LinkedRow;
-  upload: { event: string } | { error: string };
-}
-
-/** @returns `notReached`: the rows that got no slot for their upload in time */
-async function uploadAll(
+/** Uploads nothing if all uploads of an earlier group have failed. */
+async function uploadGroup(
   stream: OutboxStream,
   rows: readonly LinkedRow[],
   uploads: PayloadUploads,
   { run, uploadUntil }: { run: RelayRun; uploadUntil: number },
 ): Promise<{ reached: UploadResult[]; notReached: LinkedRow[] }> {
-  const { uploadFailure } = run;
+  const { uploadFailure, uploadSlots, now } = run;
   if (uploadFailure !== null) {
     return { reached: rows.map((row) => ({ row, upload: { error: uploadFailure } })), notReached: [] };
   }
-  const notReached: LinkedRow[] = [];
-  const reached = await Promise.all(
-    rows.map(async (row) => {
-      const waitMs = Math.max(0, uploadUntil - run.now());
-      const release = await run.uploadSlots.acquire(stream ?? '', waitMs).catch((error: unknown) => {
-        if (error instanceof NoSlotError) return null;
-        throw error;
-      });
-      if (release === null) {
-        notReached.push(row);
-        return [];
-      }
-      try {
-        return [{ row, upload: await uploadPayload(row, uploads) }];
-      } finally {
-        release();
-      }
-    }),
-  );
-  return { reached: reached.flat(), notReached };
+  const takeSlot = () => uploadSlots.take(stream ?? '', Math.max(0, uploadUntil - now()));
+  return uploadPayloads(rows, uploads, takeSlot);
 }
 
 async function publishUploaded(

@@ -1,13 +1,12 @@
 import type { OutboxRow, OutboxStream } from '../ports/outbox.ts';
 import {
-  createUploadSlots,
   type RelayOptions,
   type RelayOutcome,
   type RelayRun,
   relayBatch,
   sumOutcomes,
 } from './relay-batch.ts';
-import type { LinkRenewal, PayloadUploads } from './upload-payload.ts';
+import { createUploadSlots, type LinkRenewal, type PayloadUploads } from './upload-payload.ts';
 
 /** `leaseMs` is longer than a request to Kinesis, which may take three attempts of 15 s. */
 const DEFAULT_OPTIONS: RelayOptions = {

@@ -1,3 +1,4 @@
+import { createSemaphore } from '../../common/semaphore.ts';
 import { linkedPayload, type PayloadLinks, withPayloadUrl } from '../payload-links.ts';
 import type { OutboxRow } from '../ports/outbox.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
@@ -50,7 +51,7 @@ export function splitLinked(rows: readonly OutboxRow[]): { inline: OutboxRow[]; 
  * @returns the code of the failure if the payload was not uploaded
  * @throws errors of the payload store
  */
-export async function uploadPayload(
+async function uploadPayload(
   { payloadId, event }: LinkedRow,
   { payloads, uploader }: PayloadUploads,
 ): Promise<{ event: string } | { error: string }> {
@@ -62,6 +63,72 @@ export async function uploadPayload(
     if (error instanceof PayloadUploadError) return { error: `${UPLOAD}${error.code}` };
     throw error;
   }
+}
+
+/**
+ * Payloads that a run of the relay uploads concurrently, for all streams together. A payload of 8 MiB takes about 40 MB
+ * of memory during its upload.
+ */
+export const UPLOADS_AT_ONCE = 4;
+
+/** The uploads that may run at the same time. Each stream gets a fair share of them. */
+export interface UploadSlots {
+  /** @returns a function that frees the slot; null if no slot became free within `timeoutMs` */
+  take(stream: string, timeoutMs: number): Promise<(() => void) | null>;
+}
+
+/** @param now milliseconds of any clock; only differences matter */
+export function createUploadSlots(now: () => number): UploadSlots {
+  const noSlot = new Error('no upload may start in time');
+  const semaphore = createSemaphore({
+    max: UPLOADS_AT_ONCE,
+    maxPerOwner: UPLOADS_AT_ONCE,
+    refusal: () => noSlot,
+    now,
+  });
+  return {
+    take: (stream, timeoutMs) =>
+      semaphore.acquire(stream, timeoutMs).catch((error: unknown) => {
+        if (error === noSlot) return null;
+        throw error;
+      }),
+  };
+}
+
+/** A row, and its event with the URL of the upload or the code of the failure. */
+export interface UploadResult {
+  row: LinkedRow;
+  upload: { event: string } | { error: string };
+}
+
+/**
+ * Uploads the payloads of events concurrently.
+ *
+ * @param takeSlot waits for the permission to upload; null if there is none in time
+ * @returns `notReached`: the rows without this permission
+ * @throws errors of the payload store
+ */
+export async function uploadPayloads(
+  rows: readonly LinkedRow[],
+  uploads: PayloadUploads,
+  takeSlot: () => Promise<(() => void) | null>,
+): Promise<{ reached: UploadResult[]; notReached: LinkedRow[] }> {
+  const notReached: LinkedRow[] = [];
+  const reached = await Promise.all(
+    rows.map(async (row) => {
+      const freeSlot = await takeSlot();
+      if (freeSlot === null) {
+        notReached.push(row);
+        return [];
+      }
+      try {
+        return [{ row, upload: await uploadPayload(row, uploads) }];
+      } finally {
+        freeSlot();
+      }
+    }),
+  );
+  return { reached: reached.flat(), notReached };
 }
 
 /**
