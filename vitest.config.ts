@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { noOpenssl } from './test/fixtures/database/server-certificate.ts';
 
 const SERVERS = [
   'test/fixtures/database/postgres-server.setup.ts',
@@ -22,6 +23,9 @@ const FUNCTION_URL = [
   'wire/identity/get-{identity,principal}-*',
   'wire/identity/{list-identity-pools,list-tags-for-resource,merge-*,set-*,tag-resource,untag-resource}',
 ];
+
+/** A few of these tests, which also run against the packaged function on a database under Aurora DSQL's rules. */
+const DSQL = ['clients/sdk-v3', 'wire/{list-records,update-records}', 'wire/identity/merge-*'];
 
 /** The test files that take minutes. If one of them started last, it would run alone at the end. */
 const LONGEST = [
@@ -85,6 +89,18 @@ export default defineConfig({
           name: 'function-url',
           include: FUNCTION_URL.map((name) => `test/${name}.test.ts`),
           env: { ENTRANCE: 'function-url' },
+          pool: 'forks',
+          isolate: false,
+          globalSetup: SERVERS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'function-url-dsql',
+          include: DSQL.map((name) => `test/${name}.test.ts`),
+          exclude: noOpenssl ? ['**'] : [],
+          env: { ENTRANCE: 'function-url', FUNCTION_DATABASE: 'dsql' },
           pool: 'forks',
           isolate: false,
           globalSetup: SERVERS,
