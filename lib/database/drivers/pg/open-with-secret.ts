@@ -19,7 +19,7 @@ export interface SecretDatabaseOptions extends PoolOptions {
  */
 export function openWithSecret({ read, url, now = Date.now, ...options }: SecretDatabaseOptions): Database {
   const settings = createSecretSettings({ read, url, now });
-  return openOnPool(new SecretPool(settings, serverSettings(options)), { ...options, now });
+  return openOnPool(new SecretPool(settings, serverSettings(options)), options);
 }
 
 type Connected = (
