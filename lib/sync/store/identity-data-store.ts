@@ -19,6 +19,7 @@ import {
   STEP_DATASETS,
 } from './identity-data-statements.ts';
 import { changeInSteps, removeDeletedDatasets } from './remove-deleted-datasets.ts';
+import { changeOnce } from './transact.ts';
 
 /** Creates the store that removes the data of deleted identities, on any `Database`. */
 export function createIdentityDataStore(database: Database): IdentityDataStore {
@@ -51,7 +52,7 @@ export function createIdentityDataStore(database: Database): IdentityDataStore {
 
     async endDeletion(identity) {
       const values = [...keyOf(identity), identityRowId(identity)];
-      return (await database.query(END_DELETION, values)).rowsChanged === 1;
+      return (await changeOnce(database, END_DELETION, values)).rowsChanged === 1;
     },
 
     async listDeleted(after, limit) {

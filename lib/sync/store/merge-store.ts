@@ -18,7 +18,7 @@ import {
 } from './merge-statements.ts';
 import type { SnapshotCache } from './snapshot-cache.ts';
 import { toRecordOrNull, toStoredDataset } from './sync-rows.ts';
-import { transact } from './transact.ts';
+import { changeOnce, transact } from './transact.ts';
 
 /**
  * Creates the store of merges of identities, on any `Database`.
@@ -51,7 +51,7 @@ export function createMergeStore(
 
     async endPending({ from }) {
       const values = [identityRowId(from), from.identityPoolId, from.identityId];
-      return (await database.query(END_PENDING, values)).rowsChanged === 1;
+      return (await changeOnce(database, END_PENDING, values)).rowsChanged === 1;
     },
   };
 }

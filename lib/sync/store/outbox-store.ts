@@ -1,6 +1,7 @@
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import type { Outbox, OutboxRow, OutboxStream, SingleClaim, StreamChoice } from '../ports/outbox.ts';
+import { transact } from './transact.ts';
 
 export interface OutboxStore extends Outbox, SingleClaim {
   /** Counts the rows to publish, including rows under a lease, and the rows that are no longer retried (parked). */
@@ -155,7 +156,7 @@ export function createOutboxStore(database: Database): OutboxStore {
     },
 
     async park(outboxId, reason) {
-      await database.transaction(async (transaction) => {
+      await transact(database, async (transaction) => {
         await transaction.query(PARK, [outboxId, reason]);
         await transaction.query(REMOVE_LEASES, [[outboxId]]);
       });

@@ -1,6 +1,7 @@
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
+import { transact } from './transact.ts';
 
 /** Maximum number of payloads per call: a payload can have several megabytes, and a step must not take long. */
 export const PAYLOADS_PER_STEP = 16;
@@ -55,7 +56,7 @@ export function createPayloadStore(database: Database): PayloadStore {
  * does not exist is ignored.
  */
 export async function removePayload(database: Database, payloadId: string): Promise<void> {
-  await database.transaction(async (transaction) => {
+  await transact(database, async (transaction) => {
     await transaction.query(REMOVE_PARTS, [payloadId]);
     await transaction.query(REMOVE, [payloadId]);
   });

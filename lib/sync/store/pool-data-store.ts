@@ -27,6 +27,7 @@ import {
   REMOVE_USAGE,
 } from './pool-data-statements.ts';
 import { changeInSteps, type DatasetRemoval, removeDeletedDatasets } from './remove-deleted-datasets.ts';
+import { changeOnce } from './transact.ts';
 
 const REMOVAL: DatasetRemoval = {
   records: REMOVE_RECORDS,
@@ -82,7 +83,7 @@ export function createPoolDataStore(database: Database): PoolDataStore {
     },
 
     async removePool(identityPoolId, markedBefore) {
-      return (await database.query(REMOVE_POOL, [identityPoolId, markedBefore])).rowsChanged === 1;
+      return (await changeOnce(database, REMOVE_POOL, [identityPoolId, markedBefore])).rowsChanged === 1;
     },
   };
 }

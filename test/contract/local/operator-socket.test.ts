@@ -260,7 +260,7 @@ describe('the operator socket', () => {
         if (written > 1) await taken.promise;
       },
     });
-    await vi.waitUntil(() => written === 2);
+    await vi.waitUntil(() => written === 2, { timeout: 20_000 });
     await sleep(1_000);
     // The buffers of the socket hold some pages.
     expect(pages).toBeLessThan(20);
