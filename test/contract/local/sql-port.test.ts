@@ -96,6 +96,11 @@ async function readState(): Promise<unknown> {
   return rows[0];
 }
 
+/** Waits until a socket is closed. The server may reset the connection, which is an error of the socket as well. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.on('error', () => undefined).once('close', () => resolve()));
+}
+
 /** Connects a client that sends bytes without a driver, so it can send any bytes. */
 async function connectRaw(): Promise<{ socket: Socket; messages: AsyncGenerator<Uint8Array> }> {
   const socket = connectSocket(sqlPort.port, HOST);
@@ -367,7 +372,7 @@ describe('a misbehaving client', () => {
     socket.on('error', () => {});
     socket.write(bytes);
     socket.resume();
-    await once(socket, 'close');
+    await closed(socket);
     expect((await other.query('select 1 as a')).rows).toEqual([{ a: 1 }]);
   });
 
@@ -490,7 +495,7 @@ describe('a silent client', () => {
       socket.write(part);
       await sleep(20);
     }
-    await once(socket, 'close');
+    await closed(socket);
   });
 
   it('is disconnected at the end of the startup time limit, even if it sends its startup message byte by byte', async () => {
@@ -499,7 +504,7 @@ describe('a silent client', () => {
     socket.resume();
     const dripping = setInterval(() => socket.write(Uint8Array.of(0)), SILENCE_MS / 10);
     socket.write(int32(9_999));
-    await once(socket, 'close');
+    await closed(socket);
     clearInterval(dripping);
   });
 
