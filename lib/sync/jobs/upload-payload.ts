@@ -104,7 +104,7 @@ export interface UploadResult {
 /**
  * Uploads the payloads of events concurrently.
  *
- * @param takeSlot waits for the permission to upload; null if there is none in time
+ * @param takeSlot waits for the permission to upload; null if no upload may start in time
  * @returns `notReached`: the rows without this permission
  * @throws errors of the payload store
  */

@@ -21,7 +21,7 @@ const MAX_AGE_MS = 24 * 60 * 60 * 1000;
  * Reads the progress of an interrupted export.
  *
  * @param remove the files to delete for a new start
- * @returns null if there is none
+ * @returns null if no progress was saved
  * @throws {SetupError} the export has other options, or is too old
  */
 export async function readProgress<Written>(
