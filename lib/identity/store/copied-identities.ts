@@ -26,10 +26,11 @@ interface CopiedRow {
   identity_id: string;
   copied_providers: string | null;
   unlinked_ms: number | null;
+  merged_into: string | null;
 }
 
 const READ_COPIED = `
-SELECT identity_id, copied_providers, unlinked_ms FROM identity.identities WHERE identity_id = ANY ($1::text[])`;
+SELECT identity_id, copied_providers, unlinked_ms, merged_into FROM identity.identities WHERE identity_id = ANY ($1::text[])`;
 
 /** Creates identities. A pool that does not exist gets none; an identity that exists is not changed. */
 const CREATE_COPIED = `
@@ -47,52 +48,73 @@ ON CONFLICT (identity_id) DO NOTHING`;
 const CHANGE_COPIED = `
 UPDATE identity.identities SET copied_providers = $2, unlinked_ms = $3, modified_ms = $4 WHERE identity_id = $1`;
 
-/** Returns those of the identities $1 that have a login at the provider $2. */
+/** Returns the providers at which the identities $1 have logins here. */
 const LIST_LINKED = `
-SELECT DISTINCT identity_id FROM identity.logins WHERE identity_id = ANY ($1::text[]) AND provider = $2`;
+SELECT DISTINCT identity_id, provider FROM identity.logins WHERE identity_id = ANY ($1::text[])`;
 
 const CHANGE_PROVIDERS = 'UPDATE identity.identities SET copied_providers = $2 WHERE identity_id = $1';
 
 const LIST_LOGINS_OF = `
 SELECT login_id, user_id FROM identity.logins WHERE identity_id = $1 AND provider = $2`;
 
-/** Returns which of these identities exist. Of each, whether its stored form differs from the given one. */
+/** How an identity is stored here. `isOutdated`: its stored form differs from that of the other service. */
+export interface StoredCopy {
+  isMerged: boolean;
+  isOutdated: boolean;
+}
+
+/** Returns which of these identities exist, by their ids. */
 export async function findCopied(
   on: Transaction,
   identities: readonly CopiedIdentity[],
   developerProvider: string | undefined,
-): Promise<Map<string, { isOutdated: boolean }>> {
-  const ids = textArray(identities.map(({ identityId }) => identityId));
-  const { rows } = await on.query<CopiedRow>(READ_COPIED, [ids]);
+): Promise<Map<string, StoredCopy>> {
+  const ids = identities.map(({ identityId }) => identityId);
+  const { rows } = await on.query<CopiedRow>(READ_COPIED, [textArray(ids)]);
   const stored = new Map(rows.map((row) => [row.identity_id, row]));
-  const provider = developerProvider ?? '';
-  const { rows: linked } = await on.query<{ identity_id: string }>(LIST_LINKED, [ids, provider]);
-  const isLinked = new Set(linked.map((row) => row.identity_id));
+  const linked = await listLinked(on, ids);
   return new Map(
     identities.flatMap((identity) => {
-      const row = stored.get(identity.identityId);
+      const { identityId } = identity;
+      const row = stored.get(identityId);
       if (!row) return [];
-      const here = new Set([
-        ...copiedProviders(row),
-        ...(isLinked.has(identity.identityId) ? [provider] : []),
-      ]);
-      return [[identity.identityId, { isOutdated: isOutdated(row, here, identity) }]];
+      const about = { developerProvider, linked: linked.get(identityId) ?? new Set() };
+      const copy = { isMerged: row.merged_into !== null, isOutdated: isOutdated(row, identity, about) };
+      return [[identityId, copy]];
     }),
   );
 }
 
-function isOutdated(row: CopiedRow, here: ReadonlySet<string>, identity: CopiedIdentity): boolean {
-  const there = new Set(identity.providers);
-  return there.symmetricDifference(here).size > 0 || (row.unlinked_ms !== null) !== identity.isDisabled;
+async function listLinked(on: Transaction, ids: readonly string[]): Promise<Map<string, Set<string>>> {
+  const { rows } = await on.query<{ identity_id: string; provider: string }>(LIST_LINKED, [textArray(ids)]);
+  const rowsOf = Map.groupBy(rows, ({ identity_id }) => identity_id);
+  return new Map([...rowsOf].map(([id, of]) => [id, new Set(of.map(({ provider }) => provider))]));
 }
 
-/** Returns whether an identity exists. An identity that was merged into another identity exists. */
-export async function identityExists(
+function isOutdated(
+  row: CopiedRow,
+  { providers, isDisabled }: CopiedIdentity,
+  { developerProvider, linked }: { developerProvider: string | undefined; linked: ReadonlySet<string> },
+): boolean {
+  const unknown = new Set(providers).difference(linked);
+  const hasFormerUsers =
+    developerProvider !== undefined &&
+    linked.has(developerProvider) &&
+    !providers.includes(developerProvider);
+  return (
+    unknown.symmetricDifference(new Set(copiedProviders(row))).size > 0 ||
+    hasFormerUsers ||
+    (row.unlinked_ms !== null) !== isDisabled
+  );
+}
+
+/** Locks an identity. @returns whether it exists and was not merged into another identity */
+export async function lockLivingCopy(
   on: Transaction,
   { identityPoolId, identityId }: IdentityKey,
 ): Promise<boolean> {
   const { rows } = await on.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
-  return rows[0]?.identity_pool_id === identityPoolId;
+  return rows[0]?.identity_pool_id === identityPoolId && rows[0].merged_into === null;
 }
 
 /** Creates the identities that do not exist yet. @returns the number of created identities */
@@ -115,8 +137,9 @@ export async function createCopied(
 }
 
 /**
- * Gives an existing identity the providers and the state that it has at the other service. If it has no developer users
- * there any more, they are unlinked here, so that the identity to which they belong now can have them.
+ * Gives an existing identity the providers and the state that it has at the other service. A provider of which the
+ * identity has a login here is not stored as copied: its user is known. If the identity has no developer users there any
+ * more, they are unlinked here, so that the identity to which they belong now can have them.
  */
 export async function changeCopied(
   on: Transaction,
@@ -126,7 +149,9 @@ export async function changeCopied(
   const { identityId, providers, modifiedAt } = identity;
   if (developerProvider !== undefined && !providers.includes(developerProvider))
     await on.query(UNLINK_LOGINS, [identityId, '{}', textArray([developerProvider])]);
-  await on.query(CHANGE_COPIED, [identityId, toText(providers), unlinkedAt(identity), modifiedAt]);
+  const linked = (await listLinked(on, [identityId])).get(identityId) ?? new Set();
+  const unknown = providers.filter((provider) => !linked.has(provider));
+  await on.query(CHANGE_COPIED, [identityId, toText(unknown), unlinkedAt(identity), modifiedAt]);
 }
 
 /**

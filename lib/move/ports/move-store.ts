@@ -29,7 +29,7 @@ export interface CopyCounts {
   records: number;
   /** Datasets that are gone at the origin, and were removed here. */
   removed: number;
-  /** Identities that were not changed: this service owns them, or deleted them. */
+  /** Identities that were not changed: this service owns them, or has deleted or merged them. */
   kept: number;
   /** Identities that exist here, but no longer at the origin. */
   missing: number;
@@ -80,7 +80,7 @@ export interface Lease {
   leaseId: string;
 }
 
-/** How this service treats a moved identity. `kept`: this service owns the identity or has deleted it. */
+/** How this service treats a moved identity. `kept`: this service owns the identity, has deleted it or has merged it. */
 export type MovedState = 'replica' | 'kept';
 
 /** A dataset of a moved identity, as stored here. `exists` is false for a deleted dataset. */
@@ -90,7 +90,7 @@ export interface KnownReplica {
   exists: boolean;
 }
 
-/** Why a change was not applied: this service owns the identity, or the identity was deleted here. */
+/** Why a change was not applied: this service owns the identity, or the identity was deleted or merged here. */
 export type Applied =
   | { outcome: 'kept' }
   | {
@@ -147,7 +147,7 @@ export interface MoveStore {
    * Creates the identities that do not exist here, and updates those that are still replicas. Marks all as listed by the
    * copy that started at `startedAt`. If `startedAt` is null, only creates identities, and marks none.
    * @param state `disabled`: no client can use the identities
-   * @returns numbers of new identities, and of identities that this service owns or has deleted
+   * @returns numbers of new identities, and of identities that this service owns, has deleted or has merged
    */
   putIdentities(
     identityPoolId: string,

@@ -7,8 +7,8 @@ import {
   changeCopied,
   createCopied,
   findCopied,
-  identityExists,
   linkDeveloperUsers,
+  lockLivingCopy,
 } from '../../identity/store/copied-identities.ts';
 import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
@@ -73,9 +73,9 @@ export function createReplicaStore(
       const found = await identityStore.listIdentities({ identityPoolId, after, limit, hideDisabled: false });
       const ids = found.map(({ identityId }) => identityId);
       const rows = await readMoved(database, identityPoolId, ids);
-      return found.map(({ identityId, providers, createdAt }) => {
+      return found.map(({ identityId, providers, createdAt, mergedInto }) => {
         const row = rows.get(identityId);
-        const state = row === undefined || row.taken_over_ms !== null ? 'kept' : 'replica';
+        const state = row?.taken_over_ms === null && mergedInto === null ? 'replica' : 'kept';
         const isListed = row?.listed_run_ms === startedAt;
         const isCopied = row?.copied_run_ms === startedAt;
         return { identityId, providers, createdAt, state, isMoved: row !== undefined, isListed, isCopied };
@@ -134,7 +134,8 @@ interface Given {
 
 /**
  * An identity that exists here, but did not come from the origin, belongs to this service. An identity that came from the
- * origin, but does not exist any more, was deleted here and must not come back.
+ * origin, but does not exist any more, was deleted here and must not come back. One that was merged here is read by no
+ * client, so nothing is written to it.
  */
 async function putIdentities(
   on: Transaction,
@@ -145,11 +146,10 @@ async function putIdentities(
   const moved = await readMoved(on, identityPoolId, ids);
   const stored = await findCopied(on, identities, developerProvider);
   const unknown = identities.filter(({ identityId }) => !moved.has(identityId) && !stored.has(identityId));
-  const outdated = identities.filter(
-    ({ identityId }) => moved.get(identityId)?.taken_over_ms === null && stored.get(identityId)?.isOutdated,
-  );
-  const isKept = (id: string) =>
-    moved.has(id) ? moved.get(id)?.taken_over_ms !== null || !stored.has(id) : stored.has(id);
+  const isReplica = (id: string) =>
+    moved.get(id)?.taken_over_ms === null && stored.get(id)?.isMerged === false;
+  const outdated = identities.filter(({ identityId: id }) => isReplica(id) && stored.get(id)?.isOutdated);
+  const isKept = (id: string) => !isReplica(id) && (moved.has(id) || stored.has(id));
   const created = unknown.length > 0 ? await createCopied(on, identityPoolId, unknown, at) : 0;
   // The pool may not exist (any more). A mark without an identity would mean that the identity was deleted here.
   const isMissing = created < unknown.length;
@@ -166,7 +166,7 @@ async function putIdentities(
 
 /**
  * Runs `work` in a transaction in which no takeover of the identity can happen.
- * @returns null if this service owns the identity, or the identity does not exist here
+ * @returns null if this service owns the identity, the identity does not exist here, or it was merged here
  */
 function whileReplica<Result>(
   database: Database,
@@ -176,7 +176,7 @@ function whileReplica<Result>(
   return transact(database, async (transaction) => {
     const { rows } = await transaction.query<MovedRow>(LOCK_MOVED, [identityRowId(identity)]);
     if (rows[0]?.taken_over_ms !== null) return null;
-    return (await identityExists(transaction, identity)) ? work(transaction) : null;
+    return (await lockLivingCopy(transaction, identity)) ? work(transaction) : null;
   });
 }
 

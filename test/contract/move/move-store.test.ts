@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { identityRowId } from '../../../lib/database/row-ids.ts';
+import type { Login } from '../../../lib/identity/ports/identity-store.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { type CopyProgress, type MoveStore, noProgress } from '../../../lib/move/ports/move-store.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
@@ -357,6 +358,46 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     await put(pool, one, ['accounts.google.com']);
     expect(await providersOf(one)).toEqual(['accounts.google.com']);
     expect(await link(two, ['ada'])).toBe(0);
+  });
+
+  const findIdentity = (identityPoolId: string, asked: string, logins: Login[] = []) =>
+    createIdentityStore(database).findLogins({ identityPoolId, asked, proven: null, logins });
+  async function applyLinks(
+    identityPoolId: string,
+    identityId: string,
+    { logins = [], merge = [] }: { logins?: Login[]; merge?: string[] },
+  ): Promise<void> {
+    const question = { identityPoolId, asked: identityId, proven: null, logins };
+    const found = await findIdentity(identityPoolId, identityId, logins);
+    const decision = { identityId, isNew: false, link: logins, merge };
+    expect(await createIdentityStore(database).applyLinks({ question, found, decision, at: 7 })).toBe(true);
+  }
+
+  it('does not copy the name of a provider of which the identity has a login here', async () => {
+    const pool = await newPool(database);
+    const [id, provider] = [newId(), 'accounts.google.com'];
+    await put(pool, id, [provider]);
+    await applyLinks(pool, id, { logins: [{ provider, userId: 'ada' }] });
+    const providersOf = async () => (await findIdentity(pool, id)).asked?.providers;
+    await put(pool, id, [provider]);
+    expect(await providersOf()).toEqual([provider]);
+    await put(pool, id, [provider, 'graph.facebook.com']);
+    expect(await providersOf()).toEqual([provider, 'graph.facebook.com']);
+    await put(pool, id, []);
+    expect(await providersOf()).toEqual([provider]);
+  });
+
+  it('keeps an identity that was merged here', async () => {
+    const pool = await newPool(database);
+    const [merged, survivor] = [newId(), newId()];
+    await put(pool, merged);
+    await put(pool, survivor);
+    await applyLinks(pool, survivor, { merge: [merged] });
+    expect(await put(pool, merged, ['accounts.google.com'])).toMatchObject({ created: 0, kept: 1 });
+    expect(await store.applyChange(changeOf(pool, merged, [['a', '1', 1]]))).toEqual({ outcome: 'kept' });
+    const listed = await store.listIdentities(pool, { after: '', limit: 9, startedAt: 5 });
+    expect(listed.find(({ identityId }) => identityId === merged)).toMatchObject({ state: 'kept' });
+    expect(listed.find(({ identityId }) => identityId === survivor)).toMatchObject({ state: 'replica' });
   });
 
   it('does not make an identity a guest whose last developer user was unlinked', async () => {
