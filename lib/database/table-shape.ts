@@ -13,6 +13,14 @@ export interface TableShape {
 /** A row of such a table, by column. */
 export type TableRow = Readonly<Record<string, string | number | boolean | null>>;
 
+/** How much one page of an export reads. */
+export interface PageLimits {
+  /** Number of items that a page contains at most. */
+  page: number;
+  /** Number of rows that are read to find these items. */
+  window: number;
+}
+
 export const columnsOf = ({ columns }: TableShape): string[] => Object.keys(columns);
 
 const sqlTypeOf = ({ columns }: TableShape, column: string): string =>

@@ -1,6 +1,11 @@
 import type { Transaction } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
-import { pageStatement, type TableRow, type TableShape } from '../../database/table-shape.ts';
+import {
+  type PageLimits,
+  pageStatement,
+  type TableRow,
+  type TableShape,
+} from '../../database/table-shape.ts';
 import { type ExportedIdentity, readExportedIdentities } from '../../identity/store/export-identities.ts';
 import { type ExportedState, readExportedDatasets } from '../../sync/store/export-datasets.ts';
 import { PENDING_MERGES } from '../../sync/store/exported-tables.ts';
@@ -9,9 +14,11 @@ import type { ServiceItem } from '../service-file.ts';
 import { SINGLE_ROWS } from './service-tables.ts';
 
 /** Largest assumed difference between the clocks of this host and of the service's hosts. */
-const CLOCK_SKEW_MS = 5 * 60 * 1000;
+export const CLOCK_SKEW_MS = 5 * 60 * 1000;
 
 const PAGE_ROWS = 1_000;
+
+const PAGE_LIMITS: PageLimits = { page: 250, window: 5_000 };
 
 /**
  * Returns the sections of an export of the service. There is no snapshot of the whole service: the embedded database
@@ -23,18 +30,23 @@ const PAGE_ROWS = 1_000;
  * first ones contain what was changed since the start, and the merges that happened since then: an import repeats them.
  *
  * @param startedAt the start of the export; epoch milliseconds
+ * @param limits the sizes of the pages of datasets and identities
  */
-export function serviceSections(on: Transaction, startedAt: number): Section<ServiceItem>[] {
+export function serviceSections(
+  on: Transaction,
+  startedAt: number,
+  limits: PageLimits = PAGE_LIMITS,
+): Section<ServiceItem>[] {
   const changedSince = startedAt - CLOCK_SKEW_MS;
   return [
     // Merges that end during the export. An import of a merge that has ended does no harm.
     tableSection(on, PENDING_MERGES),
-    datasetSection(on, 'all'),
-    identitySection(on, null),
+    datasetSection(on, 'all', limits),
+    identitySection(on, null, limits),
     // Deleted datasets first: if a merge deleted a dataset, its copy exists now, so the next section contains the copy.
-    datasetSection(on, { changedSince, exists: false }),
-    datasetSection(on, { changedSince, exists: true }),
-    identitySection(on, changedSince),
+    datasetSection(on, { changedSince, exists: false }, limits),
+    datasetSection(on, { changedSince, exists: true }, limits),
+    identitySection(on, changedSince, limits),
     ...SINGLE_ROWS.map((shape) =>
       // The section of changed identities may not contain the identity of a newer merge.
       tableSection(on, shape, (row) => shape !== PENDING_MERGES || Number(row.merged_ms) < changedSince),
@@ -59,32 +71,37 @@ function tableSection(
   };
 }
 
-function datasetSection(on: Transaction, state: ExportedState): Section<ServiceItem> {
+function datasetSection(on: Transaction, state: ExportedState, limits: PageLimits): Section<ServiceItem> {
   return {
     name: state === 'all' ? 'datasets' : 'changed datasets',
     async readPage(after) {
-      const datasets = await readExportedDatasets(on, textOf(after), state);
+      const { datasets, next } = await readExportedDatasets(on, textOf(after), state, limits);
       const again = state === 'all' ? {} : { again: true as const };
       const items = datasets.flatMap(({ row, copyOf, records }): ServiceItem[] => [
         { type: 'dataset', row, copyOf, ...again },
         ...records.map((record) => ({ type: 'record' as const, row: record })),
       ]);
-      return { items, next: keyOf(datasets.at(-1)?.row, ['dataset_id']) };
+      return { items, next: next === null ? null : [next] };
     },
   };
 }
 
-function identitySection(on: Transaction, changedSince: number | null): Section<ServiceItem> {
+function identitySection(
+  on: Transaction,
+  changedSince: number | null,
+  limits: PageLimits,
+): Section<ServiceItem> {
   return {
     name: changedSince === null ? 'identities' : 'changed identities',
     async readPage(after) {
       const again = changedSince === null ? {} : { again: true as const };
-      const identities = await readExportedIdentities(on, textOf(after), changedSince);
+      const read = await readExportedIdentities(on, textOf(after), changedSince, limits);
+      const { identities, next } = read;
       const items = identities.flatMap((identity): ServiceItem[] => [
         { type: 'identity', ...identity, ...again },
         ...(changedSince === null ? [] : mergeOf(identity)),
       ]);
-      return { items, next: keyOf(identities.at(-1)?.row, ['identity_id']) };
+      return { items, next: next === null ? null : [next] };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
-import { columnsOf, type TableRow } from '../../database/table-shape.ts';
+import { columnsOf, type PageLimits, type TableRow } from '../../database/table-shape.ts';
 import { IDENTITIES, LOGINS } from './exported-tables.ts';
 
 /** An identity with all its logins, read at one point in time. */
@@ -9,41 +9,57 @@ export interface ExportedIdentity {
   logins: TableRow[];
 }
 
-const MAX_IDENTITIES = 250;
-
 /**
- * Reads identities after $1 that were changed since $2, with their logins. A merge into an identity also changes the
- * identities that were merged into the merged one, without a date, so the date of the target counts too.
+ * Reads identities from after $1 to $2 that were changed since $3, with their logins. A merge into an identity also changes
+ * the identities that were merged into the merged one, without a date, so the date of the target counts too. The target of
+ * a merge has the logins now, and an earlier page may contain it without them. So the page of a merged identity also
+ * contains its target.
  */
 const READ_IDENTITIES = `
-SELECT page.*, logins.login_id, logins.identity_pool_id AS login_pool_id, logins.provider, logins.user_id,
-  logins.linked_ms
-FROM (
+WITH page AS (
   SELECT identities.*
   FROM identity.identities
   LEFT JOIN identity.identities AS target ON target.identity_id = identities.merged_into
-  WHERE identities.identity_id > $1::text
-    AND (identities.modified_ms >= $2::bigint OR target.modified_ms >= $2::bigint)
+  WHERE identities.identity_id > $1::text AND ($2::text IS NULL OR identities.identity_id <= $2::text)
+    AND (identities.modified_ms >= $3::bigint OR target.modified_ms >= $3::bigint)
   ORDER BY identities.identity_id
-  LIMIT ${MAX_IDENTITIES}
-) AS page
-LEFT JOIN identity.logins ON logins.identity_id = page.identity_id
-ORDER BY page.identity_id, logins.login_id`;
+  LIMIT $4::bigint
+)
+SELECT listed.*, logins.login_id, logins.identity_pool_id AS login_pool_id, logins.provider, logins.user_id,
+  logins.linked_ms
+FROM (
+  SELECT false AS is_target, page.* FROM page
+  UNION ALL
+  SELECT true AS is_target, target.* FROM identity.identities AS target
+  WHERE $3::bigint > 0 AND target.identity_id IN (SELECT merged_into FROM page)
+    AND target.identity_id NOT IN (SELECT identity_id FROM page)
+) AS listed
+LEFT JOIN identity.logins ON logins.identity_id = listed.identity_id
+ORDER BY listed.is_target DESC, listed.identity_id, logins.login_id`;
+
+/** Reads the last of the next $2 identities after $1. */
+const READ_WINDOW_END = `
+SELECT identity_id FROM identity.identities WHERE identity_id > $1::text ORDER BY identity_id
+OFFSET $2::bigint - 1 LIMIT 1`;
 
 /**
  * Reads the next identities of all pools, in the order of their ids.
  *
- * @param after the id of the last identity of the previous page; null for the first page
+ * @param after the position after the previous page; null for the first page
  * @param changedSince null for all identities; otherwise, only those that were changed since this time (epoch
- *   milliseconds)
- * @returns no identity after the last page
+ *   milliseconds), and the identities into which they were merged. No index finds them, so a page reads a window of
+ *   identities, and can be empty
+ * @returns the identities, and the position after the page; null after the last page
  */
 export async function readExportedIdentities(
   on: Transaction,
   after: string | null,
   changedSince: number | null,
-): Promise<ExportedIdentity[]> {
-  const { rows } = await on.query<TableRow>(READ_IDENTITIES, [after ?? '', changedSince ?? 0]);
+  { page, window }: PageLimits,
+): Promise<{ identities: ExportedIdentity[]; next: string | null }> {
+  const from = after ?? '';
+  const end = changedSince === null ? null : await readWindowEnd(on, from, window);
+  const { rows } = await on.query<TableRow>(READ_IDENTITIES, [from, end, changedSince ?? 0, page]);
   const identities: ExportedIdentity[] = [];
   for (const row of rows) {
     let identity = identities.at(-1);
@@ -55,7 +71,14 @@ export async function readExportedIdentities(
     const login = { ...row, identity_pool_id: row.login_pool_id ?? null };
     identity.logins.push(pick(login, columnsOf(LOGINS)));
   }
-  return identities;
+  const last = identities.at(-1)?.row.identity_id;
+  return { identities, next: typeof last === 'string' ? last : end };
+}
+
+/** @returns null if fewer identities than the window has are left */
+async function readWindowEnd(on: Transaction, after: string, window: number): Promise<string | null> {
+  const { rows } = await on.query<{ identity_id: string }>(READ_WINDOW_END, [after, window]);
+  return rows[0]?.identity_id ?? null;
 }
 
 const REMOVE_LOGINS = 'DELETE FROM identity.logins WHERE identity_id = ANY ($1::text[])';

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../database/database.ts';
-import { columnsOf, type TableRow } from '../../database/table-shape.ts';
+import { columnsOf, type PageLimits, type TableRow } from '../../database/table-shape.ts';
 import { DATASETS, RECORDS } from './exported-tables.ts';
 
 /** A dataset with all its records, read at one point in time. */
@@ -10,7 +10,6 @@ export interface ExportedDataset {
   records: TableRow[];
 }
 
-const MAX_DATASETS = 250;
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /** An id that precedes the ids of all datasets. */
@@ -20,7 +19,8 @@ const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 export type ExportedState = 'all' | { changedSince: number; exists: boolean };
 
 /**
- * Reads datasets after $1 that were changed since $2, with their records. If $3 is not null, it says whether they exist.
+ * Reads datasets from after $1 to $2 that were changed since $3, with their records. If $4 is not null, it says whether
+ * they exist.
  * One statement reads them at one point in time, so that no dataset is exported half-changed. A page ends before its
  * datasets exceed the limit, but it has at least one dataset.
  */
@@ -35,10 +35,11 @@ FROM (
       OVER in_order AS bytes
   FROM (
     SELECT * FROM sync.datasets
-    WHERE dataset_id > $1::uuid AND last_modified_ms >= $2::bigint
-      AND ($3::boolean IS NULL OR (sync_count > deleted_sync_count) = $3::boolean)
+    WHERE dataset_id > $1::uuid AND ($2::uuid IS NULL OR dataset_id <= $2::uuid)
+      AND last_modified_ms >= $3::bigint
+      AND ($4::boolean IS NULL OR (sync_count > deleted_sync_count) = $4::boolean)
     ORDER BY dataset_id
-    LIMIT ${MAX_DATASETS}
+    LIMIT $5::bigint
   ) AS next
   WINDOW in_order AS (ORDER BY next.dataset_id)
 ) AS stored
@@ -46,6 +47,11 @@ LEFT JOIN sync.merged_datasets AS merged ON merged.dataset_id = stored.dataset_i
 LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id AND records.sync_count > stored.deleted_sync_count
 WHERE stored.place = 1 OR stored.bytes <= ${MAX_BYTES}
 ORDER BY stored.place, records.record_id`;
+
+/** Reads the last of the next $2 datasets after $1. */
+const READ_WINDOW_END = `
+SELECT dataset_id FROM sync.datasets WHERE dataset_id > $1::uuid ORDER BY dataset_id
+OFFSET $2::bigint - 1 LIMIT 1`;
 
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   sync_count: 'record_sync_count',
@@ -56,16 +62,20 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 /**
  * Reads the next datasets of all pools, in the order of their ids.
  *
- * @param after the id of the last dataset of the previous page; null for the first page
- * @returns no dataset after the last page
+ * @param after the position after the previous page; null for the first page
+ * @param state no index finds changed datasets, so a page of them reads a window of datasets, and can be empty
+ * @returns the datasets, and the position after the page; null after the last page
  */
 export async function readExportedDatasets(
   on: Transaction,
   after: string | null,
   state: ExportedState,
-): Promise<ExportedDataset[]> {
+  { page, window }: PageLimits,
+): Promise<{ datasets: ExportedDataset[]; next: string | null }> {
+  const from = after ?? BEFORE_ALL;
+  const end = state === 'all' ? null : await readWindowEnd(on, from, window);
   const [since, exists] = state === 'all' ? [0, null] : [state.changedSince, state.exists];
-  const values = [after ?? BEFORE_ALL, since, exists];
+  const values = [from, end, since, exists, page];
   const { rows } = await on.query<TableRow>(READ_DATASETS, values);
   const datasets: ExportedDataset[] = [];
   for (const row of rows) {
@@ -77,7 +87,14 @@ export async function readExportedDatasets(
     }
     if (row.record_id !== null) dataset.records.push(pick(row, RECORD_COLUMNS));
   }
-  return datasets;
+  const last = datasets.at(-1)?.row.dataset_id;
+  return { datasets, next: typeof last === 'string' ? last : end };
+}
+
+/** @returns null if fewer datasets than the window has are left */
+async function readWindowEnd(on: Transaction, after: string, window: number): Promise<string | null> {
+  const { rows } = await on.query<{ dataset_id: string }>(READ_WINDOW_END, [after, window]);
+  return rows[0]?.dataset_id ?? null;
 }
 
 const DATASET_COLUMNS = columnsOf(DATASETS).map((column) => [column, column] as const);

@@ -1,10 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database, SqlValue } from '../../../lib/database/database.ts';
+import type { Key } from '../../../lib/export/ports/section.ts';
+import { readSections, START } from '../../../lib/export/read-sections.ts';
+import { headerLine } from '../../../lib/export/service-file.ts';
+import { serviceSections } from '../../../lib/export/store/service-sections.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
 import { SERVERS } from '../../fixtures/database/databases.ts';
 import { deleteAllRows } from '../../fixtures/database/delete-rows.ts';
 import { createFilledService, getId } from '../../fixtures/export/fill-service.ts';
 import { importText, runExport } from '../../fixtures/export/run-export.ts';
+import { signExport } from '../../fixtures/export/sign-export.ts';
 import { createIdentityService, DEVELOPER_PROVIDER } from '../../fixtures/identity/identity-service.ts';
 import { createDeletingService } from '../../fixtures/sync/deleting-service.ts';
 import { createMerger } from '../../fixtures/sync/merges.ts';
@@ -55,16 +61,19 @@ describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }
     const [doomed, writer] = [await getId(identity, pool), await getId(identity, pool)];
     for (const id of [from, into, doomed, writer]) await write(id, `old ${id}`);
     set(NEW_YEAR + 1);
-    const change = async () => {
-      await write(writer, 'new', 1);
-      await identity.operations.DeleteIdentities({ IdentityIdsToDelete: [doomed] }, DEVELOPER);
-      const users = { SourceUserIdentifier: 'from', DestinationUserIdentifier: 'into' };
+    const mergeUsers = async (SourceUserIdentifier: string, DestinationUserIdentifier: string) => {
+      const users = { SourceUserIdentifier, DestinationUserIdentifier };
       await identity.operations.MergeDeveloperIdentities(
         { ...users, DeveloperProviderName: DEVELOPER_PROVIDER, IdentityPoolId: pool },
         DEVELOPER,
       );
     };
-    return { pool, from, into, doomed, writer, change };
+    const change = async () => {
+      await write(writer, 'new', 1);
+      await identity.operations.DeleteIdentities({ IdentityIdsToDelete: [doomed] }, DEVELOPER);
+      await mergeUsers('from', 'into');
+    };
+    return { pool, from, into, doomed, writer, change, logIn, mergeUsers };
   }
 
   /** Exports the service, and changes it before the statement with this number. */
@@ -128,5 +137,54 @@ describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }
       expect(rows, context).toHaveLength(exists ? 3 : 0);
     }
     expect(at).toBeGreaterThan(15);
+  });
+
+  it('loses no login of a merge between two pages of changed identities', async () => {
+    await deleteAllRows(source);
+    await deleteAllRows(target);
+    const { pool, logIn, mergeUsers } = await newService();
+    const ids = new Map<string, string>();
+    for (const user of ['one', 'two']) ids.set(await logIn(user), user);
+    const [first = '', second = ''] = [...ids.keys()].sort();
+    const mergeLater = async () => mergeUsers(ids.get(second) ?? '', ids.get(first) ?? '');
+
+    const lines = [headerLine({ exportId: randomUUID(), startedAt: NEW_YEAR }).trimEnd()];
+    let isMerged = false;
+    for await (const { section, items } of readSections(
+      serviceSections(source, NEW_YEAR, { page: 1, window: 5_000 }),
+      START,
+    )) {
+      lines.push(...items.map((item) => JSON.stringify(item)));
+      const isFirst = items.some((item) => item.type === 'identity' && item.row.identity_id === first);
+      if (section !== 'changed identities' || !isFirst || isMerged) continue;
+      await mergeLater();
+      isMerged = true;
+    }
+    expect(isMerged).toBe(true);
+    await importText({ database: target, now: () => NEW_YEAR + 2 }, signExport(lines));
+    for (const user of ids.values()) {
+      const found = await createIdentityService(target).operations.LookupDeveloperIdentity(
+        { IdentityPoolId: pool, DeveloperUserIdentifier: user },
+        DEVELOPER,
+      );
+      expect(found.IdentityId).toBe(first);
+    }
+  });
+
+  it('reads few rows per statement, even if hardly any dataset or identity was changed', async () => {
+    await deleteAllRows(source);
+    await newService();
+    const sections = serviceSections(source, NEW_YEAR + 10 * HOUR_MS, { page: 250, window: 2 });
+    for (const section of sections.filter(({ name }) => name.startsWith('changed'))) {
+      let after: Key | null = null;
+      let pages = 0;
+      do {
+        const page: Awaited<ReturnType<typeof section.readPage>> = await section.readPage(after);
+        expect(page.items).toEqual([]);
+        pages += 1;
+        after = page.next;
+      } while (after !== null);
+      expect(pages, section.name).toBeGreaterThan(1);
+    }
   });
 });
