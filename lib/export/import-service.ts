@@ -22,11 +22,8 @@ export interface ImportOutcome extends ImportedPools {
   skipped: number;
 }
 
-/**
- * A batch is one transaction. Aurora DSQL changes at most 3,000 rows and 10 MiB in a transaction; a dataset and an
- * identity take up to three rows.
- */
-const BATCH_ITEMS = 800;
+/** A batch is one transaction. Aurora DSQL changes at most 3,000 rows and 10 MiB in a transaction. */
+const BATCH_ROWS = 2_400;
 const BATCH_BYTES = 3 * 1024 * 1024;
 
 /**
@@ -48,9 +45,9 @@ export async function importService(
     requireRunning(signal);
     onProgress({ phase: 'verifying', position });
   });
-  const { exportId, sha256 } = verified;
+  const { exportId, startedAt, sha256 } = verified;
   const identityPoolIds = [...verified.identityPoolIds];
-  const file = { exportId, sha256, identityPoolIds };
+  const file = { exportId, startedAt, sha256, identityPoolIds };
   const start = await target.begin(file, now());
   const counts = { dataset: 0, record: 0, identity: 0, row: 0, skipped: 0 };
   let isAgain = false;
@@ -58,7 +55,7 @@ export async function importService(
   let from = start;
   for await (const { items, skipped, end } of batchesOf(lines, verified, target.check)) {
     requireRunning(signal);
-    await target.write(exportId, items, { from, to: end });
+    await target.write(file, items, { from, to: end }, now());
     from = end;
     for (const item of items) {
       if (item.type !== 'record') isAgain = 'again' in item;
@@ -93,6 +90,7 @@ async function* batchesOf(
   const isSkipped = createFilter(verified);
   let batch: Batch = { items: [], skipped: 0, end: 0 };
   let keys = new Set<string>();
+  let rows = 0;
   let bytes = 0;
   for await (const line of lines) {
     const start = line.end - line.bytes.length;
@@ -106,17 +104,19 @@ async function* batchesOf(
       batch.end = line.end;
       continue;
     }
-    const isFull = batch.items.length >= BATCH_ITEMS || bytes + line.bytes.length > BATCH_BYTES;
+    const isFull = rows + checked.rows > BATCH_ROWS || bytes + line.bytes.length > BATCH_BYTES;
     // A dataset or an identity that is in the file twice must be written twice.
     if (batch.items.length > 0 && (isFull || checked.keys.some((key) => keys.has(key)))) {
       yield batch;
       batch = { items: [], skipped: 0, end: 0 };
       keys = new Set();
+      rows = 0;
       bytes = 0;
     }
     batch.items.push(checked.item);
     batch.end = line.end;
     for (const key of checked.keys) keys.add(key);
+    rows += checked.rows;
     bytes += line.bytes.length;
   }
   if (batch.end > 0) yield batch;

@@ -5,6 +5,8 @@ export interface CheckedItem {
   item: ServiceItem;
   /** Identifies the rows that the item writes. No two items of a batch may have a key in common. */
   keys: readonly string[];
+  /** Number of rows that the item changes at most. */
+  rows: number;
   /** The pool that the item belongs to; null if it belongs to no pool, or is a record. */
   identityPoolId: string | null;
   /** Whether the item is the row of a pool. */
@@ -18,6 +20,8 @@ export interface CheckedItem {
 /** A file that is imported. */
 export interface ImportFile {
   exportId: string;
+  /** The start of the export, epoch milliseconds. */
+  startedAt: number;
   /** The hash of the complete file, in hexadecimal. */
   sha256: string;
   identityPoolIds: readonly string[];
@@ -44,13 +48,15 @@ export interface ImportTarget {
    */
   begin(file: ImportFile, now: number): Promise<number>;
   /**
-   * Writes items and the position, in one transaction.
+   * Writes items and the position, in one transaction. A pool that is being migrated gets a gap since the start of the
+   * export, and its next copy starts again: what the migration changed during the export may be missing.
    * @throws {SetupError} the position is not `from` any more, because another process imports the same file
    */
   write(
-    exportId: string,
+    file: ImportFile,
     items: readonly ServiceItem[],
     position: { from: number; to: number },
+    now: number,
   ): Promise<void>;
   /** Ends the import. May be repeated after a crash. */
   finish(file: ImportFile, now: number): Promise<ImportedPools>;

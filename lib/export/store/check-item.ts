@@ -2,6 +2,7 @@ import { isObject } from '../../common/json.ts';
 import { isStorable } from '../../common/text.ts';
 import { identityIdHash } from '../../database/row-ids.ts';
 import { type ColumnType, columnsOf, type TableRow, type TableShape } from '../../database/table-shape.ts';
+import { MAX_LOGINS } from '../../identity/link-logins.ts';
 import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
 import { DATASETS, DELETED_IDENTITIES, IDENTITY_POOLS, RECORDS } from '../../sync/store/exported-tables.ts';
 import type { CheckedItem } from '../ports/import-target.ts';
@@ -47,7 +48,12 @@ function checkIdentity({ row: given, logins, again }: Readonly<Record<string, un
   if (checked.length < logins.length) return null;
   const item: ServiceItem = { type: 'identity', row, logins: checked };
   const { keys, ...described } = describe(again === true ? { ...item, again } : item, IDENTITIES);
-  return { ...described, keys: [...keys, ...checked.map((login) => keyOf(LOGINS, login))] };
+  return {
+    ...described,
+    keys: [...keys, ...checked.map((login) => keyOf(LOGINS, login))],
+    // The logins of an earlier line are deleted.
+    rows: 1 + checked.length + (again === true ? MAX_LOGINS : 0),
+  };
 }
 
 function describe(item: ServiceItem, shape: TableShape): CheckedItem {
@@ -56,6 +62,8 @@ function describe(item: ServiceItem, shape: TableShape): CheckedItem {
   return {
     item,
     keys: [keyOf(shape, item.row)],
+    // A dataset also has a row as a copy, and one for its identity.
+    rows: shape === DATASETS ? 3 : 1,
     identityPoolId: typeof pool === 'string' ? pool : null,
     isPool: shape === IDENTITY_POOLS,
     identityHash: typeof identity === 'string' && !isMark ? identityIdHash(identity) : null,

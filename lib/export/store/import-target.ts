@@ -1,6 +1,8 @@
 import { SetupError } from '../../common/errors.ts';
 import { textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
+import { MOVING_POOLS, withGap } from '../../move/store/exported-tables.ts';
+import { findProjectedPools } from '../../projection/store/projected-pools.ts';
 import { beginAfter } from '../../sync/operations/bulk-publish.ts';
 import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
 import { createDatasetSweep, listSlots } from '../../sync/store/dataset-sweep.ts';
@@ -11,6 +13,7 @@ import { transact } from '../../sync/store/transact.ts';
 import type { ImportedPools, ImportFile, ImportTarget } from '../ports/import-target.ts';
 import type { ServiceItem } from '../service-file.ts';
 import { checkItem } from './check-item.ts';
+import { CLOCK_SKEW_MS } from './service-sections.ts';
 import { writeItems } from './write-items.ts';
 
 /** Pools that hold nothing make room for the imported ones. `npm start` creates such a pool. */
@@ -22,8 +25,9 @@ WHERE identity_pool_id = ANY ($1::text[]) AND deleted_ms IS NULL
   AND NOT EXISTS (
     SELECT 1 FROM identity.identities WHERE identities.identity_pool_id = identity_pools.identity_pool_id)`;
 
-const FIND_POOLS =
-  'SELECT identity_pool_id FROM sync.identity_pools WHERE identity_pool_id = ANY ($1::text[])';
+const FIND_POOLS = `
+SELECT identity_pool_id, deleted_ms IS NOT NULL AS is_deleted
+FROM sync.identity_pools WHERE identity_pool_id = ANY ($1::text[])`;
 
 /** Creates the access to a service that receives an import, on any `Database`. */
 export function createImportTarget(database: Database): ImportTarget {
@@ -31,11 +35,17 @@ export function createImportTarget(database: Database): ImportTarget {
     check: checkItem,
     begin: (file, now) => transact(database, (transaction) => begin(transaction, file, now)),
 
-    async write(exportId, items, position) {
+    async write({ exportId, startedAt }, items, position, now) {
+      const since = startedAt - CLOCK_SKEW_MS;
+      const written = items.map((item) =>
+        item.type === 'row' && item.table === MOVING_POOLS.name
+          ? { ...item, row: withGap(item.row, { since, now }) }
+          : item,
+      );
       await transact(database, async (transaction) => {
         // First, so that a second process waits here and then finds that the position has changed.
         if (!(await moveImport(transaction, exportId, position))) throw new SetupError(IN_USE);
-        await writeItems(transaction, items);
+        await writeItems(transaction, written);
         return true;
       });
       await eraseReplaced(database, items);
@@ -66,17 +76,28 @@ async function begin(
       'an import of another file was interrupted; run `import` with that file again, and delete its pools afterwards if you do not need them',
     );
   }
-  const pools = textArray(identityPoolIds);
-  await on.query(REMOVE_EMPTY_POOLS, [pools]);
-  const { rows } = await on.query<{ identity_pool_id: string }>(FIND_POOLS, [pools]);
-  if (rows.length > 0) {
-    const ids = rows.map((row) => row.identity_pool_id).join(', ');
-    throw new SetupError(
-      `nothing was imported: ${ids} already exists here and holds data; import into an empty service, or delete the pool (DeleteIdentityPool) first`,
-    );
-  }
+  await on.query(REMOVE_EMPTY_POOLS, [textArray(identityPoolIds)]);
+  const problem = await findProblem(on, identityPoolIds);
+  if (problem !== null) throw new SetupError(`nothing was imported: ${problem}`);
   if (!(await beginImport(on, { importId: exportId, sha256, at }))) throw new SetupError(IN_USE);
   return 0;
+}
+
+/** @returns why the pools cannot be imported; null if they can */
+async function findProblem(on: Transaction, identityPoolIds: readonly string[]): Promise<string | null> {
+  const { rows } = await on.query<{ identity_pool_id: string; is_deleted: boolean }>(FIND_POOLS, [
+    textArray(identityPoolIds),
+  ]);
+  const idsOf = (isDeleted: boolean) =>
+    rows.flatMap((row) => (row.is_deleted === isDeleted ? [row.identity_pool_id] : [])).join(', ');
+  if (idsOf(true) !== '')
+    return `the data of the deleted pool ${idsOf(true)} is still being removed here; import into a new database`;
+  if (idsOf(false) !== '')
+    return `${idsOf(false)} already exists here and holds data; import into a new database`;
+  const projected = await findProjectedPools(on, identityPoolIds);
+  return projected.length === 0
+    ? null
+    : `the query store of this database has data of ${projected.join(', ')}, which can be newer than the imported data and would hide it; import into a new database`;
 }
 
 /** Erases the records of a dataset that was deleted between its two occurrences in the file. */

@@ -14,17 +14,18 @@ import {
 /**
  * The tables whose rows are lines of their own, in the order of the export. Datasets and identities come before them. The
  * deletions come after the data, so that data of an identity that was deleted during the export can be skipped. The pools
- * are last: while an import runs, no caller sees their data.
+ * come after that: while an import runs, no caller sees their data. The migrations of pools are last: a running service
+ * starts to follow a pool as soon as it finds its row.
  */
 export const SINGLE_ROWS: readonly TableShape[] = [
   DEVICES,
   SUBSCRIPTIONS,
   SPENT_TOKENS,
-  MOVING_POOLS,
   MOVED_IDENTITIES,
   PENDING_MERGES,
   DELETED_IDENTITIES,
   DELETED_MERGES,
   ERASED_IDENTITIES,
   IDENTITY_POOLS,
+  MOVING_POOLS,
 ];

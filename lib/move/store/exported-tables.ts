@@ -1,4 +1,6 @@
-import type { TableShape } from '../../database/table-shape.ts';
+import { isObject } from '../../common/json.ts';
+import type { TableRow, TableShape } from '../../database/table-shape.ts';
+import { noProgress } from '../ports/move-store.ts';
 
 /** The tables of migrations that an export of the service contains. A lease belongs to a process, so it stays here. */
 export const MOVING_POOLS: TableShape = {
@@ -18,6 +20,32 @@ export const MOVING_POOLS: TableShape = {
     differences: 'bigint?',
   },
 };
+
+/**
+ * Returns the row of an imported pool. The export did not read all rows of the pool at one point in time, and the rows of a
+ * replica have the dates of the origin, so it could not repeat what was changed in the meantime. Therefore the next copy
+ * starts again and compares everything, and until then, changes may be missing.
+ *
+ * @param since since when changes may be missing, epoch milliseconds
+ */
+export function withGap(row: TableRow, { since, now }: { since: number; now: number }): TableRow {
+  const { gap_since_ms: earlier } = row;
+  return {
+    ...row,
+    progress: JSON.stringify({ ...noProgress(), ...parse(row.progress), phase: 'done', position: null }),
+    gap_since_ms: typeof earlier === 'number' ? Math.min(earlier, since) : since,
+    gap_seen_ms: now,
+  };
+}
+
+function parse(progress: unknown): object | null {
+  try {
+    const value: unknown = JSON.parse(String(progress));
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
 
 export const MOVED_IDENTITIES: TableShape = {
   name: 'move.identities',
