@@ -48,7 +48,7 @@ export interface NextReplica {
   published: SyncRecord[];
   /** The version of the dataset for the events about `published`. */
   publishedVersion: Version;
-  /** Rows at or below this version must be erased. Null if the change contains no removal that is new. */
+  /** The removal for the event about it. Null if the change contains no removal that is new. */
   newRemoval: Version | null;
   /** Keys of further rows to erase: they are not in the listing. */
   erasedKeys: string[];

@@ -14,7 +14,6 @@ import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import { exists } from '../../sync/ports/sync-store.ts';
 import type { ReplicaChange } from '../../sync/replica.ts';
-import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
 import { listReplicas, readReplicaVersions } from '../../sync/store/list-replicas.ts';
 import { createSyncStore } from '../../sync/store/sync-store.ts';
 import { transact } from '../../sync/store/transact.ts';
@@ -194,7 +193,6 @@ async function applyChange(
     if (written === null || written.outcome === 'deleted') return { outcome: 'kept' };
     total.records += written.records;
     total.leftOut += written.leftOut;
-    if (written.eraseUpTo !== null) await eraseDeleted(database, change.dataset, written.eraseUpTo);
     if (written.outcome === 'partial') continue;
     return { outcome: isFirst ? written.outcome : 'written', ...total };
   }

@@ -3,6 +3,7 @@ import { plainArray, textArray } from '../../database/array-literal.ts';
 import { chunkRows } from '../../database/chunk-rows.ts';
 import type { SqlValue, Transaction } from '../../database/database.ts';
 import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
+import type { Version } from '../../stream/stream-event.ts';
 import type { Offloading } from '../build-stream-event.ts';
 import type { SyncRecord } from '../model.ts';
 import { partOf } from '../part-of.ts';
@@ -44,16 +45,14 @@ export interface WrittenReplica {
   records: number;
   /** Number of written records that are too large for an event, and were not published. */
   leftOut: number;
-  /** If set, records with a count up to this one may be left; `eraseDeleted` erases them. */
-  eraseUpTo: number | null;
 }
 
-const NOTHING = { records: 0, leftOut: 0, eraseUpTo: null };
+const NOTHING = { records: 0, leftOut: 0 };
 
 /**
  * Applies a change to the replica of a dataset. The transaction holds the locks of the identity and of the dataset, so
  * neither a device nor another copy can write at the same time. If the change has more rows than one transaction should
- * write, only some rows are written.
+ * write or erase, only some rows are written or erased.
  */
 export async function writeReplica(
   on: Transaction,
@@ -66,12 +65,15 @@ export async function writeReplica(
   if (await isIdentityDeleted(on, key)) return { outcome: 'deleted', ...NOTHING };
   const locked = (await on.query<ReplicaRow>(LOCK_REPLICA, [id])).rows[0];
   const stored = locked ? toReplica(locked) : null;
+  // First, because a state may become visible only when no row below its removal is left: the sync store decides by counts
+  // which rows exist, and the counts may have started again.
+  if ((await eraseCovered(on, id, change.removal)) === ERASED_ROWS) return { outcome: 'partial', ...NOTHING };
   const next = nextReplica(stored, await readRows(on, id, change), change);
   const part = firstPart(stored, next);
   const now = part ?? next;
   if (!now.isChanged && now.records.length + now.erasedKeys.length === 0)
     return { outcome: 'unchanged', ...NOTHING };
-  const covered = await writeRows(on, id, now);
+  await writeRows(on, id, now);
   if (now.dataset !== stored) await writeDataset(on, key, now, locked);
   const { events, leftOut } = replicaEvents(key, now, offloading);
   if (events.length > 0) await PLAIN_WRITES.putEvents(on, key.identityPoolId, events);
@@ -79,7 +81,6 @@ export async function writeReplica(
     outcome: part ? 'partial' : 'written',
     records: now.records.length,
     leftOut,
-    eraseUpTo: covered === ERASED_ROWS ? now.dataset.deletedSyncCount : null,
   };
 }
 
@@ -116,12 +117,14 @@ async function readRows(
   return new Map(rows.map((row) => [row.record_key, toReplicaRecord(row)]));
 }
 
-/** @returns the number of rows that the removal erased */
-async function writeRows(
-  on: Transaction,
-  id: string,
-  { records, newRemoval, erasedKeys }: NextReplica,
-): Promise<number> {
+/** Erases rows at or below a removal. @returns the number of rows; `ERASED_ROWS` if more may be left */
+async function eraseCovered(on: Transaction, id: string, removal: Version | null): Promise<number> {
+  if (removal === null) return 0;
+  const values = [id, removal.lastModifiedDate, removal.syncCount];
+  return (await on.query(ERASE_COVERED, values)).rowsChanged;
+}
+
+async function writeRows(on: Transaction, id: string, { records, erasedKeys }: NextReplica): Promise<void> {
   if (records.length > 0) {
     const sorted = records
       .map((record) => ({ id: recordId(record.Key), record }))
@@ -138,9 +141,6 @@ async function writeRows(
     ]);
   }
   if (erasedKeys.length > 0) await on.query(ERASE_SOME_ROWS, [id, plainArray(erasedKeys.map(recordId))]);
-  if (newRemoval === null) return 0;
-  const values = [id, newRemoval.lastModifiedDate, newRemoval.syncCount];
-  return (await on.query(ERASE_COVERED, values)).rowsChanged;
 }
 
 async function writeDataset(

@@ -253,6 +253,29 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.applyChange({ ...listed, listing })).toMatchObject({ outcome: 'unchanged' });
   });
 
+  it('erases many rows below a removal, even if the counts started again after it', async () => {
+    const pool = await newPool(database);
+    const id = newId();
+    await put(pool, id);
+    const old = Array.from({ length: 450 }, (_, index) => [`old${index}`, 'value', index + 1] as const);
+    await store.applyChange(changeOf(pool, id, old));
+    const removal = { lastModifiedDate: 5_000, syncCount: 451 };
+    const [record] = changeOf(pool, id, [['new', '1', 1]]).records;
+    if (!record) throw new Error('no record');
+    const version = { lastModifiedDate: 6_000, syncCount: 1 };
+    const change: ReplicaChange = {
+      ...changeOf(pool, id, [['new', '1', 1]]),
+      version,
+      removal,
+      records: [{ ...record, version }],
+      listing: null,
+    };
+    expect(await store.applyChange(change)).toMatchObject({ outcome: 'written', records: 1 });
+    expect((await read(pool, id)).rows).toEqual([{ key: 'new', value: '1', syncCount: 1 }]);
+    expect((await createPoolStore(database).readPoolUsage(pool))?.dataStorage).toBe(4);
+    expect(await store.applyChange(change)).toMatchObject({ outcome: 'unchanged' });
+  });
+
   it('does not show a dataset before all parts of a large change are written', async () => {
     const pool = await newPool(database);
     const id = newId();
