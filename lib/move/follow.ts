@@ -1,14 +1,13 @@
-import { SyncClientError } from '../backfill/ports/sync-client.ts';
-import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
+import type { DatasetKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
 import { completeRemovals } from '../projection/complete-removals.ts';
 import type { ReadableDelivery, RefusedDelivery, StreamPosition } from '../projection/delivery.ts';
 import { type DatasetChange, datasetKeyText, foldEvents } from '../projection/fold-events.ts';
 import type { QueryStore } from '../projection/ports/query-store.ts';
 import { refuseFuture } from '../projection/refuse-future.ts';
+import { type CreateDeps, createUnknown } from './create-unknown.ts';
 import type { MoveStore, MovingPool } from './ports/move-store.ts';
 import type { Origin } from './ports/origin.ts';
-import { stateOfUnlisted } from './unlisted-identities.ts';
 
 /** What a batch of the origin's stream changed. Contains only counts, so it can be logged. */
 export interface FollowOutcome {
@@ -25,25 +24,14 @@ export interface FollowOutcome {
   refused: number;
 }
 
-export interface FollowDeps {
-  store: Pick<
-    MoveStore,
-    | 'readPool'
-    | 'unknownOf'
-    | 'putIdentities'
-    | 'putDeveloperUsers'
-    | 'applyChange'
-    | 'versionsOf'
-    | 'saveFollowed'
-    | 'saveGap'
-  >;
+export interface FollowDeps extends CreateDeps {
+  store: CreateDeps['store'] &
+    Pick<MoveStore, 'readPool' | 'applyChange' | 'versionsOf' | 'saveFollowed' | 'saveGap'>;
+  origin: CreateDeps['origin'] & Pick<Origin, 'name'>;
   /** Stores the version assigned to a removal that arrived without one. */
   keepRemovalVersion: QueryStore['keepRemovalVersion'];
-  /** Opens the origin for an identity that was created there after the copy. */
-  origin: Pick<Origin, 'name' | 'readPool' | 'describeIdentity' | 'listDeveloperUsers'>;
   /** Receives the reason why an event cannot be applied, and the position of the event. */
   onRefused: (position: StreamPosition, reason: string) => void;
-  now: () => number;
 }
 
 /**
@@ -76,9 +64,17 @@ export async function followBatch(
   const changes = foldEvents(await completeRemovals(removals, readable));
   for (const pool of pools.values()) {
     const ids = new Set(ofPool(changes, pool).map(({ dataset }) => dataset.identityId));
-    const { created, refused } = await createUnknown(deps, pool, [...ids], readable);
+    const identities = [...ids].map((identityId) => ({
+      identityId,
+      arrivedAt: arrivalOf(readable, identityId),
+    }));
+    const { created, refused } = await createUnknown(deps, pool, identities);
     outcome.identities += created;
-    outcome.refused += refused;
+    outcome.refused += refused.length;
+    for (const { identityId, reason } of refused) {
+      const delivery = readable.find(({ event }) => event.dataset.identityId === identityId);
+      await refuse(deps, delivery, `identity-refused: ${reason}`);
+    }
   }
   for (const change of changes) {
     const applied = await apply(deps, change, readable);
@@ -131,56 +127,6 @@ async function refuse(
   if (identityPoolId !== null) await store.saveGap(identityPoolId, delivery.position.arrivedAt);
 }
 
-/** Creates identities that never came here. One that the origin or the database refuses must not stop the others. */
-async function createUnknown(
-  deps: FollowDeps,
-  pool: MovingPool,
-  identityIds: readonly string[],
-  deliveries: readonly ReadableDelivery[],
-): Promise<{ created: number; refused: number }> {
-  const { store, origin } = deps;
-  const unknown = await store.unknownOf(pool.identityPoolId, identityIds);
-  const total = { created: 0, refused: 0 };
-  if (unknown.length === 0) return total;
-  const { settings } = await origin.readPool(pool.identityPoolId);
-  for (const identityId of unknown) {
-    try {
-      total.created += await createIdentity(deps, pool, identityId, settings.DeveloperProviderName);
-    } catch (error) {
-      const isRefused =
-        error instanceof ValueRefusedError ||
-        (error instanceof SyncClientError && error.condition === 'refused');
-      if (!isRefused) throw error;
-      total.refused += 1;
-      const delivery = deliveries.find(({ event }) => event.dataset.identityId === identityId);
-      await refuse(deps, delivery, `identity-refused: ${error.message}`);
-    }
-  }
-  return total;
-}
-
-/**
- * Creates an identity. The copy has not listed it, so the identity is not marked as listed: the listing may find that no
- * client can use it.
- */
-async function createIdentity(
-  { store, origin }: FollowDeps,
-  { identityPoolId, startedAt: copyStartedAt }: MovingPool,
-  identityId: string,
-  developerProvider: string | undefined,
-): Promise<number> {
-  const identity = await origin.describeIdentity(identityId);
-  // The identity was deleted since the event.
-  if (identity === null) return 0;
-  const state = stateOfUnlisted(identity, copyStartedAt) === 'disabled' ? 'disabled' : 'usable';
-  const about = { startedAt: null, state, developerProvider } as const;
-  const { created } = await store.putIdentities(identityPoolId, [identity], about);
-  const key: IdentityKey = { identityPoolId, identityId };
-  if (developerProvider !== undefined && identity.providers.includes(developerProvider))
-    await store.putDeveloperUsers(key, developerProvider, await origin.listDeveloperUsers(key));
-  return created;
-}
-
 async function apply(
   deps: FollowDeps,
   change: DatasetChange,
@@ -196,6 +142,12 @@ async function apply(
     await refuse(deps, delivery, `value-refused: ${error.message}`);
     return { outcome: 'refused', records: 0 };
   }
+}
+
+/** Returns when the first event of an identity arrived. */
+function arrivalOf(deliveries: readonly ReadableDelivery[], identityId: string): number {
+  const own = deliveries.filter(({ event }) => event.dataset.identityId === identityId);
+  return own.reduce((first, { position }) => Math.min(first, position.arrivedAt), Number.POSITIVE_INFINITY);
 }
 
 function isSame(a: DatasetKey, b: DatasetKey): boolean {

@@ -38,7 +38,7 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
     await store.takeLease(pool, about);
     return pool;
   }
-  async function follow(origin: Origin, events: readonly Uint8Array[]) {
+  async function follow(origin: Origin, events: readonly Uint8Array[], now = NEW_YEAR) {
     const reasons: string[] = [];
     const outcome = await followBatch(
       {
@@ -46,7 +46,7 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
         origin,
         keepRemovalVersion: createQueryStore(database).keepRemovalVersion,
         onRefused: (_, reason) => reasons.push(reason),
-        now: () => NEW_YEAR,
+        now: () => now,
       },
       await readDeliveries(events.map((data) => deliver(data, NEW_YEAR))),
     );
@@ -132,5 +132,71 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
       reasons: ['identity-refused: scripted'],
     });
     expect(await gapOf(pool)).toBe(NEW_YEAR);
+  });
+
+  it('continues with other pools if a pool was deleted at the origin', async () => {
+    const [deleted, pool, lost, id] = [await movingPool(), await movingPool(), newId(), newId()];
+    const own = scriptedOrigin(pool, { [id]: {} });
+    const readPool: Origin['readPool'] = (asked) =>
+      asked === deleted ? Promise.reject(failure('not-found')) : own.readPool(asked);
+    const outcome = await follow({ ...own, readPool }, [eventOf(deleted, lost), eventOf(pool, id)]);
+    expect(outcome).toMatchObject({ identities: 1, refused: 0, kept: 1 });
+    expect(await gapOf(deleted)).toBeNull();
+  });
+
+  describe.each(['unavailable', 'not-authorized'] as const)('if the origin is %s', (condition) => {
+    const calls = ['describeIdentity', 'listDeveloperUsers'] as const;
+    const MINUTE_MS = 60_000;
+    const provider = 'login.game.example';
+
+    /** An origin of which a call fails for some identities. */
+    function failing(
+      pool: string,
+      ids: readonly string[],
+      call: (typeof calls)[number],
+      bad: string[],
+    ): Origin {
+      const own = scriptedOrigin(pool, Object.fromEntries(ids.map((id) => [id, {}])));
+      const fail = () => Promise.reject(failure(condition));
+      const describeIdentity: Origin['describeIdentity'] = async (id) => {
+        const identity = await own.describeIdentity(id);
+        return identity && { ...identity, providers: [provider] };
+      };
+      return {
+        ...own,
+        readPool: async (id) => {
+          const read = await own.readPool(id);
+          return { ...read, settings: { ...read.settings, DeveloperProviderName: provider } };
+        },
+        describeIdentity: (id) =>
+          call === 'describeIdentity' && bad.includes(id) ? fail() : describeIdentity(id),
+        listDeveloperUsers: (identity) =>
+          call === 'listDeveloperUsers' && bad.includes(identity.identityId)
+            ? fail()
+            : own.listDeveloperUsers(identity),
+      };
+    }
+
+    it.each(calls)('to %s of one identity, refuses its events after ten minutes', async (call) => {
+      const [pool, known, bad, good] = [await movingPool(), newId(), newId(), newId()];
+      await follow(failing(pool, [known], call, []), [eventOf(pool, known)]);
+      const origin = failing(pool, [known, bad, good], call, [bad]);
+      const events = [eventOf(pool, bad), eventOf(pool, good)];
+      await expect(follow(origin, events, NEW_YEAR + 9 * MINUTE_MS)).rejects.toThrow('scripted');
+      expect(await gapOf(pool)).toBeNull();
+      const outcome = await follow(origin, events, NEW_YEAR + 11 * MINUTE_MS);
+      expect(outcome).toMatchObject({ refused: 1, reasons: ['identity-refused: scripted'] });
+      expect(await store.unknownOf(pool, [good])).toEqual([]);
+      expect(await gapOf(pool)).toBe(NEW_YEAR);
+    });
+
+    it.each(calls)('to %s of all identities, retries', async (call) => {
+      const [pool, known, bad] = [await movingPool(), newId(), newId()];
+      await follow(failing(pool, [known], call, []), [eventOf(pool, known)]);
+      const origin = failing(pool, [known, bad], call, [known, bad]);
+      const batch = follow(origin, [eventOf(pool, bad)], NEW_YEAR + 60 * MINUTE_MS);
+      await expect(batch).rejects.toThrow('scripted');
+      expect(await gapOf(pool)).toBeNull();
+    });
   });
 });
