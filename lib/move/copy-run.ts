@@ -95,8 +95,12 @@ export class LeaseLostError extends Error {
   override name = 'LeaseLostError';
 }
 
+/** Problems with reading at the origin. What could not be read may be what a gap hides. */
+const UNREAD: ReadonlySet<CopyProblem> = new Set(['kept-changing', 'refused', 'unreadable']);
+
 /** Counts and reports something that was not, or not completely, copied. */
 export function skip({ options, progress }: CopyRun, skipped: Skipped): void {
   progress.counts.skipped += 1;
+  if (UNREAD.has(skipped.reason)) progress.counts.unread += 1;
   options.onSkipped?.(skipped);
 }

@@ -35,6 +35,8 @@ export interface CopyCounts {
   missing: number;
   /** Datasets that were not, or not completely, copied. */
   skipped: number;
+  /** Those of them, and of the identities, that could not be read at the origin. The next copy may succeed. */
+  unread: number;
 }
 
 /** Returns the progress of a copy that starts. */
@@ -43,7 +45,7 @@ export function noProgress(): CopyProgress {
   return {
     phase: 'usable',
     position: null,
-    counts: { ...counts, removed: 0, kept: 0, missing: 0, skipped: 0 },
+    counts: { ...counts, removed: 0, kept: 0, missing: 0, skipped: 0, unread: 0 },
   };
 }
 
@@ -130,7 +132,10 @@ export interface MoveStore {
    * @returns 'being deleted' if data of a deleted pool with this id is left; then nothing is written
    */
   createPool(settings: IdentityPoolDescription): Promise<'made' | 'there' | 'being deleted'>;
-  /** Saves that the copy is complete, and its progress. @returns false if the lease was lost */
+  /**
+   * Saves that the copy is complete, and its progress. The copy repairs a gap only if it could read everything.
+   * @returns false if the lease was lost
+   */
   finishCopy(lease: Lease, progress: CopyProgress, at: number): Promise<boolean>;
   releaseLease(lease: Lease): Promise<void>;
   saveVerification(identityPoolId: string, result: { at: number; differences: number }): Promise<void>;

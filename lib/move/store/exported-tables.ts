@@ -1,6 +1,6 @@
-import { isObject } from '../../common/json.ts';
 import type { TableRow, TableShape } from '../../database/table-shape.ts';
-import { noProgress } from '../ports/move-store.ts';
+import { type CopyProgress, noProgress } from '../ports/move-store.ts';
+import { parseProgress } from './stored-progress.ts';
 
 /** The tables of migrations that an export of the service contains. A lease belongs to a process, so it stays here. */
 export const MOVING_POOLS: TableShape = {
@@ -32,18 +32,17 @@ export function withGap(row: TableRow, { since, now }: { since: number; now: num
   const { gap_since_ms: earlier } = row;
   return {
     ...row,
-    progress: JSON.stringify({ ...noProgress(), ...parse(row.progress), phase: 'done', position: null }),
+    progress: JSON.stringify({ ...parse(row.progress), phase: 'done', position: null }),
     gap_since_ms: typeof earlier === 'number' ? Math.min(earlier, since) : since,
     gap_seen_ms: now,
   };
 }
 
-function parse(progress: unknown): object | null {
+function parse(progress: unknown): CopyProgress {
   try {
-    const value: unknown = JSON.parse(String(progress));
-    return isObject(value) ? value : null;
+    return parseProgress(String(progress));
   } catch {
-    return null;
+    return noProgress();
   }
 }
 

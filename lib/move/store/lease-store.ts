@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Database } from '../../database/database.ts';
+import type { Database, SqlValue } from '../../database/database.ts';
 import { type Lease, type MoveStore, noProgress } from '../ports/move-store.ts';
 import {
   FINISH_COPY,
@@ -18,7 +18,7 @@ type LeaseStore = Pick<MoveStore, 'takeLease' | 'save' | 'startCopy' | 'finishCo
 
 /** Creates the part of the move store that lets only one process work on a pool, on any `Database`. */
 export function createLeaseStore(database: Database): LeaseStore {
-  const change = async (sql: string, { identityPoolId, leaseId }: Lease, values: (string | number)[]) =>
+  const change = async (sql: string, { identityPoolId, leaseId }: Lease, values: SqlValue[]) =>
     (await database.query(sql, [identityPoolId, leaseId, ...values])).rowsChanged === 1;
   return {
     async takeLease(identityPoolId, { origin, holder, now, until }) {
@@ -37,7 +37,8 @@ export function createLeaseStore(database: Database): LeaseStore {
       const values = [JSON.stringify(noProgress()), origin, startedAt];
       return change(isPoolNew ? START_FIRST_COPY : START_COPY, lease, values);
     },
-    finishCopy: (lease, progress, at) => change(FINISH_COPY, lease, [JSON.stringify(progress), at]),
+    finishCopy: (lease, progress, at) =>
+      change(FINISH_COPY, lease, [JSON.stringify(progress), at, progress.counts.unread > 0]),
     async releaseLease(lease) {
       await change(RELEASE_LEASE, lease, []);
     },

@@ -48,10 +48,13 @@ UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5, copied_ms = NULL,
   gap_since_ms = NULL, gap_seen_ms = NULL, verified_ms = NULL, differences = NULL
 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
-/** A copy that started after a gap was noticed has read everything that the gap may have hidden. */
+/**
+ * A copy that started after a gap was noticed has read everything that the gap may have hidden, unless there was something
+ * that it could not read ($5).
+ */
 export const FINISH_COPY = `
 UPDATE move.pools SET progress = $3, copied_ms = $4,
-  gap_since_ms = CASE WHEN gap_seen_ms < run_ms THEN NULL ELSE gap_since_ms END
+  gap_since_ms = CASE WHEN gap_seen_ms < run_ms AND NOT $5::boolean THEN NULL ELSE gap_since_ms END
 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
 export const SAVE_VERIFICATION = `

@@ -14,6 +14,7 @@ import {
 } from './move-statements.ts';
 import { createPoolCopyStore } from './pool-copy-store.ts';
 import { createReplicaStore } from './replica-store.ts';
+import { parseProgress } from './stored-progress.ts';
 
 interface MoveStoreOptions {
   /**
@@ -74,7 +75,7 @@ function toPool(row: MovingPoolRow, now: number): MovingPool {
     identityPoolId: row.identity_pool_id,
     origin: row.origin,
     startedAt: row.run_ms,
-    progress: JSON.parse(row.progress),
+    progress: parseProgress(row.progress),
     copiedAt: row.copied_ms,
     followedUpTo: row.followed_ms,
     gapSince: row.gap_since_ms,

@@ -145,6 +145,24 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     ]);
   });
 
+  it('keeps a gap if it could not read everything that the gap may hide', async () => {
+    const [pool, [good, bad]] = [newPool(), newIds()];
+    const many = Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`d${index}`, listingOf(1)]));
+    const own = scriptedOrigin(pool, { [good]: many, [bad]: { game: listingOf(1) } });
+    await copy(pool, own);
+    await store.saveGap(pool, 700);
+    const gapOf = async () => (await store.readPool(pool, now))?.gapSince;
+    const listRecords: Origin['listRecords'] = (dataset) =>
+      dataset.identityId === bad ? Promise.reject(failure('refused')) : own.listRecords(dataset);
+    now += HOUR;
+    const incomplete = await copy(pool, { ...own, listRecords });
+    expect(incomplete).toMatchObject({ end: 'finished', counts: { skipped: 2, unread: 1 } });
+    expect(await gapOf()).toBe(700);
+    now += HOUR;
+    expect(await copy(pool, own)).toMatchObject({ reasons: ['above-limits'], counts: { unread: 0 } });
+    expect(await gapOf()).toBeNull();
+  });
+
   it('stops if a permission is missing for all identities', async () => {
     const [pool, [one, two]] = [newPool(), newIds()];
     const datasets = { [one]: { game: listingOf(1) }, [two]: { game: listingOf(1) } };

@@ -90,7 +90,7 @@ function describe(
   named: readonly Skipped[],
 ): string[] {
   if (counts === null) return [];
-  const { listed, created, copied, datasets, records, removed, kept, missing, skipped } = counts;
+  const { listed, created, copied, datasets, records, removed, kept, missing, skipped, unread } = counts;
   const rest = skipped - named.length;
   return [
     `${identityPoolId} from ${origin}${end === 'finished' ? '' : ' (incomplete)'}`,
@@ -105,6 +105,7 @@ function describe(
         `  ${reason}: ${identityId}${datasetName ? ` ${datasetName}` : ''}`,
     ),
     ...(rest > 0 ? [`  and ${rest} more`] : []),
+    ...(unread > 0 ? [`  ${unread} not read at the origin; a gap that \`move status\` reports remains`] : []),
     ...(isPoolMade && syncTrigger ? [`  The origin's sync trigger ${syncTrigger} is not set here.`] : []),
   ];
 }
