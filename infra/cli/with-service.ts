@@ -57,6 +57,8 @@ export function describeFailure(
       return `${name} cannot be called: ${message}; log in again, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`;
     case 'throttled':
       return `${name} is throttling requests: ${message}; try again later`;
+    case 'limit':
+      return `the change exceeds a limit of ${name}: ${message}`;
     case 'unavailable':
       return `${name} cannot be reached (check AWS_ENDPOINT_URL; if it is unset, the service is Amazon's): ${message}`;
     case 'refused':

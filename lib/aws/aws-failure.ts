@@ -32,10 +32,18 @@ const THROTTLED = new Set([
 /**
  * Classifies an error of an AWS SDK client by what the caller can do about it, and describes it for the operator.
  * Source: Amazon Cognito Sync API Reference, "Common Errors", and the responses of this project's own service.
+ *
+ * @param call a write can exceed a limit of stored data, which a retry does not solve. Source: Amazon Cognito Sync API
+ *   Reference, UpdateRecords, LimitExceededException: "the limit on the number of objects or operations has been
+ *   exceeded". Reads store nothing
  */
-export function toAwsFailure(error: unknown): { condition: SyncClientCondition; message: string } {
+export function toAwsFailure(
+  error: unknown,
+  call: 'read' | 'write' = 'read',
+): { condition: SyncClientCondition; message: string } {
   const name = nameOf(error);
-  const condition = conditionOf(error, name);
+  const isLimit = call === 'write' && name === 'LimitExceededException';
+  const condition = isLimit ? 'limit' : conditionOf(error, name);
   // Do not pass on the message: Amazon's message about a wrong signature quotes the signed request, including the
   // session token.
   if (condition === 'credentials') {

@@ -37,12 +37,12 @@ export function createPoolSettings(client: CognitoSync): PoolSettingsApi {
           },
           ...(PushSync && { PushSync }),
         });
-      }),
+      }, 'write'),
 
     // SetCognitoEvents changes only the named event. An empty string removes the function of that event.
     setSyncTrigger: (IdentityPoolId, functionArn) =>
       translateErrors(async () => {
         await client.setCognitoEvents({ IdentityPoolId, Events: { SyncTrigger: functionArn ?? '' } });
-      }),
+      }, 'write'),
   };
 }

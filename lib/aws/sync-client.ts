@@ -133,17 +133,19 @@ function toDetails(details: GetBulkPublishDetailsCommandOutput): PublishDetails 
   };
 }
 
-/** @throws {SyncClientError} for any error that `work` throws */
-export async function translateErrors<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+/**
+ * @param call whether `work` changes stored data, so that it can reach a limit
+ * @throws {SyncClientError} for any error that `work` throws
+ */
+export async function translateErrors<Answer>(
+  work: () => Promise<Answer>,
+  call: 'read' | 'write' = 'read',
+): Promise<Answer> {
   try {
     return await work();
   } catch (error) {
-    throw toSyncClientError(error);
+    if (error instanceof SyncClientError) throw error;
+    const { condition, message } = toAwsFailure(error, call);
+    throw new SyncClientError(condition, message);
   }
-}
-
-function toSyncClientError(error: unknown): SyncClientError {
-  if (error instanceof SyncClientError) return error;
-  const { condition, message } = toAwsFailure(error);
-  return new SyncClientError(condition, message);
 }

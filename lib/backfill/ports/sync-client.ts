@@ -66,6 +66,8 @@ export type SyncClientCondition =
   /** The credentials are expired, invalid or missing. */
   | 'credentials'
   | 'throttled'
+  /** A write exceeds a limit of the service. A retry does not help. */
+  | 'limit'
   /** The service cannot be reached, or failed. */
   | 'unavailable'
   /** The service rejects the request, for example a bulk publish of a pool without a stream. */

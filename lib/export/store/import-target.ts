@@ -3,9 +3,10 @@ import { textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { MOVING_POOLS, withGap } from '../../move/store/exported-tables.ts';
 import { findProjectedPools } from '../../projection/store/projected-pools.ts';
+import { SLOTS } from '../../sync/jobs/sweep-datasets.ts';
 import { beginAfter } from '../../sync/operations/bulk-publish.ts';
 import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
-import { createDatasetSweep, listSlots } from '../../sync/store/dataset-sweep.ts';
+import { createDatasetSweep } from '../../sync/store/dataset-sweep.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
 import { beginImport, endImport, listImports, moveImport } from '../../sync/store/import-progress.ts';
 import { createPoolStore } from '../../sync/store/pool-store.ts';
@@ -54,7 +55,7 @@ export function createImportTarget(database: Database): ImportTarget {
     async finish({ exportId, identityPoolIds }, now) {
       const sweep = createDatasetSweep(database);
       // Corrects the stored usage of the pools, which is a sum over their datasets.
-      for (const slot of await listSlots(database)) await sweep.sweepSlot(slot, 0);
+      for (let slot = 0; slot < SLOTS; slot += 1) await sweep.sweepSlot(slot, 0);
       const pools = await publishPools(database, identityPoolIds, now);
       await endImport(database, exportId);
       return pools;

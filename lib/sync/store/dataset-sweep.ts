@@ -1,4 +1,4 @@
-import type { Database, SqlValue, Transaction } from '../../database/database.ts';
+import type { Database, SqlValue } from '../../database/database.ts';
 import type { DatasetSweep } from '../jobs/sweep-datasets.ts';
 import { STEP_ROWS } from './deleted-dataset-statements.ts';
 import { changeInSteps } from './remove-deleted-datasets.ts';
@@ -75,14 +75,6 @@ WHERE NOT EXISTS (
   SELECT 1 FROM sync.pool_usage AS stored
   WHERE stored.identity_pool_id = counted.identity_pool_id AND stored.slot = $3)
 ON CONFLICT (identity_pool_id, slot) DO NOTHING`;
-
-const LIST_SLOTS = 'SELECT DISTINCT left(dataset_id::text, 2) AS slot FROM sync.datasets';
-
-/** Returns the slots that contain datasets. Reads all datasets. */
-export async function listSlots(on: Transaction): Promise<number[]> {
-  const { rows } = await on.query<{ slot: string }>(LIST_SLOTS);
-  return rows.map(({ slot }) => Number.parseInt(slot, 16));
-}
 
 /** Creates the database operations of the sweep, on any `Database`. */
 export function createDatasetSweep(database: Database): DatasetSweep {

@@ -34,6 +34,8 @@ function describe({ condition, message }: SyncClientError, name: string, identit
       return `the origin (${name}) cannot be called: ${text}; set ORIGIN_ACCESS_KEY_ID and ORIGIN_SECRET_ACCESS_KEY`;
     case 'throttled':
       return `the origin (${name}) is throttling requests: ${text}; run the command again with a lower --rate, it continues where it ended`;
+    case 'limit':
+      return `a change exceeds a limit of the origin (${name}): ${text}`;
     case 'unavailable':
       return `the origin (${name}) cannot be reached: ${text}; check ORIGIN_ENDPOINT_URL and run the command again, it continues where it ended`;
     case 'refused':
