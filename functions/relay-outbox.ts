@@ -6,7 +6,7 @@ import { createKinesisClient } from '../lib/aws/kinesis-client.ts';
 import { createKinesisPublisher } from '../lib/aws/kinesis-publisher.ts';
 import { openPayloadBucket } from '../lib/aws/payload-bucket.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
-import { createLogger, createRelayReporter } from '../lib/aws/telemetry.ts';
+import { createLogger, createRelayReporter, type RelayReport } from '../lib/aws/telemetry.ts';
 import type { Environment } from '../lib/common/environment.ts';
 import { SetupError } from '../lib/common/errors.ts';
 import { readPayloadBucket } from '../lib/common/function-settings.ts';
@@ -16,7 +16,7 @@ import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import type { RelayOutcome } from '../lib/sync/jobs/relay-batch.ts';
 import { type RelayOutboxDeps, relayOutbox } from '../lib/sync/jobs/relay-outbox.ts';
 import { isUploadFailure, type PayloadUploads } from '../lib/sync/jobs/upload-payload.ts';
-import { readOutboxAge } from '../lib/sync/store/outbox-age.ts';
+import { type OutboxState, readOutboxState } from '../lib/sync/store/outbox-state.ts';
 import { createOutboxStore } from '../lib/sync/store/outbox-store.ts';
 import { createPayloadStore } from '../lib/sync/store/payload-store.ts';
 import { createStreamingSwitch } from '../lib/sync/store/streaming-switch.ts';
@@ -26,8 +26,8 @@ export type RelayOutboxHandler = (event: unknown, context: Context) => Promise<R
 
 export interface RelayOutboxFunctionDeps extends Omit<RelayOutboxDeps, 'now'> {
   logger: Logger;
-  /** Receives the outcome of each run, before the run fails because of this outcome. */
-  report?: (outcome: RelayOutcome) => Promise<void>;
+  /** Reads the state of the outbox and writes it as metrics, after each run, even if the run fails. */
+  state?: { read: () => Promise<OutboxState>; write: (report: RelayReport) => void };
 }
 
 /**
@@ -39,7 +39,8 @@ const BATCH_MS = 80_000;
 /**
  * Publishes outbox rows as events on their pools' streams until the function's time runs out. If a stream no longer
  * exists, disables streaming for the pools of that stream, records the reason and logs one warning. The rows for that
- * stream stay in the outbox, and later runs retry those rows without further log messages.
+ * stream stay in the outbox, and later runs retry those rows. As long as such rows wait, each run with `state` logs the
+ * names of their streams.
  *
  * An event that Kinesis rejects permanently is parked: its row stays in the outbox, but only an operator can retry it.
  * A run fails if it published nothing and parked nothing, although the outbox contains rows for existing streams. A
@@ -49,7 +50,7 @@ const BATCH_MS = 80_000;
  */
 export function createRelayOutbox({
   logger,
-  report,
+  state,
   options,
   ...deps
 }: RelayOutboxFunctionDeps): RelayOutboxHandler {
@@ -60,18 +61,33 @@ export function createRelayOutbox({
       logger.error('payloads cannot be uploaded; their events wait until the uploads succeed', { failure });
     }
   };
+  const report = async (published: number | null) => {
+    if (state === undefined) return;
+    const found = await state.read();
+    state.write({ ...found, published });
+    const { unusedStreams } = found;
+    if (unusedStreams.length > 0)
+      logger.warn('events wait for streams to which no pool streams; see docs/self-host.md', {
+        unusedStreams,
+      });
+  };
   return middy<unknown, RelayOutcome>()
     .use(injectLambdaContext(logger))
     .handler(async (_event, context) => {
       const timeBudgetMs = context.getRemainingTimeInMillis() - BATCH_MS;
-      const outcome = await relayOutbox({ ...deps, now: Date.now, options: { timeBudgetMs, ...options } });
-      await report?.(outcome);
+      const run = relayOutbox({ ...deps, now: Date.now, options: { timeBudgetMs, ...options } });
+      const outcome = await run.catch(async (error: unknown) => {
+        // If the report fails too, the error of the run is the more useful one.
+        await report(null).catch(() => undefined);
+        throw error;
+      });
+      await report(outcome.published);
       const { published, postponed, parked, refusals, goneStreams, withoutStream } = outcome;
       const held = postponed - withoutStream;
       logNewUploadFailures(outcome);
       if (goneStreams.length > 0)
         logger.warn('streams no longer exist; disabled streaming for their pools', { goneStreams });
-      if (parked > 0) logger.error('parked some events; see docs/local.md to retry them', { ...outcome });
+      if (parked > 0) logger.error('parked some events; see docs/self-host.md to retry them', { ...outcome });
       else if (published === 0 && held > 0) {
         throw new Error(`none of ${held} events could be published: ${refusals.join(', ')}`);
       } else if (held > 0)
@@ -92,20 +108,13 @@ export const handler: RelayOutboxHandler = (event, context) => {
 function compose(env: Environment): RelayOutboxHandler {
   const { region, streamName } = readStream(env);
   const database = openFromEnvironment(env, createSecretReader, { maxConnections: 1 });
-  const writeMetrics = createRelayReporter('relay-outbox');
   return createRelayOutbox({
     outbox: createOutboxStore(database),
     publisher: createKinesisPublisher(createKinesisClient({ region })),
     streaming: createStreamingSwitch(database),
     streamName,
     uploads: openPayloadUploads(env, database),
-    report: async ({ published, parked, goneStreams }) =>
-      writeMetrics({
-        oldestMs: await readOutboxAge(database),
-        published,
-        parked,
-        goneStreams: goneStreams.length,
-      }),
+    state: { read: () => readOutboxState(database), write: createRelayReporter('relay-outbox') },
     logger: createLogger('relay-outbox'),
   });
 }

@@ -79,27 +79,29 @@ export function createPublishReporter(functionName: string): (outcome: PollOutco
   };
 }
 
-/** What one run of the relay found and did. */
+/** What one run of the relay did, and the state of the outbox after it. */
 export interface RelayReport {
   /** How long the oldest event has been waiting to be published. */
   oldestMs: number;
-  published: number;
+  /** Events that the run published; null if the run failed. */
+  published: number | null;
+  /** All events that are parked now. */
   parked: number;
-  /** Streams that no longer exist, and to which this run disabled streaming. */
-  goneStreams: number;
+  /** The streams for which events are waiting, although no pool streams to them. */
+  unusedStreams: readonly string[];
 }
 
 /**
- * Writes the state of the outbox as CloudWatch metrics. The age is written at every run, even if it is 0, so that an
- * alarm can use it.
+ * Writes the state of the outbox as CloudWatch metrics. The state is written at every run, even if it is 0, so that
+ * alarms can use it.
  */
 export function createRelayReporter(functionName: string): (report: RelayReport) => void {
   const metrics = openMetrics(functionName);
-  return ({ oldestMs, published, parked, goneStreams }) => {
+  return ({ oldestMs, published, parked, unusedStreams }) => {
     metrics.addMetric('OutboxAge', MetricUnit.Milliseconds, oldestMs);
-    metrics.addMetric('EventsPublished', MetricUnit.Count, published);
+    if (published !== null) metrics.addMetric('EventsPublished', MetricUnit.Count, published);
     metrics.addMetric('EventsParked', MetricUnit.Count, parked);
-    metrics.addMetric('StreamsGone', MetricUnit.Count, goneStreams);
+    metrics.addMetric('StreamsGone', MetricUnit.Count, unusedStreams.length);
     metrics.publishStoredMetrics();
   };
 }

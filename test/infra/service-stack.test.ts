@@ -397,7 +397,7 @@ describe('the alarms and the dashboard of the service', () => {
     const lines: string[] = [];
     vi.stubEnv('POWERTOOLS_METRICS_NAMESPACE', `cognito-sync-backend-${stage}`);
     vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
-    createRelayReporter('relay-outbox')({ oldestMs: 1, published: 1, parked: 1, goneStreams: 1 });
+    createRelayReporter('relay-outbox')({ oldestMs: 1, published: 1, parked: 1, unusedStreams: [] });
     createServerErrorReporter('service-api')();
     vi.restoreAllMocks();
     const names = (name: string) => (name === 'service-api' ? [...OF_FUNCTIONS, ...OF_URLS] : OF_FUNCTIONS);
@@ -449,6 +449,7 @@ describe('the alarms and the dashboard of the service', () => {
         'service-api-throttles',
         'outbox-age',
         'stream-gone',
+        'events-parked',
         'relay-outbox-silent',
         'service-jobs-errors',
         'service-jobs-silent',
@@ -461,6 +462,17 @@ describe('the alarms and the dashboard of the service', () => {
       MetricName: 'Responses5xx',
       Namespace: 'cognito-sync-backend-prod',
     });
+    for (const [name, metric] of [
+      ['stream-gone', 'StreamsGone'],
+      ['events-parked', 'EventsParked'],
+    ] as const) {
+      const [alarm] = added(full).filter(({ AlarmName }) => String(AlarmName).endsWith(name));
+      expect(alarm, 'the sum of a state would count it once per run').toMatchObject({
+        MetricName: metric,
+        Statistic: 'Maximum',
+        Threshold: 0,
+      });
+    }
     for (const alarm of added(full)) {
       expect(alarm).toMatchObject({
         AlarmActions: [TOPIC],

@@ -107,7 +107,7 @@ FROM unnest($1::uuid[], $2::integer[], $3::double precision[]) AS failed (outbox
 WHERE outbox_leases.outbox_id = failed.outbox_id AND outbox_leases.attempts = failed.attempts`;
 
 // Copies the number of attempts from the lease, which is then deleted, to the outbox row. To retry the row, an operator
-// resets that number and the reason there (docs/local.md).
+// resets that number and the reason there (docs/self-host.md).
 const PARK = `
 UPDATE sync.outbox SET
   parked_reason = $2,
