@@ -9,6 +9,13 @@ import { presignS3 } from './presign-s3.ts';
 const LINK_SECONDS = 7 * 24 * 60 * 60;
 /** The validity of a URL that this process uses at once. */
 const OWN_REQUEST_SECONDS = 300;
+/**
+ * An upload of this age is not replaced. The bucket keeps an object for eight days, and an event's link is valid for
+ * seven days after the event is published.
+ */
+const FRESH_MS = 12 * 60 * 60 * 1000;
+/** Time limit of the request for the age of an upload. */
+const HEAD_TIMEOUT_MS = 2_000;
 /** Time limit of one attempt to upload a payload of up to 8 MiB. */
 const TIMEOUT_MS = 5_000;
 /**
@@ -58,7 +65,7 @@ export function openPayloadBucket({
   const prefix = `${baseUrl(bucket, region, endpoint)}${PAYLOAD_PATH}`;
 
   async function presign(
-    method: 'GET' | 'PUT',
+    method: 'GET' | 'HEAD' | 'PUT',
     payloadId: string,
     expiresInSeconds: number,
   ): Promise<string> {
@@ -78,6 +85,22 @@ export function openPayloadBucket({
           const failure = toUploadError(error);
           if (attempt === ATTEMPTS || REFUSED.test(failure.code)) throw failure;
         }
+      }
+    },
+
+    // S3 answers 403 for a missing object, because the function may not list the bucket. Source: Amazon S3 API Reference,
+    // HeadObject.
+    async isStored(payloadId) {
+      try {
+        const response = await fetch(await presign('HEAD', payloadId, OWN_REQUEST_SECONDS), {
+          method: 'HEAD',
+          redirect: 'manual',
+          signal: AbortSignal.timeout(Math.min(HEAD_TIMEOUT_MS, timeoutMs)),
+        });
+        const storedAt = Date.parse(response.headers.get('last-modified') ?? '');
+        return response.ok && now() - storedAt < FRESH_MS;
+      } catch {
+        return false;
       }
     },
 

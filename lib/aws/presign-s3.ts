@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import type { FunctionCredentials } from './function-credentials.ts';
 
 interface PresignOptions {
-  method: 'GET' | 'PUT';
+  method: 'GET' | 'HEAD' | 'PUT';
   /** Without a query. Its path contains only characters that need no encoding, and slashes. */
   url: string;
   region: string;

@@ -63,7 +63,7 @@ export interface RelayOutcome {
   notUploaded: number;
 }
 
-/** One run of the relay. */
+/** One run of the relay, for one stream. */
 export interface RelayRun {
   outbox: Outbox;
   publisher: EventPublisher;
@@ -75,7 +75,7 @@ export interface RelayRun {
   uploads: PayloadUploads | null;
   uploadSlots: UploadSlots;
   renewal: LinkRenewal | null;
-  /** Set once all uploads of a group have failed: this run uploads nothing more. */
+  /** Set once all uploads of a group have failed: this run uploads nothing more for the stream. */
   uploadFailure: string | null;
   options: RelayOptions;
   /** When the time budget ends, on the clock of `now`. */
@@ -89,7 +89,8 @@ interface Refused {
 
 /**
  * Publishes claimed rows of one stream. Rows for whose payload the time does not suffice are released: they can be
- * claimed again immediately, and the outcome does not count them.
+ * claimed again immediately. If the stream accepts nothing, no further payload is uploaded, and the other rows wait as
+ * long as a row that failed. The outcome does not count the rows that were not attempted.
  */
 export async function relayBatch(
   stream: OutboxStream,
@@ -99,13 +100,17 @@ export async function relayBatch(
   if (run.uploads === null) {
     return publishRows(stream, run.renewal === null ? rows : await renewLinks(rows, run.renewal), run);
   }
-  // After half of the lease, enough time remains to publish the last group.
+  // After half of the lease, enough time remains to upload and publish the last group.
   const uploadUntil = Math.min(run.deadline, run.now() + run.options.leaseMs / 2);
   const { inline, linked } = splitLinked(rows);
   const outcomes = inline.length > 0 ? [await publishRows(stream, inline, run)] : [];
   const isLate = () => run.uploadFailure === null && run.now() >= uploadUntil;
   let rest = linked;
   while (rest.length > 0 && (outcomes.length === 0 || !isLate())) {
+    if (outcomes.some(isRefused)) {
+      await run.outbox.postpone(rest.map((row) => toPostponed(row, run.options)));
+      return sumOutcomes(outcomes);
+    }
     const group = run.uploadFailure === null ? rest.slice(0, UPLOADS_AT_ONCE) : rest;
     const { reached, notReached } = await uploadGroup(stream, group, run.uploads, { run, uploadUntil });
     if (reached.length > 0) outcomes.push(await publishUploaded(stream, reached, run));
@@ -114,6 +119,14 @@ export async function relayBatch(
   }
   if (rest.length > 0) await run.outbox.postpone(rest.map((row) => ({ ...claimOf(row), delayMs: 0 })));
   return sumOutcomes(outcomes);
+}
+
+/**
+ * Returns whether the stream accepted none of the events that were sent to it. Events whose payload was not uploaded were
+ * not sent.
+ */
+export function isRefused({ published, parked, postponed, notUploaded }: RelayOutcome): boolean {
+  return published + parked === 0 && postponed > notUploaded;
 }
 
 /** Uploads nothing if all uploads of an earlier group have failed. */

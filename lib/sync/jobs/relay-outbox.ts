@@ -1,5 +1,6 @@
 import type { OutboxRow, OutboxStream } from '../ports/outbox.ts';
 import {
+  isRefused,
   type RelayOptions,
   type RelayOutcome,
   type RelayRun,
@@ -8,10 +9,13 @@ import {
 } from './relay-batch.ts';
 import { createUploadSlots, type LinkRenewal, type PayloadUploads } from './upload-payload.ts';
 
-/** `leaseMs` is longer than a request to Kinesis, which may take three attempts of 15 s. */
+/**
+ * In the first half of `leaseMs`, uploads may start. In the other half, the last of them ends after at most 12 s (a check
+ * of 2 s, two attempts of 5 s), and its event is published after at most 45 s (three attempts of 15 s).
+ */
 const DEFAULT_OPTIONS: RelayOptions = {
   batchRows: 500,
-  leaseMs: 60_000,
+  leaseMs: 120_000,
   timeBudgetMs: 10_000,
   parkAfterAttempts: 5,
   disableAfterAttempts: 3,
@@ -54,7 +58,9 @@ export interface RelayOutboxDeps
  * With `uploads`, the payload of an event is uploaded before the event is published, and deleted afterwards. A process
  * that ends in between causes at most a second upload under the same name, or a payload that remains until it expires.
  * A failed upload counts as a transient failure of its event, regardless of the reason. It delays no other event:
- * events that contain their records are published first, and if all uploads fail, the run uploads nothing more.
+ * events that contain their records are published first, and if all uploads for a stream fail, the run uploads nothing
+ * more for that stream. If a stream accepts nothing, the run stops uploading for it, and payloads that were uploaded
+ * recently are not uploaded again.
  *
  * @throws any error of the outbox; rows claimed by then become available when their leases expire
  */
@@ -83,7 +89,7 @@ export async function relayOutbox({
       });
       if (rows.length === 0) break;
       for (const [stream, ofStream] of Map.groupBy(rows, (row) => row.streamName)) {
-        const lane = relayStream(stream, ofStream, run);
+        const lane = relayStream(stream, ofStream, { ...run });
         // This promise is awaited below. Until then, its rejection must not count as unhandled.
         lane.catch(() => undefined);
         lanes.set(stream, lane);
@@ -96,7 +102,11 @@ export async function relayOutbox({
   return sumOutcomes(await Promise.all(lanes.values()));
 }
 
-/** Publishes the claimed rows of one stream, then claims and publishes more rows of that stream. */
+/**
+ * Publishes the claimed rows of one stream, then claims and publishes more rows of that stream.
+ *
+ * @param run used only for this stream, because it remembers failed uploads
+ */
 async function relayStream(
   stream: OutboxStream,
   claimed: readonly OutboxRow[],
@@ -107,9 +117,8 @@ async function relayStream(
   for (let rows = claimed; rows.length > 0; ) {
     const batch = await relayBatch(stream, rows, run);
     batches.push(batch);
-    // Rows whose payload was not uploaded say nothing about the stream.
     if (batch.published + batch.parked > 0) failedBatches = 0;
-    else if (batch.postponed > batch.notUploaded) failedBatches += 1;
+    else if (isRefused(batch)) failedBatches += 1;
     if (failedBatches === FAILED_BATCHES_IN_A_ROW || run.now() >= run.deadline) break;
     rows = await run.outbox.claim(run.options.batchRows, run.options.leaseMs, { only: stream });
   }

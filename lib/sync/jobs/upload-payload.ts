@@ -42,7 +42,8 @@ export function splitLinked(rows: readonly OutboxRow[]): { inline: OutboxRow[]; 
 }
 
 /**
- * Uploads the payload of an event, and returns the event with the URL of the upload. Can be repeated.
+ * Uploads the payload of an event, and returns the event with the URL of the upload. Can be repeated: if an earlier
+ * attempt has uploaded the payload recently, but its event was not published, the payload is not uploaded again.
  *
  * If the payload no longer exists, another relay has published the event and deleted the payload, or an erasure has
  * deleted it. Then nothing is uploaded. The URL leads to the upload of the other relay, or the consumer finds that the
@@ -52,10 +53,11 @@ export function splitLinked(rows: readonly OutboxRow[]): { inline: OutboxRow[]; 
  * @throws errors of the payload store
  */
 async function uploadPayload(
-  { payloadId, event }: LinkedRow,
+  { payloadId, event, attempts }: LinkedRow,
   { payloads, uploader }: PayloadUploads,
 ): Promise<{ event: string } | { error: string }> {
-  const body = await payloads.read(payloadId);
+  const isUploaded = attempts > 1 && (await uploader.isStored(payloadId));
+  const body = isUploaded ? null : await payloads.read(payloadId);
   try {
     if (body !== null) await uploader.upload(payloadId, body);
     return { event: withPayloadUrl(event, await uploader.urlOf(payloadId)) };

@@ -19,6 +19,11 @@ export interface PayloadUploader {
    */
   upload(payloadId: string, body: string): Promise<void>;
   /**
+   * Returns whether a payload was stored so recently that it need not be stored again: consumers can read it as long as
+   * the URL of an event that is published now is valid. Returns false if this cannot be found out.
+   */
+  isStored(payloadId: string): Promise<boolean>;
+  /**
    * Returns the URL of a payload for the event. The payload need not exist.
    * @throws {PayloadUploadError} no URL can be created
    */

@@ -48,6 +48,27 @@ describe('the bucket of payloads', () => {
     expect([...s3.objects]).toEqual([[pathOf(payloadId), BODY]]);
   });
 
+  it('knows whether a payload was stored within the last twelve hours', async () => {
+    const [stored, other] = [randomUUID(), randomUUID()];
+    await openAsWriter().upload(stored, BODY);
+    const isStored = (payloadId: string) => openAsWriter().isStored(payloadId);
+    expect([await isStored(stored), await isStored(other)]).toEqual([true, false]);
+    clock.offset = DAY_MS / 2 - 60_000;
+    expect(await isStored(stored)).toBe(true);
+    clock.offset = DAY_MS / 2 + 60_000;
+    expect(await isStored(stored)).toBe(false);
+  });
+
+  it.each<S3Fault>([[403, 'AccessDenied'], 'reset', 'silence'])(
+    'does not assume that a payload is stored if S3 answers %j',
+    async (fault) => {
+      const payloadId = randomUUID();
+      await open().upload(payloadId, BODY);
+      s3.faultOf = () => fault;
+      expect(await open({ timeoutMs: 1_000 }).isStored(payloadId)).toBe(false);
+    },
+  );
+
   it('returns a URL that anyone can read for seven days', async () => {
     const payloadId = randomUUID();
     const url = await open().urlOf(payloadId);

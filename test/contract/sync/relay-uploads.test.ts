@@ -14,6 +14,7 @@ import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import type { RelayOptions } from '../../../lib/sync/jobs/relay-batch.ts';
 import { type RelayOutboxDeps, relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
+import type { EventPublisher } from '../../../lib/sync/ports/outbox.ts';
 import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
 import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
@@ -139,6 +140,27 @@ describe.each(DATABASES)('the relay with a bucket for payloads on $name', ({ ope
     stack = stackOn(database, streamName);
   });
 
+  /** Writes offloaded events with the payload `[]`, whose ids start at this number. */
+  async function offload(count: number, streamName: string, first = 0): Promise<void> {
+    for (let number = first; number < first + count; number += 1) {
+      const payloadId = `00000000-0000-4000-8000-00000000000${number}`;
+      const url = `http://127.0.0.1:4580/payloads/${payloadId}?expires=1`;
+      const event = JSON.stringify({ kinesisSyncRecordsURL: url, payloadType: 'S3Url' });
+      await insertOutboxRow(database, { event, streamName, createdAt: new Date(number) });
+      await database.query(
+        "INSERT INTO sync.payloads (payload_id, body, expires_ms) VALUES ($1::text::uuid, '[]', 0)",
+        [payloadId],
+      );
+    }
+  }
+
+  const refusing = (streams: readonly string[]): EventPublisher => ({
+    publish: async (stream, entries) =>
+      streams.includes(stream)
+        ? entries.map(() => ({ error: 'ProvisionedThroughputExceededException', retryable: true }))
+        : createKinesisPublisher(emulator.client).publish(stream, entries),
+  });
+
   it('uploads a payload, publishes the event with its URL, and then deletes the payload', async () => {
     const identityId = await stack.write(LARGE);
     const { rows } = await database.query<{ event: string }>('SELECT event FROM sync.outbox');
@@ -194,15 +216,7 @@ describe.each(DATABASES)('the relay with a bucket for payloads on $name', ({ ope
   it('publishes all other events if uploads fail, and publishes the rest once the uploads succeed', async () => {
     s3.faultOf = () => [403, 'AccessDenied'];
     await stack.write();
-    for (let index = 0; index < 8; index += 1) {
-      const url = `http://127.0.0.1:4580/payloads/00000000-0000-4000-8000-00000000000${index}?expires=1`;
-      const event = JSON.stringify({ kinesisSyncRecordsURL: url, payloadType: 'S3Url' });
-      await insertOutboxRow(database, { event, streamName: stack.streamName, createdAt: new Date(index) });
-    }
-    await database.query(
-      `INSERT INTO sync.payloads (payload_id, body, expires_ms)
-       SELECT ('00000000-0000-4000-8000-00000000000' || place)::uuid, '[]', 0 FROM generate_series(0, 7) AS place`,
-    );
+    await offload(8, stack.streamName);
     await insertOutboxRow(database, { event: '{"inline":1}', streamName: stack.streamName });
     const outcome = await stack.relay({ batchRows: 2 });
     expect(outcome).toMatchObject({ published: 1, postponed: 9, parked: 0, notUploaded: 9 });
@@ -217,6 +231,49 @@ describe.each(DATABASES)('the relay with a bucket for payloads on $name', ({ ope
     expect(await stack.relay()).toMatchObject({ published: 9, postponed: 0 });
     expect(await stack.events()).toHaveLength(10);
     expect(await stack.left()).toEqual([0, 0, 0]);
+  });
+
+  it('uploads only one group of payloads for a stream that accepts nothing, and not again in the next runs', async () => {
+    await offload(9, stack.streamName);
+    const publisher = refusing([stack.streamName]);
+    const uploaded = () => s3.requests.filter((request) => request.startsWith('PUT')).length;
+    for (let runs = 0; runs < 3; runs += 1) {
+      const options = { retryBaseMs: 60_000, retryCapMs: 60_000 };
+      expect(await stack.relay(options, { publisher })).toMatchObject({ postponed: 4, notUploaded: 0 });
+      expect(await stack.relay(options, { publisher }), 'the others wait too').toMatchObject({
+        postponed: 0,
+      });
+      expect(uploaded()).toBe(4);
+      await letLeasesAge(database, 60_000);
+    }
+    await insertOutboxRow(database, { streamName: stack.streamName, createdAt: new Date(0) });
+    expect(await stack.relay({}, { publisher })).toMatchObject({ postponed: 1, notUploaded: 0 });
+    expect([uploaded(), await stack.left()]).toEqual([4, [10, 9, 0]]);
+
+    await letLeasesAge(database, 60_000);
+    expect(await stack.relay()).toMatchObject({ published: 10 });
+    expect([uploaded(), await stack.left()]).toEqual([9, [0, 0, 0]]);
+    for (const event of await stack.events()) {
+      if (event.kinesisSyncRecordsURL) expect(await (await fetch(urlOf(event))).text()).toBe('[]');
+    }
+  });
+
+  it('uploads a payload again if S3 would delete the earlier upload too soon after the publication', async () => {
+    await offload(1, stack.streamName);
+    const publisher = refusing([stack.streamName]);
+    await stack.relay({}, { publisher });
+    for (const path of s3.storedAt.keys()) s3.storedAt.set(path, Date.now() - 13 * 60 * 60 * 1000);
+    await letLeasesAge(database, 60_000);
+    expect(await stack.relay()).toMatchObject({ published: 1 });
+    expect(s3.requests.filter((request) => request.startsWith('PUT'))).toHaveLength(2);
+  });
+
+  it('still uploads for other streams if all uploads for one stream fail', async () => {
+    const other = await emulator.createStream(1);
+    await offload(1, other);
+    await offload(9, stack.streamName, 1);
+    s3.faultOf = (_, path) => (path.endsWith('0') ? [503, 'SlowDown'] : null);
+    expect(await stack.relay()).toMatchObject({ published: 9, postponed: 1, notUploaded: 1 });
   });
 
   it('waits as long as the uploads fail, and never parks the event', async () => {
@@ -269,7 +326,7 @@ describe.each(DATABASES)('the relay with a bucket for payloads on $name', ({ ope
     const payloads = {
       ...stack.payloads,
       async read(payloadId: string) {
-        await letLeasesAge(database, 60_000);
+        await letLeasesAge(database, 120_000);
         expect(await stack.relay()).toMatchObject({ published: 1 });
         return stack.payloads.read(payloadId);
       },
@@ -362,7 +419,7 @@ it('loses nothing if the relay is killed between upload and publish', async () =
     expect([await stack.left(), await stack.events(), s3.objects.size]).toEqual([[1, 1, 2], [], 1]);
 
     s3.onStored = () => undefined;
-    await letLeasesAge(database, 60_000);
+    await letLeasesAge(database, 120_000);
     expect(await stack.relay()).toMatchObject({ published: 1 });
     const [event] = await stack.events();
     expect(await (await fetch(urlOf(event))).json()).toHaveLength(4);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RelayOptions } from '../../../lib/sync/jobs/relay-batch.ts';
 import { relayOutbox } from '../../../lib/sync/jobs/relay-outbox.ts';
+import type { PayloadUploads } from '../../../lib/sync/jobs/upload-payload.ts';
 import type {
   EventPublisher,
   Outbox,
@@ -86,12 +87,13 @@ function setUp(
     disabled,
     batches,
     rows: () => rows,
+    clock: () => clock,
     pass: (ms: number) => {
       clock += ms;
     },
     relay: (
       options: Partial<RelayOptions> = {},
-      parts: { outbox?: Outbox; publisher?: EventPublisher } = {},
+      parts: { outbox?: Outbox; publisher?: EventPublisher; uploads?: PayloadUploads } = {},
     ) =>
       relayOutbox({
         outbox,
@@ -256,6 +258,45 @@ describe('the relay', () => {
     expect(stream).toEqual(['e0', 'e0']);
     expect(rows()).toEqual([]);
   });
+
+  it.each([0, 25_000, 44_000, 59_000])(
+    'publishes all uploads before their leases end if S3 and Kinesis are slow after %d ms',
+    async (firstMs) => {
+      const events = numbered(12).map((name) =>
+        JSON.stringify({
+          kinesisSyncRecordsURL: `http://127.0.0.1/payloads/00000000-0000-4000-8000-${name.slice(1).padStart(12, '0')}?`,
+        }),
+      );
+      const world = setUp(events);
+      const ends: number[] = [];
+      const outbox: Outbox = {
+        ...world.outbox,
+        async remove(outboxIds) {
+          for (const row of world.rows())
+            if (outboxIds.includes(row.outboxId)) ends.push(row.dueAt - world.clock());
+          await world.outbox.remove(outboxIds);
+        },
+      };
+      const publisher: EventPublisher = {
+        async publish(_stream, entries) {
+          // A check, two attempts of an upload, and three attempts of a request to Kinesis.
+          world.pass(ends.length === 0 ? firstMs : 2_000 + 2 * 5_000 + 3 * 15_000);
+          return entries.map(() => 'published');
+        },
+      };
+      const uploads: PayloadUploads = {
+        payloads: { read: async () => '[]', remove: async () => undefined },
+        uploader: {
+          upload: async () => undefined,
+          isStored: async () => false,
+          urlOf: async (id) => `https://s3/${id}`,
+        },
+      };
+      await world.relay({ timeBudgetMs: 150_000 }, { outbox, publisher, uploads });
+      expect(ends.length).toBeGreaterThanOrEqual(4);
+      expect(Math.min(...ends)).toBeGreaterThanOrEqual(0);
+    },
+  );
 
   describe('with a stream per pool', () => {
     const gone = { error: 'ResourceNotFoundException', retryable: true, noStream: true as const };
