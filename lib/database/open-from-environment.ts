@@ -3,7 +3,7 @@ import type { SecretId } from '../common/secret-id.ts';
 import type { Database } from './database.ts';
 import { type DatabaseAddress, readDatabase } from './database-address.ts';
 import { openDsql } from './drivers/dsql/open-dsql.ts';
-import { openPg, type PoolOptions } from './drivers/pg/open-pg.ts';
+import { MAX_IDLE_MS, openPg, type PoolOptions } from './drivers/pg/open-pg.ts';
 import { openWithSecret } from './drivers/pg/open-with-secret.ts';
 import type { ReadSecret } from './drivers/pg/secret-settings.ts';
 
@@ -11,7 +11,9 @@ import type { ReadSecret } from './drivers/pg/secret-settings.ts';
 export type CreateSecretReader = (id: SecretId) => ReadSecret;
 
 /**
- * Opens the database that DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT names.
+ * Opens the database that DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT names, for a Lambda function. The pool keeps an
+ * idle connection as long as it can be used again. With a shorter time, its timer would close the connection when the
+ * next invocation continues the process, and most functions are called less often than every ten seconds.
  *
  * @throws {SetupError} a variable is missing or invalid; the message names it
  */
@@ -20,7 +22,7 @@ export function openFromEnvironment(
   createReader: CreateSecretReader,
   options: PoolOptions = {},
 ): Database {
-  return openAddress(readDatabase(env), createReader, options);
+  return openAddress(readDatabase(env), createReader, { idleTimeoutMs: MAX_IDLE_MS, ...options });
 }
 
 /** Opens the database at an address. Connects on the first query. */

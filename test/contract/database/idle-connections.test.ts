@@ -1,29 +1,31 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { openFromEnvironment } from '../../../lib/database/open-from-environment.ts';
 import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
 
 let clock: number;
 let database: Database;
+let connectionString: string;
 beforeEach(async () => {
   clock = 0;
-  const connectionString = await createEmptyPostgresDatabase();
+  connectionString = await createEmptyPostgresDatabase();
   database = openPg({ connectionString, maxConnections: 2, now: () => clock });
 });
 afterEach(() => database.close());
 
-const session = async () =>
-  (await database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
+const session = async (on = database) =>
+  (await on.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
 
-it('uses a connection again that was idle for ten seconds', async () => {
+it('uses a connection again that was idle for five minutes', async () => {
   const first = await session();
-  clock += 10_000;
+  clock += 300_000;
   expect(await session()).toBe(first);
 });
 
 it('opens another connection if the process was frozen for longer than that', async () => {
   const first = await session();
-  clock += 10_001;
+  clock += 300_001;
   const second = await session();
   expect(second).not.toBe(first);
   expect(await session()).toBe(second);
@@ -44,3 +46,27 @@ it('does not use a connection that was closed while the process was frozen', asy
   );
   expect(rows[0]?.count, 'both idle connections are closed').toBe(0);
 });
+
+it.each([
+  ['ten seconds', 10_000, () => openPg({ connectionString })],
+  [
+    'five minutes in Lambda',
+    300_000,
+    () => openFromEnvironment({ DATABASE_URL: connectionString }, noSecret),
+  ],
+])('closes an idle connection after %s', async (_time, idleMs, open) => {
+  // The pool uses these timers, and pg uses them only for its timeouts.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const opened = open();
+  onTestFinished(() => opened.close());
+  const first = await session(opened);
+  vi.advanceTimersByTime(idleMs - 1);
+  expect(await session(opened)).toBe(first);
+  vi.advanceTimersByTime(idleMs);
+  expect(await session(opened)).not.toBe(first);
+});
+
+const noSecret = () => {
+  throw new Error('no secret is used');
+};

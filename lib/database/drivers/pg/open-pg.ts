@@ -26,6 +26,8 @@ export interface PoolOptions extends Partial<Timeouts> {
    * so that not all connections are replaced at once. Default: no limit.
    */
   maxConnectionAgeMs?: number;
+  /** How long the pool keeps an idle connection. Its timer does not run while Lambda freezes the process. Default: 10 s. */
+  idleTimeoutMs?: number;
   /** Returns the current time in epoch milliseconds. */
   now?: () => number;
   /** Maximum time between two attempts. Default: 1 s. */
@@ -37,12 +39,13 @@ export interface PgOptions extends PoolOptions {
 }
 
 const DEFAULT_MAX_CONNECTIONS = 4;
+const DEFAULT_IDLE_TIMEOUT_MS = 10_000;
 /**
- * How long an idle connection is kept. The pool closes it with a timer, which does not run while Lambda has frozen the
- * process. In that time, the server or a network device between may have closed it too. So the time is also compared when
- * a connection is used again.
+ * A connection that was idle for longer is not used again. While Lambda freezes a process, no timer closes a connection,
+ * but a network device may drop it without notice. AWS Network Firewall does so after 350 s by default. Source: AWS
+ * Network Firewall API Reference, FlowTimeouts.
  */
-const MAX_IDLE_MS = 10_000;
+export const MAX_IDLE_MS = 5 * 60 * 1000;
 const DEFAULT_TIMEOUTS: Timeouts = {
   statementTimeoutMs: 45_000,
   /**
@@ -75,11 +78,12 @@ export function poolSettings({
   maxConnections = DEFAULT_MAX_CONNECTIONS,
   connectTimeoutMs = 5_000,
   statementTimeoutMs = DEFAULT_TIMEOUTS.statementTimeoutMs,
+  idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS,
 }: PoolOptions): pg.PoolConfig {
   return {
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
-    idleTimeoutMillis: MAX_IDLE_MS,
+    idleTimeoutMillis: idleTimeoutMs,
     // The server cancels a slow statement. This timeout covers a response that was lost on the network.
     query_timeout: statementTimeoutMs + NETWORK_GRACE_MS,
     keepAlive: true,
