@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { isConnectionError } from '../../database/connection-error.ts';
+import { isConnectionError, isTimeout } from '../../database/connection-error.ts';
 import type { Database, QueryResult, SqlValue, Transaction } from '../../database/database.ts';
 
-/** Maximum attempts of a transaction whose connection breaks. */
+/** Maximum attempts of a transaction whose connection breaks while it commits. */
 const ATTEMPTS = 3;
 
 const LEAVE_RECEIPT = `
@@ -23,6 +23,9 @@ const READ_CLAIM = 'SELECT is_claim FROM sync.receipts WHERE receipt_id = $1';
  * committed and can never be, because its receipt would conflict; it runs again. Otherwise it was committed. The row of
  * the second transaction is marked as a claim, so the answer of the second transaction can be lost as well.
  *
+ * A transaction that took too long does not run again, because it would take as long again. The driver has already
+ * repeated a transaction whose connection broke before COMMIT was sent.
+ *
  * @param work as for `Database.transaction`; returns null if it changed nothing
  */
 export async function transact<Result>(
@@ -32,15 +35,18 @@ export async function transact<Result>(
   if (database.dialect !== 'dsql') return database.transaction(work);
   for (let attempt = 1; ; attempt += 1) {
     const receiptId = randomUUID();
+    let isCommitSent = false;
     /** The result of the attempt whose COMMIT was sent last; empty if no COMMIT was sent. */
     const sent: Result[] = [];
     const withReceipt = async (transaction: Transaction): Promise<Result> => {
       sent.length = 0;
+      isCommitSent = false;
       const result = await work(transaction);
       if (result !== null) {
         await transaction.query(LEAVE_RECEIPT, [receiptId]);
         sent.push(result);
       }
+      isCommitSent = true;
       return result;
     };
     const outcome = await database.transaction(withReceipt).then(
@@ -50,7 +56,7 @@ export async function transact<Result>(
     if ('result' in outcome) return outcome.result;
     if (!isConnectionError(outcome.error)) throw outcome.error;
     for (const result of sent) if (!(await claim(database, receiptId))) return result;
-    if (attempt === ATTEMPTS) throw outcome.error;
+    if (!isCommitSent || isTimeout(outcome.error) || attempt === ATTEMPTS) throw outcome.error;
   }
 }
 

@@ -129,6 +129,40 @@ describe("transactions under Aurora DSQL's rules", () => {
     expect([work, await written()]).toEqual([3, []]);
   });
 
+  it('runs a transaction whose connection breaks before COMMIT no more often than the driver does', async () => {
+    const broken = transact(database, async (transaction) => {
+      work += 1;
+      await transaction.query('/* test */ SELECT pg_terminate_backend(pg_backend_pid())');
+    });
+    await expect(broken).rejects.toBeInstanceOf(DatabaseError);
+    expect(work).toBe(3);
+  });
+
+  describe('that time out', () => {
+    let hasty: Database;
+    beforeEach(() => {
+      const fault = () => faults.shift() ?? null;
+      hasty = openDsqlServer({ connectionString, fault, statementTimeoutMs: 1_000 });
+    });
+    afterEach(() => hasty.close());
+
+    it('do not run again, because they would take as long again', async () => {
+      const slow = transact(hasty, async (transaction) => {
+        work += 1;
+        await transaction.query('/* test */ SELECT pg_sleep(5)');
+        return work;
+      });
+      await expect(slow).rejects.toMatchObject({ code: '57014' });
+      expect(work).toBe(1);
+    });
+
+    it('return their result if they were committed', async () => {
+      faults = ['silent'];
+      expect(await write(hasty)).toBe(1);
+      expect([work, await written()]).toEqual([1, [1]]);
+    });
+  });
+
   it('resolves a lost answer although another transaction has changed the data since', async () => {
     faults = ['lost'];
     const { operations } = createSyncService(database);
