@@ -22,12 +22,12 @@ if (noMoto)
   console.log('moto_server is not on the PATH: the test of deploying, updating and removing is skipped');
 
 const STACK = 'cognito-sync-backend-prod';
+const POLLER = `${STACK}-poll-bulk-publish`;
 const FUNCTIONS = [
   'finish-identity-deletions',
   'finish-merges',
   'finish-pool-deletions',
   'migrate',
-  'poll-bulk-publish',
   'project-stream',
   'relay-outbox',
   'run-bulk-publish',
@@ -172,7 +172,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     await expect(asked).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('pass --yes') });
     await expect(asked).rejects.toMatchObject({
       stderr: expect.stringMatching(
-        /Stack cognito-sync-backend-prod in account \d{12}, region us-east-1:\n {2}Creates \d+ resources:\n(?: {4}.*\n)* {4}14 x AWS::Lambda::Function\n/,
+        /Stack cognito-sync-backend-prod in account \d{12}, region us-east-1:\n {2}Creates \d+ resources:\n(?: {4}.*\n)* {4}13 x AWS::Lambda::Function\n/,
       ),
     });
     expect(await functions()).toEqual([]);
@@ -202,12 +202,14 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     ]);
   });
 
-  it('is updated with other parameters, and its tables are created', { timeout: 240_000 }, async () => {
+  it('is updated with other parameters, which add the poller, and its tables are created', {
+    timeout: 240_000,
+  }, async () => {
     const other = ['--param=tracing=on', '--param=bulkPublishPolicy=first'];
     const output = await copy.deploy([...args, ...other, '--yes'], env);
     expect(output).toContain(`deployed to stack ${STACK}`);
     expect(output).toMatch(
-      /Changes \d+ resources:\n(?: {4}.*\n)* {4}PollDashbulkDashpublishLambdaFunction: Environment/,
+      /Changes \d+ resources:\n(?: {4}.*\n)* {4}ProjectDashstreamLambdaFunction: TracingConfig/,
     );
     expect(output).toContain('"0001-query-store.sql"');
     const database = openPg({ connectionString: databaseUrl });
@@ -219,8 +221,10 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     });
     await database.close();
     const deployed = await functions();
-    expect(deployed.map(({ FunctionName }) => FunctionName).toSorted()).toEqual(FUNCTIONS);
-    const poller = deployed.find(({ FunctionName }) => FunctionName === `${STACK}-poll-bulk-publish`);
+    expect(deployed.map(({ FunctionName }) => FunctionName).toSorted()).toEqual(
+      [...FUNCTIONS, POLLER].toSorted(),
+    );
+    const poller = deployed.find(({ FunctionName }) => FunctionName === POLLER);
     expect(poller?.Environment).toMatchObject({ Variables: { BULK_PUBLISH_POLICY: 'first' } });
   });
 

@@ -30,17 +30,39 @@ describe.skipIf(noMoto)('the retained resources that still exist', () => {
     moto.close();
   });
 
+  /** Creates a cluster. @returns its identifier */
+  async function createCluster(): Promise<string> {
+    const response = await fetch(`${moto.endpoint}/cluster`, {
+      method: 'POST',
+      // The emulator reads the service and the region, but does not verify the signature.
+      headers: { authorization: 'AWS4-HMAC-SHA256 Credential=deployer/20260101/us-east-1/dsql/aws4_request' },
+      body: '{}',
+    });
+    return JSON.parse(await response.text()).identifier;
+  }
+
   const resource = (type: string, physicalId: string) => ({ logicalId: 'Any', type, physicalId });
 
-  it('do not include streams and buckets that were deleted', async () => {
+  it('do not include streams, buckets and clusters that were deleted', async () => {
     const kept = [
       resource('AWS::Kinesis::Stream', 'kept'),
       resource('AWS::S3::Bucket', 'kept'),
+      resource('AWS::DSQL::Cluster', await createCluster()),
       // CloudFormation checks the others itself.
       resource('AWS::S3::BucketPolicy', 'policy'),
-      resource('AWS::DSQL::Cluster', 'cluster'),
     ];
-    const deleted = [resource('AWS::Kinesis::Stream', 'deleted'), resource('AWS::S3::Bucket', 'deleted')];
+    const deleted = [
+      resource('AWS::Kinesis::Stream', 'deleted'),
+      resource('AWS::S3::Bucket', 'deleted'),
+      resource('AWS::DSQL::Cluster', 'abcdefghijklmnopqrstuvwxyz'),
+    ];
     expect(await findExisting(SETTINGS, [...deleted, ...kept])).toEqual(kept);
+  });
+
+  it('include a cluster about which AWS gives no answer: CloudFormation then names the reason', async () => {
+    const cluster = [resource('AWS::DSQL::Cluster', 'abcdefghijklmnopqrstuvwxyz')];
+    vi.stubEnv('AWS_ENDPOINT_URL_DSQL', 'http://127.0.0.1:1');
+    expect(await findExisting(SETTINGS, cluster)).toEqual(cluster);
+    vi.stubEnv('AWS_ENDPOINT_URL_DSQL', undefined);
   });
 });

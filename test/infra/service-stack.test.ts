@@ -37,9 +37,11 @@ const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
 const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
 
 let copy: DeployableCopy;
-/** The stack without the service, and with it. Both have their own Aurora DSQL cluster. */
+/** The stack without the service, and with it. Both have their own Aurora DSQL cluster and the poller. */
 let without: Packaged;
 let service: Packaged;
+/** The service with default parameters, except that it has no function URL. */
+let closed: Packaged;
 /** The service with a database of its own, beside a user's database, and with every parameter set. */
 let full: Packaged;
 beforeAll(async () => {
@@ -71,6 +73,7 @@ beforeAll(async () => {
   const args = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
   const withArchive = await copy.withArchive(join(service.directory, ARCHIVE));
   full = await copy.package(['--stage', 'prod', ...withArchive, ...args]);
+  closed = await copy.package([...withArchive, '--param=service=on', '--param=functionUrl=off']);
 }, 240_000);
 afterAll(() => copy.remove());
 
@@ -102,6 +105,25 @@ it('the service adds to the stack and changes only migrate, project-stream and t
   expect(ofType(without, 'AWS::SecretsManager::Secret')).toEqual([]);
 });
 
+it('the poller of Amazon’s pools is left out of a stack with the service by default, and nothing refers to it', () => {
+  const text = JSON.stringify([closed.resources, closed.outputs]);
+  expect(text).not.toMatch(
+    /poll-bulk-publish|PollDashbulk|PollBulkPublish|cognito-sync:|BulkPublishStalled|GapsOpen/,
+  );
+  const missing = Object.keys(service.resources).filter((id) => !(id in closed.resources));
+  expect(missing.filter((id) => !/Poll|^ListPools$|^ServiceDashapi/.test(id)).toSorted()).toEqual([
+    'BulkPublishStalled',
+    'GapsOpen',
+    'PoolsFailed',
+  ]);
+  expect(environmentOf(closed, 'migrate').DSQL_WRITERS).toEqual({
+    'Fn::Join': [
+      ' ',
+      ['ProjectStreamRole', 'SweepQueryStoreRole'].map((role) => ({ 'Fn::GetAtt': [role, 'Arn'] })),
+    ],
+  });
+});
+
 describe('the function URL of the service', () => {
   it('has no authorizer and no CORS settings, because the function verifies signatures and sends the headers', () => {
     for (const packaged of [service, full]) {
@@ -122,9 +144,27 @@ describe('the function URL of the service', () => {
     ]);
   });
 
+  it('is left out with functionUrl=off, with its permissions and metrics; the function remains', () => {
+    expect(ofType(closed, 'AWS::Lambda::Url')).toEqual([]);
+    const invokers = ofType(closed, 'AWS::Lambda::Permission').map(({ FunctionName }) =>
+      nameOf(FunctionName),
+    );
+    expect(invokers.filter((name) => name.startsWith(idOf('service-api')))).toEqual([]);
+    expect(closed.outputs).not.toHaveProperty('ServiceEndpoint');
+    expect(closed.outputs).toMatchObject({
+      ServiceFunctionArn: { Value: { 'Fn::GetAtt': [idOf('service-api'), 'Arn'] } },
+      ServiceKeysSecret: { Value: { Ref: 'ServiceKeys' } },
+    });
+    expect(JSON.stringify(closed.resources.Dashboard)).not.toMatch(/Url\w+Count|UrlRequestLatency/);
+    expect(withoutCode(functionOf(closed, 'service-api'))).toEqual(
+      withoutCode(functionOf(service, 'service-api')),
+    );
+  });
+
   it('is an output, as are the name of the secret with the keys and the bucket of payloads', () => {
     expect(service.outputs).toMatchObject({
       ServiceEndpoint: { Value: { 'Fn::GetAtt': ['ServiceDashapiLambdaFunctionUrl', 'FunctionUrl'] } },
+      ServiceFunctionArn: { Value: { 'Fn::GetAtt': [idOf('service-api'), 'Arn'] } },
       ServiceKeysSecret: { Value: { Ref: 'ServiceKeys' } },
       PayloadBucketName: { Value: { Ref: 'PayloadBucket' } },
     });
@@ -317,7 +357,7 @@ describe('the functions of the service', () => {
         ofType(service, 'AWS::Lambda::EventInvokeConfig').filter(({ FunctionName }) =>
           JSON.stringify(FunctionName).includes(idOf(name)),
         ),
-      ).toEqual([expect.objectContaining({ MaximumRetryAttempts: 0 })]);
+      ).toEqual([expect.objectContaining({ MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 })]);
     }
   });
 
@@ -421,6 +461,7 @@ describe('the alarms and the dashboard of the service', () => {
   it('use only existing metrics of existing functions', () => {
     for (const [packaged, stage] of [
       [service, 'dev'],
+      [closed, 'dev'],
       [full, 'prod'],
     ] as const) {
       const existing = known(stage);
@@ -494,7 +535,7 @@ describe('the alarms and the dashboard of the service', () => {
 });
 
 it.skipIf(noCfnLint)('cfn-lint finds nothing in the templates of the service', { timeout: 120_000 }, () => {
-  const templates = [service, full].map(({ templateFile }) => templateFile);
+  const templates = [service, closed, full].map(({ templateFile }) => templateFile);
   const { stdout, stderr, status } = spawnSync('cfn-lint', templates, { encoding: 'utf8' });
   expect({ stdout, stderr, status }).toEqual({ stdout: '', stderr: '', status: 0 });
 });

@@ -22,9 +22,9 @@ const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
 const FUNCTIONS = {
   'project-stream': 'ProjectDashstream',
   'sync-trigger': 'SyncDashtrigger',
-  'poll-bulk-publish': 'PollDashbulkDashpublish',
   'sweep-query-store': 'SweepDashqueryDashstore',
   migrate: 'Migrate',
+  'poll-bulk-publish': 'PollDashbulkDashpublish',
 };
 /** The functions that receive the address of a database. */
 const WITH_DATABASE = ['project-stream', 'poll-bulk-publish', 'sweep-query-store', 'migrate'] as const;
@@ -228,8 +228,8 @@ describe('the permissions of the stack', () => {
     expect(
       permissions.map(({ FunctionName, SourceArn }) => [nameOf(FunctionName), nameOf(SourceArn)]),
     ).toEqual([
-      ['PollDashbulkDashpublishLambdaFunction.Arn', 'PollDashbulkDashpublishEventsRuleSchedule1.Arn'],
       ['SweepDashqueryDashstoreLambdaFunction.Arn', 'SweepDashqueryDashstoreEventsRuleSchedule1.Arn'],
+      ['PollDashbulkDashpublishLambdaFunction.Arn', 'PollDashbulkDashpublishEventsRuleSchedule1.Arn'],
     ]);
   });
 });
@@ -276,8 +276,8 @@ describe('the functions', () => {
         State,
       ]),
     ).toEqual([
-      ['rate(1 minute)', 'ENABLED'],
       ['rate(1 hour)', 'ENABLED'],
+      ['rate(1 minute)', 'ENABLED'],
     ]);
     expect(functionOf(minimal, 'poll-bulk-publish').Timeout).toBe(120);
     const invokeConfigs = ofType(minimal, 'AWS::Lambda::EventInvokeConfig');

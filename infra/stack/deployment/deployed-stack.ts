@@ -104,11 +104,10 @@ export async function importResources(
       .send(new DescribeChangeSetCommand(set))
       .catch(() => ({ StatusReason: undefined }));
     await client.send(new DeleteStackCommand({ StackName: stackName })).catch(() => undefined);
-    // Streams and buckets that no longer exist are not imported, so the cluster is the likely cause.
-    const { logicalId } = imports.find(({ type }) => type === 'AWS::DSQL::Cluster') ?? imports[0] ?? {};
+    const { logicalId } = imports[0] ?? {};
     const reason = StatusReason ?? (error instanceof Error ? error.message : String(error));
     throw new SetupError(
-      `the retained resources cannot be imported: ${reason}. If you deleted a resource, pass --new with its name, for example --new=${logicalId}; the deployment then creates it again`,
+      `the retained resources cannot be imported: ${reason}. If a resource cannot be used, pass --new with its name, for example --new=${logicalId}; the deployment then creates it again`,
       { cause: error },
     );
   }

@@ -1,6 +1,7 @@
 import { DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { findCluster } from './find-cluster.ts';
 import type { RetainedResource } from './plan-deployment.ts';
 
 /** Where the resources are, and the credentials of the deployment. */
@@ -9,9 +10,8 @@ type ClientSettings = Pick<ConstructorParameters<typeof S3Client>[0] & object, '
 const NOT_FOUND = /^(ResourceNotFoundException|NotFound|NoSuchBucket)$/;
 
 /**
- * Returns the retained resources without the streams and buckets that were deleted since. Those of other types are
- * assumed to exist: the policy of a bucket is only imported together with the bucket, and if the cluster does not exist,
- * CloudFormation rejects the import.
+ * Returns the retained resources without the streams, buckets and clusters that were deleted since. Those of other types
+ * are assumed to exist: the policy of a bucket is only imported together with the bucket.
  */
 export async function findExisting(
   settings: ClientSettings,
@@ -24,7 +24,8 @@ export async function findExisting(
     if (type === 'AWS::Kinesis::Stream') {
       return kinesis.send(new DescribeStreamSummaryCommand({ StreamName: physicalId }));
     }
-    return type === 'AWS::S3::Bucket' ? s3.send(new HeadBucketCommand({ Bucket: physicalId })) : undefined;
+    if (type === 'AWS::S3::Bucket') return s3.send(new HeadBucketCommand({ Bucket: physicalId }));
+    return type === 'AWS::DSQL::Cluster' ? findCluster(kinesis.config, physicalId) : undefined;
   };
   const existing: RetainedResource[] = [];
   try {

@@ -141,6 +141,9 @@ export function requireOwnStream({ Parameters, Resources }: Template, accountId:
   );
 }
 
+/** The logical id of the poller, which a stack with the service does not contain by default. */
+const POLLER = 'PollDashbulkDashpublishLambdaFunction';
+
 /** Describes a plan for the operator. Contains names and types, but no values. */
 export function describePlan(
   plan: DeploymentPlan,
@@ -167,6 +170,9 @@ export function describePlan(
       `Removes ${plan.removes.length} resources`,
       plan.removes.map(({ logicalId, isKept }) => `${logicalId}${isKept ? ' (remains in the account)' : ''}`),
     ),
+    ...(plan.removes.some(({ logicalId }) => logicalId === POLLER)
+      ? ["  Removes the poller of Amazon's pools. To keep the poller, pass --param=poller=on."]
+      : []),
     '  Uploads the code of all functions, then migrates the database.',
   ].join('\n');
 }

@@ -4,8 +4,13 @@ import { readLoginProviders } from '../../../lib/common/read-login-settings.ts';
 import { readOrigins } from '../../../lib/common/read-origins.ts';
 import { readTrustedProxies } from '../../../lib/common/read-trusted-proxies.ts';
 import { addressMistakes, secretMistakes } from './database-parameters.ts';
-import { mistakeOf } from './mistakes.ts';
-import { type GivenForService as Given, ownDatabase, type ServiceParameters } from './service-parameters.ts';
+import { mistakeOf, switchMistakes } from './mistakes.ts';
+import {
+  type GivenForService as Given,
+  ownDatabase,
+  SERVICE_PARAMETERS,
+  type ServiceParameters,
+} from './service-parameters.ts';
 
 /**
  * Checks the parameters of the service.
@@ -14,10 +19,26 @@ import { type GivenForService as Given, ownDatabase, type ServiceParameters } fr
 export function checkService(given: Given, region: string): string[] {
   const { service } = given;
   if (!['', 'on', 'off'].includes(service)) return [`service: invalid value "${service}"; use on or off`];
-  if (service !== 'on') return unusedMistakes(given);
+  if (service === 'on') {
+    return [...valueMistakes(given, region), ...missingMistakes(given), ...environmentMistakes(given)];
+  }
+  // The address of the database can come from an environment variable that is meant for another deployment.
+  return [...unusedMistakes(given), ...valueMistakes({ ...given, serviceDatabaseUrl: '' }, region)];
+}
+
+/** A parameter without effect is probably a mistake: the caller forgot `service=on`. */
+function unusedMistakes(given: ServiceParameters): string[] {
+  const names = SERVICE_PARAMETERS.filter(
+    (name) => name !== 'service' && name !== 'serviceDatabaseUrl' && given[name] !== '',
+  );
+  return names.map((name) => `${name}: given without service=on; add --param=service=on, or remove ${name}`);
+}
+
+function valueMistakes(given: Given, region: string): string[] {
   return [
     ...databaseMistakes(given, region),
-    ...serviceConcurrencyMistakes(given),
+    ...concurrencyMistakes('serviceConcurrency', given.serviceConcurrency),
+    ...switchMistakes('functionUrl', given.functionUrl),
     ...jsonMistakes('loginProviders', given.loginProviders, (text) =>
       readLoginProviders({ LOGIN_PROVIDERS: text }),
     ),
@@ -27,21 +48,7 @@ export function checkService(given: Given, region: string): string[] {
       : jsonMistakes('rateLimits', given.rateLimits, (text) => readRateLimits({ RATE_LIMITS: text }, true))),
     ...mistakeOf('origins', () => readOrigins({ ORIGINS: given.origins })),
     ...mistakeOf('trustedProxies', () => readTrustedProxies({ TRUSTED_PROXIES: given.trustedProxies })),
-    ...environmentMistakes(given),
   ];
-}
-
-/** A parameter without effect is probably a mistake: the caller forgot `service=on`. */
-function unusedMistakes(given: ServiceParameters): string[] {
-  const names = (
-    [
-      'serviceConcurrency',
-      'serviceDatabaseSecret',
-      'loginProvidersSecret',
-      'loginProvidersSecretKey',
-    ] as const
-  ).filter((name) => given[name]);
-  return names.map((name) => `${name}: given without service=on; add --param=service=on, or remove ${name}`);
 }
 
 function databaseMistakes(given: Given, region: string): string[] {
@@ -72,12 +79,9 @@ export function concurrencyMistakes(name: string, text: string): string[] {
  * A PostgreSQL server accepts few connections. Without a limit, Lambda would start an instance for each concurrent
  * request, up to the limit of the account.
  */
-function serviceConcurrencyMistakes(given: Given): string[] {
-  const { serviceConcurrency, database } = given;
-  const isOnServer = ownDatabase(given) !== null || database === 'url';
-  if (serviceConcurrency !== '' || !isOnServer) {
-    return concurrencyMistakes('serviceConcurrency', serviceConcurrency);
-  }
+function missingMistakes(given: Given): string[] {
+  const isOnServer = ownDatabase(given) !== null || given.database === 'url';
+  if (given.serviceConcurrency !== '' || !isOnServer) return [];
   return [
     'serviceConcurrency: missing; PostgreSQL limits its connections, and each concurrent request uses up to two connections; for example, use 40 for a server that accepts 100',
   ];

@@ -14,6 +14,11 @@ export function mistakeOf(name: string, read: () => unknown): string[] {
   }
 }
 
+/** Checks the parameter `name`, which is `on`, `off` or not given. */
+export function switchMistakes(name: string, text: string): string[] {
+  return ['', 'on', 'off'].includes(text) ? [] : [`${name}: invalid value "${text}"; use on or off`];
+}
+
 /**
  * Checks that an ARN is in the partition of the region. Otherwise, returns one line that starts with `name`, the name
  * of the parameter.

@@ -1,11 +1,6 @@
 import { isRegion } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
-import {
-  readIdentityPoolIds,
-  readParallelizationFactor,
-  readPayloadPolicy,
-  readPublishPolicy,
-} from '../../../lib/common/function-settings.ts';
+import { readParallelizationFactor, readPayloadPolicy } from '../../../lib/common/function-settings.ts';
 import { isObject } from '../../../lib/common/json.ts';
 import mapping from '../project-stream-mapping.json' with { type: 'json' };
 import { checkService, concurrencyMistakes } from './check-service.ts';
@@ -14,10 +9,16 @@ import {
   type DatabaseDeployment,
   type DatabaseParameters,
   NO_DATABASE,
-  type Substitution,
   toDatabaseDeployment,
 } from './database-parameters.ts';
-import { mistakeOf, partitionMistakes } from './mistakes.ts';
+import { mistakeOf, partitionMistakes, switchMistakes } from './mistakes.ts';
+import {
+  checkPools,
+  NO_POOLS,
+  type PoolDeployment,
+  type PoolParameters,
+  toPoolDeployment,
+} from './pool-parameters.ts';
 import {
   NO_SERVICE,
   type ServiceDeployment,
@@ -34,9 +35,11 @@ import {
 } from './stream-parameters.ts';
 
 /** The parameters of a deployment, as in `params` of serverless.yml; an empty string counts as not given. */
-export interface DeploymentParameters extends DatabaseParameters, StreamParameters, ServiceParameters {
-  identityPools: string;
-  bulkPublishPolicy: string;
+export interface DeploymentParameters
+  extends DatabaseParameters,
+    StreamParameters,
+    PoolParameters,
+    ServiceParameters {
   publishTrust: string;
   payloadRegions: string;
   reservedConcurrency: string;
@@ -48,9 +51,8 @@ export interface DeploymentParameters extends DatabaseParameters, StreamParamete
 const NOTHING: DeploymentParameters = {
   ...NO_DATABASE,
   ...NO_STREAM,
+  ...NO_POOLS,
   ...NO_SERVICE,
-  identityPools: '',
-  bulkPublishPolicy: '',
   publishTrust: '',
   payloadRegions: '',
   reservedConcurrency: '',
@@ -60,17 +62,12 @@ const NOTHING: DeploymentParameters = {
 };
 
 /** The values that serverless.yml needs to build the stack. */
-export interface Deployment extends DatabaseDeployment, StreamDeployment, ServiceDeployment, StackRoles {
-  identityPoolIds: string;
-  /** ARNs of the pools that the bulk-publish poller may access. */
-  poolArns: Substitution[];
-  bulkPublishPolicy: string;
-  /**
-   * Each value selects the file in infra/stack/options that becomes part of the stack. For example, `listsPools: 'yes'`
-   * selects lists-pools-yes.yml.
-   */
-  listsPools: 'yes' | 'no';
-  startsBulkPublishes: 'yes' | 'no';
+export interface Deployment
+  extends DatabaseDeployment,
+    StreamDeployment,
+    PoolDeployment,
+    ServiceDeployment,
+    StackRoles {
   publishTrust: 'account' | 'any';
   payloadRegions: string;
   /** Maximum concurrency of the function `project-stream`. Null if it shares the concurrency of the account. */
@@ -88,13 +85,6 @@ export interface Deployment extends DatabaseDeployment, StreamDeployment, Servic
  */
 const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
-/**
- * Maximum number of pools that `identityPools` can name. Two limits of AWS lead to this number: the environment
- * variables of a function hold 4 KB, and the policies of a role hold 10,240 characters. Each pool's ARN can occur twice
- * in the policies. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide, quotas.
- */
-const MAX_POOLS = 30;
-
 /** The argument that the Serverless Framework passes to a function that computes a variable of serverless.yml. */
 interface Resolvers {
   resolveVariable: (variable: string) => Promise<unknown>;
@@ -160,6 +150,7 @@ export function checkParameters(
       ? [
           ...checkDatabase(given, region),
           ...checkStream(given, region),
+          ...checkPools(given, region),
           ...checkService(given, region),
           ...valueMistakes(given, region),
         ]
@@ -186,11 +177,9 @@ function stageMistakes(stage: string): string[] {
 }
 
 function valueMistakes(given: DeploymentParameters, region: string): string[] {
-  const { identityPools, bulkPublishPolicy, publishTrust, payloadRegions } = given;
+  const { publishTrust, payloadRegions } = given;
   const { reservedConcurrency, syncTriggerConcurrency, alarmTopic, tracing } = given;
   return [
-    ...mistakeOf('identityPools', () => readPools(identityPools, region)),
-    ...mistakeOf('bulkPublishPolicy', () => readPublishPolicy({ BULK_PUBLISH_POLICY: bulkPublishPolicy })),
     ...(['', 'account', 'any'].includes(publishTrust)
       ? []
       : [`publishTrust: invalid value "${publishTrust}"; use account or any`]),
@@ -200,20 +189,8 @@ function valueMistakes(given: DeploymentParameters, region: string): string[] {
     ...concurrencyMistakes('reservedConcurrency', reservedConcurrency),
     ...concurrencyMistakes('syncTriggerConcurrency', syncTriggerConcurrency),
     ...topicMistakes(alarmTopic, region),
-    ...(['', 'on', 'off'].includes(tracing) ? [] : [`tracing: invalid value "${tracing}"; use on or off`]),
+    ...switchMistakes('tracing', tracing),
   ];
-}
-
-/**
- * Reads the ids of the named pools.
- * @throws {SetupError} an id is not that of a pool in the region, or there are more than MAX_POOLS ids
- */
-function readPools(identityPools: string, region: string): string[] | null {
-  const pools = readIdentityPoolIds({ IDENTITY_POOL_IDS: identityPools, AWS_REGION: region });
-  if (pools === null || pools.length <= MAX_POOLS) return pools;
-  throw new SetupError(
-    `${pools.length} pools given, but at most ${MAX_POOLS} can be named; omit the parameter to use all pools that stream to the stack's stream`,
-  );
 }
 
 function topicMistakes(alarmTopic: string, region: string): string[] {
@@ -235,18 +212,13 @@ function toDeployment(
 ): Deployment {
   const database = toDatabaseDeployment(given, region);
   const service = toServiceDeployment(given, database, region, (own) => toDatabaseDeployment(own, region));
-  const pools = readPools(given.identityPools, region);
-  const policy = readPublishPolicy({ BULK_PUBLISH_POLICY: given.bulkPublishPolicy });
+  const pools = toPoolDeployment(given, region, { ...given, inVpc: database.inVpc });
   return {
     ...database,
     ...toStreamDeployment(given, region),
+    ...pools,
     ...service,
-    ...toStackRoles(service, stage),
-    identityPoolIds: (pools ?? []).join(','),
-    poolArns: poolArns(pools),
-    bulkPublishPolicy: given.bulkPublishPolicy || 'off',
-    listsPools: pools === null ? 'yes' : 'no',
-    startsBulkPublishes: policy.kind === 'off' ? 'no' : 'yes',
+    ...toStackRoles({ ...service, ...pools }, stage),
     publishTrust: given.publishTrust === 'any' ? 'any' : 'account',
     payloadRegions: given.payloadRegions,
     reservedConcurrency: toNumber(given.reservedConcurrency),
@@ -260,10 +232,4 @@ function toDeployment(
 /** Returns the number in a parameter; null if the parameter is not given. */
 function toNumber(text: string): number | null {
   return text === '' ? null : Number(text);
-}
-
-/** Returns the ARNs of the pools. @param pools null for all pools of this account and region */
-function poolArns(pools: readonly string[] | null): Substitution[] {
-  const prefix = `arn:\${AWS::Partition}:cognito-sync:\${AWS::Region}:\${AWS::AccountId}:identitypool/`;
-  return (pools ?? ['*']).map((id) => ({ 'Fn::Sub': `${prefix}${id}` }));
 }

@@ -13,6 +13,7 @@ export interface ServiceParameters {
   serviceDatabaseSecret: string;
   serviceDatabaseSecretKey: string;
   serviceConcurrency: string;
+  functionUrl: string;
   loginProviders: string;
   loginProvidersSecret: string;
   loginProvidersSecretKey: string;
@@ -27,6 +28,7 @@ export const NO_SERVICE: ServiceParameters = {
   serviceDatabaseSecret: '',
   serviceDatabaseSecretKey: '',
   serviceConcurrency: '',
+  functionUrl: '',
   loginProviders: '',
   loginProvidersSecret: '',
   loginProvidersSecretKey: '',
@@ -35,10 +37,13 @@ export const NO_SERVICE: ServiceParameters = {
   trustedProxies: '',
 };
 
+export const SERVICE_PARAMETERS = Object.keys(NO_SERVICE) as (keyof ServiceParameters)[];
+
 /** The values that serverless.yml needs for the service. */
 export interface ServiceDeployment {
   /** Each value selects what becomes part of the stack: the key `yes` or `no` of a file in infra/stack. */
   service: 'yes' | 'no';
+  functionUrl: 'yes' | 'no';
   serviceReadsSecret: 'yes' | 'no';
   serviceDecryptsSecret: 'yes' | 'no';
   readsLoginProviders: 'yes' | 'no';
@@ -104,6 +109,7 @@ export function toServiceDeployment(
   const only = (condition: boolean) => (isOn && condition ? 'yes' : 'no');
   return {
     service: isOn ? 'yes' : 'no',
+    functionUrl: only(given.functionUrl !== 'off'),
     serviceReadsSecret: only(database.readsSecret === 'yes'),
     serviceDecryptsSecret: only(database.decryptsSecret === 'yes'),
     readsLoginProviders: only(given.loginProvidersSecret !== ''),

@@ -1,4 +1,5 @@
 import type { Substitution } from './database-parameters.ts';
+import type { PoolDeployment } from './pool-parameters.ts';
 import type { ServiceDeployment } from './service-parameters.ts';
 
 /** A reference to a resource of the stack. */
@@ -6,8 +7,20 @@ interface Reference {
   Ref: string;
 }
 
+/** The ARN of a resource of the stack. */
+interface ArnOf {
+  'Fn::GetAtt': [string, 'Arn'];
+}
+
 /** The roles of functions that share a permission. */
 export interface StackRoles {
+  /** The roles that read and change rows of the query store, and their ARNs. */
+  queryStoreRoles: Reference[];
+  queryStoreRoleArns: ArnOf[];
+  /** The roles that read the secret of the query store's database. */
+  queryStoreSecretRoles: Reference[];
+  /** The roles that read the stream. */
+  consumerRoles: Reference[];
   vpcRoles: Reference[];
   /** The ARNs of the functions with these roles. */
   vpcFunctionArns: Substitution[];
@@ -21,6 +34,7 @@ export interface StackRoles {
 
 /** The functions of the query store that use a database. */
 const QUERY_STORE = ['project-stream', 'poll-bulk-publish', 'sweep-query-store'];
+const POLLER = 'poll-bulk-publish';
 /** The functions of the service. All of them use a database. */
 const SERVICE = [
   'service-api',
@@ -36,15 +50,24 @@ const SERVICE = [
 
 /** Lists the roles by permission. */
 export function toStackRoles(
-  { service, ownDatabaseSecret }: Pick<ServiceDeployment, 'service' | 'ownDatabaseSecret'>,
+  {
+    service,
+    ownDatabaseSecret,
+    poller,
+  }: Pick<ServiceDeployment, 'service' | 'ownDatabaseSecret'> & Pick<PoolDeployment, 'poller'>,
   stage: string,
 ): StackRoles {
   const ofService = service === 'yes' ? SERVICE : [];
-  const withDatabase = [...QUERY_STORE, 'migrate', ...ofService];
+  const queryStore = QUERY_STORE.filter((name) => name !== POLLER || poller === 'yes');
+  const withDatabase = [...queryStore, 'migrate', ...ofService];
   return {
+    queryStoreRoles: queryStore.map(roleOf),
+    queryStoreRoleArns: queryStore.map((name) => ({ 'Fn::GetAtt': [roleOf(name).Ref, 'Arn'] })),
+    queryStoreSecretRoles: [...queryStore, 'migrate'].map(roleOf),
+    consumerRoles: ['project-stream', ...queryStore.filter((name) => name === POLLER)].map(roleOf),
     vpcRoles: withDatabase.map(roleOf),
     vpcFunctionArns: withDatabase.map((name) => arnOf(name, stage)),
-    tracedRoles: ['project-stream', 'sync-trigger', ...QUERY_STORE.slice(1), 'migrate', ...ofService].map(
+    tracedRoles: ['project-stream', 'sync-trigger', ...queryStore.slice(1), 'migrate', ...ofService].map(
       roleOf,
     ),
     serviceRoles: SERVICE.map(roleOf),

@@ -47,6 +47,7 @@ describe('the parameters of a deployment', () => {
         },
       ],
       bulkPublishPolicy: 'off',
+      poller: 'yes',
       listsPools: 'yes',
       startsBulkPublishes: 'no',
       publishTrust: 'account',
@@ -60,6 +61,7 @@ describe('the parameters of a deployment', () => {
       streamRetentionHours: 168,
       maximumRecordAgeInSeconds: mapping.maximumRecordAgeInSeconds,
       service: 'no',
+      functionUrl: 'no',
       serviceUsesCluster: 'no',
       serviceReadsSecret: 'no',
       serviceDecryptsSecret: 'no',
@@ -144,7 +146,10 @@ describe('the parameters of a deployment', () => {
     ['streamMode', { streamMode: 'ondemand' }, /invalid value "ondemand"; use on-demand or provisioned$/],
     ['streamRetentionHours', { streamRetentionHours: '12' }, /use a number from 24 to 168$/],
     ['service', { service: 'yes' }, /invalid value "yes"; use on or off$/],
-    ['serviceConcurrency', { serviceConcurrency: '9' }, /given without service=on/],
+    ['functionUrl', { service: 'on', functionUrl: 'no' }, /invalid value "no"; use on or off$/],
+    ['poller', { poller: 'no' }, /invalid value "no"; use on or off$/],
+    ['identityPools', { poller: 'off', identityPools: POOL }, /has no effect with poller=off; remove/],
+    ['bulkPublishPolicy', { poller: 'off', bulkPublishPolicy: 'first' }, /has no effect with poller=off/],
     ['serviceConcurrency', { service: 'on', serviceConcurrency: '0' }, /use a number from 1 to 10000$/],
     [
       'serviceDatabaseUrl',
@@ -201,7 +206,6 @@ describe('the parameters of a deployment', () => {
       { service: 'on', loginProvidersSecret: 'providers', loginProvidersSecretKey: 'alias/mine' },
       /is not the ARN of a KMS key$/,
     ],
-    ['loginProvidersSecretKey', { loginProvidersSecretKey: 'x' }, /given without service=on/],
     [
       'streamKey',
       { streamKey: 'arn:aws:kms:us-east-1:123456789012:key/1' },
@@ -219,6 +223,67 @@ describe('the parameters of a deployment', () => {
     expect(line).toMatch(problem);
     expect(line).not.toContain('hunter2');
     expect(more).toEqual([]);
+  });
+
+  it('are rejected if they belong to the service but service=on is missing, and their syntax is checked', () => {
+    const ofService = {
+      serviceDatabaseSecret: 'service',
+      serviceDatabaseSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/0123',
+      serviceConcurrency: '9',
+      functionUrl: 'off',
+      loginProvidersSecret: 'providers',
+      loginProvidersSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/0123',
+      origins: 'https://app.example',
+      rateLimits: 'on',
+      trustedProxies: '10.0.0.0/8',
+    };
+    for (const service of ['', 'off']) {
+      expect(problemsOf({ database: 'dsql', service, ...ofService })).toEqual(
+        Object.keys(ofService).map((name) => expect.stringMatching(`^${name}: given without service=on`)),
+      );
+    }
+    expect(
+      problemsOf({ database: 'dsql', loginProviders: '/etc/providers.json', rateLimits: 'few' }),
+    ).toEqual([
+      expect.stringMatching(/^loginProviders: given without service=on/),
+      expect.stringMatching(/^rateLimits: given without service=on/),
+      expect.stringMatching(/^loginProviders: .* not a JSON object/),
+      expect.stringMatching(/^rateLimits: .* not a JSON object/),
+    ]);
+    // This one is usually an environment variable, which can belong to another deployment.
+    expect(problemsOf({ database: 'dsql', serviceDatabaseUrl: SECRET_URL })).toEqual([]);
+  });
+
+  it.each<[string, Partial<DeploymentParameters>]>([
+    ['on by default', {}],
+    ['on with the service if it names a stream', { service: 'on', streamArn: STREAM }],
+    ['on with the service if it names pools', { service: 'on', identityPools: POOL }],
+    ['on with the service if it has a policy', { service: 'on', bulkPublishPolicy: 'first' }],
+    ['on with the service if wanted', { service: 'on', poller: 'on' }],
+  ])('switch the poller: %s', (_, parameters) => {
+    const given = checkParameters({ database: 'dsql', ...parameters }, PROD);
+    expect(given).toMatchObject({ poller: 'yes' });
+    expect(given.queryStoreRoles).toContainEqual({ Ref: 'PollBulkPublishRole' });
+  });
+
+  it.each<[string, Partial<DeploymentParameters>]>([
+    ['off with the service', { service: 'on', serviceConcurrency: '9' }],
+    ['off if unwanted', { poller: 'off' }],
+  ])('switch the poller: %s', (_, parameters) => {
+    const vpc = { vpcSubnets: 'subnet-0123abcd', vpcSecurityGroups: 'sg-0123abcd' };
+    const given = checkParameters(
+      { database: 'url', databaseSecret: 'secret', ...vpc, tracing: 'on', ...parameters },
+      PROD,
+    );
+    expect(given).toMatchObject({
+      poller: 'no',
+      pollerInVpc: 'no',
+      listsPools: 'no',
+      startsBulkPublishes: 'no',
+    });
+    const lists = Object.entries(given).filter(([name]) => /Roles|Arns/.test(name));
+    expect(lists.length).toBeGreaterThan(8);
+    expect(JSON.stringify(lists)).not.toMatch(/PollBulkPublish|poll-bulk-publish/);
   });
 
   it('may all be set at the same time', () => {

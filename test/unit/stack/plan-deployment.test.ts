@@ -108,6 +108,14 @@ describe('the plan of a deployment', () => {
   });
 });
 
+it('the plan of a deployment says how to keep the poller, which the service leaves out by default', () => {
+  const poller = { PollDashbulkDashpublishLambdaFunction: { Type: 'AWS::Lambda::Function' } };
+  const deployed = { Resources: { ...PACKAGED.Resources, ...poller } };
+  const advice = 'pass --param=poller=on';
+  expect(describePlan(planDeployment(PACKAGED, deployed, NOTHING), PACKAGED, PLACE)).toContain(advice);
+  expect(describePlan(planDeployment(PACKAGED, PACKAGED, NOTHING), PACKAGED, PLACE)).not.toContain(advice);
+});
+
 describe('the stream of a deployment with the service', () => {
   const template = (owner: string, service = true): Template => ({
     Parameters: { CognitoStream: { Default: `arn:aws:kinesis:us-east-1:${owner}:stream/origin` } },
