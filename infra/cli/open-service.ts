@@ -3,26 +3,30 @@ import { type Credentials, DEFAULT_REGION, type Environment } from '../../lib/co
 import { SetupError } from '../../lib/common/errors.ts';
 import { readFailureDestination, readParallelizationFactor } from '../../lib/common/function-settings.ts';
 import { isLoopback } from '../../lib/common/loopback.ts';
-import { readServiceKeys } from '../../lib/common/service-keys.ts';
+import { readServiceKeys, readServiceKeysJson } from '../../lib/common/service-keys.ts';
 import { UsageError } from './command.ts';
 
 /**
- * Opens the service at AWS_ENDPOINT_URL, or Amazon's service if that variable is unset.
+ * Opens the service at AWS_ENDPOINT_URL, or Amazon's service if that variable is unset. If the service runs in AWS, its
+ * streams are Kinesis streams of the account. AWS_ENDPOINT_URL_COGNITO_SYNC then names only the service, and requests to
+ * the service are signed with the first developer key of SERVICE_KEYS.
  *
  * @param identityPoolId the pool to work on; its region is used unless AWS_REGION or AWS_DEFAULT_REGION is set
  * @throws {SetupError} a variable is invalid
  * @throws {UsageError} the pool is not in the configured region
  */
 export async function openService(env: Environment, identityPoolId?: string): Promise<OperatedService> {
-  const endpoint = readEndpoint(env);
+  const endpoint = readEndpoint(env, 'AWS_ENDPOINT_URL');
+  const ofService = readEndpoint(env, 'AWS_ENDPOINT_URL_COGNITO_SYNC');
   const ofPool = identityPoolId?.split(':')[0];
   const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || ofPool || DEFAULT_REGION;
-  if (endpoint === undefined && ofPool !== undefined && ofPool !== region) {
+  if ((ofService ?? endpoint) === undefined && ofPool !== undefined && ofPool !== region) {
     throw new UsageError(
       `${identityPoolId} is in ${ofPool}, but AWS_REGION=${region}; set AWS_REGION to the region of the pool and its stream`,
     );
   }
   const credentials = localCredentials(env, endpoint);
+  const [developer] = ofService === undefined ? [] : (readServiceKeysJson(env).developers ?? []);
   const failures = readFailureDestination(env);
   const parallelizationFactor = readParallelizationFactor(env);
   // Imported on demand, because loading this module takes longer than loading all other modules.
@@ -33,16 +37,18 @@ export async function openService(env: Environment, identityPoolId?: string): Pr
     parallelizationFactor,
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
+    ...(ofService !== undefined && {
+      service: { endpoint: ofService, ...(developer !== undefined && { credentials: developer }) },
+    }),
   });
 }
 
-function readEndpoint({ AWS_ENDPOINT_URL: value }: Environment): string | undefined {
+function readEndpoint(env: Environment, name: string): string | undefined {
+  const value = env[name];
   if (!value) return undefined;
   const url = URL.parse(value);
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new SetupError(
-      'AWS_ENDPOINT_URL is not an HTTP or HTTPS URL; use, for example, http://127.0.0.1:4580',
-    );
+    throw new SetupError(`${name} is not an HTTP or HTTPS URL; use, for example, http://127.0.0.1:4580`);
   }
   return value.replace(/\/$/, '');
 }

@@ -13,7 +13,12 @@ interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'par
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
+  /** A self-hosted service whose streams are elsewhere. Default: the service is at `endpoint`. */
+  service?: { endpoint: string; credentials?: Credentials };
 }
+
+/** The host of the Cognito Sync API. Source: AWS General Reference, "Amazon Cognito Sync endpoints and quotas". */
+const AMAZONS = /^cognito-sync(-fips)?\.[\w-]+\.amazonaws\.com$/;
 
 /**
  * Opens a Cognito Sync service and its streams through the AWS SDK. Sends no request before the returned service is
@@ -22,14 +27,17 @@ interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'par
 export function openOperatedService({
   failures,
   parallelizationFactor,
+  service = {},
   ...options
 }: OperatedServiceOptions): OperatedService {
-  const sync = createCognitoSyncClient(options);
+  const ofService = { ...options, ...service };
+  const sync = createCognitoSyncClient(ofService);
   const kinesis = createKinesisClient(options);
-  const identities = createCognitoIdentityClient(options);
+  const identities = createCognitoIdentityClient(ofService);
+  const { endpoint, region } = ofService;
   return {
-    name: options.endpoint ?? `Amazon Cognito Sync in ${options.region}`,
-    isAmazons: options.endpoint === undefined || /\.amazonaws\.com$/.test(new URL(options.endpoint).hostname),
+    name: endpoint ?? `Amazon Cognito Sync in ${region}`,
+    isAmazons: endpoint === undefined || AMAZONS.test(new URL(endpoint).hostname),
     api: createSyncClient(sync),
     deletion: createIdentityDeletion(sync, identities),
     settings: createPoolSettings(sync),

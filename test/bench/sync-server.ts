@@ -87,7 +87,6 @@ const serviceApi = createServiceApi(
   }),
   createLogger('bench'),
 );
-const CONTEXT = createLambdaContext('service-api', 'us-east-1');
 const service = await startHttpServer({
   host: '127.0.0.1',
   port: 0,
@@ -103,7 +102,8 @@ async function invokeHandler(request: IncomingMessage, response: ServerResponse)
   const body = Buffer.concat(await request.toArray());
   const sent = { method, target, headers: Object.entries(headers).map(toLine), body };
   const event = JSON.stringify(functionUrlEvent(sent, { sourceIp: socket.remoteAddress ?? '' }));
-  const result = JSON.stringify(await serviceApi(JSON.parse(event), CONTEXT));
+  const context = createLambdaContext('service-api', 'us-east-1');
+  const result = JSON.stringify(await serviceApi(JSON.parse(event), context));
   const { statusCode, headers: given, body: text }: HttpResult = JSON.parse(result);
   response.writeHead(statusCode, given).end(text);
 }

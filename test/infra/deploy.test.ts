@@ -209,7 +209,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     const output = await copy.deploy([...args, ...other, '--yes'], env);
     expect(output).toContain(`deployed to stack ${STACK}`);
     expect(output).toMatch(
-      /Changes \d+ resources:\n(?: {4}.*\n)* {4}ProjectDashstreamLambdaFunction: TracingConfig/,
+      /Changes \d+ resources:\n(?: {4}.*\n)* {4}ProjectDashstreamLambdaFunction: Environment, TracingConfig/,
     );
     expect(output).toContain('"0001-query-store.sql"');
     const database = openPg({ connectionString: databaseUrl });

@@ -104,9 +104,9 @@ describe('the packaged stack', () => {
     );
     expect(withAddress.map(([name]) => name)).toEqual([
       'ProjectDashstreamLambdaFunction',
-      'PollDashbulkDashpublishLambdaFunction',
       'SweepDashqueryDashstoreLambdaFunction',
       'MigrateLambdaFunction',
+      'PollDashbulkDashpublishLambdaFunction',
     ]);
     expect(resources.SyncDashtriggerLambdaFunction?.Properties.Environment).toEqual({
       Variables: { POWERTOOLS_METRICS_NAMESPACE: 'cognito-sync-backend-dev' },

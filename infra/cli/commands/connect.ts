@@ -28,7 +28,9 @@ export const connect: ProcessCommand = {
         asJson,
         plan: (is) => {
           const plan = planConnection(is, wanted, STREAM_NAME);
-          if (plan.streaming && plan.streaming.roleArn === null && !deps.env.AWS_ENDPOINT_URL) {
+          const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_COGNITO_SYNC } = deps.env;
+          const isAmazons = !AWS_ENDPOINT_URL && !AWS_ENDPOINT_URL_COGNITO_SYNC;
+          if (plan.streaming && plan.streaming.roleArn === null && isAmazons) {
             throw new SetupError(
               `${identityPoolId} has no role for writing to the stream; pass --role with a role that cognito-sync.amazonaws.com can assume and that allows kinesis:PutRecord`,
             );
