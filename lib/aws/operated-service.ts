@@ -27,7 +27,7 @@ const AMAZONS = /^cognito-sync(-fips)?\.[\w-]+\.amazonaws\.com$/;
 export function openOperatedService({
   failures,
   parallelizationFactor,
-  service = {},
+  service,
   ...options
 }: OperatedServiceOptions): OperatedService {
   const ofService = { ...options, ...service };
