@@ -85,6 +85,8 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     accountId: invokedFunctionArn.split(':')[4] ?? '',
     limits: readLimits(env),
     rateLimits: limitRates(readRateLimits(env, true)),
+    // The function cannot call an origin yet.
+    ownership: null,
     afterWrite: publishNow,
     // The scheduled function finds the request.
     afterBulkPublish: () => undefined,

@@ -1,13 +1,20 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
+import { openOrigin } from '../../lib/aws/origin.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { Database } from '../../lib/database/database.ts';
+import { createOwnership } from '../../lib/move/ownership.ts';
+import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
+import { createMoveStore } from '../../lib/move/store/move-store.ts';
+import { createTakeOverStore } from '../../lib/move/store/take-over-store.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
 import { createPushStore } from '../../lib/sync/store/push-store.ts';
+import { logByCause } from '../../lib/wire/log-by-cause.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import { createService, type ServiceDeps } from '../../lib/wire/service/create-service.ts';
 import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
@@ -26,6 +33,8 @@ interface LocalServiceDeps
     'developers' | 'tokenKeys' | 'rateLimits' | 'region' | 'invokeFunction' | 'limits' | 'verifyLogin'
   > {
   uses: Readonly<Record<DatabaseUse, Database>>;
+  /** Reads where the origin of a migration is. */
+  readOrigin: (identityPoolId: string) => OriginSettings;
   /** Returns the origin of the port that serves `routes`. Called only once the port is listening. */
   origin: () => string;
 }
@@ -44,18 +53,32 @@ export interface LocalService {
   offloading: Offloading;
   /** Deletes the stored messages to devices. */
   emptyInbox(): void;
+  /** Closes the connections to the origins of migrations. */
+  close(): void;
 }
 
 /** Creates the service with the adapters of the local cloud, and its scheduled functions. */
-export function createLocalService({ uses, origin, ...deps }: LocalServiceDeps): LocalService {
+export function createLocalService({ uses, origin, readOrigin, ...deps }: LocalServiceDeps): LocalService {
   const { tokenKeys, region, limits } = deps;
   let schedules: ServiceSchedules | undefined;
   let kinesis: KinesisClient | undefined;
   const links = createPayloadLinks({ keys: tokenKeys, origin, now: Date.now, randomId: randomUUID });
   const offloading = { links, inlineBytes: limits.inlineBytes };
   const inbox = createPushInbox({ randomId: randomUUID });
+  const takeOverLogger = logByCause(createFailureLogger('take-over'), () => performance.now());
+  const ownership = createOwnership({
+    takeOvers: createTakeOverStore(uses.writes),
+    store: createMoveStore(uses.writes, { offloading, now: Date.now }),
+    limits,
+    openOrigin: (identityPoolId) => openOrigin(readOrigin(identityPoolId)),
+    now: Date.now,
+    steadyNow: () => performance.now(),
+    sleep: (ms) => sleep(ms, undefined, { ref: false }),
+    report: takeOverLogger.error,
+  });
   const service = createService({
     ...deps,
+    ownership,
     databases: uses,
     accountId: ACCOUNT_ID,
     payloadLinks: links,
@@ -90,5 +113,6 @@ export function createLocalService({ uses, origin, ...deps }: LocalServiceDeps):
     },
     offloading,
     emptyInbox: () => inbox.clear(),
+    close: () => ownership.close(),
   };
 }

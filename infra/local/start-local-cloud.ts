@@ -157,9 +157,11 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     rateLimits: limits,
     region,
     verifyLogin: logins?.verify ?? trustLogin,
+    readOrigin: config.readOrigin,
     // `origin` is called only once the port is listening. `url` is set by then.
     origin: () => url,
   });
+  started.defer(() => service.close());
   const kinesis = createKinesisEmulator(directory.kinesis, service.verify);
   started.defer(() => kinesis.close());
 

@@ -1,7 +1,7 @@
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { copyDatasets } from './copy-datasets.ts';
-import { type CopyRun, skip } from './copy-run.ts';
+import { type CopyRun, type IdentityCopy, skip } from './copy-run.ts';
 import type { ReplicaIdentity } from './ports/move-store.ts';
 
 /** Identities per query. */
@@ -37,7 +37,7 @@ export async function copyData(run: CopyRun): Promise<void> {
 }
 
 /** Waits for all workers, even if one fails, so that none works on after the failure was reported. */
-async function allDone(workers: readonly Promise<void>[]): Promise<void> {
+export async function allDone(workers: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(workers)).find((worker) => worker.status === 'rejected');
   if (failed) throw failed.reason;
 }
@@ -52,7 +52,7 @@ async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<vo
   }
   const key = { identityPoolId: options.identityPoolId, identityId: identity.identityId };
   try {
-    await copyDeveloperUsers(run, key, identity.providers);
+    await copyDevelopersOf(run, key, identity.providers);
     await copyDatasets(run, key);
   } catch (error) {
     if (await isGone(run, key, error)) {
@@ -88,8 +88,9 @@ async function isGone(
   }
 }
 
-async function copyDeveloperUsers(
-  run: CopyRun,
+/** Copies the developer users of an identity. @param providers those of the identity */
+export async function copyDevelopersOf(
+  run: IdentityCopy,
   key: IdentityKey,
   providers: readonly string[],
 ): Promise<void> {

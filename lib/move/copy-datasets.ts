@@ -1,6 +1,6 @@
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import type { Limits } from '../sync/limits.ts';
-import { type CopyProblem, type CopyRun, skip } from './copy-run.ts';
+import { type CopyProblem, type IdentityCopy, skip } from './copy-run.ts';
 import type { KnownReplica } from './ports/move-store.ts';
 import type { OriginDataset, OriginListing } from './ports/origin.ts';
 import { type ReadDataset, readListing } from './read-listing.ts';
@@ -9,7 +9,7 @@ import { type ReadDataset, readListing } from './read-listing.ts';
  * Copies the datasets of an identity, and removes those that no longer exist at the origin. Reads the known datasets
  * first: a dataset that an event creates here during the listing must not be taken for one that the origin removed.
  */
-export async function copyDatasets(run: CopyRun, identity: IdentityKey): Promise<void> {
+export async function copyDatasets(run: IdentityCopy, identity: IdentityKey): Promise<void> {
   const { deps, paced } = run;
   const known = await deps.store.readDatasets(identity);
   const listed = await paced(() => deps.origin.listDatasets(identity));
@@ -50,7 +50,7 @@ type Report = (datasetName: string | null, reason: CopyProblem) => void;
  * the API accepts. The origin can fail to read it, and the database can reject a value.
  */
 async function unlessRefused(
-  { skips }: CopyRun,
+  { skips }: IdentityCopy,
   work: () => Promise<void>,
   onRefused: (reason: CopyProblem) => void,
 ): Promise<void> {
@@ -64,7 +64,7 @@ async function unlessRefused(
 }
 
 async function copyDataset(
-  run: CopyRun,
+  run: IdentityCopy,
   identity: IdentityKey,
   described: OriginDataset,
   report: Report,
@@ -111,7 +111,7 @@ function rootsOf(names: ReadonlySet<string>): Set<string> {
   return new Set(roots.filter((root) => !names.has(root)));
 }
 
-async function copyMerges({ deps, paced }: CopyRun, root: DatasetKey): Promise<void> {
+async function copyMerges({ deps, paced }: IdentityCopy, root: DatasetKey): Promise<void> {
   const { mergedNames } = await paced(() => deps.origin.listRecords(root));
   if (mergedNames.length > 0) await deps.store.markMergedCopies(root, mergedNames);
 }
@@ -122,7 +122,7 @@ async function copyMerges({ deps, paced }: CopyRun, root: DatasetKey): Promise<v
  * a device with the stored count learns of it even if the dataset is created again.
  */
 async function removeDataset(
-  { deps, paced, progress }: CopyRun,
+  { deps, paced, progress }: IdentityCopy,
   identity: IdentityKey,
   { datasetName, version }: KnownReplica,
 ): Promise<void> {

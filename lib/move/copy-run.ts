@@ -74,16 +74,23 @@ export interface CopyOutcome {
   syncTrigger: string | null;
 }
 
+/** What copying one identity needs. `progress` is updated. */
+export interface IdentityCopy {
+  deps: Pick<CopyDeps, 'origin' | 'store' | 'limits'>;
+  options: Pick<CopyOptions, 'onSkipped'>;
+  paced: PacedCalls;
+  progress: Pick<CopyProgress, 'counts'>;
+  developerProvider: string | undefined;
+  skips: SkipReasons;
+}
+
 /** One call of `copyPool`. `progress` is updated as the call proceeds. */
-export interface CopyRun {
+export interface CopyRun extends IdentityCopy {
   deps: CopyDeps;
   options: CopyOptions;
-  paced: PacedCalls;
   lease: Lease;
   startedAt: number;
   progress: CopyProgress;
-  developerProvider: string | undefined;
-  skips: SkipReasons;
   /** The failure of the first identity that was skipped; null if none was. */
   firstRefusal: unknown;
   /** Saves the progress and extends the lease. @throws {LeaseLostError} */
@@ -99,7 +106,10 @@ export class LeaseLostError extends Error {
 const UNREAD: ReadonlySet<CopyProblem> = new Set(['kept-changing', 'refused', 'unreadable']);
 
 /** Counts and reports something that was not, or not completely, copied. */
-export function skip({ options, progress }: CopyRun, skipped: Skipped): void {
+export function skip(
+  { options, progress }: Pick<IdentityCopy, 'options' | 'progress'>,
+  skipped: Skipped,
+): void {
   progress.counts.skipped += 1;
   if (UNREAD.has(skipped.reason)) progress.counts.unread += 1;
   options.onSkipped?.(skipped);

@@ -9,6 +9,7 @@ import {
   type CopyRun,
   LeaseLostError,
 } from './copy-run.ts';
+import { MOVING_KNOWN_MS } from './ownership.ts';
 import { type Lease, noProgress } from './ports/move-store.ts';
 import type { Origin, OriginPool } from './ports/origin.ts';
 import { createSkipReasons } from './skip-reasons.ts';
@@ -104,6 +105,9 @@ async function begin(
   if (isNew && !(await store.startCopy(lease, { origin: origin.name, startedAt, isPoolNew })))
     throw new LeaseLostError();
   const progress = isNew ? noProgress() : stored.progress;
+  const isFirst = isPoolNew || stored === null || stored.copiedAt === null;
+  // Every process must know that the pool is being migrated before an identity of the pool can be used here.
+  if (isFirst && progress.counts.listed === 0) await deps.sleep(MOVING_KNOWN_MS);
   let savedAt = now();
   const save = async () => {
     savedAt = now();

@@ -1,5 +1,5 @@
 import { ServiceError } from '../common/errors.ts';
-import { noSuchSyncCount } from './errors.ts';
+import { NoSuchSyncCountError } from './errors.ts';
 import type { Patch } from './read-patches.ts';
 
 /** The sync counts of a dataset at one point in time. */
@@ -19,7 +19,7 @@ interface Counts {
  */
 export function checkCounts({ dataset, ofRecord }: Counts, patches: readonly Patch[]): void {
   for (const { key, syncCount } of patches) {
-    if (syncCount > dataset) throw noSuchSyncCount(syncCount);
+    if (syncCount > dataset) throw new NoSuchSyncCountError(syncCount);
     const current = ofRecord(key);
     if (syncCount < current) {
       throw new ServiceError(

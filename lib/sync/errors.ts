@@ -1,11 +1,14 @@
 import { invalidParameter, ServiceError } from '../common/errors.ts';
 
-/** Returns the error for an unknown sync count. The text is Amazon's. */
-export function noSuchSyncCount(syncCount: number): ServiceError {
-  return new ServiceError(
-    'InvalidParameterException',
-    `No such SyncCount: ${syncCount} exists for this Dataset`,
-  );
+/** A listing asks for a sync count above that of the dataset. The text is Amazon's. */
+export class NoSuchSyncCountError extends ServiceError {
+  override name = 'NoSuchSyncCountError';
+  readonly syncCount: number;
+
+  constructor(syncCount: number) {
+    super('InvalidParameterException', `No such SyncCount: ${syncCount} exists for this Dataset`);
+    this.syncCount = syncCount;
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { readCommandLine, readNumber, readPool } from '../arguments.ts';
 import { type Command, UsageError } from '../command.ts';
 import { copy } from './move/copy.ts';
 import { status } from './move/status.ts';
+import { takeOverPool } from './move/take-over.ts';
 import { verify } from './move/verify.ts';
 
 /** Calls per second to the origin. Amazon publishes no rate limit; this rate does not slow down an app's devices. */
@@ -10,30 +11,34 @@ const DEFAULT_RATE = 10;
 const OPTIONS = {
   copy: ['pool', 'rate', 'dry-run'],
   status: ['pool'],
+  'take-over': ['pool', 'identity', 'rate'],
   verify: ['pool', 'rate', 'sample'],
 } as const;
 
 const isAction = (action: string): action is keyof typeof OPTIONS => Object.hasOwn(OPTIONS, action);
 
-/** Copies an identity pool from another service, reports on migrations, or compares a pool with the other service. */
+/** Moves an identity pool from another service: copies it, takes its identities over, reports, and compares both services. */
 export const move: Command = {
   summary:
-    'copy an identity pool from another service (ORIGIN_ENDPOINT_URL), or compare it with that service',
+    'move an identity pool from another service (ORIGIN_ENDPOINT_URL): copy it, take it over, compare it',
   usage: [
     'move copy --pool <id> [--rate CALLS_PER_SECOND] [--dry-run] [--json]',
+    'move take-over --pool <id> [--identity <id>] [--rate CALLS_PER_SECOND] [--json]',
     'move status [--pool <id>] [--json]',
     'move verify --pool <id> [--sample IDENTITIES] [--rate CALLS_PER_SECOND] [--json]',
   ],
-  stopped: 'stopped; everything copied so far is kept, and the next run of `move copy` continues there',
+  stopped: 'stopped; everything done so far is kept, and the next run of the command continues there',
   prepare(args) {
     const { values, positionals } = readCommandLine(args, {
       pool: { type: 'string' },
       rate: { type: 'string' },
       sample: { type: 'string' },
+      identity: { type: 'string' },
       'dry-run': { type: 'boolean' },
     });
     const [action = '', ...more] = positionals;
-    if (!isAction(action) || more.length > 0) throw new UsageError('move takes one of copy, status, verify');
+    if (!isAction(action) || more.length > 0)
+      throw new UsageError('move takes one of copy, take-over, status, verify');
     const valid: readonly string[] = [...OPTIONS[action], 'json'];
     for (const option of Object.keys(values)) {
       if (!valid.includes(option)) throw new UsageError(`move ${action} does not take --${option}`);
@@ -48,6 +53,10 @@ export const move: Command = {
       values.rate === undefined ? DEFAULT_RATE : readNumber('--rate', values.rate, { min: 1, max: 1_000 });
     const options = { identityPoolId, maxCallsPerSecond, asJson };
     if (action === 'copy') return (deps) => copy(deps, { ...options, isDryRun });
+    if (action === 'take-over') {
+      const identityId = values.identity ?? null;
+      return (deps) => takeOverPool(deps, { ...options, identityId });
+    }
     const sample =
       values.sample === undefined ? null : readNumber('--sample', values.sample, { min: 1, max: 1_000_000 });
     return (deps) => verify(deps, { ...options, sample });

@@ -1,6 +1,6 @@
 import type { TableShape } from '../../database/table-shape.ts';
 import { DELETED_MERGES } from '../../identity/store/exported-tables.ts';
-import { MOVED_IDENTITIES, MOVING_POOLS } from '../../move/store/exported-tables.ts';
+import { AGREED_DATASETS, MOVED_IDENTITIES, MOVING_POOLS } from '../../move/store/exported-tables.ts';
 import { ERASED_IDENTITIES } from '../../projection/store/exported-tables.ts';
 import {
   DELETED_IDENTITIES,
@@ -22,6 +22,7 @@ export const SINGLE_ROWS: readonly TableShape[] = [
   SUBSCRIPTIONS,
   SPENT_TOKENS,
   MOVED_IDENTITIES,
+  AGREED_DATASETS,
   PENDING_MERGES,
   DELETED_IDENTITIES,
   DELETED_MERGES,

@@ -57,3 +57,9 @@ export const MOVED_IDENTITIES: TableShape = {
     taken_over_ms: 'bigint?',
   },
 };
+
+export const AGREED_DATASETS: TableShape = {
+  name: 'move.datasets',
+  key: ['dataset_id'],
+  columns: { dataset_id: 'uuid', identity_row_id: 'uuid', agreed_here: 'bigint', agreed_there: 'bigint' },
+};

@@ -3,6 +3,7 @@ import type { Database, SqlValue } from '../../database/database.ts';
 import { type Lease, type MoveStore, noProgress } from '../ports/move-store.ts';
 import {
   FINISH_COPY,
+  FORGET_AGREED,
   FORGET_IDENTITIES,
   FORGET_ROWS,
   type MovingPoolRow,
@@ -46,5 +47,6 @@ export function createLeaseStore(database: Database): LeaseStore {
 }
 
 async function forgetIdentities(database: Database, identityPoolId: string): Promise<void> {
-  while ((await database.query(FORGET_IDENTITIES, [identityPoolId])).rowsChanged === FORGET_ROWS);
+  for (const statement of [FORGET_AGREED, FORGET_IDENTITIES])
+    while ((await database.query(statement, [identityPoolId])).rowsChanged === FORGET_ROWS);
 }

@@ -87,6 +87,14 @@ WHERE identity_pool_id = $1 AND lease_id = $2`;
 /** Rows that a step removes. Aurora DSQL changes at most 3,000 rows in a transaction. */
 export const FORGET_ROWS = 2_500;
 
+/** Before the identities are forgotten, because only they name the pool. */
+export const FORGET_AGREED = `
+DELETE FROM move.datasets
+WHERE dataset_id IN (
+  SELECT datasets.dataset_id FROM move.identities
+  JOIN move.datasets ON datasets.identity_row_id = identities.identity_row_id
+  WHERE identities.identity_pool_id = $1 LIMIT ${FORGET_ROWS})`;
+
 export const FORGET_IDENTITIES = `
 DELETE FROM move.identities
 WHERE identity_row_id IN (

@@ -14,7 +14,7 @@ import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import { exists } from '../../sync/ports/sync-store.ts';
 import type { ReplicaChange } from '../../sync/replica.ts';
-import { listReplicas, readReplicaVersions } from '../../sync/store/list-replicas.ts';
+import { listReplicas, readReplicaVersions } from '../../sync/store/replica-datasets.ts';
 import { createSyncStore } from '../../sync/store/sync-store.ts';
 import { transact } from '../../sync/store/transact.ts';
 import { markCopies, type WrittenReplica, writeReplica } from '../../sync/store/write-replica.ts';

@@ -1,7 +1,7 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { authorizeDataset, rejectRevoked } from '../authorize.ts';
 import type { SyncDependencies } from '../dependencies.ts';
-import { checkSyncCount, noSuchSyncCount } from '../errors.ts';
+import { checkSyncCount, NoSuchSyncCountError } from '../errors.ts';
 import type { ListRecordsInput, ListRecordsOutput, SyncOperations, SyncRecord } from '../model.ts';
 import { MAX_RESULTS, readPageSize } from '../page-size.ts';
 import { exists, type ListedDataset, type ReadRecordsResult, type SyncStore } from '../ports/sync-store.ts';
@@ -45,7 +45,8 @@ export function createListRecords({
     // This service did not issue a count above the dataset's count; the client has data from another service. If the
     // listing returned `DatasetExists: false`, most clients would erase their own copy of the dataset. So the listing
     // is rejected instead.
-    if (!page && lastSyncCount > (read.dataset?.syncCount ?? 0)) throw noSuchSyncCount(lastSyncCount);
+    if (!page && lastSyncCount > (read.dataset?.syncCount ?? 0))
+      throw new NoSuchSyncCountError(lastSyncCount);
     const session = known ?? tokens.begin();
     const datasetSyncCount = page?.datasetSyncCount ?? read.dataset?.syncCount ?? 0;
     return {

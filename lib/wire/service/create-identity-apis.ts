@@ -7,6 +7,8 @@ import { createOpenIdTokens } from '../../identity/open-id-token.ts';
 import { createAssumeRoleWithWebIdentity } from '../../identity/operations/assume-role-with-web-identity.ts';
 import { createPageTokens } from '../../identity/paging.ts';
 import { createIdentityStore } from '../../identity/store/identity-store.ts';
+import { ownAssumeRole, ownBeforeChanges, ownIssuing } from '../../move/own-operations.ts';
+import type { Ownership } from '../../move/ownership.ts';
 import { chargeIssued } from '../charge-issued.ts';
 import { createIdentityApi, type IdentityApi } from '../identity-api.ts';
 import type { RateLimits } from '../rate-limits.ts';
@@ -21,6 +23,8 @@ interface IdentityApisDeps
     'credentials' | 'verifyLogin' | 'mergeDatasets' | 'deletePoolData' | 'deleteIdentityData' | 'region'
   > {
   database: Database;
+  /** Null if no pool can be moved to this service. */
+  ownership: Ownership | null;
   tokenKeys: SigningKeys;
   verify: SigV4Verifier;
   limits: RateLimits;
@@ -30,15 +34,17 @@ interface IdentityApisDeps
 /** Creates Cognito Identity on top of the identity store, and the one operation of STS that the classic flow needs. */
 export function createIdentityApis({
   database,
+  ownership,
   tokenKeys,
   verify,
   limits,
   logger,
   ...needed
 }: IdentityApisDeps): { identityApi: IdentityApi; stsApi: StsApi } {
+  const store = createIdentityStore(database);
   const dependencies: IdentityDependencies = yieldWhileVerifying({
     ...needed,
-    store: createIdentityStore(database),
+    store: ownership ? ownBeforeChanges(store, ownership) : store,
     openIdTokens: createOpenIdTokens({ keys: tokenKeys, now: Date.now }),
     pageTokens: createPageTokens(tokenKeys),
     onFailedDeletion: (identityId, error) =>
@@ -48,16 +54,18 @@ export function createIdentityApis({
   });
   const forClients = chargeIssued(dependencies, limits);
   const { GetCredentialsForIdentity, GetOpenIdToken } = createIdentityOperations(forClients);
-  const operations = {
+  const unowned = {
     ...createIdentityOperations(dependencies),
     GetCredentialsForIdentity,
     GetOpenIdToken,
   };
+  const operations = ownership ? { ...unowned, ...ownIssuing(unowned, ownership) } : unowned;
+  const assumeRole = createAssumeRoleWithWebIdentity(forClients);
   const shared = { requestId: randomUUID, logger, limits };
   return {
     identityApi: createIdentityApi({ operations, verify, ...shared }),
     stsApi: createStsApi({
-      assumeRoleWithWebIdentity: createAssumeRoleWithWebIdentity(forClients),
+      assumeRoleWithWebIdentity: ownership ? ownAssumeRole(assumeRole, ownership) : assumeRole,
       ...shared,
     }),
   };

@@ -6,6 +6,8 @@ import type { DatabaseUse } from '../../database/connections.ts';
 import type { Database } from '../../database/database.ts';
 import type { IdentityDependencies } from '../../identity/dependencies.ts';
 import { createTemporaryCredentials } from '../../identity/temporary-credentials.ts';
+import { ownSyncOperations } from '../../move/own-operations.ts';
+import type { Ownership } from '../../move/ownership.ts';
 import { createSyncOperations } from '../../sync/create-sync-operations.ts';
 import type { SyncDependencies } from '../../sync/dependencies.ts';
 import type { SyncOperations } from '../../sync/model.ts';
@@ -41,6 +43,8 @@ export interface ServiceDeps
   /** The account in the ARNs and answers of the service. */
   accountId: string;
   rateLimits: RateLimits;
+  /** Takes identities over from the origin of a migration. Null if no pool can be moved to this service. */
+  ownership: Ownership | null;
   /** The channel to the devices that push sync notifies. */
   pushChannel: PushChannel;
   /** Creates the logger of a part of the service. */
@@ -64,7 +68,7 @@ export interface Service extends DataJobs {
 
 /** Creates the service. The local cloud and the Lambda function both compose it here. */
 export function createService(deps: ServiceDeps): Service {
-  const { databases, developers, tokenKeys, region, accountId, rateLimits, createLogger } = deps;
+  const { databases, developers, tokenKeys, region, accountId, rateLimits, ownership, createLogger } = deps;
   const temporary = createTemporaryCredentials({ keys: tokenKeys, now: Date.now, randomId: randomUUID });
   const findCredentials = createFindCredentials({ developers, accountId, temporary });
   const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
@@ -92,8 +96,9 @@ export function createService(deps: ServiceDeps): Service {
       now: Date.now,
       onFilling: logFilling(syncLogger),
     });
+  const operations = { ...operationsOn(databases.writes), ...onlyReading(operationsOn(databases.reads)) };
   const syncApi = createSyncApi({
-    operations: { ...operationsOn(databases.writes), ...onlyReading(operationsOn(databases.reads)) },
+    operations: ownership ? ownSyncOperations(operations, ownership) : operations,
     verify,
     limits: rateLimits,
     requestId: randomUUID,
@@ -102,6 +107,7 @@ export function createService(deps: ServiceDeps): Service {
   const identityApis = createIdentityApis({
     ...dataJobs,
     database: databases.identity,
+    ownership,
     tokenKeys,
     verify,
     credentials: temporary,

@@ -22,6 +22,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   'move.pools.lease_id': 'a claim of a process',
   'move.pools.lease_holder': 'a claim of a process',
   'move.pools.leased_until_ms': 'a claim of a process',
+  'move.identities.lease_id': 'a claim of a process',
+  'move.identities.leased_until_ms': 'a claim of a process',
 };
 
 /** The columns of the service's tables, as `<table>.<column>`. */

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
+import { createTakeOverStore } from '../../../../lib/move/store/take-over-store.ts';
+import {
+  type TakenOverPool,
+  type TakeOverProblem,
+  takeOverAll,
+} from '../../../../lib/move/take-over-pool.ts';
+import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
+import type { CommandDeps } from '../../command.ts';
+import { count } from '../../terminal/format.ts';
+import { printJson } from '../../terminal/print-json.ts';
+import { withOrigin } from './with-origin.ts';
+
+interface TakeOverArguments {
+  identityPoolId: string;
+  identityId: string | null;
+  maxCallsPerSecond: number;
+  asJson: boolean;
+}
+
+/** Maximum number of problems that are printed. */
+const NAMED = 20;
+
+/** Takes the identities of a pool over. @throws {SetupError} not all of them were taken over */
+export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments): Promise<void> {
+  const { identityPoolId, identityId, maxCallsPerSecond, asJson } = given;
+  const { database, now, signal, print, progress } = deps;
+  const store = createMoveStore(database, { offloading: deps.offloading, now });
+  const pool = await store.readPool(identityPoolId, now());
+  if (pool === null) {
+    throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
+  }
+  await withOrigin(deps, identityPoolId, async (origin) => {
+    if (origin.name !== pool.origin) {
+      throw new SetupError(
+        `the pool was copied from ${pool.origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${origin.name}; set them to the same origin`,
+      );
+    }
+    const problems: TakeOverProblem[] = [];
+    const result = await takeOverAll(
+      {
+        origin,
+        store,
+        takeOvers: createTakeOverStore(database),
+        limits: DEFAULT_LIMITS,
+        now,
+        sleep: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
+        maxCallsPerSecond,
+      },
+      {
+        identityPoolId,
+        identityId,
+        signal,
+        onProgress: (done, total) =>
+          progress({
+            text: `${done} of ${count(total, 'identity', 'identities')} taken over`,
+            share: { done, total },
+          }),
+        onSkipped: (problem) => void (problems.length < NAMED && problems.push(problem)),
+      },
+    );
+    if (asJson) printJson(print, { identityPoolId, origin: origin.name, ...result, problems });
+    else for (const line of describe(identityPoolId, result, problems)) print(line);
+    if (result.isStopped) {
+      throw new SetupError(
+        'stopped; identities that were taken over remain so, and the next run of `move take-over` continues there',
+      );
+    }
+    if (result.left > 0) {
+      throw new SetupError(
+        `${count(result.left, 'identity', 'identities')} not taken over; run \`move take-over\` again`,
+      );
+    }
+  });
+}
+
+function describe(
+  identityPoolId: string,
+  { takenOver, missing, left }: TakenOverPool,
+  problems: readonly TakeOverProblem[],
+): string[] {
+  return [
+    `${identityPoolId}: ${count(takenOver, 'identity', 'identities')} taken over, ${left} left`,
+    ...(missing > 0 ? [`  ${missing} no longer at the origin; their data here was not changed`] : []),
+    ...problems.map(
+      ({ identityId, datasetName, reason }) =>
+        `  ${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`,
+    ),
+  ];
+}

@@ -1,0 +1,132 @@
+import type { Caller } from '../common/caller.ts';
+import type { AssumeRoleWithWebIdentity, IdentityOperations } from '../identity/model.ts';
+import type { IdentityStore } from '../identity/ports/identity-store.ts';
+import { NoSuchSyncCountError } from '../sync/errors.ts';
+import type { SyncOperations } from '../sync/model.ts';
+import type { Ownership } from './ownership.ts';
+
+interface IdentityInput {
+  IdentityPoolId: string;
+  IdentityId: string;
+}
+
+/**
+ * Wraps the operations of Cognito Sync so that an identity is taken over before its first request here. A developer's
+ * reads take no identity over. An operation rejects a caller that may not access the identity.
+ */
+export function ownSyncOperations(operations: SyncOperations, ownership: Ownership): SyncOperations {
+  const owned =
+    <Input extends IdentityInput, Output>(
+      operation: (input: Input, caller: Caller) => Promise<Output>,
+      ofDevelopers = false,
+    ) =>
+    async (input: Input, caller: Caller): Promise<Output> => {
+      const { IdentityPoolId: identityPoolId, IdentityId: identityId } = input;
+      const isOwner =
+        caller.kind === 'developer'
+          ? ofDevelopers
+          : caller.identityPoolId === identityPoolId && caller.identityId === identityId;
+      if (isOwner) await ownership.own([{ identityPoolId, identityId }]);
+      return operation(input, caller);
+    };
+  return {
+    ...operations,
+    ListRecords: owned(listKnowingDeletions(operations.ListRecords, ownership)),
+    UpdateRecords: owned(operations.UpdateRecords, true),
+    DeleteDataset: owned(operations.DeleteDataset, true),
+    ListDatasets: owned(operations.ListDatasets),
+    DescribeDataset: owned(operations.DescribeDataset),
+    DescribeIdentityUsage: owned(operations.DescribeIdentityUsage),
+    RegisterDevice: owned(operations.RegisterDevice),
+    SubscribeToDataset: owned(operations.SubscribeToDataset),
+    UnsubscribeFromDataset: owned(operations.UnsubscribeFromDataset),
+  };
+}
+
+/** A count that this service never issued can be from before a deletion that only the origin knows. */
+function listKnowingDeletions(
+  list: SyncOperations['ListRecords'],
+  ownership: Ownership,
+): SyncOperations['ListRecords'] {
+  return async (input, caller) => {
+    try {
+      return await list(input, caller);
+    } catch (error) {
+      if (!(error instanceof NoSuchSyncCountError) || caller.kind === 'developer') throw error;
+      const { IdentityPoolId: identityPoolId, IdentityId: identityId, DatasetName: datasetName } = input;
+      const dataset = { identityPoolId, identityId, datasetName };
+      if (!(await ownership.keepDeletion(dataset, error.syncCount))) throw error;
+      return list(input, caller);
+    }
+  };
+}
+
+type Issuing = Pick<
+  IdentityOperations,
+  'GetCredentialsForIdentity' | 'GetOpenIdToken' | 'GetOpenIdTokenForDeveloperIdentity'
+>;
+
+/**
+ * Wraps the operations that issue credentials and tokens, so that they are issued only for identities that this service
+ * owns. The logins of a replica can be outdated: a copied guest that got a login at the origin must not be usable by its id.
+ * After a takeover, the operation therefore decides again.
+ */
+export function ownIssuing(
+  { GetCredentialsForIdentity, GetOpenIdToken, GetOpenIdTokenForDeveloperIdentity }: Issuing,
+  ownership: Ownership,
+): Issuing {
+  const idOf = ({ IdentityId }: { IdentityId: string }) => IdentityId;
+  return {
+    async GetCredentialsForIdentity(input) {
+      await ownership.ownById(input.IdentityId);
+      return untilOwned(() => GetCredentialsForIdentity(input), idOf, ownership);
+    },
+    async GetOpenIdToken(input) {
+      await ownership.ownById(input.IdentityId);
+      return untilOwned(() => GetOpenIdToken(input), idOf, ownership);
+    },
+    GetOpenIdTokenForDeveloperIdentity: (input, caller) =>
+      untilOwned(() => GetOpenIdTokenForDeveloperIdentity(input, caller), idOf, ownership),
+  };
+}
+
+/** Wraps AssumeRoleWithWebIdentity, as `ownIssuing` does. */
+export function ownAssumeRole(
+  assumeRole: AssumeRoleWithWebIdentity,
+  ownership: Ownership,
+): AssumeRoleWithWebIdentity {
+  return (input) =>
+    untilOwned(
+      () => assumeRole(input),
+      ({ SubjectFromWebIdentityToken }) => SubjectFromWebIdentityToken,
+      ownership,
+    );
+}
+
+async function untilOwned<Output>(
+  issue: () => Promise<Output>,
+  idOf: (output: Output) => string,
+  ownership: Ownership,
+): Promise<Output> {
+  for (;;) {
+    const output = await issue();
+    if (!(await ownership.ownById(idOf(output)))) return output;
+  }
+}
+
+/**
+ * Wraps the identity store so that identities are taken over before their logins change or they are merged. A change that
+ * was decided before a takeover is then outdated, if the takeover has changed the identity; the operation decides again.
+ */
+export function ownBeforeChanges(store: IdentityStore, ownership: Ownership): IdentityStore {
+  return {
+    ...store,
+    async applyLinks(change) {
+      const { question, decision } = change;
+      const { identityPoolId } = question;
+      const changed = decision.isNew ? decision.merge : [decision.identityId, ...decision.merge];
+      await ownership.own(changed.map((identityId) => ({ identityPoolId, identityId })));
+      return store.applyLinks(change);
+    },
+  };
+}

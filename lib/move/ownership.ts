@@ -1,0 +1,202 @@
+import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
+import { ServiceError } from '../common/errors.ts';
+import { createRefreshed } from '../common/refreshed.ts';
+import { createSemaphore } from '../common/semaphore.ts';
+import type { Origin } from './ports/origin.ts';
+import { type TakeOverDeps, takeOver } from './take-over.ts';
+
+/**
+ * The identities that this service owns while pools are being migrated. Every method throws {ServiceError}
+ * InternalErrorException if the origin does not respond in time.
+ */
+export interface Ownership {
+  /**
+   * Takes the identities over that are replicas.
+   * @returns whether an identity was taken over. What the caller has read of it before may be outdated
+   */
+  own(identities: readonly IdentityKey[]): Promise<boolean>;
+  /** Does the same for an identity whose pool is unknown. */
+  ownById(identityId: string): Promise<boolean>;
+  /**
+   * Stores a deletion that only the origin knows, so that a device with data from before it learns of the deletion. The
+   * copy does not know datasets that were deleted before.
+   *
+   * @param syncCount the count of the device
+   * @returns false if the origin did not delete the dataset after this count, or the dataset exists here
+   */
+  keepDeletion(dataset: DatasetKey, syncCount: number): Promise<boolean>;
+  close(): void;
+}
+
+export interface OwnershipDeps extends Pick<TakeOverDeps, 'takeOvers' | 'store' | 'limits' | 'now'> {
+  /** Opens the origin of a pool. @throws an error that says what is wrong with the configuration */
+  openOrigin: (identityPoolId: string) => Origin;
+  /** Waits; its timer must not keep the process alive. */
+  sleep: (ms: number) => Promise<void>;
+  /** Milliseconds of a clock that never goes back. */
+  steadyNow: () => number;
+  /** Called if an identity could not be taken over. */
+  report: (message: string, details: Record<string, unknown>) => void;
+}
+
+/** How long a process can believe that a pool is not being migrated. The first copy of a pool waits for this time. */
+export const MOVING_KNOWN_MS = 2_000;
+/** Longest time for which a request waits for a takeover. The takeover continues, so a later request finds it done. */
+const MAX_WAIT_MS = 10_000;
+/** Maximum number of takeovers at a time. */
+const CONCURRENT = 20;
+/** Identities of a pool that are remembered as owned. */
+const MAX_OWNED = 100_000;
+
+interface Moving {
+  origin: string;
+  startedAt: number;
+  /** Ids of identities that are not replicas. They can become replicas only if a new copy starts. */
+  owned: Set<string>;
+}
+
+/**
+ * Creates the ownership for one process. While no pool is being migrated, the calls cost nothing but one small query per
+ * second.
+ */
+export function createOwnership(deps: OwnershipDeps): Ownership {
+  const { takeOvers, report, sleep } = deps;
+  const moving = createRefreshed<Map<string, Moving>>({
+    read: async (previous) => {
+      const pools = await takeOvers.listMoving();
+      return new Map(
+        pools.map((pool) => [pool.identityPoolId, withOwned(pool, previous?.get(pool.identityPoolId))]),
+      );
+    },
+    maxAgeMs: MOVING_KNOWN_MS / 2,
+    maxStaleMs: MOVING_KNOWN_MS,
+    minIntervalMs: MOVING_KNOWN_MS / 2,
+    maxWaitMs: 0,
+    sleep,
+    now: deps.steadyNow,
+    report: () => undefined,
+  });
+  const slots = createSemaphore({
+    max: CONCURRENT,
+    maxPerOwner: CONCURRENT,
+    refusal: tryAgain,
+    now: deps.steadyNow,
+  });
+  const running = new Map<string, Promise<void>>();
+  const origins = new Map<string, Origin>();
+
+  function originOf(identityPoolId: string, name: string): Origin {
+    const origin = origins.get(identityPoolId) ?? deps.openOrigin(identityPoolId);
+    origins.set(identityPoolId, origin);
+    if (origin.name === name) return origin;
+    throw new Error(
+      `the pool was copied from ${name}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${origin.name}`,
+    );
+  }
+
+  async function takeOne(identity: IdentityKey, { origin }: Moving): Promise<void> {
+    const free = await slots.acquire('takeover', MAX_WAIT_MS);
+    try {
+      const opened = originOf(identity.identityPoolId, origin);
+      // The client retries, so a failed call is not repeated here.
+      const outcome = await takeOver({ ...deps, origin: opened, paced: (call) => call() }, identity);
+      if (outcome === 'busy') throw new Error('another process works on the identity, or it keeps changing');
+      if (outcome === 'gone')
+        report('an identity no longer exists at the origin; its replica was kept', identity);
+    } finally {
+      free();
+    }
+  }
+
+  /** Waits for the takeover of an identity that may be in progress. */
+  async function takeSoon(identity: IdentityKey, pool: Moving): Promise<void> {
+    const { identityPoolId, identityId } = identity;
+    const id = `${identityPoolId} ${identityId}`;
+    const taking = running.get(id) ?? takeOne(identity, pool).finally(() => running.delete(id));
+    running.set(id, taking);
+    const isLate = Promise.withResolvers<never>();
+    // A takeover that fails after its request has ended is reported by the next one.
+    taking.catch(() => undefined);
+    void sleep(MAX_WAIT_MS).then(() => isLate.reject(new Error(`no result after ${MAX_WAIT_MS / 1_000} s`)));
+    isLate.promise.catch(() => undefined);
+    try {
+      await Promise.race([taking, isLate.promise]);
+    } catch (error) {
+      report('an identity could not be taken over from the origin', { ...identity, error });
+      throw tryAgain();
+    }
+  }
+
+  async function own(identities: readonly IdentityKey[]): Promise<boolean> {
+    const pools = await moving.get();
+    const unknown = identities.filter(({ identityPoolId, identityId }) => {
+      const pool = pools.get(identityPoolId);
+      return pool !== undefined && !pool.owned.has(identityId);
+    });
+    if (unknown.length === 0) return false;
+    const replicas = await takeOvers.replicasOf(unknown);
+    for (const replica of replicas) {
+      const pool = pools.get(replica.identityPoolId);
+      if (pool) await takeSoon(replica, pool);
+    }
+    for (const { identityPoolId, identityId } of unknown)
+      remember(pools.get(identityPoolId)?.owned, identityId);
+    return replicas.length > 0;
+  }
+
+  return {
+    own,
+    async ownById(identityId) {
+      const pools = await moving.get();
+      return own([...pools.keys()].map((identityPoolId) => ({ identityPoolId, identityId })));
+    },
+
+    async keepDeletion(dataset, syncCount) {
+      const pool = (await moving.get()).get(dataset.identityPoolId);
+      if (pool === undefined) return false;
+      try {
+        const origin = originOf(dataset.identityPoolId, pool.origin);
+        if (!(await origin.wasDeletedAfter(dataset, syncCount))) return false;
+        const there = await origin.listRecords(dataset);
+        const about = { syncCount: Math.max(there.syncCount, syncCount + 1), at: deps.now() };
+        return await takeOvers.keepDeletion(dataset, about);
+      } catch (error) {
+        report('the origin could not be asked about a deleted dataset', { ...dataset, error });
+        throw tryAgain();
+      }
+    },
+
+    close() {
+      for (const origin of origins.values()) origin.close();
+      slots.close();
+    },
+  };
+}
+
+/** What is remembered of a pool's identities is valid for one copy. */
+function withOwned(
+  { origin, startedAt }: { origin: string; startedAt: number },
+  before: Moving | undefined,
+): Moving {
+  return { origin, startedAt, owned: before?.startedAt === startedAt ? before.owned : new Set() };
+}
+
+function remember(owned: Set<string> | undefined, identityId: string): void {
+  if (!owned) return;
+  const [oldest] = owned;
+  if (owned.size >= MAX_OWNED && oldest !== undefined) owned.delete(oldest);
+  owned.add(identityId);
+}
+
+/**
+ * The SDKs for JavaScript, Android, iOS and .NET retry the status 500. Not all of them retry 429
+ * (TooManyRequestsException). After NotAuthorizedException, they would discard the identity's id. Source: `shouldRetry` in
+ * AWSURLRequestRetryHandler.m of the SDK for iOS, PredefinedRetryPolicies.java and RetryUtils.java of the SDK for Android,
+ * DefaultRetryPolicy.cs of the SDK for .NET, and lib/service.js of the SDK v2 for JavaScript.
+ */
+function tryAgain(): ServiceError {
+  return new ServiceError(
+    'InternalErrorException',
+    'The service from which this identity pool is being moved did not respond; try again.',
+  );
+}

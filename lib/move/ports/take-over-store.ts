@@ -1,0 +1,51 @@
+import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
+
+/** The exclusive right of a process to work on an identity, for a limited time. */
+export interface IdentityLease {
+  identity: IdentityKey;
+  leaseId: string;
+}
+
+/** How clients can use a replica, as stored here. */
+export interface ReplicaState {
+  /** Names of the providers at which the identity has logins. */
+  providers: readonly string[];
+  /** Whether no client can use the identity. */
+  isDisabled: boolean;
+}
+
+/** The database operations of takeovers. */
+export interface TakeOverStore {
+  /** Returns the pools that are being migrated, with the name of their origin and the start of their last copy. */
+  listMoving(): Promise<{ identityPoolId: string; origin: string; startedAt: number }[]>;
+  /** Returns those of the identities that are replicas: they came from the origin, and this service does not own them. */
+  replicasOf(identities: readonly IdentityKey[]): Promise<IdentityKey[]>;
+  /** Returns the state of an identity; null if it does not exist here, or was merged here. */
+  readReplica(identity: IdentityKey): Promise<ReplicaState | null>;
+  /** @returns the name of the pool's developer provider; undefined if it has none */
+  developerProviderOf(identityPoolId: string): Promise<string | undefined>;
+  /**
+   * Takes the lease of a replica.
+   * @returns `busy` if another process has it. `ours` if this service owns the identity, or the identity is unknown
+   */
+  claim(
+    identity: IdentityKey,
+    about: { now: number; until: number },
+  ): Promise<IdentityLease | 'busy' | 'ours'>;
+  /** Extends a lease. @returns false if the lease was lost */
+  renew(lease: IdentityLease, until: number): Promise<boolean>;
+  /**
+   * Makes this service the owner of the identity and ends the lease, in one transaction. It raises the counts of the
+   * identity's existing datasets by `countJump`, and stores the counts on which both sides agree: those before.
+   *
+   * @returns false if the lease was lost, or the identity was deleted; then nothing is written
+   */
+  finish(lease: IdentityLease, about: { at: number; countJump: number }): Promise<boolean>;
+  release(lease: IdentityLease): Promise<void>;
+  /**
+   * Stores that a dataset of an identity that this service owns was deleted at the origin.
+   * @param about `syncCount`: the count of the deletion. `at`: its date, epoch milliseconds
+   * @returns false if the dataset exists here, or this service does not own the identity; then nothing is written
+   */
+  keepDeletion(dataset: DatasetKey, about: { syncCount: number; at: number }): Promise<boolean>;
+}

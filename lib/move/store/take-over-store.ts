@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import type { IdentityKey } from '../../common/dataset-key.ts';
+import { plainArray } from '../../database/array-literal.ts';
+import type { Database } from '../../database/database.ts';
+import { identityRowId } from '../../database/row-ids.ts';
+import { identityExists } from '../../identity/store/copied-identities.ts';
+import { createIdentityStore } from '../../identity/store/identity-store.ts';
+import { keepDeletion, raiseCounts } from '../../sync/store/replica-datasets.ts';
+import { transact } from '../../sync/store/transact.ts';
+import type { TakeOverStore } from '../ports/take-over-store.ts';
+import { LOCK_MOVED, type MovedRow, READ_MOVED } from './move-statements.ts';
+import {
+  CLAIM_IDENTITY,
+  LIST_MOVING,
+  LOCK_CLAIMED,
+  PUT_AGREED,
+  RELEASE_IDENTITY,
+  RENEW_IDENTITY,
+  TAKE_OVER,
+} from './take-over-statements.ts';
+
+/** Creates the store of takeovers, on any `Database`. */
+export function createTakeOverStore(database: Database): TakeOverStore {
+  const identities = createIdentityStore(database);
+
+  const readReplica: TakeOverStore['readReplica'] = async ({ identityPoolId, identityId }) => {
+    const stored = await identities.readIdentity(identityId);
+    if (stored?.identityPoolId !== identityPoolId || stored.mergedInto !== null) return null;
+    return { providers: stored.providers, isDisabled: stored.unlinkedAt !== null };
+  };
+
+  async function replicasOf(given: readonly IdentityKey[]): Promise<IdentityKey[]> {
+    if (given.length === 0) return [];
+    const { rows } = await database.query<MovedRow>(READ_MOVED, [plainArray(given.map(identityRowId))]);
+    const unowned = new Set(
+      rows.filter((row) => row.taken_over_ms === null).map((row) => row.identity_row_id),
+    );
+    const replicas: IdentityKey[] = [];
+    for (const identity of given) {
+      if (unowned.has(identityRowId(identity)) && (await readReplica(identity)) !== null)
+        replicas.push(identity);
+    }
+    return replicas;
+  }
+
+  return {
+    async listMoving() {
+      const { rows } = await database.query<MovingRow>(LIST_MOVING);
+      return rows.map((row) => ({
+        identityPoolId: row.identity_pool_id,
+        origin: row.origin,
+        startedAt: row.run_ms,
+      }));
+    },
+
+    replicasOf,
+    readReplica,
+
+    async developerProviderOf(identityPoolId) {
+      return (await identities.readPool(identityPoolId))?.DeveloperProviderName;
+    },
+
+    async claim(identity, { now, until }) {
+      const leaseId = randomUUID();
+      const values = [identityRowId(identity), leaseId, now, until];
+      const { rowsChanged } = await database.query(CLAIM_IDENTITY, values);
+      if ((await replicasOf([identity])).length === 0) return 'ours';
+      return rowsChanged === 1 ? { identity, leaseId } : 'busy';
+    },
+
+    async renew({ identity, leaseId }, until) {
+      const values = [identityRowId(identity), leaseId, until];
+      return (await database.query(RENEW_IDENTITY, values)).rowsChanged === 1;
+    },
+
+    async finish({ identity, leaseId }, { at, countJump }) {
+      const rowId = identityRowId(identity);
+      const isOwner = await transact(database, async (transaction) => {
+        const { rows } = await transaction.query(LOCK_CLAIMED, [rowId, leaseId, at]);
+        if (rows.length === 0 || !(await identityExists(transaction, identity))) return null;
+        const raised = await raiseCounts(transaction, identity, countJump);
+        await transaction.query(PUT_AGREED, [
+          rowId,
+          plainArray(raised.map(({ datasetId }) => datasetId)),
+          plainArray(raised.map(({ syncCount }) => syncCount)),
+        ]);
+        await transaction.query(TAKE_OVER, [rowId, at]);
+        return true;
+      });
+      return isOwner ?? false;
+    },
+
+    async release({ identity, leaseId }) {
+      await database.query(RELEASE_IDENTITY, [identityRowId(identity), leaseId]);
+    },
+
+    async keepDeletion(dataset, { syncCount, at }) {
+      const isKept = await transact(database, async (transaction) => {
+        const { rows } = await transaction.query<MovedRow>(LOCK_MOVED, [identityRowId(dataset)]);
+        const isOwned = rows[0] !== undefined && rows[0].taken_over_ms !== null;
+        if (!isOwned || !(await identityExists(transaction, dataset))) return null;
+        const version = { lastModifiedDate: at, syncCount };
+        return (await keepDeletion(transaction, dataset, version)) || null;
+      });
+      return isKept ?? false;
+    },
+  };
+}
+
+interface MovingRow {
+  identity_pool_id: string;
+  origin: string;
+  run_ms: number;
+}

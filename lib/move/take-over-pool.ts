@@ -1,0 +1,115 @@
+import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import type { IdentityKey } from '../common/dataset-key.ts';
+import { allDone } from './copy-data.ts';
+import type { CopyProblem, Skipped } from './copy-run.ts';
+import { createSkipReasons } from './skip-reasons.ts';
+import { type TakeOverDeps, takeOver } from './take-over.ts';
+
+/** Identities per query. */
+const PAGE = 100;
+/** Identities at a time. The rate limits the calls; this limits memory. */
+const CONCURRENT = 8;
+
+export interface TakeOverPoolDeps extends Omit<TakeOverDeps, 'paced' | 'onSkipped'> {
+  /** Maximum number of calls to the origin per second. */
+  maxCallsPerSecond: number;
+}
+
+export interface TakeOverPoolOptions {
+  identityPoolId: string;
+  /** Takes only this identity over; null for all identities of the pool. */
+  identityId: string | null;
+  /** Stops before the next identity. */
+  signal?: AbortSignal;
+  onProgress?: (done: number, total: number) => void;
+  /** Receives what was not, or not completely, copied before a takeover, and the identities that were not taken over. */
+  onSkipped?: (problem: TakeOverProblem) => void;
+}
+
+/** `busy`: another process worked on the identity, or the identity kept changing. */
+export interface TakeOverProblem extends Omit<Skipped, 'reason'> {
+  reason: CopyProblem | 'busy';
+}
+
+export interface TakenOverPool {
+  /** Identities that this call has taken over, including those in `missing`. */
+  takenOver: number;
+  /** Identities that no longer exist at the origin. */
+  missing: number;
+  /** Identities that remain replicas. */
+  left: number;
+  /** Whether the signal stopped the work. */
+  isStopped: boolean;
+}
+
+/**
+ * Takes all replicas of a pool over. Identities that this service owns already cost no call, so an interrupted run can be
+ * repeated. One identity that cannot be taken over does not stop the others.
+ *
+ * @throws {SyncClientError} the origin did not respond
+ */
+export async function takeOverAll(
+  deps: TakeOverPoolDeps,
+  options: TakeOverPoolOptions,
+): Promise<TakenOverPool> {
+  const { origin, store, now, sleep, maxCallsPerSecond } = deps;
+  const { identityPoolId, signal, onProgress } = options;
+  const paced = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
+  await paced(() => origin.readPool(identityPoolId));
+  const skips = createSkipReasons(origin, store, identityPoolId);
+  const counted = await store.countIdentities(identityPoolId, 0);
+  const total = options.identityId === null ? counted.identities - counted.takenOver : 1;
+  const result = { takenOver: 0, missing: 0, left: 0, isStopped: false };
+
+  async function takeOne(identityId: string): Promise<void> {
+    const identity = { identityPoolId, identityId };
+    const run: TakeOverDeps = { ...deps, paced, ...(options.onSkipped && { onSkipped: options.onSkipped }) };
+    try {
+      const outcome = await takeOver(run, identity);
+      if (outcome === 'taken' || outcome === 'gone') result.takenOver += 1;
+      if (outcome === 'taken') skips.identityRead(identity);
+      if (outcome === 'gone') result.missing += 1;
+      if (outcome === 'busy') leave(identityId, outcome);
+    } catch (error) {
+      const reason = signal?.aborted ? null : await skips.reasonFor(error, 'identity');
+      if (reason === null) throw error;
+      leave(identityId, reason);
+    }
+    onProgress?.(result.takenOver + result.left, total);
+  }
+
+  function leave(identityId: string, reason: TakeOverProblem['reason']): void {
+    result.left += 1;
+    options.onSkipped?.({ identityId, datasetName: null, reason });
+  }
+
+  for await (const replicas of replicasIn(deps, options)) {
+    const queue = replicas.values();
+    const work = async () => {
+      for (const { identityId } of queue) {
+        if (signal?.aborted) return;
+        await takeOne(identityId);
+      }
+    };
+    await allDone(Array.from({ length: CONCURRENT }, work));
+    if (signal?.aborted) return { ...result, isStopped: true };
+  }
+  return result;
+}
+
+/** Returns the replicas in pages. */
+async function* replicasIn(
+  { store, takeOvers }: TakeOverPoolDeps,
+  { identityPoolId, identityId }: TakeOverPoolOptions,
+): AsyncGenerator<Pick<IdentityKey, 'identityId'>[]> {
+  if (identityId !== null) {
+    yield await takeOvers.replicasOf([{ identityPoolId, identityId }]);
+    return;
+  }
+  for (let after = ''; ; ) {
+    const page = await store.listIdentities(identityPoolId, { after, limit: PAGE, startedAt: 0 });
+    yield page.filter(({ state }) => state === 'replica');
+    after = page.at(-1)?.identityId ?? after;
+    if (page.length < PAGE) return;
+  }
+}

@@ -1,0 +1,142 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
+import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import type { IdentityKey } from '../common/dataset-key.ts';
+import { ValueRefusedError } from '../common/errors.ts';
+import { copyDevelopersOf } from './copy-data.ts';
+import { copyDatasets } from './copy-datasets.ts';
+import { type CopyDeps, LeaseLostError, type Skipped } from './copy-run.ts';
+import { noProgress } from './ports/move-store.ts';
+import type { OriginIdentity } from './ports/origin.ts';
+import type { IdentityLease, ReplicaState, TakeOverStore } from './ports/take-over-store.ts';
+import type { SkipReasons } from './skip-reasons.ts';
+
+/**
+ * By how much a takeover raises the count of each dataset. A count that a device received here is then above every count
+ * that the origin will reach while both sides are in use, so that neither side can mistake one for the other.
+ */
+export const COUNT_JUMP = 2 ** 20;
+
+/** Longer than one attempt of a call takes. Each attempt extends the lease. */
+const LEASE_MS = 30_000;
+/** How long a takeover waits for another process that works on the identity. */
+const WAIT_MS = 3_000;
+const PAUSE_MS = 200;
+
+export interface TakeOverDeps extends Pick<CopyDeps, 'origin' | 'store' | 'limits' | 'now' | 'sleep'> {
+  takeOvers: TakeOverStore;
+  paced: PacedCalls;
+  /** Receives what the final comparison could not, or not completely, copy. */
+  onSkipped?: (skipped: Skipped) => void;
+}
+
+/**
+ * `taken`: this service owns the identity from now on. `gone`: the same, but the identity no longer exists at the origin,
+ * so the replica was kept as it is. `ours`: this service owned the identity before, or it is unknown here. `busy`: another
+ * process works on the identity, or the origin's data changed during the comparison; try again.
+ */
+export type TakenOver = 'taken' | 'gone' | 'ours' | 'busy';
+
+/**
+ * Takes an identity over: compares its replica with the origin for the last time, and makes this service its owner. A lease
+ * lets only one process work on the identity, so the comparison is recent when the identity is taken over. If the process
+ * ends in between, the identity remains a replica, and its lease ends after 30 seconds.
+ *
+ * A change at the origin after the comparison arrives through the stream. An event that arrives before the takeover is
+ * applied to the replica; a later one finds that this service owns the identity.
+ *
+ * @throws {SyncClientError} the origin did not return the identity's data; the identity remains a replica
+ */
+export async function takeOver(deps: TakeOverDeps, identity: IdentityKey): Promise<TakenOver> {
+  const { takeOvers, now } = deps;
+  const lease = await claim(deps, identity);
+  if (lease === 'ours' || lease === 'busy') return lease;
+  try {
+    const compared = await compare(deps, lease);
+    if (compared === 'busy') return 'busy';
+    return (await takeOvers.finish(lease, { at: now(), countJump: COUNT_JUMP })) ? compared : 'busy';
+  } catch (error) {
+    if (error instanceof LeaseLostError) return 'busy';
+    throw error;
+  } finally {
+    await takeOvers.release(lease);
+  }
+}
+
+async function claim(
+  { takeOvers, now, sleep }: TakeOverDeps,
+  identity: IdentityKey,
+): Promise<IdentityLease | 'ours' | 'busy'> {
+  for (let waitedMs = 0; ; waitedMs += PAUSE_MS) {
+    const claimed = await takeOvers.claim(identity, { now: now(), until: now() + LEASE_MS });
+    if (claimed !== 'busy' || waitedMs >= WAIT_MS) return claimed;
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** @throws {LeaseLostError | SyncClientError} */
+async function compare(deps: TakeOverDeps, lease: IdentityLease): Promise<'taken' | 'gone' | 'busy'> {
+  const { takeOvers, store, origin, now } = deps;
+  const { identity } = lease;
+  const { identityPoolId, identityId } = identity;
+  const paced: PacedCalls = (call) =>
+    deps.paced(async () => {
+      if (!(await takeOvers.renew(lease, now() + LEASE_MS))) throw new LeaseLostError();
+      return call();
+    });
+  const [pool, replica] = await Promise.all([
+    store.readPool(identityPoolId, now()),
+    takeOvers.readReplica(identity),
+  ]);
+  // The identity was deleted here since it was claimed.
+  if (pool === null || replica === null) return 'busy';
+  const described = await paced(() => origin.describeIdentity(identityId));
+  if (described === null) {
+    // If the pool is unknown there too, the credentials may be those of another account.
+    await paced(() => origin.readPool(identityPoolId));
+    return 'gone';
+  }
+  const developerProvider = await takeOvers.developerProviderOf(identityPoolId);
+  const state = stateOf(described, replica);
+  const about = { startedAt: pool.startedAt, state, developerProvider };
+  await store.putIdentities(identityPoolId, [described], about);
+  let isChanging = false;
+  const run = {
+    deps,
+    paced,
+    developerProvider,
+    skips: ONE_IDENTITY,
+    progress: noProgress(),
+    options: {
+      onSkipped: (skipped: Skipped) => {
+        isChanging ||= skipped.reason === 'kept-changing';
+        deps.onSkipped?.(skipped);
+      },
+    },
+  };
+  await copyDevelopersOf(run, identity, described.providers);
+  await copyDatasets(run, identity);
+  return isChanging ? 'busy' : 'taken';
+}
+
+/**
+ * An identity that had logins, but has none at the origin any more, was unlinked or merged there. Here it must not become a
+ * guest, which anyone who knows its id can use.
+ */
+function stateOf({ providers }: OriginIdentity, replica: ReplicaState): 'usable' | 'disabled' {
+  if (providers.length > 0) return 'usable';
+  return replica.isDisabled || replica.providers.length > 0 ? 'disabled' : 'usable';
+}
+
+/**
+ * Skips only what can never be copied. An identity with data that the origin did not return is not taken over: this service
+ * would own an outdated copy.
+ */
+const ONE_IDENTITY: SkipReasons = {
+  identityRead: () => undefined,
+  datasetRead: () => undefined,
+  async reasonFor(error, item) {
+    if (error instanceof ValueRefusedError) return 'value-refused';
+    const isRefused = error instanceof SyncClientError && error.condition === 'refused';
+    return isRefused && item === 'dataset' ? 'refused' : null;
+  },
+};
