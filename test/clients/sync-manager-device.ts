@@ -21,6 +21,8 @@ export interface DeviceOptions {
   identityPoolId: string;
   /** Tokens by provider; without logins the device's user is a guest. */
   logins?: Logins;
+  /** The id that the app has stored in an earlier run. */
+  identityId?: string;
   /** Local storage; defaults to the browser's localStorage. */
   dataStore?: DataStore;
 }
@@ -105,10 +107,11 @@ export async function createDevice(AWS: SdkWithSyncManager, options: DeviceOptio
 /** Sets the two endpoints with which an app uses this service in place of AWS. */
 function configure(
   AWS: SdkWithSyncManager,
-  { url, identityPoolId, logins }: DeviceOptions,
+  { url, identityPoolId, identityId, logins }: DeviceOptions,
 ): CognitoIdentityCredentials {
   const credentials = new AWS.CognitoIdentityCredentials({
     IdentityPoolId: identityPoolId,
+    ...(identityId !== undefined && { IdentityId: identityId }),
     ...(logins && { Logins: logins }),
   });
   AWS.config.update({

@@ -77,22 +77,22 @@ async function step(
   const { waiting, parked } = isLast
     ? await countOutstanding(on, locked)
     : { waiting: waitingIds.length, parked: 0 };
-  const move = decide({
+  const next = decide({
     streaming: pool?.streaming_status === 'ENABLED',
     disabledReason: pool?.disabled_reason ?? null,
     waiting,
     parked,
     allInOutbox: locked.all_in_outbox,
   });
-  if (move.kind === 'put') {
+  if (next.kind === 'put') {
     const streamName = pool?.stream_name ?? null;
-    const put = { locked, waitingIds, limit: move.datasets, streamName, toEvents };
+    const put = { locked, waitingIds, limit: next.datasets, streamName, toEvents };
     await putNext(on, identityPoolId, put);
-  } else if (move.kind === 'end') {
-    const { status, failureMessage } = move;
+  } else if (next.kind === 'end') {
+    const { status, failureMessage } = next;
     await on.query(END, [identityPoolId, status, at, failureMessage]);
   }
-  return move;
+  return next;
 }
 
 async function readWaiting(on: Transaction, { waiting_ids }: LockedRow): Promise<string[]> {

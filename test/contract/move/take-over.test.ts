@@ -1,0 +1,294 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { datasetId } from '../../../lib/database/row-ids.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
+import { copyPool } from '../../../lib/move/copy.ts';
+import type { Skipped } from '../../../lib/move/copy-run.ts';
+import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
+import type { Origin, OriginListing } from '../../../lib/move/ports/origin.ts';
+import type { TakeOverStore } from '../../../lib/move/ports/take-over-store.ts';
+import { createMoveStore } from '../../../lib/move/store/move-store.ts';
+import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
+import { COUNT_JUMP, takeOver } from '../../../lib/move/take-over.ts';
+import { takeOverAll } from '../../../lib/move/take-over-pool.ts';
+import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
+import type { ReplicaChange } from '../../../lib/sync/replica.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
+import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
+
+const HOUR = 3_600_000;
+
+describe.each(SERVICE_DATABASES)('a takeover on $name', ({ open }) => {
+  let database: Database;
+  let store: MoveStore;
+  let takeOvers: TakeOverStore;
+  let now = CREATED_AT + HOUR;
+  beforeAll(async () => {
+    database = await open();
+    store = createMoveStore(database, { offloading: null, now: () => now });
+    takeOvers = createTakeOverStore(database);
+  });
+  afterAll(() => database.close());
+
+  const newId = () => `us-east-1:${randomUUID()}`;
+  const sleep = async (ms: number) => {
+    now += ms;
+  };
+  const clock = { now: () => now, sleep };
+  const deps = (origin: Origin) => ({
+    origin,
+    store,
+    takeOvers,
+    limits: DEFAULT_LIMITS,
+    paced: <Answer>(call: () => Promise<Answer>) => call(),
+    ...clock,
+  });
+  const copy = (identityPoolId: string, origin: Origin) =>
+    copyPool(
+      { origin, store, limits: DEFAULT_LIMITS, maxCallsPerSecond: 1_000, ...clock },
+      { identityPoolId, holder: 'test' },
+    );
+  const read = (identityPoolId: string, identityId: string, datasetName = 'game') =>
+    store.readDataset({ identityPoolId, identityId, datasetName });
+  const stateOf = async (pool: string, id: string) =>
+    (await store.listIdentities(pool, { after: '', limit: 100, startedAt: 0 })).find(
+      ({ identityId }) => identityId === id,
+    )?.state;
+  const agreedOn = async (identityPoolId: string, identityId: string, datasetName = 'game') => {
+    const id = datasetId({ identityPoolId, identityId, datasetName });
+    const sql = 'SELECT agreed_here, agreed_there FROM move.datasets WHERE dataset_id = $1';
+    return (await database.query(sql, [id])).rows[0];
+  };
+  /** A pool with one copied identity, whose datasets at the origin the test can change afterwards. */
+  async function copied(datasets: Record<string, OriginListing>, calls: Partial<Origin> = {}) {
+    const [identityPoolId, identityId] = [newId(), newId()];
+    const origin = scriptedOrigin(identityPoolId, { [identityId]: datasets }, calls);
+    expect(await copy(identityPoolId, origin)).toMatchObject({ end: 'finished', counts: { copied: 1 } });
+    return { identity: { identityPoolId, identityId }, origin, datasets };
+  }
+  const eventOf = (identity: ReplicaChange['dataset'], syncCount: number): ReplicaChange => ({
+    dataset: identity,
+    version: { lastModifiedDate: syncCount * 10, syncCount },
+    removal: null,
+    records: [
+      {
+        key: 'event',
+        value: 'e',
+        version: { lastModifiedDate: syncCount * 10, syncCount },
+        deviceLastModifiedDate: null,
+        lastModifiedBy: null,
+      },
+    ],
+    listing: null,
+  });
+
+  it('compares with the origin for the last time, raises the counts and keeps those of the records', async () => {
+    const { identity, origin, datasets } = await copied({ game: listingOf(1, 2), old: listingOf(1) });
+    const { identityPoolId: pool, identityId: id } = identity;
+    datasets.game = listingOf(1, 2, 3);
+    datasets.more = listingOf(1);
+    delete datasets.old;
+    expect(await takeOver(deps(origin), identity)).toBe('taken');
+    expect(await stateOf(pool, id)).toBe('kept');
+    const game = await read(pool, id);
+    expect(game).toMatchObject({ exists: true, syncCount: 3 + COUNT_JUMP });
+    expect(game.rows.map(({ syncCount }) => syncCount).sort()).toEqual([1, 2, 3]);
+    expect(await agreedOn(pool, id)).toEqual({ agreed_here: 3, agreed_there: 3 });
+    expect(await read(pool, id, 'more')).toMatchObject({ syncCount: 1 + COUNT_JUMP });
+    expect((await read(pool, id, 'old')).exists).toBe(false);
+    expect((await read(pool, id, 'old')).syncCount).toBeLessThan(COUNT_JUMP);
+    expect(await agreedOn(pool, id, 'old')).toBeUndefined();
+    expect(await store.countIdentities(pool, 0)).toMatchObject({ takenOver: 1 });
+  });
+
+  it('happens once: a second takeover, events and copies change nothing', async () => {
+    const { identity, origin, datasets } = await copied({ game: listingOf(1) });
+    const { identityPoolId: pool, identityId: id } = identity;
+    await takeOver(deps(origin), identity);
+    const before = await read(pool, id);
+    datasets.game = listingOf(1, 2, 3);
+    expect(await takeOver(deps(origin), identity)).toBe('ours');
+    expect(await store.applyChange(eventOf({ ...identity, datasetName: 'game' }, 2))).toEqual({ outcome: 'kept' });
+    expect(await copy(pool, origin)).toMatchObject({ end: 'finished', counts: { kept: 1, copied: 0 } });
+    expect(await read(pool, id)).toEqual(before);
+  });
+
+  it('is done by one of several concurrent calls, and all of them find the identity owned', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1, 2) });
+    const calls = await Promise.all(
+      Array.from({ length: 4 }, () => takeOver({ ...deps(origin), sleep: pauseShortly }, identity)),
+    );
+    expect(calls.filter((outcome) => outcome === 'taken')).toHaveLength(1);
+    expect(calls.filter((outcome) => outcome === 'ours')).toHaveLength(3);
+    expect((await read(identity.identityPoolId, identity.identityId)).syncCount).toBe(2 + COUNT_JUMP);
+  });
+  const pauseShortly = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  it('waits for another process, and starts again once the lease of a dead one has ended', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1) });
+    const dead = await takeOvers.claim(identity, { now, until: now + 30_000 });
+    if (dead === 'busy' || dead === 'ours') throw new Error('no lease');
+    expect(await takeOver(deps(origin), identity)).toBe('busy');
+    now += 30_000;
+    expect(await takeOvers.finish(dead, { at: now, countJump: 1 })).toBe(false);
+    expect(await takeOver(deps(origin), identity)).toBe('taken');
+    expect(await takeOvers.renew(dead, now + 30_000)).toBe(false);
+    expect(await takeOvers.finish(dead, { at: now, countJump: 1 })).toBe(false);
+    expect((await read(identity.identityPoolId, identity.identityId)).syncCount).toBe(1 + COUNT_JUMP);
+  });
+
+  it('leaves a replica if another process took its lease during the comparison', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1) });
+    const slow: Origin = {
+      ...origin,
+      listDatasets: async (key) => {
+        now += 60_000;
+        await takeOvers.claim(identity, { now, until: now + 30_000 });
+        return origin.listDatasets(key);
+      },
+    };
+    expect(await takeOver(deps(slow), identity)).toBe('busy');
+    expect(await stateOf(identity.identityPoolId, identity.identityId)).toBe('replica');
+  });
+
+  it.each(['describeIdentity', 'listDatasets', 'listRecords'] as const)(
+    'leaves a replica if %s fails, and succeeds later',
+    async (call) => {
+      const { identity, origin } = await copied({ game: listingOf(1) });
+      const failing = { ...origin, [call]: () => Promise.reject(failure('unavailable')) };
+      await expect(takeOver(deps(failing), identity)).rejects.toThrow('scripted');
+      expect(await stateOf(identity.identityPoolId, identity.identityId)).toBe('replica');
+      expect(await takeOver(deps(origin), identity)).toBe('taken');
+    },
+  );
+
+  it('leaves a replica if a dataset changes during every listing', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1) });
+    const listRecords: Origin['listRecords'] = async () => ({ ...listingOf(1), isConsistent: false });
+    expect(await takeOver(deps({ ...origin, listRecords }), identity)).toBe('busy');
+    expect(await stateOf(identity.identityPoolId, identity.identityId)).toBe('replica');
+  });
+
+  it('applies an event that comes before its end, and not one that comes after it', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1) });
+    const game = { ...identity, datasetName: 'game' };
+    const during: TakeOverStore = {
+      ...takeOvers,
+      finish: async (...about) => {
+        expect(await store.applyChange(eventOf(game, 2))).toMatchObject({ outcome: 'written' });
+        return takeOvers.finish(...about);
+      },
+    };
+    expect(await takeOver({ ...deps(origin), takeOvers: during }, identity)).toBe('taken');
+    expect(await agreedOn(identity.identityPoolId, identity.identityId)).toMatchObject({ agreed_there: 2 });
+    expect(await store.applyChange(eventOf(game, 3))).toEqual({ outcome: 'kept' });
+    expect(await read(identity.identityPoolId, identity.identityId)).toMatchObject({ syncCount: 2 + COUNT_JUMP });
+  });
+
+  it('copies new logins, and disables an identity whose logins are gone', async () => {
+    const [pool, id] = [newId(), newId()];
+    let providers: string[] = [];
+    const described = async () => ({ identityId: id, createdAt: CREATED_AT, modifiedAt: CREATED_AT, providers });
+    const origin = scriptedOrigin(pool, { [id]: {} }, { describeIdentity: described });
+    const identities = createIdentityStore(database);
+    const asked = async () =>
+      (await identities.findLogins({ identityPoolId: pool, asked: id, proven: null, logins: [] })).asked;
+    await copy(pool, origin);
+    expect(await asked()).toMatchObject({ isGuest: true });
+    providers = ['accounts.google.com'];
+    await takeOver(deps(origin), { identityPoolId: pool, identityId: id });
+    expect(await asked()).toMatchObject({ isGuest: false, providers });
+
+    const [pool2, id2] = [newId(), newId()];
+    const listed = async () => ({
+      items: [{ identityId: id2, createdAt: CREATED_AT, modifiedAt: CREATED_AT, providers: ['accounts.google.com'] }],
+      next: null,
+    });
+    const unlinked = scriptedOrigin(pool2, { [id2]: {} }, { listIdentities: listed });
+    await copy(pool2, unlinked);
+    await takeOver(deps(unlinked), { identityPoolId: pool2, identityId: id2 });
+    const found = await identities.findLogins({ identityPoolId: pool2, asked: id2, proven: null, logins: [] });
+    expect(found.asked).toMatchObject({ isGuest: false, isUnlinked: true });
+  });
+
+  it('keeps the replica of an identity that is gone at the origin, unless the pool is unknown there', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1) });
+    const { identityPoolId: pool, identityId: id } = identity;
+    const gone: Origin = { ...origin, describeIdentity: async () => null };
+    const otherAccount: Origin = { ...gone, readPool: () => Promise.reject(failure('not-found')) };
+    await expect(takeOver(deps(otherAccount), identity)).rejects.toThrow('scripted');
+    expect(await stateOf(pool, id)).toBe('replica');
+    expect(await takeOver(deps(gone), identity)).toBe('gone');
+    expect(await read(pool, id)).toMatchObject({ exists: true, syncCount: 1 + COUNT_JUMP });
+  });
+
+  it('does not take over what was deleted here, also in the middle', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1) });
+    const deleting: Origin = {
+      ...origin,
+      listDatasets: async (key) => {
+        await createIdentityStore(database).deleteIdentity(identity.identityId, now);
+        return origin.listDatasets(key);
+      },
+    };
+    expect(await takeOver(deps(deleting), identity)).toBe('busy');
+    expect(await takeOver(deps(origin), identity)).toBe('ours');
+    expect(await takeOvers.replicasOf([identity])).toEqual([]);
+    expect(await store.countIdentities(identity.identityPoolId, 0)).toMatchObject({ takenOver: 0 });
+  });
+
+  it('stores a deletion that only the origin knows, but never deletes what exists here', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1) });
+    const { identityPoolId: pool, identityId: id } = identity;
+    const lost = { ...identity, datasetName: 'lost' };
+    const about = { syncCount: 8, at: now };
+    expect(await takeOvers.keepDeletion(lost, about)).toBe(false);
+    await takeOver(deps(origin), identity);
+    expect(await takeOvers.keepDeletion(lost, about)).toBe(true);
+    expect(await read(pool, id, 'lost')).toMatchObject({ exists: false, syncCount: 8 });
+    expect(await takeOvers.keepDeletion(lost, { syncCount: 12, at: now + 1 })).toBe(true);
+    expect(await read(pool, id, 'lost')).toMatchObject({ exists: false, syncCount: 12 });
+    expect(await takeOvers.keepDeletion({ ...identity, datasetName: 'game' }, about)).toBe(false);
+    expect(await read(pool, id)).toMatchObject({ exists: true });
+  });
+
+  it('takes a whole pool over, names what is left, and continues', async () => {
+    const pool = newId();
+    const ids = [newId(), newId(), newId()];
+    const [bad = ''] = ids;
+    const origin = scriptedOrigin(pool, Object.fromEntries(ids.map((id) => [id, { game: listingOf(1) }])));
+    await copy(pool, origin);
+    const failing: Origin = {
+      ...origin,
+      listDatasets: (key) =>
+        key.identityId === bad ? Promise.reject(failure('unavailable')) : origin.listDatasets(key),
+    };
+    const run = async (on: Origin) => {
+      const problems: Pick<Skipped, 'identityId'>[] = [];
+      const result = await takeOverAll(
+        // The clock stands still, so the pauses between retries do not end the leases of the other identities.
+        { ...deps(on), maxCallsPerSecond: 1_000, sleep: async () => undefined },
+        { identityPoolId: pool, identityId: null, onSkipped: (problem) => void problems.push(problem) },
+      );
+      return { ...result, problems };
+    };
+    const problem = { identityId: bad, datasetName: null, reason: 'unreadable' };
+    expect(await run(failing)).toMatchObject({ takenOver: 2, left: 1, problems: [problem] });
+    expect(await run(origin)).toMatchObject({ takenOver: 1, left: 0, problems: [] });
+    expect(await run(origin)).toMatchObject({ takenOver: 0, left: 0 });
+  });
+
+  it('forgets what was agreed if the pool is deleted and copied again', async () => {
+    const { identity, origin } = await copied({ game: listingOf(1) });
+    const { identityPoolId: pool, identityId: id } = identity;
+    await takeOver(deps(origin), identity);
+    await createIdentityStore(database).deleteIdentity(id, now);
+    for (const table of ['sync.records', 'sync.datasets', 'identity.identities', 'sync.deleted_identities'])
+      await database.query(`DELETE FROM ${table}`);
+    await database.query('DELETE FROM sync.identity_pools WHERE identity_pool_id = $1', [pool]);
+    expect(await copy(pool, origin)).toMatchObject({ end: 'finished', counts: { created: 1, kept: 0 } });
+    expect(await agreedOn(pool, id)).toBeUndefined();
+    expect(await stateOf(pool, id)).toBe('replica');
+  });
+});
