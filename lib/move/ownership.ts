@@ -1,3 +1,4 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import { ServiceError } from '../common/errors.ts';
 import { createRefreshed } from '../common/refreshed.ts';
@@ -51,7 +52,7 @@ const MAX_OWNED = 100_000;
 interface Moving {
   origin: string;
   startedAt: number;
-  /** Ids of identities that are not replicas. They can become replicas only if a new copy starts. */
+  /** Ids of identities that this service owns. They can become replicas only if a new copy starts. */
   owned: Set<string>;
 }
 
@@ -133,15 +134,14 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       const pool = pools.get(identityPoolId);
       return pool !== undefined && !pool.owned.has(identityId);
     });
-    if (unknown.length === 0) return false;
-    const replicas = await takeOvers.replicasOf(unknown);
-    for (const replica of replicas) {
-      const pool = pools.get(replica.identityPoolId);
-      if (pool) await takeSoon(replica, pool);
+    const owners = await takeOvers.ownersOf(unknown);
+    for (const [index, identity] of unknown.entries()) {
+      const pool = pools.get(identity.identityPoolId);
+      if (pool === undefined || owners[index] === 'unknown') continue;
+      if (owners[index] === 'origin') await takeSoon(identity, pool);
+      remember(pool.owned, identity.identityId);
     }
-    for (const { identityPoolId, identityId } of unknown)
-      remember(pools.get(identityPoolId)?.owned, identityId);
-    return replicas.length > 0;
+    return owners.includes('origin');
   }
 
   return {
@@ -156,7 +156,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       if (pool === undefined) return false;
       try {
         const origin = originOf(dataset.identityPoolId, pool.origin);
-        if (!(await origin.wasDeletedAfter(dataset, syncCount))) return false;
+        if (!(await wasDeletedAfter(origin, dataset, syncCount))) return false;
         const there = await origin.listRecords(dataset);
         const about = { syncCount: Math.max(there.syncCount, syncCount + 1), at: deps.now() };
         return await takeOvers.keepDeletion(dataset, about);
@@ -171,6 +171,16 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       slots.close();
     },
   };
+}
+
+/** The origin refuses a count that it does not know either. */
+async function wasDeletedAfter(origin: Origin, dataset: DatasetKey, syncCount: number): Promise<boolean> {
+  try {
+    return await origin.wasDeletedAfter(dataset, syncCount);
+  } catch (error) {
+    if (error instanceof SyncClientError && error.condition === 'refused') return false;
+    throw error;
+  }
 }
 
 /** What is remembered of a pool's identities is valid for one copy. */

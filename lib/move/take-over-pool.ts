@@ -103,7 +103,8 @@ async function* replicasIn(
   { identityPoolId, identityId }: TakeOverPoolOptions,
 ): AsyncGenerator<Pick<IdentityKey, 'identityId'>[]> {
   if (identityId !== null) {
-    yield await takeOvers.replicasOf([{ identityPoolId, identityId }]);
+    const [owner] = await takeOvers.ownersOf([{ identityPoolId, identityId }]);
+    yield owner === 'origin' ? [{ identityId }] : [];
     return;
   }
   for (let after = ''; ; ) {

@@ -75,7 +75,7 @@ async function claim(
 
 /** @throws {LeaseLostError | SyncClientError} */
 async function compare(deps: TakeOverDeps, lease: IdentityLease): Promise<'taken' | 'gone' | 'busy'> {
-  const { takeOvers, store, origin, now } = deps;
+  const { takeOvers, origin, now } = deps;
   const { identity } = lease;
   const { identityPoolId, identityId } = identity;
   const paced: PacedCalls = (call) =>
@@ -83,12 +83,9 @@ async function compare(deps: TakeOverDeps, lease: IdentityLease): Promise<'taken
       if (!(await takeOvers.renew(lease, now() + LEASE_MS))) throw new LeaseLostError();
       return call();
     });
-  const [pool, replica] = await Promise.all([
-    store.readPool(identityPoolId, now()),
-    takeOvers.readReplica(identity),
-  ]);
+  const replica = await takeOvers.readReplica(identity);
   // The identity was deleted here since it was claimed.
-  if (pool === null || replica === null) return 'busy';
+  if (replica === null) return 'busy';
   const described = await paced(() => origin.describeIdentity(identityId));
   if (described === null) {
     // If the pool is unknown there too, the credentials may be those of another account.
@@ -96,9 +93,9 @@ async function compare(deps: TakeOverDeps, lease: IdentityLease): Promise<'taken
     return 'gone';
   }
   const developerProvider = await takeOvers.developerProviderOf(identityPoolId);
-  const state = stateOf(described, replica);
-  const about = { startedAt: pool.startedAt, state, developerProvider };
-  await store.putIdentities(identityPoolId, [described], about);
+  const isDisabled = isUnlinked(described, replica);
+  const changed = { described, isDisabled, developerProvider, now: now() };
+  if (!(await takeOvers.changeReplica(lease, changed))) return 'busy';
   let isChanging = false;
   const run = {
     deps,
@@ -122,9 +119,8 @@ async function compare(deps: TakeOverDeps, lease: IdentityLease): Promise<'taken
  * An identity that had logins, but has none at the origin any more, was unlinked or merged there. Here it must not become a
  * guest, which anyone who knows its id can use.
  */
-function stateOf({ providers }: OriginIdentity, replica: ReplicaState): 'usable' | 'disabled' {
-  if (providers.length > 0) return 'usable';
-  return replica.isDisabled || replica.providers.length > 0 ? 'disabled' : 'usable';
+function isUnlinked({ providers }: OriginIdentity, replica: ReplicaState): boolean {
+  return providers.length === 0 && (replica.isDisabled || replica.providers.length > 0);
 }
 
 /**

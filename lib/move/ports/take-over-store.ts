@@ -1,10 +1,17 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
+import type { OriginIdentity } from './origin.ts';
 
 /** The exclusive right of a process to work on an identity, for a limited time. */
 export interface IdentityLease {
   identity: IdentityKey;
   leaseId: string;
 }
+
+/**
+ * Who owns an identity. `origin`: the identity is a replica. `unknown`: there is no such identity here (any more), or it was
+ * merged into another identity.
+ */
+export type IdentityOwner = 'origin' | 'us' | 'unknown';
 
 /** How clients can use a replica, as stored here. */
 export interface ReplicaState {
@@ -18,10 +25,23 @@ export interface ReplicaState {
 export interface TakeOverStore {
   /** Returns the pools that are being migrated, with the name of their origin and the start of their last copy. */
   listMoving(): Promise<{ identityPoolId: string; origin: string; startedAt: number }[]>;
-  /** Returns those of the identities that are replicas: they came from the origin, and this service does not own them. */
-  replicasOf(identities: readonly IdentityKey[]): Promise<IdentityKey[]>;
+  /** Returns who owns the identities, in the order of `identities`. */
+  ownersOf(identities: readonly IdentityKey[]): Promise<IdentityOwner[]>;
   /** Returns the state of an identity; null if it does not exist here, or was merged here. */
   readReplica(identity: IdentityKey): Promise<ReplicaState | null>;
+  /**
+   * Gives the replica the providers that it has at the origin, and its state.
+   * @returns false if the lease was lost, or the identity was deleted; then nothing is written
+   */
+  changeReplica(
+    lease: IdentityLease,
+    about: {
+      described: OriginIdentity;
+      isDisabled: boolean;
+      developerProvider: string | undefined;
+      now: number;
+    },
+  ): Promise<boolean>;
   /** @returns the name of the pool's developer provider; undefined if it has none */
   developerProviderOf(identityPoolId: string): Promise<string | undefined>;
   /**

@@ -3,11 +3,11 @@ import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
-import { identityExists } from '../../identity/store/copied-identities.ts';
+import { changeCopied, findCopied, lockLivingCopy } from '../../identity/store/copied-identities.ts';
 import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import { keepDeletion, raiseCounts } from '../../sync/store/replica-datasets.ts';
 import { transact } from '../../sync/store/transact.ts';
-import type { TakeOverStore } from '../ports/take-over-store.ts';
+import type { IdentityOwner, TakeOverStore } from '../ports/take-over-store.ts';
 import { LOCK_MOVED, type MovedRow, READ_MOVED } from './move-statements.ts';
 import {
   CLAIM_IDENTITY,
@@ -29,18 +29,18 @@ export function createTakeOverStore(database: Database): TakeOverStore {
     return { providers: stored.providers, isDisabled: stored.unlinkedAt !== null };
   };
 
-  async function replicasOf(given: readonly IdentityKey[]): Promise<IdentityKey[]> {
+  async function ownersOf(given: readonly IdentityKey[]): Promise<IdentityOwner[]> {
     if (given.length === 0) return [];
     const { rows } = await database.query<MovedRow>(READ_MOVED, [plainArray(given.map(identityRowId))]);
-    const unowned = new Set(
-      rows.filter((row) => row.taken_over_ms === null).map((row) => row.identity_row_id),
-    );
-    const replicas: IdentityKey[] = [];
+    const moved = new Map(rows.map((row) => [row.identity_row_id, row]));
+    const owners: IdentityOwner[] = [];
     for (const identity of given) {
-      if (unowned.has(identityRowId(identity)) && (await readReplica(identity)) !== null)
-        replicas.push(identity);
+      const row = moved.get(identityRowId(identity));
+      const isOwned = row !== undefined && row.taken_over_ms !== null;
+      if (isOwned || (await readReplica(identity)) !== null) owners.push(row && !isOwned ? 'origin' : 'us');
+      else owners.push('unknown');
     }
-    return replicas;
+    return owners;
   }
 
   return {
@@ -53,8 +53,21 @@ export function createTakeOverStore(database: Database): TakeOverStore {
       }));
     },
 
-    replicasOf,
+    ownersOf,
     readReplica,
+
+    async changeReplica({ identity, leaseId }, { described, isDisabled, developerProvider, now }) {
+      const given = { ...described, isDisabled };
+      const isFound = await transact(database, async (transaction) => {
+        const { rows } = await transaction.query(LOCK_CLAIMED, [identityRowId(identity), leaseId, now]);
+        if (rows.length === 0 || !(await lockLivingCopy(transaction, identity))) return null;
+        const stored = await findCopied(transaction, [given], developerProvider);
+        if (stored.get(identity.identityId)?.isOutdated)
+          await changeCopied(transaction, given, developerProvider);
+        return true;
+      });
+      return isFound ?? false;
+    },
 
     async developerProviderOf(identityPoolId) {
       return (await identities.readPool(identityPoolId))?.DeveloperProviderName;
@@ -64,7 +77,8 @@ export function createTakeOverStore(database: Database): TakeOverStore {
       const leaseId = randomUUID();
       const values = [identityRowId(identity), leaseId, now, until];
       const { rowsChanged } = await database.query(CLAIM_IDENTITY, values);
-      if ((await replicasOf([identity])).length === 0) return 'ours';
+      const [owner] = await ownersOf([identity]);
+      if (owner !== 'origin') return 'ours';
       return rowsChanged === 1 ? { identity, leaseId } : 'busy';
     },
 
@@ -77,7 +91,7 @@ export function createTakeOverStore(database: Database): TakeOverStore {
       const rowId = identityRowId(identity);
       const isOwner = await transact(database, async (transaction) => {
         const { rows } = await transaction.query(LOCK_CLAIMED, [rowId, leaseId, at]);
-        if (rows.length === 0 || !(await identityExists(transaction, identity))) return null;
+        if (rows.length === 0 || !(await lockLivingCopy(transaction, identity))) return null;
         const raised = await raiseCounts(transaction, identity, countJump);
         await transaction.query(PUT_AGREED, [
           rowId,
@@ -98,7 +112,7 @@ export function createTakeOverStore(database: Database): TakeOverStore {
       const isKept = await transact(database, async (transaction) => {
         const { rows } = await transaction.query<MovedRow>(LOCK_MOVED, [identityRowId(dataset)]);
         const isOwned = rows[0] !== undefined && rows[0].taken_over_ms !== null;
-        if (!isOwned || !(await identityExists(transaction, dataset))) return null;
+        if (!isOwned || !(await lockLivingCopy(transaction, dataset))) return null;
         const version = { lastModifiedDate: at, syncCount };
         return (await keepDeletion(transaction, dataset, version)) || null;
       });
