@@ -134,6 +134,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       const pool = pools.get(identityPoolId);
       return pool !== undefined && !pool.owned.has(identityId);
     });
+    if (unknown.length === 0) return false;
     const owners = await takeOvers.ownersOf(unknown);
     for (const [index, identity] of unknown.entries()) {
       const pool = pools.get(identity.identityPoolId);

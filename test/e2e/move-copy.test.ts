@@ -27,6 +27,11 @@ describe('move copy', () => {
   const at = (pool: string, id: string) => ({ IdentityPoolId: pool, IdentityId: id });
   const copy = (pool: string, ...more: string[]) =>
     both.run(['move', 'copy', '--pool', pool, '--rate', '1000', ...more]);
+  /** The target itself cannot call the origin. */
+  const takeOver = async (pool: string) =>
+    expect(await both.run(['move', 'take-over', '--pool', pool, '--rate', '1000'])).toMatchObject({
+      exitCode: 0,
+    });
   const verify = (pool: string) => both.run(['move', 'verify', '--pool', pool, '--rate', '1000', '--json']);
   /** What a service returns for a dataset, without the token. */
   const listed = async (side: 'origin' | 'target', pool: string, id: string, name: string) => {
@@ -143,8 +148,11 @@ describe('move copy', () => {
     await both.run(['move', 'copy', '--pool', pool, '--rate', '1000'], { wrap, signal: stop.signal });
     const { Logins } = await both.target.identity.send(new DescribeIdentityCommand({ IdentityId: player }));
     expect(Logins).toEqual([DEVELOPER_PROVIDER]);
-    const asGuest = both.target.identity.send(new GetCredentialsForIdentityCommand({ IdentityId: player }));
-    await expect(asGuest).rejects.toThrow('forbidden');
+    const asGuest = () =>
+      both.target.identity.send(new GetCredentialsForIdentityCommand({ IdentityId: player }));
+    await expect(asGuest()).rejects.toThrow('did not respond');
+    await takeOver(pool);
+    await expect(asGuest()).rejects.toThrow('forbidden');
   });
 
   it('copies the merged copies of an identity, and keeps the merged identity inaccessible', async () => {
@@ -173,6 +181,7 @@ describe('move copy', () => {
       expect(await listed('target', pool, survivor, dataset)).toEqual(there);
     }
     expect((await listed('target', pool, survivor, 'game')).MergedDatasetNames).toEqual([name]);
+    await takeOver(pool);
     for (const { identity } of [both.origin, both.target]) {
       const asGuest = identity.send(new GetCredentialsForIdentityCommand({ IdentityId: merged }));
       await expect(asGuest).rejects.toThrow('forbidden');

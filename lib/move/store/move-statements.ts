@@ -24,7 +24,7 @@ export const LIST_POOLS = `SELECT ${POOL} FROM move.pools ORDER BY identity_pool
 
 /**
  * Takes the lease $2 of the pool $1 until $5, if it has ended by $4. A lease never lasts an hour: if it ends later than
- * that, the clock was set back, and the lease counts as ended.
+ * that, the clock was set back, and the lease counts as ended. A repetition of the statement has the same result.
  */
 export const TAKE_LEASE = `
 INSERT INTO move.pools AS stored (
@@ -34,7 +34,8 @@ ON CONFLICT (identity_pool_id) DO UPDATE SET
   lease_id = excluded.lease_id,
   lease_holder = excluded.lease_holder,
   leased_until_ms = excluded.leased_until_ms
-WHERE stored.lease_id IS NULL OR stored.leased_until_ms <= $4::bigint OR stored.leased_until_ms > $4::bigint + 3600000`;
+WHERE stored.lease_id IS NULL OR stored.lease_id = excluded.lease_id
+  OR stored.leased_until_ms <= $4::bigint OR stored.leased_until_ms > $4::bigint + 3600000`;
 
 export const SAVE = `
 UPDATE move.pools SET progress = $3, leased_until_ms = $4 WHERE identity_pool_id = $1 AND lease_id = $2`;

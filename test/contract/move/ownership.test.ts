@@ -80,8 +80,12 @@ describe('the ownership of identities', () => {
   it('costs nothing but a small query from time to time while no pool is being migrated', async () => {
     const pool = await newPool(database);
     const { calls, counted } = counting();
+    const listMoving: TakeOverStore['listMoving'] = async () => {
+      calls.listMoving += 1;
+      return [];
+    };
     const { own, ownById } = ownershipWith(scriptedOrigin(pool, {}), {
-      takeOvers: { ...counted, listMoving: async () => ((calls.listMoving += 1), []) },
+      takeOvers: { ...counted, listMoving },
     });
     for (let request = 0; request < 100; request += 1) {
       expect(await own([{ identityPoolId: pool, identityId: newId() }])).toBe(false);
