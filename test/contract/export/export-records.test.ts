@@ -126,10 +126,37 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
       const { writeFile } = await import('node:fs/promises');
       await writeFile(`${out}.partial`, partial);
       await expect(runExport({ database }, '--out', out)).rejects.toThrow('was changed; delete');
-      const later = () => Date.now() + 25 * 60 * 60 * 1000;
-      await expect(runExport({ database, now: later }, '--out', out)).rejects.toThrow(
-        'more than 24 hours ago',
-      );
+    });
+  });
+
+  it('continues after any time', async () => {
+    const expected = await runExport({ database });
+    await inFolder(async (folder) => {
+      const out = join(folder, 'records.jsonl');
+      await interrupt('--out', out);
+      await runExport({ database, now: () => Date.now() + 25 * 60 * 60 * 1000 }, '--out', out);
+      expect(await readFile(out, 'utf8')).toBe(expected);
+    });
+  });
+
+  it('of the service ends after 24 hours, because marks of deleted identities expire', async () => {
+    // Each statement takes two hours.
+    let hours = 0;
+    const now = () => Date.now() + hours * 60 * 60 * 1000;
+    const slow: Database = {
+      ...database,
+      query(sql, values) {
+        hours += 2;
+        return database.query(sql, values);
+      },
+    };
+    await expect(runExport({ database: slow, now }, '--service')).rejects.toThrow('more than 24 hours');
+    await inFolder(async (folder) => {
+      const out = join(folder, 'service.jsonl');
+      const run = () => runExport({ database: slow, now }, '--service', '--out', out);
+      await expect(run()).rejects.toThrow(`delete ${out}.partial and ${out}.progress`);
+      expect((await readdir(folder)).sort()).toEqual(['service.jsonl.partial', 'service.jsonl.progress']);
+      await expect(run()).rejects.toThrow('more than 24 hours');
     });
   });
 

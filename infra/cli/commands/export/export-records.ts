@@ -46,7 +46,7 @@ async function openRecordOutput(
 ) {
   const options = JSON.stringify({ format, identityPoolId, datasetName, since });
   if (out !== null && format === 'parquet') {
-    return { ...(await openParquetFiles(out, { options, now })), close: async () => undefined };
+    return { ...(await openParquetFiles(out, { options })), close: async () => undefined };
   }
   const text = out === null ? writeToStdout(write) : await openOutputFile(out, { options, now });
   return {

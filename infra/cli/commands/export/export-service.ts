@@ -1,3 +1,4 @@
+import { SetupError } from '../../../../lib/common/errors.ts';
 import { readSections } from '../../../../lib/export/read-sections.ts';
 import { endLine, headerLine } from '../../../../lib/export/service-file.ts';
 import { serviceSections } from '../../../../lib/export/store/service-sections.ts';
@@ -8,7 +9,13 @@ import { newState } from './export-records.ts';
 import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 
-/** Exports the complete state of the service. Ends early if the signal is aborted. */
+/** The service keeps the marks of deleted identities for 25 hours. A later export could contain their data. */
+const MAX_AGE_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Exports the complete state of the service. Ends early if the signal is aborted.
+ * @throws {SetupError} the export started more than 24 hours ago
+ */
 export async function exportService(
   { database, now, progress, signal, write }: CommandDeps,
   { out }: Pick<ExportArguments, 'out'>,
@@ -20,7 +27,9 @@ export async function exportService(
     let state: ExportState = output.resumed ?? newState(now());
     if (output.resumed === null) await output.write(headerLine(state), state);
     const sections = serviceSections(database, state.startedAt);
+    requireYoung(state, { now: now(), out });
     for await (const { section, items, cursor } of readSections(sections, state.cursor)) {
+      requireYoung(state, { now: now(), out });
       state = { ...state, cursor, items: state.items + items.length };
       await output.write(items.map((item) => `${JSON.stringify(item)}\n`).join(''), state);
       report(`${count(state.items, 'line')} exported, now ${section}`);
@@ -31,4 +40,12 @@ export async function exportService(
   } finally {
     await output.close();
   }
+}
+
+function requireYoung({ startedAt }: ExportState, { now, out }: { now: number; out: string | null }): void {
+  if (now - startedAt <= MAX_AGE_MS) return;
+  const remove = out === null ? '' : `delete ${out}.partial and ${out}.progress, and `;
+  throw new SetupError(
+    `the export started more than 24 hours ago, so it can contain data of identities that were deleted since; ${remove}start again`,
+  );
 }

@@ -30,7 +30,7 @@ export async function openOutputFile(
   const partial = `${path}.partial`;
   const progress = `${path}.progress`;
   const remove = `${partial} and ${progress}`;
-  const saved = await readProgress<Written>(progress, { options, now: now(), remove });
+  const saved = await readProgress<Written>(progress, { options, remove });
   const hash = createHash('sha256');
   const file = await writing(partial, () => openPartial(partial, saved?.written ?? null, hash, remove));
   let bytes = saved?.written.bytes ?? 0;

@@ -35,11 +35,11 @@ const CHECKSUMS = '_SHA256SUMS';
  */
 export async function openParquetFiles(
   directory: string,
-  { options, now }: { options: string; now: () => number },
+  { options }: { options: string },
 ): Promise<ParquetOutput> {
   await writing(directory, () => mkdir(directory, { recursive: true, mode: 0o700 }));
   const progress = join(directory, PROGRESS);
-  const saved = await readProgress<Part[]>(progress, { options, now: now(), remove: directory });
+  const saved = await readProgress<Part[]>(progress, { options, remove: directory });
   // A file that ends in `.new` was not complete when an earlier export was killed.
   const others = (await readdir(directory)).filter((name) => !name.endsWith('.new'));
   if (saved === null && others.length > 0) {

@@ -12,21 +12,15 @@ export interface SavedProgress<Written> {
 }
 
 /**
- * An export that continues later than this must start again. The service keeps the marks of deleted identities for 25
- * hours, so a later export could contain their data.
- */
-const MAX_AGE_MS = 24 * 60 * 60 * 1000;
-
-/**
  * Reads the progress of an interrupted export.
  *
  * @param remove the files to delete for a new start
  * @returns null if no progress was saved
- * @throws {SetupError} the export has other options, or is too old
+ * @throws {SetupError} the export has other options
  */
 export async function readProgress<Written>(
   path: string,
-  { options, now, remove }: { options: string; now: number; remove: string },
+  { options, remove }: { options: string; remove: string },
 ): Promise<SavedProgress<Written> | null> {
   let text: string;
   try {
@@ -41,9 +35,7 @@ export async function readProgress<Written>(
       ? 'is damaged'
       : saved.options !== options
         ? 'belongs to an export with other options'
-        : now - saved.state.startedAt > MAX_AGE_MS
-          ? 'belongs to an export that started more than 24 hours ago'
-          : null;
+        : null;
   if (problem !== null) throw new SetupError(`${path} ${problem}; delete ${remove} to start again`);
   return saved;
 }
