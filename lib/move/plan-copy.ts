@@ -4,6 +4,7 @@ import type { PoolStore } from '../sync/ports/pool-store.ts';
 import { streamProblem } from './copy.ts';
 import type { CopyDeps } from './copy-run.ts';
 import type { OriginDataset, OriginIdentity, Page } from './ports/origin.ts';
+import { createSkipReasons } from './skip-reasons.ts';
 
 /** What a copy would do. */
 export interface CopyPlan {
@@ -16,6 +17,8 @@ export interface CopyPlan {
   bytes: number;
   /** Datasets above a limit of this service. */
   aboveLimits: number;
+  /** Identities whose datasets the origin fails to list. */
+  unread: number;
 }
 
 interface PlanDeps extends Pick<CopyDeps, 'origin' | 'limits' | 'now' | 'sleep' | 'maxCallsPerSecond'> {
@@ -41,14 +44,26 @@ export async function planCopy(deps: PlanDeps, options: PlanOptions): Promise<Co
   const problem = streamProblem(pool, origin);
   if (problem !== null) throw new SyncClientError('refused', problem);
   const isPoolNew = (await pools.readPool(identityPoolId)) === null;
-  const plan: CopyPlan = { isPoolNew, identities: 0, datasets: 0, records: 0, bytes: 0, aboveLimits: 0 };
+  const counts = { identities: 0, datasets: 0, records: 0, bytes: 0, aboveLimits: 0, unread: 0 };
+  const plan: CopyPlan = { isPoolNew, ...counts };
+  let listed: readonly OriginIdentity[] = [];
+  const some = { listIdentities: async (_: string, { limit }: { limit: number }) => listed.slice(-limit) };
+  const skips = createSkipReasons(origin, some, identityPoolId);
   for (let token: string | null = null; !signal?.aborted; ) {
     const about: { hideDisabled: boolean; token: string | null } = { hideDisabled: false, token };
     const page: Page<OriginIdentity> = await paced(() => origin.listIdentities(identityPoolId, about));
+    listed = page.items;
     for (const { identityId } of page.items) {
       if (signal?.aborted) break;
-      const datasets = await paced(() => origin.listDatasets({ identityPoolId, identityId }));
-      addDatasets(plan, datasets, deps.limits);
+      const identity = { identityPoolId, identityId };
+      plan.identities += 1;
+      try {
+        addDatasets(plan, await paced(() => origin.listDatasets(identity)), deps.limits);
+        skips.identityRead(identity);
+      } catch (error) {
+        if ((await skips.reasonFor(error, 'identity')) === null) throw error;
+        plan.unread += 1;
+      }
       onProgress?.(plan.identities);
     }
     token = page.next;
@@ -58,7 +73,6 @@ export async function planCopy(deps: PlanDeps, options: PlanOptions): Promise<Co
 }
 
 function addDatasets(plan: CopyPlan, datasets: readonly OriginDataset[], limits: CopyDeps['limits']): void {
-  plan.identities += 1;
   plan.datasets += datasets.length;
   for (const { numRecords, dataStorage } of datasets) {
     plan.records += numRecords;

@@ -1,7 +1,6 @@
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
-import type { MoveStore } from './ports/move-store.ts';
 import type { Origin } from './ports/origin.ts';
 
 /**
@@ -19,6 +18,14 @@ export interface SkipReasons {
   reasonFor(error: unknown, item: 'identity' | 'dataset'): Promise<ItemFailure | null>;
 }
 
+/** Lists identities of a pool, for example those that are stored here. */
+export interface SomeIdentities {
+  listIdentities(
+    identityPoolId: string,
+    about: { after: string; limit: number; startedAt: number },
+  ): Promise<readonly { identityId: string }[]>;
+}
+
 /** Identities that are tried if no call has succeeded yet. */
 const TRIED = 10;
 
@@ -28,7 +35,7 @@ const TRIED = 10;
  */
 export function createSkipReasons(
   origin: Pick<Origin, 'listDatasets' | 'listRecords'>,
-  store: Pick<MoveStore, 'listIdentities'>,
+  store: SomeIdentities,
   identityPoolId: string,
 ): SkipReasons {
   let identity: IdentityKey | null = null;

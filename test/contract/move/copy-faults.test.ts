@@ -4,11 +4,13 @@ import type { Database } from '../../../lib/database/database.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { copyPool } from '../../../lib/move/copy.ts';
 import type { Skipped } from '../../../lib/move/copy-run.ts';
+import { planCopy } from '../../../lib/move/plan-copy.ts';
 import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
 import type { Origin } from '../../../lib/move/ports/origin.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { type VerifyDeps, verifyPool } from '../../../lib/move/verify.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
+import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
 
@@ -144,6 +146,24 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
       { datasetName: 'bad', kind: 'unreadable' },
     ]);
   });
+
+  it.each(['unavailable', 'refused'] as const)(
+    'as a dry run continues if the origin is %s for one identity',
+    async (condition) => {
+      const [pool, [bad, good]] = [newPool(), newIds()];
+      const own = scriptedOrigin(pool, { [bad]: {}, [good]: { game: listingOf(1) } });
+      const listDatasets: Origin['listDatasets'] = (identity) =>
+        identity.identityId === bad ? Promise.reject(failure(condition)) : own.listDatasets(identity);
+      const plan = (origin: Origin) =>
+        planCopy(
+          { origin, pools: createPoolStore(database), limits: DEFAULT_LIMITS, ...clock },
+          { identityPoolId: pool },
+        );
+      expect(await plan({ ...own, listDatasets })).toMatchObject({ identities: 2, datasets: 1, unread: 1 });
+      const none: Origin = { ...own, listDatasets: () => Promise.reject(failure('unavailable')) };
+      await expect(plan(none)).rejects.toThrow('scripted');
+    },
+  );
 
   it('keeps a gap if it could not read everything that the gap may hide', async () => {
     const [pool, [good, bad]] = [newPool(), newIds()];

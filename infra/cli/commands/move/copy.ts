@@ -118,6 +118,11 @@ function describePlan(identityPoolId: string, origin: string, plan: Plan): strin
     `  ${plan.isPoolNew ? 'would create the pool' : 'the pool exists here'}`,
     `  ${count(plan.identities, 'identity', 'identities')}, ${count(plan.datasets, 'dataset')}, ${count(plan.records, 'record')}, ${plan.bytes} bytes`,
     `  ${count(plan.aboveLimits, 'dataset')} above a limit of this service (they would be copied)`,
+    ...(plan.unread > 0
+      ? [
+          `  ${count(plan.unread, 'identity', 'identities')} not counted: the origin fails to list their datasets`,
+        ]
+      : []),
   ];
 }
 
