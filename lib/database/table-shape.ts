@@ -38,16 +38,26 @@ export function pageStatement(shape: TableShape, isFirst: boolean): string {
   return `SELECT ${columnsOf(shape).join(', ')} FROM ${shape.name}${condition} ORDER BY ${key} LIMIT $${limit}::bigint`;
 }
 
-/** Returns the statement that writes rows. Each parameter is an array with the values of one column. */
+/**
+ * Returns the statement that writes rows. It never changes a row of another pool. Each parameter is an array with the
+ * values of one column.
+ */
 export function upsertStatement(shape: TableShape): string {
   const columns = columnsOf(shape);
   const arrays = columns.map((column, index) => `$${index + 1}::${sqlTypeOf(shape, column)}[]`);
   const changed = columns.filter((column) => !shape.key.includes(column));
   const update = changed.map((column) => `${column} = excluded.${column}`).join(', ');
   const names = columns.join(', ');
+  const isPoolFixed = shape.columns.identity_pool_id === 'text' && !shape.key.includes('identity_pool_id');
+  const sameKey = shape.key.map((column) => `stored.${column} = given.${column}`).join(' AND ');
   return [
     `INSERT INTO ${shape.name} (${names})`,
     `SELECT ${names} FROM unnest(${arrays.join(', ')}) AS given (${names})`,
+    ...(isPoolFixed
+      ? [
+          `WHERE NOT EXISTS (SELECT 1 FROM ${shape.name} AS stored WHERE ${sameKey} AND stored.identity_pool_id <> given.identity_pool_id)`,
+        ]
+      : []),
     `ON CONFLICT (${shape.key.join(', ')}) DO ${changed.length > 0 ? `UPDATE SET ${update}` : 'NOTHING'}`,
   ].join('\n');
 }

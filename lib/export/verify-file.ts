@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { SetupError } from '../common/errors.ts';
 import type { CheckedItem, ImportTarget } from './ports/import-target.ts';
 import { type Line, readLines } from './read-lines.ts';
-import { parseLine, readHeader, type ServiceHeader } from './service-file.ts';
+import { parseLine, type Row, readHeader, type ServiceHeader } from './service-file.ts';
 
 /** What the import must know about a file before it writes anything. */
 export interface VerifiedFile extends ServiceHeader {
@@ -31,6 +31,7 @@ export async function verifyFile(
   const deletedHashes = new Set<string>();
   let header: ServiceHeader | null = null;
   let ended: { end: number; sha256: string } | null = null;
+  let datasetId: Row[string] | undefined = null;
   for await (const line of readLines(chunks, 0)) {
     const start = line.end - line.bytes.length;
     if (ended) throw invalid(start, 'follows the end of the export');
@@ -38,7 +39,11 @@ export async function verifyFile(
     if (header === null) header = readHeader(parsed);
     else if (parsed?.type === 'end') ended = { end: start, sha256: endHash(hash, parsed.sha256, line) };
     else {
-      const { identityPoolId, isPool, deletedHash } = requireValid(parsed && check(parsed), start);
+      const { item, identityPoolId, isPool, deletedHash } = requireValid(parsed && check(parsed), start);
+      // The records of a dataset follow it, so that they share its checks.
+      if (item.type !== 'record') datasetId = item.type === 'dataset' ? item.row.dataset_id : null;
+      else if (item.row.dataset_id !== datasetId)
+        throw invalid(start, 'does not belong to the dataset before it');
       if (isPool && identityPoolId !== null) identityPoolIds.add(identityPoolId);
       if (deletedHash !== null) deletedHashes.add(deletedHash);
     }

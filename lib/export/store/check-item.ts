@@ -1,10 +1,17 @@
 import { isObject } from '../../common/json.ts';
 import { isStorable } from '../../common/text.ts';
-import { identityIdHash } from '../../database/row-ids.ts';
+import { datasetId, identityIdHash, identityRowId, recordId } from '../../database/row-ids.ts';
 import { type ColumnType, columnsOf, type TableRow, type TableShape } from '../../database/table-shape.ts';
 import { MAX_LOGINS } from '../../identity/link-logins.ts';
 import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
-import { DATASETS, DELETED_IDENTITIES, IDENTITY_POOLS, RECORDS } from '../../sync/store/exported-tables.ts';
+import { loginId } from '../../identity/store/login-id.ts';
+import {
+  DATASETS,
+  DELETED_IDENTITIES,
+  IDENTITY_POOLS,
+  PENDING_MERGES,
+  RECORDS,
+} from '../../sync/store/exported-tables.ts';
 import type { CheckedItem } from '../ports/import-target.ts';
 import type { ServiceItem } from '../service-file.ts';
 import { SINGLE_ROWS } from './service-tables.ts';
@@ -20,14 +27,17 @@ export function checkItem(line: Readonly<Record<string, unknown>>): CheckedItem 
       return checkDataset(line);
     case 'record': {
       const row = checkRow(RECORDS, line.row);
-      return row && describe({ type: 'record', row }, RECORDS);
+      if (row?.record_id !== recordId(String(row?.record_key))) return null;
+      return describe({ type: 'record', row }, RECORDS);
     }
     case 'identity':
       return checkIdentity(line);
     case 'row': {
       const shape = SHAPES.get(String(line.table));
       const row = shape && checkRow(shape, line.row);
-      return row ? describe({ type: 'row', table: shape.name, row }, shape) : null;
+      return row && hasDerivedId(shape, row)
+        ? describe({ type: 'row', table: shape.name, row }, shape)
+        : null;
     }
     default:
       return null;
@@ -37,6 +47,9 @@ export function checkItem(line: Readonly<Record<string, unknown>>): CheckedItem 
 function checkDataset({ row: given, copyOf, again }: Readonly<Record<string, unknown>>): CheckedItem | null {
   const row = checkRow(DATASETS, given);
   if (row === null || !isOf('uuid?', copyOf)) return null;
+  const { identityPoolId, identityId } = identityOf(row);
+  const id = datasetId({ identityPoolId, identityId, datasetName: String(row.dataset_name) });
+  if (row.dataset_id !== id) return null;
   const item: ServiceItem = { type: 'dataset', row, copyOf: copyOf === null ? null : String(copyOf) };
   return describe(again === true ? { ...item, again } : item, DATASETS);
 }
@@ -44,7 +57,10 @@ function checkDataset({ row: given, copyOf, again }: Readonly<Record<string, unk
 function checkIdentity({ row: given, logins, again }: Readonly<Record<string, unknown>>): CheckedItem | null {
   const row = checkRow(IDENTITIES, given);
   if (row === null || !Array.isArray(logins)) return null;
-  const checked = logins.map((login) => checkRow(LOGINS, login)).filter((login) => login !== null);
+  const checked = logins
+    .map((login) => checkRow(LOGINS, login))
+    .filter((login) => login !== null)
+    .filter((login) => isLoginOf(row, login));
   if (checked.length < logins.length) return null;
   const item: ServiceItem = { type: 'identity', row, logins: checked };
   const { keys, ...described } = describe(again === true ? { ...item, again } : item, IDENTITIES);
@@ -55,6 +71,35 @@ function checkIdentity({ row: given, logins, again }: Readonly<Record<string, un
     rows: 1 + checked.length + (again === true ? MAX_LOGINS : 0),
   };
 }
+
+/**
+ * An id that is derived from other columns must be right. Otherwise a line could overwrite a row of another identity or
+ * pool.
+ */
+function hasDerivedId(shape: TableShape, row: TableRow): boolean {
+  if (shape === PENDING_MERGES) return row.identity_row_id === identityRowId(identityOf(row));
+  // Once all data of a deleted identity is removed, its mark does not name it any more.
+  if (shape === DELETED_IDENTITIES && row.identity_id !== null)
+    return row.id_hash === identityIdHash(String(row.identity_id));
+  return true;
+}
+
+function isLoginOf(identity: TableRow, login: TableRow): boolean {
+  const id = loginId(String(identity.identity_pool_id), {
+    provider: String(login.provider),
+    userId: String(login.user_id),
+  });
+  return (
+    login.login_id === id &&
+    login.identity_id === identity.identity_id &&
+    login.identity_pool_id === identity.identity_pool_id
+  );
+}
+
+const identityOf = ({ identity_pool_id, identity_id }: TableRow) => ({
+  identityPoolId: String(identity_pool_id),
+  identityId: String(identity_id),
+});
 
 function describe(item: ServiceItem, shape: TableShape): CheckedItem {
   const { identity_pool_id: pool, identity_id: identity, id_hash: hash } = item.row;

@@ -1,18 +1,35 @@
+import { SetupError } from '../../common/errors.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
 import { columnsOf, type TableRow, type TableShape, upsertStatement } from '../../database/table-shape.ts';
-import { removeLogins } from '../../identity/store/export-identities.ts';
+import { findForeignIdentity, removeLogins } from '../../identity/store/export-identities.ts';
 import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
-import { DATASETS, MERGED_DATASETS, RECORDS } from '../../sync/store/exported-tables.ts';
+import { findDatasets } from '../../sync/store/export-datasets.ts';
+import {
+  DATASETS,
+  MERGED_DATASETS,
+  RECORDS,
+  SPENT_TOKENS,
+  SUBSCRIPTIONS,
+} from '../../sync/store/exported-tables.ts';
 import { lockIdentities } from '../../sync/store/lock-identities.ts';
 import type { ServiceItem } from '../service-file.ts';
 import { SINGLE_ROWS } from './service-tables.ts';
 
-/** Writes items of an export. No two of them may write the same row. */
+/**
+ * Writes items of an export. No two of them may write the same row.
+ * @throws {SetupError} an identity belongs to another pool here
+ */
 export async function writeItems(on: Transaction, items: readonly ServiceItem[]): Promise<void> {
   const datasets = items.filter((item) => item.type === 'dataset');
   const identities = items.filter((item) => item.type === 'identity');
   const rows = items.filter((item) => item.type === 'row');
+  const foreign = await findForeignIdentity(on, rowsOf(identities));
+  if (foreign !== null) {
+    throw new SetupError(
+      `the identity ${foreign} belongs to another pool here; run \`import --discard\`, and import into a new database`,
+    );
+  }
   await writeRows(on, DATASETS, rowsOf(datasets));
   await createSyncIdentities(on, rowsOf(datasets));
   const copies = datasets.map(({ row, copyOf }) => ({
@@ -36,8 +53,21 @@ export async function writeItems(on: Transaction, items: readonly ServiceItem[])
     identities.flatMap(({ logins }) => logins),
   );
   for (const shape of SINGLE_ROWS) {
-    await writeRows(on, shape, rowsOf(rows.filter(({ table }) => table === shape.name)));
+    const ofTable = rowsOf(rows.filter(({ table }) => table === shape.name));
+    await writeRows(on, shape, OF_DATASETS.includes(shape) ? await withDataset(on, ofTable) : ofTable);
   }
+}
+
+/** Tables whose rows name only a dataset, so that they cannot be skipped with their pool or identity. */
+const OF_DATASETS: readonly TableShape[] = [SUBSCRIPTIONS, SPENT_TOKENS];
+
+/** Leaves out rows of datasets that do not exist, for example because they were skipped. */
+async function withDataset(on: Transaction, rows: readonly TableRow[]): Promise<TableRow[]> {
+  const existing = await findDatasets(
+    on,
+    rows.map((row) => String(row.dataset_id)),
+  );
+  return rows.filter((row) => existing.has(String(row.dataset_id)));
 }
 
 const rowsOf = (items: readonly { row: TableRow }[]): TableRow[] => items.map(({ row }) => row);

@@ -81,6 +81,26 @@ async function readWindowEnd(on: Transaction, after: string, window: number): Pr
   return rows[0]?.identity_id ?? null;
 }
 
+const FIND_FOREIGN = `
+SELECT stored.identity_id
+FROM unnest($1::text[], $2::text[]) AS given (identity_id, identity_pool_id)
+JOIN identity.identities AS stored ON stored.identity_id = given.identity_id
+WHERE stored.identity_pool_id <> given.identity_pool_id
+LIMIT 1`;
+
+/** Returns the id of an identity that belongs to another pool here; null if none does. */
+export async function findForeignIdentity(
+  on: Transaction,
+  identities: readonly TableRow[],
+): Promise<string | null> {
+  if (identities.length === 0) return null;
+  const { rows } = await on.query<{ identity_id: string }>(FIND_FOREIGN, [
+    textArray(identities.map((row) => String(row.identity_id))),
+    textArray(identities.map((row) => String(row.identity_pool_id))),
+  ]);
+  return rows[0]?.identity_id ?? null;
+}
+
 const REMOVE_LOGINS = 'DELETE FROM identity.logins WHERE identity_id = ANY ($1::text[])';
 
 /** Removes the logins of identities that an import replaces. */

@@ -1,3 +1,4 @@
+import { plainArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
 import { columnsOf, type PageLimits, type TableRow } from '../../database/table-shape.ts';
 import { DATASETS, RECORDS } from './exported-tables.ts';
@@ -102,4 +103,13 @@ const RECORD_COLUMNS = columnsOf(RECORDS).map((column) => [column, OTHER_NAMES[c
 
 function pick(row: TableRow, columns: readonly (readonly [string, string])[]): TableRow {
   return Object.fromEntries(columns.map(([column, name]) => [column, row[name] ?? null]));
+}
+
+const FIND_DATASETS = 'SELECT dataset_id FROM sync.datasets WHERE dataset_id = ANY ($1::uuid[])';
+
+/** Returns which of these datasets are stored. */
+export async function findDatasets(on: Transaction, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const { rows } = await on.query<{ dataset_id: string }>(FIND_DATASETS, [plainArray([...new Set(ids)])]);
+  return new Set(rows.map((row) => row.dataset_id));
 }
