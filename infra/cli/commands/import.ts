@@ -18,23 +18,37 @@ import { printJson } from '../terminal/print-json.ts';
 export const importData: Command = {
   summary:
     'read a file of `export --service` into an empty service; an interrupted import continues with the same command',
-  usage: ['import FILE [--json]'],
+  usage: ['import FILE [--json]', 'import --discard [--json]'],
   stopped: 'stopped; run the same command again to continue the import',
   prepare(args) {
     const { path, asJson } = readArguments(args);
-    return (deps) => run(deps, path, asJson);
+    return (deps) => (path === null ? discard(deps, asJson) : run(deps, path, asJson));
   },
   fromAnywhere(args, cwd) {
     const { path, asJson } = readArguments(args);
-    return [resolve(cwd, path), ...(asJson ? ['--json'] : [])];
+    return path === null ? args : [resolve(cwd, path), ...(asJson ? ['--json'] : [])];
+  },
+  question(args) {
+    return readArguments(args).path === null
+      ? 'Delete everything that the interrupted import has written?'
+      : undefined;
   },
 };
 
-function readArguments(args: string[]): { path: string; asJson: boolean } {
-  const { values, positionals } = readCommandLine(args, {});
-  const [path, ...more] = positionals;
-  if (!path || more.length > 0) throw new UsageError('import takes the path of one file');
+/** @returns the path of the file; null to discard an import */
+function readArguments(args: string[]): { path: string | null; asJson: boolean } {
+  const { values, positionals } = readCommandLine(args, { discard: { type: 'boolean', default: false } });
+  const [path = null, ...more] = positionals;
+  if (values.discard && path !== null) throw new UsageError('import --discard does not take a file');
+  if (!values.discard && (!path || more.length > 0))
+    throw new UsageError('import takes the path of one file');
   return { path, asJson: values.json };
+}
+
+async function discard({ database, now, print }: CommandDeps, asJson: boolean): Promise<void> {
+  const identityPoolIds = await createImportTarget(database).discard(now());
+  if (asJson) printJson(print, { discarded: identityPoolIds });
+  else print(`discarded: the service removes the data of ${count(identityPoolIds.length, 'identity pool')}`);
 }
 
 async function run(deps: CommandDeps, path: string, asJson: boolean): Promise<void> {

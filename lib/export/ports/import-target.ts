@@ -60,4 +60,12 @@ export interface ImportTarget {
   ): Promise<void>;
   /** Ends the import. May be repeated after a crash. */
   finish(file: ImportFile, now: number): Promise<ImportedPools>;
+  /**
+   * Ends an interrupted import without its file. Marks its pools as deleted, so that the job for deleted pools removes what
+   * was imported.
+   *
+   * @returns the ids of the pools
+   * @throws {SetupError} no import was interrupted, or it was started by an older version, which did not store the pools
+   */
+  discard(now: number): Promise<string[]>;
 }

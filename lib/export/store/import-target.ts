@@ -8,7 +8,13 @@ import { beginAfter } from '../../sync/operations/bulk-publish.ts';
 import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
 import { createDatasetSweep } from '../../sync/store/dataset-sweep.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
-import { beginImport, endImport, listImports, moveImport } from '../../sync/store/import-progress.ts';
+import {
+  beginImport,
+  discardImport,
+  endImport,
+  listImports,
+  moveImport,
+} from '../../sync/store/import-progress.ts';
 import { createPoolStore } from '../../sync/store/pool-store.ts';
 import { transact } from '../../sync/store/transact.ts';
 import type { ImportedPools, ImportFile, ImportTarget } from '../ports/import-target.ts';
@@ -60,6 +66,18 @@ export function createImportTarget(database: Database): ImportTarget {
       await endImport(database, exportId);
       return pools;
     },
+
+    discard: (now) =>
+      transact(database, async (transaction) => {
+        const [running] = await listImports(transaction);
+        if (!running) throw new SetupError('no import was interrupted, so there is nothing to discard');
+        if (running.identity_pool_ids === null) {
+          throw new SetupError(
+            'an older version started the import and did not store its pools; run `import` with the same file again',
+          );
+        }
+        return discardImport(transaction, running, now);
+      }),
   };
 }
 
@@ -74,13 +92,14 @@ async function begin(
   if (running?.import_id === exportId && running.file_sha256 === sha256) return running.next_position;
   if (running) {
     throw new SetupError(
-      'an import of another file was interrupted; run `import` with that file again, and delete its pools afterwards if you do not need them',
+      'an import of another file was interrupted; run `import` with that file again, or delete what it imported with `import --discard`',
     );
   }
   await on.query(REMOVE_EMPTY_POOLS, [textArray(identityPoolIds)]);
   const problem = await findProblem(on, identityPoolIds);
   if (problem !== null) throw new SetupError(`nothing was imported: ${problem}`);
-  if (!(await beginImport(on, { importId: exportId, sha256, at }))) throw new SetupError(IN_USE);
+  if (!(await beginImport(on, { importId: exportId, sha256, at, identityPoolIds })))
+    throw new SetupError(IN_USE);
   return 0;
 }
 

@@ -1,3 +1,4 @@
+import { textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
 
 /** An import of a service's export that has not ended. */
@@ -5,17 +6,26 @@ export interface StoredImport {
   import_id: string;
   file_sha256: string;
   next_position: number;
+  /** The pools of the import, as a JSON array; null if an older version started the import. */
+  identity_pool_ids: string | null;
 }
 
-const LIST = 'SELECT import_id, file_sha256, next_position FROM sync.imports';
+const LIST = 'SELECT import_id, file_sha256, next_position, identity_pool_ids FROM sync.imports';
 
 const BEGIN = `
-INSERT INTO sync.imports (import_id, file_sha256, started_ms, next_position)
-VALUES ($1, $2, $3, 0)
+INSERT INTO sync.imports (import_id, file_sha256, started_ms, identity_pool_ids, next_position)
+VALUES ($1, $2, $3, $4, 0)
 ON CONFLICT (import_id) DO NOTHING`;
 
 const MOVE = `
 UPDATE sync.imports SET next_position = $3 WHERE import_id = $1 AND next_position = $2`;
+
+/** Marks pools as deleted at $2. The job for deleted pools then removes their data, even if the pools do not exist yet. */
+const MARK_POOLS = `
+INSERT INTO sync.identity_pools AS stored (identity_pool_id, created_ms, revision, deleted_ms)
+SELECT given.identity_pool_id, $2::bigint, 1, $2::bigint
+FROM unnest($1::text[]) AS given (identity_pool_id)
+ON CONFLICT (identity_pool_id) DO UPDATE SET deleted_ms = coalesce(stored.deleted_ms, excluded.deleted_ms)`;
 
 const END = 'DELETE FROM sync.imports WHERE import_id = $1';
 
@@ -26,9 +36,11 @@ export async function listImports(on: Transaction): Promise<StoredImport[]> {
 /** @returns false if the import has begun already */
 export async function beginImport(
   on: Transaction,
-  { importId, sha256, at }: { importId: string; sha256: string; at: number },
+  about: { importId: string; sha256: string; at: number; identityPoolIds: readonly string[] },
 ): Promise<boolean> {
-  return (await on.query(BEGIN, [importId, sha256, at])).rowsChanged === 1;
+  const { importId, sha256, at, identityPoolIds } = about;
+  const values = [importId, sha256, at, JSON.stringify(identityPoolIds)];
+  return (await on.query(BEGIN, values)).rowsChanged === 1;
 }
 
 /** @returns false if the import is not at the position `from` any more */
@@ -42,4 +54,16 @@ export async function moveImport(
 
 export async function endImport(on: Transaction, importId: string): Promise<void> {
   await on.query(END, [importId]);
+}
+
+/** Ends an import, and marks its pools as deleted. */
+export async function discardImport(
+  on: Transaction,
+  { import_id, identity_pool_ids }: StoredImport,
+  at: number,
+): Promise<string[]> {
+  const identityPoolIds: string[] = JSON.parse(identity_pool_ids ?? '[]');
+  await on.query(MARK_POOLS, [textArray(identityPoolIds), at]);
+  await endImport(on, import_id);
+  return identityPoolIds;
 }

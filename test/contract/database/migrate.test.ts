@@ -32,6 +32,7 @@ const MIGRATIONS = [
   '0018-move.sql',
   '0019-service-on-dsql.sql',
   '0020-imports.sql',
+  '0022-discarded-imports.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

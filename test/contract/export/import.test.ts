@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SetupError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
+import { createPoolDataStore } from '../../../lib/sync/store/pool-data-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import { deleteAllRows } from '../../fixtures/database/delete-rows.ts';
@@ -19,7 +20,16 @@ import {
   withoutMigrations,
 } from '../../fixtures/export/run-export.ts';
 import { signExport } from '../../fixtures/export/sign-export.ts';
+import { createPool } from '../../fixtures/identity/identity-pools.ts';
+import { createPoolDataDeletion } from '../../fixtures/sync/deleting-service.ts';
 import { POOL } from '../../fixtures/sync/stream-events.ts';
+
+interface Item {
+  row: object;
+  logins: object[];
+}
+
+const ANY_ID = '00000000-0000-4000-8000-000000000000';
 
 describe('the command import', () => {
   let source: Database;
@@ -43,7 +53,20 @@ describe('the command import', () => {
     JSON.stringify({ ...JSON.parse(lines[0] ?? ''), ...members }),
     ...lines.slice(1),
   ];
+  /** Changes the first line with this text. */
+  const edited = (part: string, change: (item: Item) => unknown) => {
+    const index = lines.findIndex((line) => line.includes(part));
+    return signExport(lines.with(index, JSON.stringify(change(JSON.parse(lines[index] ?? '')))));
+  };
+  const withRow = (item: Item, row: object) => ({ ...item, row: { ...item.row, ...row } });
+  const withLogin = (item: Item, login: object) => ({ ...item, logins: [{ ...item.logins[0], ...login }] });
   const tables = ['sync.datasets', 'sync.imports', 'sync.identity_pools', 'identity.identities'];
+  const foreignRows = async () =>
+    (
+      await target.query('SELECT * FROM identity.identities WHERE identity_pool_id = $1', [
+        `us-east-1:${ANY_ID}`,
+      ])
+    ).rows;
   const rowsOfTarget = async () => {
     const counts = tables.map((table) => `(SELECT count(*) FROM ${table})`).join(' + ');
     return (await target.query<{ rows: number }>(`SELECT ${counts} AS rows`)).rows[0]?.rows;
@@ -94,6 +117,42 @@ describe('the command import', () => {
       'a table that is not a part of the service',
       () => signExport([...lines, '{"type":"row","table":"projection.migrations","row":{}}']),
       'is invalid, or was written by a newer version',
+    ],
+    [
+      'a dataset with the id of another',
+      () => edited('"type":"dataset"', (item) => withRow(item, { dataset_id: ANY_ID })),
+      'is invalid',
+    ],
+    [
+      'a record with the id of another',
+      () => edited('"type":"record"', (item) => withRow(item, { record_id: ANY_ID })),
+      'is invalid',
+    ],
+    [
+      'a record of another dataset',
+      () => edited('"type":"record"', (item) => withRow(item, { dataset_id: ANY_ID })),
+      'does not belong to the dataset before it',
+    ],
+    [
+      'a login with the id of another',
+      () => edited('"login_id"', (item) => withLogin(item, { login_id: ANY_ID })),
+      'is invalid',
+    ],
+    [
+      'a login of another identity',
+      () => edited('"login_id"', (item) => withLogin(item, { identity_id: 'us-east-1:another' })),
+      'is invalid',
+    ],
+    [
+      'a merge with the id of another identity',
+      () => edited('"sync.pending_merges"', (item) => withRow(item, { identity_row_id: ANY_ID })),
+      'is invalid',
+    ],
+    [
+      'a mark with the id of another deleted identity',
+      () =>
+        edited('"sync.deleted_identities"', (item) => withRow(item, { identity_id: 'us-east-1:another' })),
+      'is invalid',
     ],
   ])('rejects %s, and writes nothing', async (_, content, error) => {
     await expect(importText({ database: target }, content())).rejects.toThrow(SetupError);
@@ -164,6 +223,43 @@ describe('the command import', () => {
     expect(withoutMigrations(await exportedLines(target))).toEqual(withoutMigrations(lines.slice(1)));
   });
 
+  it('never changes an identity of another pool', async () => {
+    const other = await createPool(target, `us-east-1:${ANY_ID}`);
+    const identity = JSON.parse(lines.find((line) => line.includes('"type":"identity"')) ?? '');
+    await target.query(
+      'INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms) VALUES ($1, $2, 1, 1)',
+      [identity.row.identity_id, other],
+    );
+    await expect(importText({ database: target }, text)).rejects.toThrow('belongs to another pool here');
+    expect(await foreignRows()).toMatchObject([{ identity_pool_id: other, modified_ms: 1 }]);
+  });
+
+  it('never changes a device of another pool', async () => {
+    const other = await createPool(target, `us-east-1:${ANY_ID}`);
+    const device = JSON.parse(lines.find((line) => line.includes('"sync.devices"')) ?? '').row;
+    await target.query(`INSERT INTO sync.devices VALUES ($1, $2, $3, 'us-east-1:1', 'GCM', 'endpoint', 1)`, [
+      device.registration_id,
+      device.device_id,
+      other,
+    ]);
+    await importText({ database: target }, text);
+    const { rows } = await target.query('SELECT identity_pool_id FROM sync.devices');
+    expect(rows).toEqual([{ identity_pool_id: other }]);
+  });
+
+  it('leaves out subscriptions and tokens of datasets that do not exist', async () => {
+    const orphans = lines.map((line) =>
+      /"sync.subscriptions"|"sync.spent_tokens"/.test(line)
+        ? JSON.stringify(withRow(JSON.parse(line), { dataset_id: ANY_ID }))
+        : line,
+    );
+    await importText({ database: target }, signExport(orphans));
+    const { rows } = await target.query(
+      'SELECT 1 FROM sync.subscriptions UNION ALL SELECT 1 FROM sync.spent_tokens',
+    );
+    expect(rows).toEqual([]);
+  });
+
   it('starts a bulk publish of each pool that streams, and names the others', async () => {
     const printed = await importText({ database: target }, text);
     expect(printed).toContain(`  ${POOL}: a bulk publish fills the query store while the service runs`);
@@ -172,14 +268,15 @@ describe('the command import', () => {
     expect(rows).toEqual([{ identity_pool_id: POOL, status: 'IN_PROGRESS' }]);
   });
 
-  it('that was stopped continues where it ended, and shows no pool before its end', async () => {
+  /** Imports a file with 1,500 datasets, and stops in the middle. Then calls `use` with the path of the file. */
+  async function withInterrupted(use: (path: string, content: string) => Promise<void>): Promise<void> {
     await deleteAllRows(source);
     await createFilledService(source);
     await insertDatasets(source, 1_500);
-    const large = await runExport({ database: source }, '--service');
+    const content = await runExport({ database: source }, '--service');
     await inFolder(async (folder) => {
       const path = join(folder, 'large.jsonl');
-      await writeFile(path, large);
+      await writeFile(path, content);
       const stop = new AbortController();
       const stopping: Database = {
         ...target,
@@ -188,12 +285,18 @@ describe('the command import', () => {
           const { rows } = await target.query<{ position: number }>(
             'SELECT next_position AS position FROM sync.imports',
           );
-          if ((rows[0]?.position ?? 0) > large.length / 2) stop.abort();
+          if ((rows[0]?.position ?? 0) > content.length / 2) stop.abort();
           return result;
         },
       };
       const first = runImport({ database: stopping, signal: stop.signal }, path);
       await expect(first).rejects.toThrow('run the same command again to continue the import');
+      await use(path, content);
+    });
+  }
+
+  it('that was stopped continues where it ended, and shows no pool before its end', async () => {
+    await withInterrupted(async (path, content) => {
       expect(await createPoolStore(target).listPoolIds()).toEqual([]);
       await expect(importText({ database: target }, text)).rejects.toThrow(
         'an import of another file was interrupted',
@@ -201,7 +304,23 @@ describe('the command import', () => {
       const [printed = ''] = await runImport({ database: target }, path);
       expect(printed).toMatch(/^continued the import: 1 identity pool/);
       expect(Number(/(\d+) datasets/.exec(printed)?.[1])).toBeLessThan(1_000);
-      expect(await exportedLines(target)).toEqual(large.split('\n').slice(1, -2));
+      expect(await exportedLines(target)).toEqual(content.split('\n').slice(1, -2));
+    });
+  });
+
+  it('that was stopped can be discarded without its file', async () => {
+    await withInterrupted(async (path) => {
+      expect(await runImport({ database: target }, '--discard')).toEqual([
+        'discarded: the service removes the data of 1 identity pool',
+      ]);
+      await expect(runImport({ database: target }, '--discard')).rejects.toThrow('no import was interrupted');
+      await expect(runImport({ database: target }, path)).rejects.toThrow('is still being removed here');
+      // The job for deleted pools calls this.
+      await createPoolDataDeletion(target)(POOL);
+      expect(await createPoolDataStore(target).removePool(POOL, Date.now() + 60_000)).toBe(true);
+      expect(await rowsOfTarget()).toBe(0);
+      const [printed = ''] = await runImport({ database: target }, path);
+      expect(printed).toContain('1500 datasets');
     });
   });
 });
