@@ -1,26 +1,35 @@
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
+import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
 
-// Maximum number of values that one statement erases. Aurora DSQL changes at most 3,000 rows in a transaction. A
-// removed dataset has up to 1,024 records.
+// Maximum number of values that one statement erases, if they do not have too many bytes. Aurora DSQL changes at most
+// 3,000 rows in a transaction. A removed dataset has up to 1,024 records.
 const ERASE_ROWS = 2_500;
+
+// The condition on the dataset ids occurs twice, so that no query plan reads the records of other datasets.
+const COVERED = `
+FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
+WHERE datasets.dataset_id = ANY ($1::uuid[]) AND records.dataset_id = ANY ($1::uuid[])
+  AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
+  AND records.record_value IS NOT NULL`;
 
 // This statement is an upsert although the rows exist. An upsert locks rows in the order of its SELECT, which is the
 // order that all writers use. An UPDATE locks rows in no defined order and would eventually deadlock with other writers.
 // If another transaction writes a row in the meantime, the upsert checks the row's new version before it changes the
-// row. The condition on the dataset ids occurs twice, so that no query plan reads the records of other datasets.
+// row.
 const ERASE_COVERED = `
 INSERT INTO projection.records AS stored (
   dataset_id, record_id, record_key, record_value, numeric_value,
   last_modified_ms, sync_count, device_last_modified_ms, projected_at)
 SELECT records.dataset_id, records.record_id, records.record_key, NULL, NULL,
   datasets.removed_ms, datasets.removed_sync_count, records.device_last_modified_ms, records.projected_at
-FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
-WHERE datasets.dataset_id = ANY ($1::uuid[]) AND records.dataset_id = ANY ($1::uuid[])
-  AND (records.last_modified_ms, records.sync_count) <= (datasets.removed_ms, datasets.removed_sync_count)
-  AND records.record_value IS NOT NULL
+${COVERED}
+  AND (records.dataset_id, records.record_id) IN (${withinBytes(
+    'dataset_id, record_id',
+    `SELECT records.dataset_id, records.record_id, ${RECORD_BYTES}${COVERED}
+    ORDER BY records.dataset_id, records.record_id LIMIT ${ERASE_ROWS}`,
+  )})
 ORDER BY records.dataset_id, records.record_id
-LIMIT ${ERASE_ROWS}
 ON CONFLICT (dataset_id, record_id) DO UPDATE SET record_value = NULL, numeric_value = NULL
 WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms, excluded.sync_count)
   AND stored.record_value IS NOT NULL
@@ -38,7 +47,7 @@ export async function eraseCovered(database: Database, datasetIds: readonly stri
   for (let remaining = datasetIds; remaining.length > 0; ) {
     const { rows } = await database.query<{ dataset_id: string }>(ERASE_COVERED, [plainArray(remaining)]);
     erased += rows.length;
-    if (rows.length < ERASE_ROWS) break;
+    if (rows.length === 0) break;
     // Rows are erased in the order of their ids, so the datasets before the last one are finished.
     const last = rows.reduce((highest, { dataset_id: id }) => (id > highest ? id : highest), '');
     remaining = remaining.filter((id) => id >= last);

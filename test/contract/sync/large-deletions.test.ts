@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEraseStore } from '../../../lib/backfill/store/erase-store.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { identityIdHash } from '../../../lib/database/row-ids.ts';
+import { eraseCovered } from '../../../lib/projection/store/erase-covered.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
 import {
   REMOVE_DEVICES_OF_IDENTITY,
@@ -94,6 +95,53 @@ describe.each(SERVICE_DATABASES)(
         'SELECT 1 FROM projection.records UNION ALL SELECT 1 FROM projection.datasets UNION ALL SELECT 1 FROM projection.quarantine',
       );
       expect(rows).toEqual([]);
+    });
+
+    describe('of values that removals cover in the query store', () => {
+      /** Inserts removed datasets with records that the removals cover. The text is SQL. @returns their ids */
+      const insertCovered = async (datasets: number, records: number, key: string, value: string) => {
+        const { rows } = await database.query<{ dataset_id: string }>(
+          `INSERT INTO projection.datasets (dataset_id, identity_pool_id, identity_id, dataset_name, last_modified_ms,
+             sync_count, removed_ms, removed_sync_count, projected_at)
+           SELECT md5('d' || n)::uuid, $1, $2, 'd' || n, 9, 9, 9, 9, now() FROM generate_series(1, ${datasets}) AS n
+           RETURNING dataset_id`,
+          [POOL, IDENTITY],
+        );
+        await database.query(
+          `INSERT INTO projection.records (dataset_id, record_id, record_key, record_value, last_modified_ms, sync_count, projected_at)
+           SELECT dataset_id, md5(n::text)::uuid, ${key}, ${value}, 1, 1, now()
+           FROM projection.datasets, generate_series(1, ${records}) AS n`,
+        );
+        return rows.map((row) => row.dataset_id);
+      };
+      const countLeft = async () =>
+        (
+          await database.query<{ n: number }>(
+            'SELECT count(*) AS n FROM projection.records WHERE record_value IS NOT NULL',
+          )
+        ).rows[0]?.n;
+
+      it('erases records with long keys', async () => {
+        const ids = await insertCovered(2, 1_300, "n || repeat('🔑', 1020)", "'x'");
+        expect(await eraseCovered(database, ids)).toBe(2_600);
+        expect(await countLeft()).toBe(0);
+      });
+
+      it('erases long values in several statements', async () => {
+        const ids = await insertCovered(15, 1, "'key'", "repeat('x', 900000)");
+        const erased: number[] = [];
+        const counting: Database = {
+          ...database,
+          async query(sql, values) {
+            const result = await database.query(sql, values);
+            erased.push(result.rowsChanged);
+            return result;
+          },
+        };
+        expect(await eraseCovered(counting, ids)).toBe(15);
+        expect(erased).toEqual([4, 4, 4, 3, 0]);
+        expect(await countLeft()).toBe(0);
+      });
     });
 
     it('erases the records of one dataset with long keys', async () => {
