@@ -1,6 +1,9 @@
 // Statements that write the replica of a dataset at another service. Each is plain: none changes data in a WITH, so that
 // Aurora DSQL can run them.
 
+import { RECORD_BYTES } from '../../database/within-bytes.ts';
+import { eraseRecords } from './dataset-write-statements.ts';
+
 export interface ReplicaRow {
   sync_count: number;
   deleted_sync_count: number;
@@ -24,11 +27,12 @@ export interface ReplicaRecordRow {
   last_modified_by: string;
   device_last_modified_ms: number | null;
   is_live: boolean;
+  row_bytes: number;
 }
 
 const READ_ROWS = `
 SELECT record_key, sync_count, last_modified_ms, last_modified_by, device_last_modified_ms,
-  record_value IS NOT NULL AS is_live
+  record_value IS NOT NULL AS is_live, ${RECORD_BYTES}
 FROM sync.records
 WHERE dataset_id = $1`;
 
@@ -50,17 +54,16 @@ ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   last_modified_ms = excluded.last_modified_ms,
   last_modified_by = excluded.last_modified_by`;
 
-/** Rows that each of the next two statements erases at most. With 2,500 written rows, they stay below Aurora DSQL's 3,000 rows per transaction. */
-export const ERASED_ROWS = 200;
+/** Erases rows of the dataset $1 at or below the version ($2, $3). To be repeated until no row is left. */
+export const ERASE_COVERED = eraseRecords(
+  'dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::bigint)',
+);
 
-/** Erases rows of the dataset $1 at or below the version ($2, $3). */
-export const ERASE_COVERED = `
-DELETE FROM sync.records
-WHERE dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::bigint)
-  AND record_id IN (
-    SELECT record_id FROM sync.records
-    WHERE dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::bigint)
-    LIMIT ${ERASED_ROWS})`;
+/**
+ * Maximum rows of `ERASE_SOME_ROWS`. With 2,500 written rows, a transaction stays below the 3,000 rows that Aurora DSQL
+ * allows.
+ */
+export const ERASED_ROWS = 200;
 
 /** Erases the rows $2 of the dataset $1. */
 export const ERASE_SOME_ROWS =

@@ -51,8 +51,8 @@ const NOTHING = { records: 0, leftOut: 0 };
 
 /**
  * Applies a change to the replica of a dataset. The transaction holds the locks of the identity and of the dataset, so
- * neither a device nor another copy can write at the same time. If the change has more rows than one transaction should
- * write or erase, only some rows are written or erased.
+ * neither a device nor another copy can write at the same time. If the change has more rows or bytes than one transaction
+ * should write or erase, only some rows are written or erased.
  */
 export async function writeReplica(
   on: Transaction,
@@ -67,9 +67,10 @@ export async function writeReplica(
   const stored = locked ? toReplica(locked) : null;
   // First, because a state may become visible only when no row below its removal is left: the sync store decides by counts
   // which rows exist, and the counts may have started again.
-  if ((await eraseCovered(on, id, change.removal)) === ERASED_ROWS) return { outcome: 'partial', ...NOTHING };
-  const next = nextReplica(stored, await readRows(on, id, change), change);
-  const part = firstPart(stored, next);
+  if ((await eraseCovered(on, id, change.removal)) > 0) return { outcome: 'partial', ...NOTHING };
+  const rows = await readRows(on, id, change);
+  const next = nextReplica(stored, rows, change);
+  const part = firstPart(stored, next, rows);
   const now = part ?? next;
   if (!now.isChanged && now.records.length + now.erasedKeys.length === 0)
     return { outcome: 'unchanged', ...NOTHING };
@@ -84,13 +85,26 @@ export async function writeReplica(
   };
 }
 
-/** Returns the first part of a state that is too large for one transaction; null if one transaction can write it. */
-function firstPart(stored: StoredReplica | null, next: NextReplica): NextReplica | null {
-  const bytesOf = ({ Key, Value }: SyncRecord) => Key.length + (Value?.length ?? 0);
+/**
+ * Returns the first part of a state that is too large for one transaction; null if one transaction can write it. A part
+ * writes at most 4 MiB of rows and events, or one row, and erases at most 4 MiB, or one row. Aurora DSQL allows 10 MiB.
+ */
+function firstPart(
+  stored: StoredReplica | null,
+  next: NextReplica,
+  rows: ReadonlyMap<string, StoredRow>,
+): NextReplica | null {
   const [records = [], ...rest] = chunkRows(next.records, bytesOf);
   if (rest.length > 0) return partOf(stored, next, { records, erasedKeys: [] });
-  const erasedKeys = next.erasedKeys.slice(0, ERASED_ROWS);
+  const [erased = []] = chunkRows(next.erasedKeys, (key) => rows.get(key)?.bytes ?? 0);
+  const erasedKeys = erased.slice(0, ERASED_ROWS);
   return erasedKeys.length < next.erasedKeys.length ? partOf(stored, next, { records, erasedKeys }) : null;
+}
+
+/** Returns the size of a record in its row and in its event. */
+function bytesOf(record: SyncRecord): number {
+  const { Key, Value } = record;
+  return Buffer.byteLength(Key) + Buffer.byteLength(Value ?? '') + Buffer.byteLength(JSON.stringify(record));
 }
 
 /** Marks datasets of the root's identity as copies that a merge made of the dataset `root`. */
@@ -109,7 +123,7 @@ async function readRows(
   on: Transaction,
   id: string,
   { listing, records }: ReplicaChange,
-): Promise<ReadonlyMap<string, StoredReplicaRecord>> {
+): Promise<ReadonlyMap<string, StoredRow>> {
   const statement: [sql: string, values: SqlValue[]] = listing
     ? [READ_ALL_ROWS, [id]]
     : [READ_SOME_ROWS, [id, plainArray(records.map(({ key }) => recordId(key)))]];
@@ -117,7 +131,7 @@ async function readRows(
   return new Map(rows.map((row) => [row.record_key, toReplicaRecord(row)]));
 }
 
-/** Erases rows at or below a removal. @returns the number of rows; `ERASED_ROWS` if more may be left */
+/** Erases some rows at or below a removal. @returns the number of rows; 0 if none is left */
 async function eraseCovered(on: Transaction, id: string, removal: Version | null): Promise<number> {
   if (removal === null) return 0;
   const values = [id, removal.lastModifiedDate, removal.syncCount];
@@ -188,11 +202,16 @@ function toReplica(row: ReplicaRow): StoredReplica {
   };
 }
 
-function toReplicaRecord(row: ReplicaRecordRow): StoredReplicaRecord {
+interface StoredRow extends StoredReplicaRecord {
+  bytes: number;
+}
+
+function toReplicaRecord(row: ReplicaRecordRow): StoredRow {
   return {
     version: { lastModifiedDate: row.last_modified_ms, syncCount: row.sync_count },
     lastModifiedBy: row.last_modified_by,
     deviceLastModifiedDate: row.device_last_modified_ms,
     isLive: row.is_live,
+    bytes: row.row_bytes,
   };
 }

@@ -276,6 +276,31 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.applyChange(change)).toMatchObject({ outcome: 'unchanged' });
   });
 
+  it('writes and erases more bytes than one transaction may change', async () => {
+    const pool = await newPool(database, { streams: STREAMING });
+    const id = newId();
+    await put(pool, id);
+    // 900 KB of UTF-8.
+    const value = '€'.repeat(300_000);
+    const large = Array.from({ length: 15 }, (_, index) => [`k${index}`, value, 1] as const);
+    const written = await store.applyChange(changeOf(pool, id, [...large], 2));
+    expect(written).toMatchObject({ outcome: 'written', records: 15 });
+    expect((await read(pool, id)).rows).toHaveLength(15);
+    const listed = changeOf(pool, id, [['a', '1', 3]]);
+    expect(await store.applyChange(listed)).toMatchObject({ outcome: 'written', records: 1 });
+    expect((await read(pool, id)).rows).toEqual([{ key: 'a', value: '1', syncCount: 3 }]);
+
+    await store.applyChange(
+      changeOf(pool, id, [['a', '1', 3], ...large.map(([key]) => [key, value, 4] as const)]),
+    );
+    const removal = { lastModifiedDate: 50, syncCount: 5 };
+    const removed = { ...listed, version: removal, removal, records: [], listing: null };
+    expect(await store.applyChange(removed)).toMatchObject({ outcome: 'written' });
+    const { rows } = await database.query('SELECT 1 FROM sync.records WHERE record_key = $1', ['k7']);
+    expect(rows).toEqual([]);
+    expect((await createPoolStore(database).readPoolUsage(pool))?.dataStorage).toBe(0);
+  });
+
   it('does not show a dataset before all parts of a large change are written', async () => {
     const pool = await newPool(database);
     const id = newId();
