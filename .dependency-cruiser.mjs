@@ -5,7 +5,7 @@ const ORDER = [
   ['infra/cli'],
   ['functions'],
   ['lib/wire'],
-  ['lib/aws'],
+  ['lib/aws', 'lib/query'],
   ['lib/export'],
   ['lib/move'],
   ['lib/identity'],
@@ -33,7 +33,7 @@ const roomRules = ORDER.flatMap((rooms, index) =>
 );
 
 const DOMAIN = {
-  path: '^lib/(stream|projection|rules|sync|identity|backfill|move|export)/',
+  path: '^lib/(stream|projection|rules|sync|identity|backfill|move|export|query)/',
   pathNot: '/store/|^lib/rules/file/',
 };
 const INFRASTRUCTURE = `${pkg('pg', '@electric-sql/pglite', '@aws/[^/]+', '@aws-sdk/[^/]+', '@smithy/[^/]+', '@middy/core', '@aws-lambda-powertools/[^/]+')}|^(node:)?(http|https|http2|net|tls|dns|fs|child_process|worker_threads)(/|$)`;

@@ -32,8 +32,8 @@ export interface ValueIndexes {
 
 // `text` matches the expression that query.records_with queries.
 const INDEXES: Record<ValueIndexName, { relation: string; columns: string }> = {
-  numeric: { relation: 'records_by_number', columns: 'record_id, numeric_value' },
-  text: { relation: 'records_by_text', columns: 'record_id, left(record_value, 64)' },
+  numeric: { relation: 'records_by_number', columns: 'record_id, numeric_value, dataset_id' },
+  text: { relation: 'records_by_text', columns: 'record_id, left(record_value, 64), dataset_id' },
 };
 export const VALUE_INDEX_NAMES = Object.keys(INDEXES) as ValueIndexName[];
 

@@ -13,7 +13,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   sync: ['lib/sync/'],
   identity: ['lib/identity/'],
   move: ['lib/move/'],
-  projection: ['lib/projection/', 'lib/backfill/'],
+  projection: ['lib/projection/', 'lib/backfill/', 'lib/query/'],
 };
 
 /** Statements that name a table of another room. Each must work on the tables of two rooms in one transaction. */

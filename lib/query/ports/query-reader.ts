@@ -1,0 +1,76 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import type {
+  Change,
+  Page,
+  PageRequest,
+  QuarantinedEvent,
+  QueriedBulkPublish,
+  QueriedDataset,
+  QueriedGap,
+  QueriedIdentity,
+  QueriedRecord,
+  ShardProgress,
+} from '../model.ts';
+
+/** Which records with one key are listed, and in which order. */
+export type KeyOrder =
+  /** By `numericValue`; records whose value is not a number are left out. The bounds are numbers as text. */
+  | { by: 'number'; descending: boolean; min: string | null; max: string | null }
+  /** By the first 64 characters of the value, or only the records with exactly this value. */
+  | { by: 'text'; descending: boolean; equals: string | null };
+
+/** Filters; null means any. */
+export interface KeyFilter {
+  identityPoolId: string | null;
+  datasetName: string | null;
+}
+
+/** Reads the query store. The cost of each method is bounded by the limit of the page. */
+export interface QueryReader {
+  /** The ids of the pools that have data, in order. */
+  pools(page: PageRequest): Promise<Page<{ identityPoolId: string }>>;
+  /** The identities of a pool that have a dataset or that this service created, in the order of their ids. */
+  identities(identityPoolId: string, page: PageRequest): Promise<Page<QueriedIdentity>>;
+  /** The datasets of an identity, in the order of their names. */
+  datasets(
+    identity: Pick<DatasetKey, 'identityPoolId' | 'identityId'>,
+    page: PageRequest,
+  ): Promise<Page<QueriedDataset>>;
+  /** The live records of a dataset, in an order that is always the same, but not alphabetical. */
+  records(dataset: DatasetKey, page: PageRequest): Promise<Page<QueriedRecord>>;
+  /**
+   * The live records with one key, across all identities.
+   * @throws {QueryError} `missing-index`
+   */
+  recordsOf(key: string, order: KeyOrder, filter: KeyFilter, page: PageRequest): Promise<Page<QueriedRecord>>;
+  /**
+   * The changes of all records, oldest first. Of several changes of a record, only the newest remains. `next` is never
+   * null: with it, a later call returns what changed in the meantime. No change is skipped, because the feed waits for
+   * transactions that still write.
+   *
+   * @param since where the feed starts if `page.after` is null; null for the beginning
+   */
+  changes(since: Date | null, page: PageRequest): Promise<Page<Change>>;
+  /** Events in quarantine, newest first. */
+  quarantine(page: PageRequest): Promise<Page<QuarantinedEvent>>;
+  /** Bulk publishes, by pool and start. */
+  bulkPublishes(page: PageRequest): Promise<Page<QueriedBulkPublish>>;
+  /** Gaps, by pool and start. */
+  gaps(page: PageRequest): Promise<Page<QueriedGap>>;
+  /** The progress of all shards. */
+  progress(page: PageRequest): Promise<Page<ShardProgress>>;
+}
+
+/**
+ * A query that cannot be answered: `invalid-cursor` if a cursor was changed or belongs to another query,
+ * `missing-index` if an operator must add an index first. The message says what to do.
+ */
+export class QueryError extends Error {
+  override name = 'QueryError';
+  readonly reason: 'invalid-cursor' | 'missing-index';
+
+  constructor(reason: QueryError['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}

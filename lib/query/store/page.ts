@@ -1,0 +1,44 @@
+import type { SqlValue, Transaction } from '../../database/database.ts';
+import type { Page, Position } from '../model.ts';
+
+/** Maximum bytes of keys and values on a page. A single record can be larger than that; it then is a page of its own. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Limits a statement that selects the next rows of records to MAX_BYTES of keys and values.
+ *
+ * @param rows a SELECT that is already limited and has the columns `record_key` and `record_value`
+ * @param order columns of `rows`, with their directions
+ */
+export const withinBytes = (rows: string, order: string) => `
+SELECT * FROM (
+  SELECT found.*, row_number() OVER in_order AS place, count(*) OVER () AS found_rows,
+    sum(octet_length(record_key) + coalesce(octet_length(record_value), 0)) OVER in_order AS bytes
+  FROM (${rows}) AS found
+  WINDOW in_order AS (ORDER BY ${order})
+) AS placed
+WHERE place = 1 OR bytes <= ${MAX_BYTES}
+ORDER BY place`;
+
+/**
+ * Runs a statement that selects the next rows of a list.
+ *
+ * @param values the statement's parameters; the last parameter must be `limit`
+ * @param toItem converts a row; null leaves the row out
+ * @param positionOf the position of a row in the order of the statement
+ */
+export async function readPage<Row, Item>(
+  on: Transaction,
+  { sql, values, limit }: { sql: string; values: readonly SqlValue[]; limit: number },
+  toItem: (row: Row) => Item | null,
+  positionOf: (row: Row) => Position,
+): Promise<Page<Item>> {
+  const { rows } = await on.query<Row & { found_rows?: number }>(sql, [...values, limit]);
+  const last = rows.at(-1);
+  const isEnd = last === undefined || (last.found_rows ?? rows.length) < limit;
+  const isCut = last?.found_rows !== undefined && rows.length < last.found_rows;
+  return {
+    items: rows.map(toItem).filter((item) => item !== null),
+    next: last === undefined || (isEnd && !isCut) ? null : positionOf(last),
+  };
+}

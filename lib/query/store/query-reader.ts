@@ -1,0 +1,168 @@
+import type { Database } from '../../database/database.ts';
+import type {
+  QuarantinedEvent,
+  QueriedBulkPublish,
+  QueriedDataset,
+  QueriedGap,
+  QueriedIdentity,
+  ShardProgress,
+} from '../model.ts';
+import type { QueryReader } from '../ports/query-reader.ts';
+import { readPage } from './page.ts';
+import { readChanges, readRecords, readRecordsOf } from './record-queries.ts';
+
+// Each name in these statements is the name of a member of the model. In each statement, the last parameter is the
+// limit, and the parameters before it are the position after which the page starts.
+
+/** Goes from pool to pool in the index, instead of reading all datasets of each pool. */
+const READ_POOLS = `
+WITH RECURSIVE pools (identity_pool_id) AS (
+  (SELECT identity_pool_id FROM projection.datasets WHERE identity_pool_id > $1::text ORDER BY identity_pool_id LIMIT 1)
+  UNION ALL
+  SELECT (
+    SELECT next.identity_pool_id FROM projection.datasets AS next
+    WHERE next.identity_pool_id > pools.identity_pool_id ORDER BY next.identity_pool_id LIMIT 1)
+  FROM pools WHERE pools.identity_pool_id IS NOT NULL
+)
+SELECT identity_pool_id AS "identityPoolId" FROM pools WHERE identity_pool_id IS NOT NULL LIMIT $2::int`;
+
+const READ_IDENTITIES = `
+SELECT page.identity_id AS "identityId", known.providers
+FROM (
+  (SELECT DISTINCT identity_id FROM projection.datasets
+    WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT $3::int)
+  UNION
+  (SELECT identity_id FROM query.identities
+    WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT $3::int)
+  ORDER BY identity_id LIMIT $3::int
+) AS page
+LEFT JOIN query.identities AS known ON known.identity_id = page.identity_id AND known.identity_pool_id = $1::text
+ORDER BY page.identity_id`;
+
+const READ_DATASETS = `
+SELECT dataset_name AS "datasetName", sync_count AS "syncCount", last_modified_ms AS "lastModifiedMs",
+  removed_ms IS NOT NULL AND (removed_ms, removed_sync_count) >= (last_modified_ms, sync_count) AS "isDeleted",
+  projected_at AS "projectedAt"
+FROM projection.datasets
+WHERE identity_pool_id = $1::text AND identity_id = $2::text AND dataset_name > $3::text
+ORDER BY dataset_name LIMIT $4::int`;
+
+const READ_QUARANTINE = `
+SELECT quarantine_id AS "quarantineId", reason, identity_pool_id AS "identityPoolId", stream_name AS "streamName",
+  shard_id AS "shardId", sequence_number AS "sequenceNumber", arrived_at AS "arrivedAt",
+  quarantined_at AS "quarantinedAt", redriven_at AS "redrivenAt", quarantined_at::text AS position
+FROM query.quarantine
+WHERE (quarantined_at, quarantine_id) < ($1::text::timestamptz, $2::uuid)
+ORDER BY quarantined_at DESC, quarantine_id DESC LIMIT $3::int`;
+
+const READ_BULK_PUBLISHES = `
+SELECT identity_pool_id AS "identityPoolId", started_ms AS "startedAt", completed_ms AS "completedAt", status,
+  failure_message AS "failureMessage", projected_ms AS "projectedAt", completeness, waiting_for AS "waitingFor",
+  checked_ms AS "checkedAt"
+FROM projection.bulk_publishes
+WHERE (identity_pool_id, started_ms) > ($1::text, $2::text::bigint)
+ORDER BY identity_pool_id, started_ms LIMIT $3::int`;
+
+const READ_GAPS = `
+SELECT identity_pool_id AS "identityPoolId", since_ms AS "since", until_ms AS "until", cause, mended_ms AS "mendedAt"
+FROM projection.gaps
+WHERE (identity_pool_id, since_ms, cause) > ($1::text, $2::text::bigint, $3::text)
+ORDER BY identity_pool_id, since_ms, cause LIMIT $4::int`;
+
+const READ_PROGRESS = `
+SELECT stream_name AS "streamName", shard_id AS "shardId", sequence_number AS "sequenceNumber",
+  arrived_at AS "arrivedAt", projected_at AS "projectedAt"
+FROM query.stream_progress
+WHERE (stream_name, shard_id) > ($1::text, $2::text)
+ORDER BY stream_name, shard_id LIMIT $3::int`;
+
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Creates the reader on any `Database`. The database user must be able to read the schemas `query` and `projection`. */
+export function createQueryReader(database: Database): QueryReader {
+  return {
+    pools: ({ limit, after }) =>
+      readPage(
+        database,
+        { sql: READ_POOLS, values: after ?? [''], limit },
+        (row: { identityPoolId: string }) => row,
+        ({ identityPoolId }) => [identityPoolId],
+      ),
+    identities: (identityPoolId, { limit, after }) =>
+      readPage(
+        database,
+        { sql: READ_IDENTITIES, values: [identityPoolId, ...(after ?? [''])], limit },
+        (row: Omit<QueriedIdentity, 'identityPoolId'>) => ({ identityPoolId, ...row }),
+        ({ identityId }) => [identityId],
+      ),
+    datasets: ({ identityPoolId, identityId }, { limit, after }) =>
+      readPage(
+        database,
+        { sql: READ_DATASETS, values: [identityPoolId, identityId, ...(after ?? [''])], limit },
+        ({ lastModifiedMs, ...row }: DatasetRow) => ({
+          identityPoolId,
+          identityId,
+          ...row,
+          lastModifiedDate: new Date(lastModifiedMs),
+        }),
+        ({ datasetName }) => [datasetName],
+      ),
+    records: (dataset, page) => readRecords(database, dataset, page),
+    recordsOf: (key, order, filter, page) => readRecordsOf(database, { key, order, filter }, page),
+    changes: (since, page) => readChanges(database, since, page),
+    quarantine: ({ limit, after }) =>
+      readPage(
+        database,
+        { sql: READ_QUARANTINE, values: after ?? ['infinity', LAST_ID], limit },
+        ({ position: _, ...event }: QuarantinedEvent & { position: string }) => event,
+        ({ position, quarantineId }) => [position, quarantineId],
+      ),
+    bulkPublishes: ({ limit, after }) =>
+      readPage(
+        database,
+        { sql: READ_BULK_PUBLISHES, values: after ?? ['', '0'], limit },
+        (row: InMilliseconds<QueriedBulkPublish>) => ({
+          ...row,
+          startedAt: new Date(row.startedAt),
+          completedAt: dateOf(row.completedAt),
+          projectedAt: dateOf(row.projectedAt),
+          checkedAt: new Date(row.checkedAt),
+        }),
+        ({ identityPoolId, startedAt }) => [identityPoolId, String(startedAt)],
+      ),
+    gaps: ({ limit, after }) =>
+      readPage(
+        database,
+        { sql: READ_GAPS, values: after ?? ['', '0', ''], limit },
+        (row: InMilliseconds<QueriedGap>) => ({
+          ...row,
+          since: new Date(row.since),
+          until: dateOf(row.until),
+          mendedAt: dateOf(row.mendedAt),
+        }),
+        ({ identityPoolId, since, cause }) => [identityPoolId, String(since), cause],
+      ),
+    progress: ({ limit, after }) =>
+      readPage(
+        database,
+        { sql: READ_PROGRESS, values: after ?? ['', ''], limit },
+        (row: ShardProgress) => row,
+        ({ streamName, shardId }) => [streamName, shardId],
+      ),
+  };
+}
+
+/** A row whose dates are epoch milliseconds. */
+type InMilliseconds<Item> = {
+  [Name in keyof Item]: Item[Name] extends Date
+    ? number
+    : Item[Name] extends Date | null
+      ? number | null
+      : Item[Name];
+};
+
+const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
+
+type DatasetRow = Pick<QueriedDataset, 'datasetName' | 'syncCount' | 'isDeleted' | 'projectedAt'> & {
+  lastModifiedMs: number;
+};

@@ -1,0 +1,238 @@
+import type { DatasetKey } from '../../common/dataset-key.ts';
+import type { Database, SqlValue } from '../../database/database.ts';
+import { datasetId, recordId } from '../../database/row-ids.ts';
+import { createValueIndexes, type ValueIndexName } from '../../projection/store/value-indexes.ts';
+import type { Change, Page, PageRequest, QueriedRecord } from '../model.ts';
+import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader.ts';
+import { readPage, withinBytes } from './page.ts';
+
+interface RecordRow {
+  dataset_id: string;
+  record_id: string;
+  identity_pool_id: string | null;
+  identity_id: string;
+  dataset_name: string;
+  record_key: string;
+  /** Null if the record is not live, or is not selected by the filters. */
+  record_value: string | null;
+  numeric_value: string | null;
+  last_modified_ms: number;
+  sync_count: number;
+  device_last_modified_ms: number | null;
+  projected_at: Date;
+  /** The column of the order, as text with full precision. */
+  position: string;
+}
+
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/**
+ * A page of records with their datasets. The rows are limited before the filters apply, so a page never reads more than
+ * its limit, even if the filters leave few rows.
+ */
+const recordsIn = (rows: string, order: string, filter = 'true') =>
+  withinBytes(
+    `SELECT records.dataset_id, records.record_id, records.record_key, records.numeric_value,
+      records.last_modified_ms, records.sync_count, records.device_last_modified_ms, records.projected_at,
+      records.position, datasets.identity_pool_id, datasets.identity_id, datasets.dataset_name,
+      CASE WHEN (datasets.removed_ms IS NULL
+          OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count))
+        AND ${filter} THEN records.record_value END AS record_value
+    FROM (${rows}) AS records
+    LEFT JOIN projection.datasets ON datasets.dataset_id = records.dataset_id`,
+    order,
+  );
+
+/** $1: the dataset; $2: the record after which the page starts; $3: the limit. Uses the primary key. */
+const READ_DATASET = recordsIn(
+  `SELECT *, record_id::text AS position FROM projection.records
+    WHERE dataset_id = $1::uuid AND record_id > $2::uuid
+    ORDER BY record_id LIMIT $3::int`,
+  'record_id',
+);
+
+/**
+ * $1: the time, and $2, $3: the ids of the record, after which the page starts; $4: the time before which the page ends;
+ * $5: the limit. Uses the index on projected_at.
+ */
+const READ_CHANGES = recordsIn(
+  `SELECT *, projected_at::text AS position FROM projection.records
+    WHERE (projected_at, dataset_id, record_id) > ($1::text::timestamptz, $2::uuid, $3::uuid)
+      AND projected_at < $4::text::timestamptz
+    ORDER BY projected_at, dataset_id, record_id LIMIT $5::int`,
+  'projected_at, dataset_id, record_id',
+);
+
+const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
+  AND ($5::text IS NULL OR datasets.dataset_name = $5::text)`;
+
+/**
+ * $1: the id of the key; $2, $3: the position after which the page starts; $4, $5: pool and dataset; $6, $7: the bounds;
+ * $8: the limit. Uses the index `numeric`.
+ */
+const readByNumber = (operator: string, direction: string) =>
+  recordsIn(
+    `SELECT *, numeric_value::text AS position FROM projection.records
+    WHERE record_id = $1::uuid AND (numeric_value, dataset_id) ${operator} ($2::text::numeric, $3::uuid)
+      AND numeric_value >= $6::text::numeric AND numeric_value <= $7::text::numeric
+    ORDER BY numeric_value ${direction}, dataset_id ${direction} LIMIT $8::int`,
+    `numeric_value ${direction}, dataset_id ${direction}`,
+    MATCHES,
+  );
+
+/** Like `readByNumber`, but $6 is the limit. Uses the index `text`. */
+const readByText = (start: string, direction: string) =>
+  recordsIn(
+    `SELECT *, left(record_value, 64) AS position FROM projection.records
+    WHERE record_id = $1::uuid AND ${start}
+    ORDER BY left(record_value, 64) ${direction}, dataset_id ${direction} LIMIT $6::int`,
+    `position ${direction}, dataset_id ${direction}`,
+    MATCHES,
+  );
+
+/** $2: the value; $3: the dataset after which the page starts; otherwise like `readByText`. */
+const READ_EQUAL = recordsIn(
+  `SELECT *, '' AS position FROM projection.records
+    WHERE record_id = $1::uuid AND left(record_value, 64) = left($2::text, 64) AND dataset_id > $3::uuid
+    ORDER BY dataset_id LIMIT $6::int`,
+  'dataset_id',
+  `records.record_value = $2::text AND ${MATCHES}`,
+);
+
+/** Reads the records of one dataset; see `QueryReader.records`. */
+export function readRecords(
+  on: Database,
+  dataset: DatasetKey,
+  { limit, after }: PageRequest,
+): Promise<Page<QueriedRecord>> {
+  const [last = FIRST_ID] = after ?? [];
+  const values = [datasetId(dataset), last];
+  return readPage(on, { sql: READ_DATASET, values, limit }, toRecord, ({ position }: RecordRow) => [
+    position,
+  ]);
+}
+
+/** Reads the records with one key; see `QueryReader.recordsOf`. */
+export async function readRecordsOf(
+  on: Database,
+  { key, order, filter }: { key: string; order: KeyOrder; filter: KeyFilter },
+  { limit, after }: PageRequest,
+): Promise<Page<QueriedRecord>> {
+  await requireIndex(on, order.by === 'number' ? 'numeric' : 'text');
+  const { sql, first, bounds } = statementOf(order, after === null);
+  // The value that `equals` asks for is part of the query, and is not repeated in the position.
+  const isEqual = order.by === 'text' && order.equals !== null;
+  const start = isEqual && after !== null ? [order.equals, ...after] : (after ?? first);
+  const values: SqlValue[] = [recordId(key), ...start, filter.identityPoolId, filter.datasetName, ...bounds];
+  const positionOf = ({ position, dataset_id }: RecordRow) =>
+    isEqual ? [dataset_id] : [position, dataset_id];
+  return readPage(on, { sql, values, limit }, toRecord, positionOf);
+}
+
+const BY_NUMBER = readByNumber('>', 'ASC');
+const BY_NUMBER_DESCENDING = readByNumber('<', 'DESC');
+const BY_TEXT = readByText('(left(record_value, 64), dataset_id) > ($2::text, $3::uuid)', 'ASC');
+const BY_TEXT_DESCENDING = readByText('(left(record_value, 64), dataset_id) < ($2::text, $3::uuid)', 'DESC');
+/** No text is after all others in every collation, so the first page has no position. $2 and $3 are null. */
+const LAST_TEXTS = readByText(
+  'left(record_value, 64) IS NOT NULL AND $2::text IS NULL AND $3::uuid IS NULL',
+  'DESC',
+);
+
+interface KeyStatement {
+  sql: string;
+  /** The position before the first page. */
+  first: readonly [value: string | null, datasetId: string | null];
+  bounds: SqlValue[];
+}
+
+function statementOf(order: KeyOrder, isFirst: boolean): KeyStatement {
+  if (order.by === 'number') {
+    const bounds = [order.min ?? '-Infinity', order.max ?? 'Infinity'];
+    return order.descending
+      ? { sql: BY_NUMBER_DESCENDING, first: ['Infinity', LAST_ID], bounds }
+      : { sql: BY_NUMBER, first: ['-Infinity', FIRST_ID], bounds };
+  }
+  if (order.equals !== null) return { sql: READ_EQUAL, first: [order.equals, FIRST_ID], bounds: [] };
+  if (!order.descending) return { sql: BY_TEXT, first: ['', FIRST_ID], bounds: [] };
+  return { sql: isFirst ? LAST_TEXTS : BY_TEXT_DESCENDING, first: [null, null], bounds: [] };
+}
+
+async function requireIndex(on: Database, name: ValueIndexName): Promise<void> {
+  const index = (await createValueIndexes(on).list()).find((candidate) => candidate.name === name);
+  if (index?.state === 'ready') return;
+  const todo =
+    index?.state === 'building'
+      ? 'wait until it is built'
+      : `add it with \`cognito-sync-backend indexes add ${name}\``;
+  throw new QueryError('missing-index', `this query needs the index ${name}; ${todo}`);
+}
+
+/** Reads the change feed; see `QueryReader.changes`. */
+export async function readChanges(
+  on: Database,
+  since: Date | null,
+  { limit, after }: PageRequest,
+): Promise<Page<Change>> {
+  const until = await readStableTime(on);
+  const start: readonly string[] = after ?? [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID];
+  const positionOf = (row: RecordRow) => [row.position, row.dataset_id, row.record_id];
+  const values = [...start, until];
+  const page = await readPage(on, { sql: READ_CHANGES, values, limit }, toChange, positionOf);
+  // At the end, the feed goes on where it stopped.
+  return page.next === null ? { ...page, next: endOf(page.items.length) } : page;
+
+  function endOf(read: number): readonly string[] {
+    return read === 0 ? start : [until, FIRST_ID, FIRST_ID];
+  }
+}
+
+/**
+ * How long a transaction that writes to the query store can last. No change becomes visible later than this.
+ * The statement timeout is 45 s.
+ */
+const LONGEST_WRITE_S = 60;
+
+/**
+ * Returns the time before which no more changes can appear: `projected_at` is the start of the transaction, so this is
+ * the start of the oldest transaction that still runs. A session of another user hides its start, and Aurora DSQL hides
+ * all sessions; then the longest possible duration of a write counts.
+ */
+const READ_STABLE_TIME = `
+SELECT greatest(
+  now() - interval '${LONGEST_WRITE_S} seconds',
+  CASE WHEN bool_or(state IS NULL) THEN '-infinity' ELSE least(now(), min(xact_start)) END)::text AS until
+FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+
+const READ_STABLE_TIME_ON_DSQL = `SELECT (now() - interval '${LONGEST_WRITE_S} seconds')::text AS until`;
+
+async function readStableTime(on: Database): Promise<string> {
+  const sql = on.dialect === 'dsql' ? READ_STABLE_TIME_ON_DSQL : READ_STABLE_TIME;
+  const { rows } = await on.query<{ until: string }>(sql);
+  return rows[0]?.until ?? '-infinity';
+}
+
+function toRecord(row: RecordRow): QueriedRecord | null {
+  const { record_value: recordValue } = row;
+  const change = recordValue === null ? null : toChange(row);
+  return change && recordValue !== null ? { ...change, recordValue } : null;
+}
+
+function toChange(row: RecordRow): Change | null {
+  if (row.identity_pool_id === null) return null;
+  return {
+    identityPoolId: row.identity_pool_id,
+    identityId: row.identity_id,
+    datasetName: row.dataset_name,
+    recordKey: row.record_key,
+    recordValue: row.record_value,
+    numericValue: row.record_value === null ? null : row.numeric_value,
+    syncCount: row.sync_count,
+    lastModifiedDate: new Date(row.last_modified_ms),
+    deviceLastModifiedDate:
+      row.device_last_modified_ms === null ? null : new Date(row.device_last_modified_ms),
+    projectedAt: row.projected_at,
+  };
+}

@@ -1,0 +1,288 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import type { Change, Page, PageRequest } from '../../../lib/query/model.ts';
+import type { KeyFilter, KeyOrder, QueryReader } from '../../../lib/query/ports/query-reader.ts';
+import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
+import { DATABASES, DSQL, POSTGRESQL, SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
+import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
+
+const POOLS = ['us-east-1:pool-a', 'us-east-1:pool-b'];
+const IDENTITIES = Array.from({ length: 7 }, (_, index) => `us-east-1:identity-${index}`);
+const DATASETS = ['game', 'settings'];
+const ANY: KeyFilter = { identityPoolId: null, datasetName: null };
+const LONG = 'x'.repeat(64);
+
+const version = (syncCount: number) => ({ lastModifiedDate: NEW_YEAR, syncCount });
+
+/** Two pools with seven identities each. Scores repeat, so that pages end between equal values. */
+function changes() {
+  return POOLS.flatMap((identityPoolId) =>
+    IDENTITIES.flatMap((identityId, index) =>
+      DATASETS.map((datasetName) => ({
+        dataset: { identityPoolId, identityId, datasetName },
+        version: version(3),
+        // The settings of the last identity were removed, although their records were written again later.
+        removal: index === 6 && datasetName === 'settings' ? version(2) : null,
+        records: [
+          {
+            key: 'score',
+            value: String(index % 3),
+            version: version(1 + (index % 3)),
+            deviceLastModifiedDate: null,
+          },
+          {
+            key: 'motto',
+            value: index === 0 ? null : `${LONG}${index % 2}`,
+            version: version(3),
+            deviceLastModifiedDate: NEW_YEAR,
+          },
+          { key: 'name', value: `<b>${identityId}</b>`, version: version(3), deviceLastModifiedDate: null },
+        ],
+      })),
+    ),
+  );
+}
+
+/** Reads all pages, and checks that no page exceeds its limit. */
+async function readAll<Item>(
+  read: (page: PageRequest) => Promise<Page<Item>>,
+  limit: number,
+): Promise<Item[]> {
+  const all: Item[] = [];
+  let after: PageRequest['after'] = null;
+  do {
+    const { items, next }: Page<Item> = await read({ limit, after });
+    expect(items.length).toBeLessThanOrEqual(limit);
+    all.push(...items);
+    after = next;
+  } while (after !== null);
+  return all;
+}
+
+describe.each(SERVICE_DATABASES)('the query reader on $name', ({ openOwn }) => {
+  let database: Database;
+  let reader: QueryReader;
+  beforeAll(async () => {
+    database = await openOwn();
+    reader = createQueryReader(database);
+    await createQueryStore(database).apply(changes());
+  });
+  afterAll(() => database.close());
+
+  it.each([1, 2, 5, 100])('lists pools, identities, datasets and records in pages of %i', async (limit) => {
+    const [identityPoolId = ''] = POOLS;
+    expect(await readAll(reader.pools, limit)).toEqual(POOLS.map((id) => ({ identityPoolId: id })));
+    const identities = await readAll((page) => reader.identities(identityPoolId, page), limit);
+    expect(identities.map(({ identityId }) => identityId)).toEqual(IDENTITIES);
+    const identity = { identityPoolId, identityId: IDENTITIES[6] ?? '' };
+    const datasets = await readAll((page) => reader.datasets(identity, page), limit);
+    expect(datasets).toMatchObject([
+      { ...identity, datasetName: 'game', syncCount: 3, isDeleted: false },
+      { ...identity, datasetName: 'settings', syncCount: 3, isDeleted: false },
+    ]);
+    const records = await readAll(
+      (page) => reader.records({ ...identity, datasetName: 'settings' }, page),
+      limit,
+    );
+    expect(records.map(({ recordKey }) => recordKey).sort()).toEqual(['motto', 'name']);
+  });
+
+  it('returns the records of a dataset with all their members', async () => {
+    const dataset = { identityPoolId: POOLS[0] ?? '', identityId: IDENTITIES[1] ?? '', datasetName: 'game' };
+    const { items } = await reader.records(dataset, { limit: 10, after: null });
+    expect(items.find(({ recordKey }) => recordKey === 'score')).toEqual({
+      ...dataset,
+      recordKey: 'score',
+      recordValue: '1',
+      numericValue: '1',
+      syncCount: 2,
+      lastModifiedDate: new Date(NEW_YEAR),
+      deviceLastModifiedDate: null,
+      projectedAt: expect.any(Date),
+    });
+    expect(items.find(({ recordKey }) => recordKey === 'motto')).toMatchObject({
+      numericValue: null,
+      deviceLastModifiedDate: new Date(NEW_YEAR),
+    });
+  });
+
+  it('names the providers of the identities that the service knows', async () => {
+    const identityId = 'us-east-1:known';
+    await database.query(
+      "INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms) VALUES ($1, 'pool', 0, 0), ('us-east-1:z', 'pool', 0, 0)",
+      [identityId],
+    );
+    await database.query(
+      `INSERT INTO identity.logins (login_id, identity_pool_id, provider, user_id, identity_id, linked_ms)
+       VALUES (md5('1')::uuid, 'pool', 'graph.facebook.com', 'user', $1, 0), (md5('2')::uuid, 'pool', 'accounts.google.com', 'user', $1, 0)`,
+      [identityId],
+    );
+    expect(await readAll((page) => reader.identities('pool', page), 1)).toEqual([
+      { identityPoolId: 'pool', identityId, providers: ['accounts.google.com', 'graph.facebook.com'] },
+      { identityPoolId: 'pool', identityId: 'us-east-1:z', providers: [] },
+    ]);
+    const [unknown] = (await reader.identities(POOLS[0] ?? '', { limit: 1, after: null })).items;
+    expect(unknown?.providers).toBeNull();
+  });
+});
+
+describe.each(DATABASES)('the query reader on $name', ({ openOwn }) => {
+  let database: Database;
+  let reader: QueryReader;
+  beforeAll(async () => {
+    database = await openOwn();
+    reader = createQueryReader(database);
+    await createQueryStore(database).apply(changes());
+  });
+  afterAll(() => database.close());
+
+  it('reads every change once, and later the changes since then', async () => {
+    const dataset = { identityPoolId: 'changing', identityId: 'identity', datasetName: 'game' };
+    const write = (syncCount: number, value: string | null) =>
+      createQueryStore(database).apply([
+        {
+          dataset,
+          version: version(syncCount),
+          removal: null,
+          records: [{ key: 'k', value, version: version(syncCount), deviceLastModifiedDate: null }],
+        },
+      ]);
+    let after: PageRequest['after'] = null;
+    const read = async () => {
+      const found: Change[] = [];
+      for (;;) {
+        const page: Page<Change> = await reader.changes(null, { limit: 4, after });
+        after = page.next;
+        found.push(...page.items);
+        if (page.items.length === 0) return found;
+      }
+    };
+    expect(await read()).toHaveLength(changes().length * 3);
+    const since = new Date();
+    await write(1, 'a');
+    await write(2, 'b');
+    expect(await read()).toMatchObject([{ ...dataset, recordKey: 'k', recordValue: 'b', syncCount: 2 }]);
+    await write(3, null);
+    expect(await read()).toMatchObject([{ ...dataset, recordKey: 'k', recordValue: null, syncCount: 3 }]);
+    expect(await read()).toEqual([]);
+    const recent = await reader.changes(new Date(since.getTime() - 1_000), { limit: 1_000, after: null });
+    expect(recent.items.at(-1)).toMatchObject({ ...dataset, recordValue: null });
+  });
+
+  it.each<KeyOrder>([
+    { by: 'number', descending: false, min: null, max: null },
+    { by: 'text', descending: false, equals: null },
+  ])('requires an index to list the records of a key by $by', async (order) => {
+    const reading = reader.recordsOf('score', order, ANY, { limit: 1, after: null });
+    await expect(reading).rejects.toMatchObject({
+      reason: 'missing-index',
+      message: expect.stringContaining(`indexes add ${order.by === 'number' ? 'numeric' : 'text'}`),
+    });
+  });
+});
+
+describe.each(DATABASES)('the records of one key on $name', ({ openOwn }) => {
+  let database: Database;
+  let reader: QueryReader;
+  beforeAll(async () => {
+    database = await openOwn();
+    reader = createQueryReader(database);
+    await createQueryStore(database).apply(changes());
+    await createValueIndexes(database).add('numeric');
+    await createValueIndexes(database).add('text');
+  });
+  afterAll(() => database.close());
+
+  const list = async (key: string, order: KeyOrder, filter = ANY, limit = 3) =>
+    (await readAll((page) => reader.recordsOf(key, order, filter, page), limit)).map(
+      ({ identityPoolId, identityId, datasetName, recordValue }) => ({
+        where: `${identityPoolId} ${identityId} ${datasetName}`,
+        recordValue,
+      }),
+    );
+
+  it.each([1, 2, 3, 100])('are ordered by number in pages of %i', async (limit) => {
+    const up = await list('score', { by: 'number', descending: false, min: null, max: null }, ANY, limit);
+    expect(up.map(({ recordValue }) => recordValue)).toEqual(
+      up.map(({ recordValue }) => recordValue).toSorted(),
+    );
+    expect(new Set(up.map(({ where }) => where)).size).toBe(up.length);
+    // The removed settings of the last identity in both pools are left out.
+    expect(up).toHaveLength(changes().length - 2);
+    const down = await list('score', { by: 'number', descending: true, min: null, max: null }, ANY, limit);
+    expect(down).toEqual(up.toReversed());
+  });
+
+  it('are limited by bounds and filters', async () => {
+    const filter = { identityPoolId: POOLS[1] ?? '', datasetName: 'game' };
+    const found = await list('score', { by: 'number', descending: true, min: '1', max: '1.5' }, filter);
+    expect(found.map(({ where }) => where).sort()).toEqual(
+      [1, 4].map((index) => `${POOLS[1]} ${IDENTITIES[index]} game`),
+    );
+  });
+
+  it.each([1, 2, 100])('are ordered by text in pages of %i', async (limit) => {
+    const up = await list('motto', { by: 'text', descending: false, equals: null }, ANY, limit);
+    const down = await list('motto', { by: 'text', descending: true, equals: null }, ANY, limit);
+    expect(up).toHaveLength(changes().length - 4);
+    expect(down).toEqual(up.toReversed());
+    const names = await list('name', { by: 'text', descending: true, equals: null }, ANY, limit);
+    expect(names.map(({ recordValue }) => recordValue)).toEqual(
+      names
+        .map(({ recordValue }) => recordValue)
+        .toSorted()
+        .toReversed(),
+    );
+  });
+
+  it('are selected by their value, also beyond the indexed characters', async () => {
+    const found = await list('motto', { by: 'text', descending: false, equals: `${LONG}1` }, ANY, 2);
+    expect(found).toHaveLength(3 * 4);
+    expect(found.every(({ recordValue }) => recordValue === `${LONG}1`)).toBe(true);
+  });
+});
+
+describe("the change feed under Aurora DSQL's rules", () => {
+  it('returns a change only when no older transaction can still write', async () => {
+    const database = await DSQL.openOwn();
+    const reader = createQueryReader(database);
+    const [older, newer] = changes();
+    await createQueryStore(database).apply(older ? [older] : []);
+    await database.query("UPDATE projection.records SET projected_at = now() - interval '61 seconds'");
+    await createQueryStore(database).apply(newer ? [newer] : []);
+    const { items } = await reader.changes(null, { limit: 100, after: null });
+    expect(new Set(items.map(({ datasetName }) => datasetName))).toEqual(
+      new Set([older?.dataset.datasetName]),
+    );
+    await database.close();
+  });
+});
+
+describe('the change feed on PostgreSQL', () => {
+  it('waits for a transaction that still writes', async () => {
+    const database = await POSTGRESQL.openOwn();
+    const reader = createQueryReader(database);
+    const [older, newer] = changes();
+    const started = Promise.withResolvers<void>();
+    const commit = Promise.withResolvers<void>();
+    const writing = database.transaction(async (transaction) => {
+      await transaction.query('SELECT now()');
+      started.resolve();
+      await commit.promise;
+      await createQueryStore({ ...database, ...transaction, transaction: (work) => work(transaction) }).apply(
+        older ? [older] : [],
+      );
+    });
+    await started.promise;
+    await createQueryStore(database).apply(newer ? [newer] : []);
+    const before = await reader.changes(null, { limit: 100, after: null });
+    expect(before.items).toEqual([]);
+    commit.resolve();
+    await writing;
+    const after = await reader.changes(null, { limit: 100, after: before.next });
+    expect(new Set(after.items.map(({ datasetName }) => datasetName))).toEqual(new Set(DATASETS));
+    await database.close();
+  });
+});
