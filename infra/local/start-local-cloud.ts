@@ -22,6 +22,8 @@ import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.
 import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
 import { trustLogin } from '../../lib/identity/user-of-token.ts';
 import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
+import { createCursors } from '../../lib/query/cursors.ts';
+import { createQueryReader } from '../../lib/query/store/query-reader.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
 import { createOriginRule } from '../../lib/wire/origins.ts';
@@ -35,6 +37,7 @@ import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute, createLivenessRoute } from './http/health.ts';
 import { type HttpServerOptions, requireFreePort, startHttpServer } from './http/http-server.ts';
 import { portTaken } from './http/port-taken.ts';
+import { createQueryRoute } from './http/query-route.ts';
 import { createKinesisEmulator } from './kinesis/kinesis.ts';
 import { type LocalConfig, mayTrustLogins } from './local-config.ts';
 import { createLocalService } from './local-service.ts';
@@ -179,7 +182,16 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
   const { host, port, trustedProxies } = config;
-  const routes = [health, createLivenessRoute(), ...service.routes, kinesis];
+  const queries = createQueryRoute(async () => {
+    // Loaded on use, because loading its packages would delay every start.
+    const { createQueryApi } = await import('../../lib/wire/query/query-api.ts');
+    return createQueryApi({
+      reader: createQueryReader(uses.jobs),
+      cursors: createCursors(tokenKeys),
+      logger: createFailureLogger('query-api'),
+    });
+  });
+  const routes = [health, createLivenessRoute(), queries, ...service.routes, kinesis];
   const acceptsOrigin = createOriginRule(config.origins, developers);
   const logger = createFailureLogger('http-port');
   const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);

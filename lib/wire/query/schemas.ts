@@ -1,0 +1,123 @@
+import { z } from '@hono/zod-openapi';
+
+const date = z.iso.datetime().openapi({ example: '2026-07-30T12:00:00.000Z' });
+const poolId = z.string().openapi({ example: 'us-east-1:00000000-0000-4000-8000-000000000001' });
+const identityId = z.string().openapi({ example: 'us-east-1:7b1c3a52-6e9d-4f0a-9c1e-2d8f5b4a6c10' });
+const dataset = { identityPoolId: poolId, identityId, datasetName: z.string() };
+
+const record = {
+  ...dataset,
+  recordKey: z.string(),
+  recordValue: z.string().describe('Exactly what the device sent.'),
+  numericValue: z.string().nullable().describe('The value if it is a number, as text with all its digits.'),
+  syncCount: z.int(),
+  lastModifiedDate: date.describe("The time of the change by the service's clock."),
+  deviceLastModifiedDate: date.nullable().describe("The time of the change by the device's clock."),
+  projectedAt: date.describe('The time at which the row was written.'),
+};
+
+export const POOL = z.object({ identityPoolId: poolId }).openapi('Pool');
+export const IDENTITY = z
+  .object({
+    identityPoolId: poolId,
+    identityId,
+    providers: z
+      .array(z.string())
+      .nullable()
+      .describe('Names of the login providers; null if this service does not manage the identity.'),
+  })
+  .openapi('Identity');
+export const DATASET = z
+  .object({
+    ...dataset,
+    syncCount: z.int(),
+    lastModifiedDate: date,
+    isDeleted: z.boolean(),
+    projectedAt: date,
+  })
+  .openapi('Dataset');
+export const RECORD = z.object(record).openapi('Record');
+export const CHANGE = z
+  .object({ ...record, recordValue: z.string().nullable().describe('Null if the record was removed.') })
+  .openapi('Change');
+export const QUARANTINED_EVENT = z
+  .object({
+    quarantineId: z.uuid(),
+    reason: z.string().openapi({ example: 'not-a-cognito-event: identityPoolId must be an id' }),
+    identityPoolId: poolId.nullable(),
+    streamName: z.string(),
+    shardId: z.string(),
+    sequenceNumber: z.string(),
+    arrivedAt: date,
+    quarantinedAt: date,
+    redrivenAt: date
+      .nullable()
+      .describe('When the event was projected or dismissed; null if it still waits.'),
+  })
+  .openapi('QuarantinedEvent');
+export const BULK_PUBLISH = z
+  .object({
+    identityPoolId: poolId,
+    startedAt: date,
+    completedAt: date.nullable(),
+    status: z.string(),
+    failureMessage: z.string().nullable(),
+    projectedAt: date.nullable(),
+    completeness: z.string(),
+    waitingFor: z.string().nullable(),
+    checkedAt: date,
+  })
+  .openapi('BulkPublish');
+export const GAP = z
+  .object({
+    identityPoolId: poolId,
+    since: date,
+    until: date.nullable(),
+    cause: z.string(),
+    mendedAt: date.nullable(),
+  })
+  .openapi('Gap');
+export const SHARD_PROGRESS = z
+  .object({
+    streamName: z.string(),
+    shardId: z.string(),
+    sequenceNumber: z.string().nullable(),
+    arrivedAt: date.nullable(),
+    projectedAt: date,
+  })
+  .openapi('ShardProgress');
+export const ERROR = z.object({ message: z.string() }).openapi('Error');
+
+/** Parameters that every list accepts. */
+const paging = {
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  cursor: z.string().optional().describe('The `next` of the previous page.'),
+};
+
+export const PAGING = z.object(paging);
+export const IN_POOL = z.object({ ...paging, pool: poolId });
+export const OF_IDENTITY = z.object({ ...paging, pool: poolId, identity: identityId });
+export const OF_DATASET = z.object({ ...paging, pool: poolId, identity: identityId, dataset: z.string() });
+export const SINCE = z.object({ ...paging, since: date.optional() });
+
+const decimal = z.string().regex(/^-?\d{1,40}(\.\d{1,40})?$/, 'must be a decimal number');
+export const OF_KEY = z
+  .object({
+    ...paging,
+    key: z.string().max(1_024),
+    pool: poolId.optional(),
+    dataset: z.string().optional(),
+    order: z.enum(['number', '-number', 'text', '-text']).default('-number').describe('`-` is descending.'),
+    min: decimal.optional().describe('Only with an order by number.'),
+    max: decimal.optional().describe('Only with an order by number.'),
+    value: z
+      .string()
+      .optional()
+      .describe('Only records with exactly this value. Only with an order by text.'),
+  })
+  .refine(({ order, min, max }) => order.endsWith('number') || (min === undefined && max === undefined), {
+    message: 'min and max need the order number or -number',
+  })
+  .refine(({ order, value }) => order.endsWith('text') || value === undefined, {
+    message: 'value needs the order text or -text',
+  });
