@@ -1,5 +1,5 @@
 /** One page of a list, in an order that does not change. */
-export interface Page<Item> {
+export interface QueryPage<Item> {
   /** Can be shorter than the requested limit, even empty, although more pages follow. */
   items: Item[];
   /** Where the next page starts; null after the last page. */
@@ -32,7 +32,7 @@ export interface QueriedRecord {
 }
 
 /** A change of a record. If the record was removed, its value is null. */
-export type Change = Omit<QueriedRecord, 'recordValue'> & { recordValue: string | null };
+export type RecordChange = Omit<QueriedRecord, 'recordValue'> & { recordValue: string | null };
 
 /** A dataset of the query store. */
 export interface QueriedDataset {
@@ -89,7 +89,7 @@ export interface QueriedGap {
 }
 
 /** How far a shard of the stream is projected. */
-export interface ShardProgress {
+export interface ProjectedShard {
   streamName: string;
   shardId: string;
   sequenceNumber: string | null;

@@ -1,15 +1,15 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import type {
-  Change,
-  Page,
   PageRequest,
+  ProjectedShard,
   QuarantinedEvent,
   QueriedBulkPublish,
   QueriedDataset,
   QueriedGap,
   QueriedIdentity,
   QueriedRecord,
-  ShardProgress,
+  QueryPage,
+  RecordChange,
 } from '../model.ts';
 
 /** Which records with one key are listed, and in which order. */
@@ -28,21 +28,26 @@ export interface KeyFilter {
 /** Reads the query store. The cost of each method is bounded by the limit of the page. */
 export interface QueryReader {
   /** The ids of the pools that have data, in order. */
-  pools(page: PageRequest): Promise<Page<{ identityPoolId: string }>>;
+  pools(page: PageRequest): Promise<QueryPage<{ identityPoolId: string }>>;
   /** The identities of a pool that have a dataset or that this service created, in the order of their ids. */
-  identities(identityPoolId: string, page: PageRequest): Promise<Page<QueriedIdentity>>;
+  identities(identityPoolId: string, page: PageRequest): Promise<QueryPage<QueriedIdentity>>;
   /** The datasets of an identity, in the order of their names. */
   datasets(
     identity: Pick<DatasetKey, 'identityPoolId' | 'identityId'>,
     page: PageRequest,
-  ): Promise<Page<QueriedDataset>>;
+  ): Promise<QueryPage<QueriedDataset>>;
   /** The live records of a dataset, in an order that is always the same, but not alphabetical. */
-  records(dataset: DatasetKey, page: PageRequest): Promise<Page<QueriedRecord>>;
+  records(dataset: DatasetKey, page: PageRequest): Promise<QueryPage<QueriedRecord>>;
   /**
    * The live records with one key, across all identities.
    * @throws {QueryError} `missing-index`
    */
-  recordsOf(key: string, order: KeyOrder, filter: KeyFilter, page: PageRequest): Promise<Page<QueriedRecord>>;
+  recordsOf(
+    key: string,
+    order: KeyOrder,
+    filter: KeyFilter,
+    page: PageRequest,
+  ): Promise<QueryPage<QueriedRecord>>;
   /**
    * The changes of all records, oldest first. Of several changes of a record, only the newest remains. `next` is never
    * null: with it, a later call returns what changed in the meantime. No change is skipped, because the feed waits for
@@ -50,15 +55,15 @@ export interface QueryReader {
    *
    * @param since where the feed starts if `page.after` is null; null for the beginning
    */
-  changes(since: Date | null, page: PageRequest): Promise<Page<Change>>;
+  changes(since: Date | null, page: PageRequest): Promise<QueryPage<RecordChange>>;
   /** Events in quarantine, newest first. */
-  quarantine(page: PageRequest): Promise<Page<QuarantinedEvent>>;
+  quarantine(page: PageRequest): Promise<QueryPage<QuarantinedEvent>>;
   /** Bulk publishes, by pool and start. */
-  bulkPublishes(page: PageRequest): Promise<Page<QueriedBulkPublish>>;
+  bulkPublishes(page: PageRequest): Promise<QueryPage<QueriedBulkPublish>>;
   /** Gaps, by pool and start. */
-  gaps(page: PageRequest): Promise<Page<QueriedGap>>;
+  gaps(page: PageRequest): Promise<QueryPage<QueriedGap>>;
   /** The progress of all shards. */
-  progress(page: PageRequest): Promise<Page<ShardProgress>>;
+  progress(page: PageRequest): Promise<QueryPage<ProjectedShard>>;
 }
 
 /**

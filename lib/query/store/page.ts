@@ -1,5 +1,5 @@
 import type { SqlValue, Transaction } from '../../database/database.ts';
-import type { Page, Position } from '../model.ts';
+import type { Position, QueryPage } from '../model.ts';
 
 /** Maximum bytes of keys and values on a page. A single record can be larger than that; it then is a page of its own. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -32,7 +32,7 @@ export async function readPage<Row, Item>(
   { sql, values, limit }: { sql: string; values: readonly SqlValue[]; limit: number },
   toItem: (row: Row) => Item | null,
   positionOf: (row: Row) => Position,
-): Promise<Page<Item>> {
+): Promise<QueryPage<Item>> {
   const { rows } = await on.query<Row & { found_rows?: number }>(sql, [...values, limit]);
   const last = rows.at(-1);
   const isEnd = last === undefined || (last.found_rows ?? rows.length) < limit;

@@ -1,11 +1,11 @@
 import type { Database } from '../../database/database.ts';
 import type {
+  ProjectedShard,
   QuarantinedEvent,
   QueriedBulkPublish,
   QueriedDataset,
   QueriedGap,
   QueriedIdentity,
-  ShardProgress,
 } from '../model.ts';
 import type { QueryReader } from '../ports/query-reader.ts';
 import { readPage } from './page.ts';
@@ -146,7 +146,7 @@ export function createQueryReader(database: Database): QueryReader {
       readPage(
         database,
         { sql: READ_PROGRESS, values: after ?? ['', ''], limit },
-        (row: ShardProgress) => row,
+        (row: ProjectedShard) => row,
         ({ streamName, shardId }) => [streamName, shardId],
       ),
   };

@@ -2,7 +2,7 @@ import type { DatasetKey } from '../../common/dataset-key.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
 import { createValueIndexes, type ValueIndexName } from '../../projection/store/value-indexes.ts';
-import type { Change, Page, PageRequest, QueriedRecord } from '../model.ts';
+import type { PageRequest, QueriedRecord, QueryPage, RecordChange } from '../model.ts';
 import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader.ts';
 import { readPage, withinBytes } from './page.ts';
 
@@ -105,7 +105,7 @@ export function readRecords(
   on: Database,
   dataset: DatasetKey,
   { limit, after }: PageRequest,
-): Promise<Page<QueriedRecord>> {
+): Promise<QueryPage<QueriedRecord>> {
   const [last = FIRST_ID] = after ?? [];
   const values = [datasetId(dataset), last];
   return readPage(on, { sql: READ_DATASET, values, limit }, toRecord, ({ position }: RecordRow) => [
@@ -118,7 +118,7 @@ export async function readRecordsOf(
   on: Database,
   { key, order, filter }: { key: string; order: KeyOrder; filter: KeyFilter },
   { limit, after }: PageRequest,
-): Promise<Page<QueriedRecord>> {
+): Promise<QueryPage<QueriedRecord>> {
   await requireIndex(on, order.by === 'number' ? 'numeric' : 'text');
   const { sql, first, bounds } = statementOf(order, after === null);
   // The value that `equals` asks for is part of the query, and is not repeated in the position.
@@ -174,7 +174,7 @@ export async function readChanges(
   on: Database,
   since: Date | null,
   { limit, after }: PageRequest,
-): Promise<Page<Change>> {
+): Promise<QueryPage<RecordChange>> {
   const until = await readStableTime(on);
   const start: readonly string[] = after ?? [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID];
   const positionOf = (row: RecordRow) => [row.position, row.dataset_id, row.record_id];
@@ -220,7 +220,7 @@ function toRecord(row: RecordRow): QueriedRecord | null {
   return change && recordValue !== null ? { ...change, recordValue } : null;
 }
 
-function toChange(row: RecordRow): Change | null {
+function toChange(row: RecordRow): RecordChange | null {
   if (row.identity_pool_id === null) return null;
   return {
     identityPoolId: row.identity_pool_id,

@@ -1,12 +1,12 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Cursors } from '../../query/cursors.ts';
-import type { Page, PageRequest } from '../../query/model.ts';
+import type { PageRequest, QueryPage } from '../../query/model.ts';
 import { type KeyOrder, QueryError, type QueryReader } from '../../query/ports/query-reader.ts';
 import type { WireLogger } from '../wire-response.ts';
 import * as schemas from './schemas.ts';
 
 /** The paths of the query API begin with this. */
-export const QUERY_PATH = '/query';
+const QUERY_PATH = '/query';
 
 /** Answers one request to the query API. Never rejects. */
 export type QueryApi = (request: Request) => Promise<Response>;
@@ -22,7 +22,7 @@ interface List<Query extends Paging> {
   description?: string;
   query: z.ZodType<Query>;
   item: z.ZodType<object>;
-  read(query: Query, page: PageRequest): Promise<Page<object>>;
+  read(query: Query, page: PageRequest): Promise<QueryPage<object>>;
 }
 
 /** Keeps the type of the query's members for `read`. */

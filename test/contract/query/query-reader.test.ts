@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
-import type { Change, Page, PageRequest } from '../../../lib/query/model.ts';
+import type { PageRequest, QueryPage, RecordChange } from '../../../lib/query/model.ts';
 import type { KeyFilter, KeyOrder, QueryReader } from '../../../lib/query/ports/query-reader.ts';
 import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
 import { DATABASES, DSQL, POSTGRESQL, SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
@@ -47,13 +47,13 @@ function changes() {
 
 /** Reads all pages, and checks that no page exceeds its limit. */
 async function readAll<Item>(
-  read: (page: PageRequest) => Promise<Page<Item>>,
+  read: (page: PageRequest) => Promise<QueryPage<Item>>,
   limit: number,
 ): Promise<Item[]> {
   const all: Item[] = [];
   let after: PageRequest['after'] = null;
   do {
-    const { items, next }: Page<Item> = await read({ limit, after });
+    const { items, next }: QueryPage<Item> = await read({ limit, after });
     expect(items.length).toBeLessThanOrEqual(limit);
     all.push(...items);
     after = next;
@@ -151,9 +151,9 @@ describe.each(DATABASES)('the query reader on $name', ({ openOwn }) => {
       ]);
     let after: PageRequest['after'] = null;
     const read = async () => {
-      const found: Change[] = [];
+      const found: RecordChange[] = [];
       for (;;) {
-        const page: Page<Change> = await reader.changes(null, { limit: 4, after });
+        const page: QueryPage<RecordChange> = await reader.changes(null, { limit: 4, after });
         after = page.next;
         found.push(...page.items);
         if (page.items.length === 0) return found;
