@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEraseStore } from '../../../lib/backfill/store/erase-store.ts';
-import type { Database } from '../../../lib/database/database.ts';
+import type { Database, SqlValue } from '../../../lib/database/database.ts';
 import { identityIdHash } from '../../../lib/database/row-ids.ts';
 import { eraseCovered } from '../../../lib/projection/store/erase-covered.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
@@ -132,8 +132,8 @@ describe.each(SERVICE_DATABASES)(
         const erased: number[] = [];
         const counting: Database = {
           ...database,
-          async query(sql, values) {
-            const result = await database.query(sql, values);
+          async query<Row>(sql: string, values?: readonly SqlValue[]) {
+            const result = await database.query<Row>(sql, values);
             erased.push(result.rowsChanged);
             return result;
           },
