@@ -1,0 +1,139 @@
+import { type Agreed, type BothSides, hashOf, isWritten, type Pending } from './bridge-state.ts';
+import type { Plan } from './decide.ts';
+
+/** What a transaction saves. */
+export interface Memory {
+  agreed: Agreed;
+  /** `Pending` by key; null to delete it. */
+  pending: Map<string, Pending | null>;
+}
+
+/** Deleted at most per transaction, in addition to those of the plan's keys. Those that are left have no effect. */
+const OLD_PENDING = 500;
+
+/**
+ * Returns what the transaction that writes here saves. The transaction is committed before anything is written at the
+ * origin, so that a crash afterwards loses nothing.
+ *
+ * @param countHere the dataset's count after the transaction
+ */
+export function remember(plan: Plan, { here, there, ...sides }: BothSides, countHere: number): Memory {
+  const { pending } = sides;
+  // The count of an agreed deletion jumped too. No row has a count up to it.
+  const isJumped = !here.exists && sides.agreed.here >= here.syncCount;
+  const agreed = isJumped ? { ...sides.agreed, here: sides.agreed.here + plan.jump } : sides.agreed;
+  const saved = new Map<string, Pending | null>();
+  // The deletion is still to be done at the origin. It is decided again unless it succeeds.
+  if (plan.deleteThere) return { agreed, pending: saved };
+  const put = (key: string, value: string | null, thereCount: number | null) =>
+    saved.set(key, { valueHash: hashOf(value), hereCount: countHere, afterThere: there.syncCount, thereCount });
+  if (plan.isComplete) {
+    const old = [...pending].filter(([, { thereCount }]) => thereCount !== null).slice(0, OLD_PENDING);
+    const owed = [...pending].filter(([, { thereCount }]) => thereCount === null);
+    for (const [key] of [...owed, ...old]) saved.set(key, null);
+  } else {
+    for (const { key, value } of plan.writeHere) put(key, value, there.syncCount);
+    for (const key of plan.settled) put(key, null, there.syncCount);
+  }
+  for (const { key, value } of plan.writeThere) put(key, value, null);
+  if (!plan.isComplete) return { agreed, pending: saved };
+  return { agreed: { here: countHere, there: there.exists ? there.syncCount : 0 }, pending: saved };
+}
+
+/** Keys that one call wrote at the origin, and the count that the origin returned. */
+export interface Sent {
+  keys: readonly string[];
+  syncCount: number;
+}
+
+/**
+ * Returns what the transaction after the writes at the origin saves, and whether another pass is needed. If the counts
+ * show that nothing else was written there since the listing, the dataset agrees up to the last count.
+ *
+ * @param saved what `remember` returned, and the transaction before has saved
+ * @param sent the calls that succeeded
+ */
+export function settle(
+  plan: Plan,
+  { there }: Pick<BothSides, 'there'>,
+  saved: Memory,
+  sent: readonly Sent[],
+): Memory & { isDone: boolean } {
+  const isAlone = sent.every(({ syncCount }, index) => syncCount === there.syncCount + index + 1);
+  const isAgreed = plan.isComplete && isAlone;
+  const pending = new Map<string, Pending | null>();
+  for (const { keys, syncCount } of sent) {
+    for (const key of keys) {
+      const known = saved.pending.get(key);
+      if (known) pending.set(key, isAgreed ? null : { ...known, thereCount: syncCount });
+    }
+  }
+  const written = sent.reduce((sum, { keys }) => sum + keys.length, 0);
+  const last = sent.at(-1)?.syncCount ?? saved.agreed.there;
+  return {
+    agreed: isAgreed ? { ...saved.agreed, there: last } : saved.agreed,
+    pending,
+    isDone: isAgreed && written === plan.writeThere.length,
+  };
+}
+
+/**
+ * Returns the count to ask the origin about: whether the dataset was deleted after it. Null if a deletion since then
+ * would not matter. If the dataset did not exist when both sides agreed, only a deletion after a write of an earlier pass
+ * matters, which may have arrived.
+ */
+export function deletionBase({ agreed, pending }: Pick<BothSides, 'agreed' | 'pending'>): number | null {
+  if (agreed.there > 0) return agreed.there;
+  const owed = [...pending.values()].filter(({ thereCount }) => thereCount === null);
+  return owed.length === 0 ? null : Math.max(1, Math.min(...owed.map(({ afterThere }) => afterThere)));
+}
+
+/** Returns the counts after the dataset was deleted at the origin, because it was deleted here. */
+export function agreedDeletion({ here }: Pick<BothSides, 'here'>): Agreed {
+  return { here: here.syncCount, there: 0 };
+}
+
+/**
+ * Returns whether an event of the origin says nothing new about an owned identity: earlier passes have read its records,
+ * or wrote them there.
+ */
+export function isKnown(
+  records: readonly { key: string; value: string | null; syncCount: number }[],
+  { agreed, pending }: Pick<BothSides, 'agreed' | 'pending'>,
+): boolean {
+  return records.every(({ key, ...record }) => {
+    const known = pending.get(key);
+    if (record.syncCount <= agreed.there) return true;
+    if (known === undefined) return false;
+    return known.thereCount === null ? isWritten(known, record) : record.syncCount <= known.thereCount;
+  });
+}
+
+/** Limits of one call. Source: this service's limit of a body with records (lib/wire/body-limits.ts) is far above them. */
+const PATCHES_PER_CALL = 200;
+const BYTES_PER_CALL = 512 * 1024;
+
+/**
+ * Divides the writes at the origin into calls. New keys come last: if the dataset is full there, only they are refused.
+ */
+export function callsOf(writes: Plan['writeThere'], perCall = PATCHES_PER_CALL): Plan['writeThere'][] {
+  const rank = ({ value, syncCount }: Plan['writeThere'][number]) =>
+    value === null ? 0 : syncCount > 0 ? 1 : 2;
+  const calls: Plan['writeThere'][] = [];
+  for (const of of [0, 1, 2]) {
+    let bytes = 0;
+    let call: Plan['writeThere'] = [];
+    for (const write of writes.filter((each) => rank(each) === of)) {
+      const size = Buffer.byteLength(write.key) + Buffer.byteLength(write.value ?? '');
+      if (call.length > 0 && (call.length === perCall || bytes + size > BYTES_PER_CALL)) {
+        calls.push(call);
+        call = [];
+        bytes = 0;
+      }
+      call.push(write);
+      bytes += size;
+    }
+    if (call.length > 0) calls.push(call);
+  }
+  return calls;
+}

@@ -1,0 +1,70 @@
+import { hash } from 'node:crypto';
+
+/** A row of a dataset. A value of null is a tombstone. Dates are epoch milliseconds. */
+export interface BridgedRow {
+  syncCount: number;
+  value: string | null;
+  /** Null if the device sent no date. */
+  deviceMs: number | null;
+  /** When the row's own service received it. */
+  modifiedMs: number;
+}
+
+/** A complete dataset on one side. A deleted dataset has no rows. */
+export interface Side {
+  exists: boolean;
+  syncCount: number;
+  rows: ReadonlyMap<string, BridgedRow>;
+}
+
+/** How far a dataset's count here jumps above that of the origin. No dataset has as many writes in practice. */
+export const JUMP = 1_048_576;
+
+/**
+ * The counts that a dataset had when both sides last agreed. A row with a count up to its side's count has not changed
+ * since. `there` is 0 if the dataset did not exist at the origin.
+ */
+export interface Agreed {
+  here: number;
+  there: number;
+}
+
+/** What a pass remembers about a key for which the agreed counts of the dataset do not hold. */
+export interface Pending {
+  /** Hash of the value to write at the origin; null for a removal. */
+  valueHash: string | null;
+  /** The row here has not changed since if its count is at most this one. */
+  hereCount: number;
+  /** The origin's count before the write. */
+  afterThere: number;
+  /** The origin's count up to which both sides agree on the key; null while the key must still be written there. */
+  thereCount: number | null;
+}
+
+/** Both sides of a dataset, and what is remembered of earlier passes. */
+export interface BothSides {
+  here: Side & {
+    /** The count of the last deletion; 0 if the dataset was never deleted. */
+    deletedSyncCount: number;
+  };
+  there: Side;
+  agreed: Agreed;
+  pending: ReadonlyMap<string, Pending>;
+  /** Whether the origin deleted the dataset since both sides agreed. The dataset may exist again. */
+  isDeletedThere: boolean;
+  /** Whether the identity was merged into another one here. Clients of the origin still use it there. */
+  isMerged: boolean;
+}
+
+/** Hashes a value, so that what is remembered contains no user data. */
+export function hashOf(value: string | null): string | null {
+  return value === null ? null : hash('sha256', value, 'hex').slice(0, 32);
+}
+
+/** Returns whether a row at the origin, or an event about it, is what an earlier pass wrote there. */
+export function isWritten(
+  { valueHash, afterThere }: Pending,
+  { syncCount, value }: Pick<BridgedRow, 'syncCount' | 'value'>,
+): boolean {
+  return syncCount > afterThere && hashOf(value) === valueHash;
+}

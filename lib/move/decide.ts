@@ -1,0 +1,206 @@
+import { type BothSides, type BridgedRow, isWritten, JUMP } from './bridge-state.ts';
+
+/** A decision that the operator should know: a change of one side was overwritten without being seen. */
+export interface Conflict {
+  /** Null if the dataset was deleted at the origin while it changed there. */
+  key: string | null;
+  /**
+   * `changed`: both sides changed the key. `deleted`: one side deleted the dataset, the other changed the key, which
+   * survives. `unexplained`: the sides differ although neither changed the key, for example after a restore.
+   */
+  kind: 'changed' | 'deleted' | 'unexplained';
+  winner: 'here' | 'there';
+  /** The dates that were compared; null if the side has no row. */
+  hereMs: number | null;
+  thereMs: number | null;
+}
+
+/** A record to write. */
+export interface Write {
+  key: string;
+  value: string | null;
+  deviceMs: number | null;
+}
+
+/** What a pass does, and in which order: first here, then at the origin. */
+export interface Plan {
+  writeHere: Write[];
+  deleteHere: boolean;
+  /** Added to the dataset's count here before the write; 0 if the count is far above that of the origin. */
+  jump: number;
+  /** `syncCount`: the count of the row at the origin; 0 without a row. */
+  writeThere: (Write & { syncCount: number })[];
+  deleteThere: boolean;
+  conflicts: Conflict[];
+  /** Keys with a `Pending` that both sides turned out to agree on. */
+  settled: string[];
+  /** False if more keys differ than one pass may write. */
+  isComplete: boolean;
+}
+
+/**
+ * Keys per pass. A key takes up to three rows of a transaction, and Aurora DSQL allows 3,000 rows. The bytes keep a
+ * transaction below Aurora DSQL's 10 MiB.
+ */
+export const KEYS_PER_PASS = 600;
+export const BYTES_PER_PASS = 4 * 1024 * 1024;
+
+/**
+ * Decides what each side must write so that both sides have the same live values. The decision depends only on complete
+ * states of both sides, so events and marks are no more than hints, and their order, loss or repetition changes nothing.
+ *
+ * If both sides changed a key, the newest device date wins. A device date counts at most as the date at which the
+ * device's own service received the row, so that a device whose clock is ahead does not win indefinitely. If one side
+ * deleted the dataset and the other side changed a key, the key survives.
+ *
+ * @param limits overrides the limits of a pass, for tests
+ */
+export function decide(given: BothSides, limits = { keys: KEYS_PER_PASS, bytes: BYTES_PER_PASS }): Plan {
+  const sides = restarted(given);
+  const { here, there, pending, agreed, isDeletedThere, isMerged } = sides;
+  const owed = [...pending].flatMap(([key, { thereCount }]) => (thereCount === null ? [key] : []));
+  // Owed keys come first: so no more keys are owed than one pass can write.
+  const keys = new Set([...owed, ...here.rows.keys(), ...there.rows.keys()]);
+  const outcomes = [...keys].map((key) => decideKey(sides, key));
+  const isEmpty = outcomes.every(({ isLive }) => !isLive);
+  const jump = jumpOf(sides);
+  const nothing = { jump, writeHere: [], writeThere: [], conflicts: [], settled: [], isComplete: true };
+  const isDeletedHere = !here.exists && here.deletedSyncCount > agreed.here;
+  if (isEmpty && !isMerged && isDeletedHere && there.exists)
+    return { ...nothing, deleteHere: false, deleteThere: true };
+  if (isEmpty && isDeletedThere && !there.exists && here.exists)
+    return { ...nothing, settled: owed, deleteHere: true, deleteThere: false };
+  return toPlan(outcomes, jump, limits);
+}
+
+/**
+ * A count of the origin must not be mistaken for one of this service. So a device that changes sides receives everything
+ * that was written here, and is rejected if it goes back. Take over makes the counts of existing datasets jump; a dataset
+ * that was created later jumps here.
+ */
+function jumpOf({ here, there, isMerged }: BothSides): number {
+  return !isMerged && here.syncCount < there.syncCount + JUMP / 2 ? JUMP : 0;
+}
+
+interface Outcome {
+  key: string;
+  action: 'here' | 'there' | 'settled' | null;
+  /** The row here, if it must get a new count, because a device of the origin may know its count from there. */
+  again: Write | null;
+  write: Write & { syncCount: number };
+  conflict: Conflict | null;
+  /** Whether the key has a value afterwards. */
+  isLive: boolean;
+}
+
+/** It is not documented whether the origin's counts restart when a dataset is created again. */
+function restarted({ agreed, pending, there, ...sides }: BothSides): BothSides {
+  if (!there.exists || there.syncCount >= agreed.there) return { agreed, pending, there, ...sides };
+  const kept = [...pending].filter(([, { thereCount }]) => thereCount === null);
+  const owed = new Map(kept.map(([key, of]) => [key, { ...of, afterThere: 0 }]));
+  return { agreed: { ...agreed, there: 0 }, pending: owed, there, ...sides };
+}
+
+function decideKey(sides: BothSides, key: string): Outcome {
+  const row = sides.here.rows.get(key);
+  const isMistakable =
+    row !== undefined && row.syncCount > sides.agreed.here && row.syncCount <= sides.there.syncCount;
+  const outcome = decideValue(sides, key);
+  if (!isMistakable || outcome.action === 'here' || sides.isMerged) return { ...outcome, again: null };
+  const again = { key, value: row.value, deviceMs: row.deviceMs ?? row.modifiedMs };
+  return { ...outcome, action: outcome.action ?? 'settled', again };
+}
+
+function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
+  const hereRow = sides.here.rows.get(key);
+  const thereRow = sides.there.rows.get(key);
+  const { isOwed, isHere, isThere } = changesOf(sides, key);
+  const hereValue = hereRow?.value ?? null;
+  const thereValue = thereRow?.value ?? null;
+  const about = (winner: 'here' | 'there', kind: Conflict['kind']): Conflict => ({
+    key,
+    kind,
+    winner,
+    hereMs: hereRow ? dateOf(hereRow) : null,
+    thereMs: thereRow ? dateOf(thereRow) : null,
+  });
+  const toHere = (conflict: Conflict | null = null): Omit<Outcome, 'again'> => {
+    const deviceMs = thereRow ? (thereRow.deviceMs ?? thereRow.modifiedMs) : null;
+    const write = { key, value: thereValue, deviceMs, syncCount: 0 };
+    return { key, action: 'here', write, conflict, isLive: thereValue !== null };
+  };
+  const toThere = (conflict: Conflict | null = null): Omit<Outcome, 'again'> => {
+    const deviceMs = hereRow ? (hereRow.deviceMs ?? hereRow.modifiedMs) : null;
+    const write = { key, value: hereValue, deviceMs, syncCount: thereRow?.syncCount ?? 0 };
+    return { key, action: 'there', write, conflict, isLive: hereValue !== null };
+  };
+  if (hereValue === thereValue) {
+    const write = { key, value: hereValue, deviceMs: null, syncCount: 0 };
+    return { key, action: isOwed ? 'settled' : null, write, conflict: null, isLive: hereValue !== null };
+  }
+  if (sides.isMerged) {
+    // What the merge moved away is not removed at the origin, and nothing is written there.
+    if (isThere) return toHere();
+    return { ...toHere(), action: isOwed ? 'settled' : null };
+  }
+  if (isHere && !isThere) return toThere();
+  if (isThere && !isHere) return toHere();
+  const kind = isHere ? 'changed' : 'unexplained';
+  if (hereRow && thereRow)
+    return dateOf(hereRow) >= dateOf(thereRow) ? toThere(about('here', kind)) : toHere(about('there', kind));
+  // The dataset was deleted on one side. If it was deleted on both sides, the key is a new one.
+  const isNew = hereRow ? sides.here.deletedSyncCount > sides.agreed.here : sides.isDeletedThere;
+  const of = kind === 'changed' ? 'deleted' : kind;
+  const conflict = isHere && isNew ? null : about(hereRow ? 'here' : 'there', of);
+  return hereRow ? toThere(conflict) : toHere(conflict);
+}
+
+/** Returns which sides changed a key since both agreed on it. */
+function changesOf({ here, there, agreed, pending, isDeletedThere }: BothSides, key: string) {
+  const known = pending.get(key);
+  const hereRow = here.rows.get(key);
+  const thereRow = there.rows.get(key);
+  const isEcho = known?.thereCount === null && thereRow !== undefined && isWritten(known, thereRow);
+  const thereCount = known?.thereCount ?? (isEcho ? thereRow.syncCount : null);
+  const isAgreed = known !== undefined && thereCount !== null;
+  const baseHere = Math.max(agreed.here, isAgreed ? known.hereCount : 0);
+  const baseThere = Math.max(agreed.there, isAgreed ? thereCount : 0);
+  const isOwed = known?.thereCount === null && !isEcho;
+  return {
+    isOwed: known?.thereCount === null,
+    isHere: isOwed || (hereRow ? hereRow.syncCount > baseHere : here.deletedSyncCount > baseHere),
+    isThere: thereRow ? thereRow.syncCount > baseThere : isDeletedThere,
+  };
+}
+
+function dateOf({ deviceMs, modifiedMs }: BridgedRow): number {
+  return Math.min(deviceMs ?? modifiedMs, modifiedMs);
+}
+
+function toPlan(outcomes: readonly Outcome[], jump: number, limits: { keys: number; bytes: number }): Plan {
+  const plan: Plan = {
+    writeHere: [],
+    deleteHere: false,
+    jump,
+    writeThere: [],
+    deleteThere: false,
+    conflicts: [],
+    settled: [],
+    isComplete: true,
+  };
+  let keys = 0;
+  let bytes = 0;
+  for (const { key, action, write, again, conflict } of outcomes) {
+    if (action === null) continue;
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(write.value ?? '');
+    keys += 1;
+    if (keys > limits.keys || (keys > 1 && bytes > limits.bytes)) return { ...plan, isComplete: false };
+    if (conflict) plan.conflicts.push(conflict);
+    const { syncCount: _, ...record } = write;
+    if (again) plan.writeHere.push(again);
+    if (action === 'here') plan.writeHere.push(record);
+    else if (action === 'there') plan.writeThere.push(write);
+    else plan.settled.push(key);
+  }
+  return plan;
+}
