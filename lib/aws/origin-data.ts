@@ -1,8 +1,9 @@
 import type { Dataset, ListRecordsCommandOutput, _Record as WireRecord } from '@aws-sdk/client-cognito-sync';
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { DatasetKey } from '../common/dataset-key.ts';
-import type { Origin, OriginDataset, OriginListing } from '../move/ports/origin.ts';
+import type { Origin, OriginDataset, OriginListing, OriginPatch } from '../move/ports/origin.ts';
 import type { ReplicaRecord } from '../sync/replica.ts';
+import { nameOf } from './aws-failure.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
 import { translateErrors } from './sync-client.ts';
 
@@ -10,10 +11,10 @@ import { translateErrors } from './sync-client.ts';
 const RECORDS_PER_PAGE = 1_024;
 const DATASETS_PER_PAGE = 64;
 
-/** Creates the calls that read the datasets of the origin. Source: Amazon Cognito Sync API Reference. */
+/** Creates the calls that read and write the datasets of the origin. Source: Amazon Cognito Sync API Reference. */
 export function createOriginData(
   client: CognitoSync,
-): Pick<Origin, 'listDatasets' | 'listRecords' | 'wasDeletedAfter'> {
+): Pick<Origin, 'listDatasets' | 'listRecords' | 'wasDeletedAfter' | 'update' | 'deleteDataset'> {
   return {
     listDatasets: ({ identityPoolId: IdentityPoolId, identityId: IdentityId }) =>
       translateErrors(async () => {
@@ -36,7 +37,62 @@ export function createOriginData(
         const { DatasetDeletedAfterRequestedSyncCount } = await client.listRecords(about);
         return DatasetDeletedAfterRequestedSyncCount ?? false;
       }),
+
+    update: (dataset, patches) => translateErrors(() => update(client, dataset, patches), 'write'),
+    deleteDataset: (dataset, syncCount) =>
+      translateErrors(() => deleteDataset(client, dataset, syncCount), 'write'),
   };
+}
+
+/** Returns the token that an update needs, and the dataset's count. */
+async function openSession(client: CognitoSync, dataset: DatasetKey): Promise<ListRecordsCommandOutput> {
+  return client.listRecords({ ...inputOf(dataset), MaxResults: 1 });
+}
+
+async function update(
+  client: CognitoSync,
+  dataset: DatasetKey,
+  patches: readonly OriginPatch[],
+): Promise<number | 'conflict'> {
+  const { SyncSessionToken } = await openSession(client, dataset);
+  try {
+    const { Records = [] } = await client.updateRecords({
+      ...inputOf(dataset),
+      SyncSessionToken,
+      RecordPatches: patches.map(({ key, value, syncCount, deviceMs }) => ({
+        Op: value === null ? 'remove' : 'replace',
+        Key: key,
+        Value: value ?? undefined,
+        SyncCount: syncCount,
+        DeviceLastModifiedDate: deviceMs === null ? undefined : new Date(deviceMs),
+      })),
+    });
+    const counts = Records.flatMap(({ SyncCount }) => SyncCount ?? []);
+    if (counts.length > 0) return Math.max(...counts);
+    throw new SyncClientError('unavailable', 'the origin returned no record for an update');
+  } catch (error) {
+    if (nameOf(error) === 'ResourceConflictException') return 'conflict';
+    throw error;
+  }
+}
+
+async function deleteDataset(
+  client: CognitoSync,
+  dataset: DatasetKey,
+  syncCount: number,
+): Promise<'deleted' | 'raced' | 'changed'> {
+  try {
+    const { Dataset: before } = await client.describeDataset(inputOf(dataset));
+    if ((await openSession(client, dataset)).DatasetSyncCount !== syncCount) return 'changed';
+    const { Dataset: deleted } = await client.deleteDataset(inputOf(dataset));
+    const [then, last] = [before?.LastModifiedDate, deleted?.LastModifiedDate];
+    return then !== undefined && last !== undefined && last > then ? 'raced' : 'deleted';
+  } catch (error) {
+    // Another deletion came first. The next listing shows it.
+    if (nameOf(error) === 'ResourceNotFoundException' || nameOf(error) === 'ResourceConflictException')
+      return 'changed';
+    throw error;
+  }
 }
 
 function inputOf({ identityPoolId, identityId, datasetName }: DatasetKey) {

@@ -26,18 +26,24 @@ export function remember(plan: Plan, { here, there, ...sides }: BothSides, count
   // The deletion is still to be done at the origin. It is decided again unless it succeeds.
   if (plan.deleteThere) return { agreed, pending: saved };
   const put = (key: string, value: string | null, thereCount: number | null) =>
-    saved.set(key, { valueHash: hashOf(value), hereCount: countHere, afterThere: there.syncCount, thereCount });
+    saved.set(key, {
+      valueHash: hashOf(value),
+      hereCount: countHere,
+      afterThere: there.syncCount,
+      thereCount,
+    });
+  const countThere = there.exists ? there.syncCount : 0;
   if (plan.isComplete) {
     const old = [...pending].filter(([, { thereCount }]) => thereCount !== null).slice(0, OLD_PENDING);
     const owed = [...pending].filter(([, { thereCount }]) => thereCount === null);
     for (const [key] of [...owed, ...old]) saved.set(key, null);
   } else {
-    for (const { key, value } of plan.writeHere) put(key, value, there.syncCount);
-    for (const key of plan.settled) put(key, null, there.syncCount);
+    for (const { key, value } of plan.writeHere) put(key, value, countThere);
+    for (const key of plan.settled) put(key, null, countThere);
   }
   for (const { key, value } of plan.writeThere) put(key, value, null);
   if (!plan.isComplete) return { agreed, pending: saved };
-  return { agreed: { here: countHere, there: there.exists ? there.syncCount : 0 }, pending: saved };
+  return { agreed: { here: countHere, there: countThere }, pending: saved };
 }
 
 /** Keys that one call wrote at the origin, and the count that the origin returned. */
@@ -78,19 +84,35 @@ export function settle(
 }
 
 /**
- * Returns the count to ask the origin about: whether the dataset was deleted after it. Null if a deletion since then
- * would not matter. If the dataset did not exist when both sides agreed, only a deletion after a write of an earlier pass
- * matters, which may have arrived.
+ * Returns the count to ask the origin about: whether the dataset was deleted after it. Null if no pass has seen or written
+ * the dataset there, so that a deletion would not matter.
  */
 export function deletionBase({ agreed, pending }: Pick<BothSides, 'agreed' | 'pending'>): number | null {
   if (agreed.there > 0) return agreed.there;
-  const owed = [...pending.values()].filter(({ thereCount }) => thereCount === null);
-  return owed.length === 0 ? null : Math.max(1, Math.min(...owed.map(({ afterThere }) => afterThere)));
+  const counts = [...pending.values()]
+    .map(({ thereCount, afterThere }) => thereCount ?? afterThere)
+    .filter((count) => count > 0);
+  return counts.length === 0 ? null : Math.max(1, Math.min(...counts));
 }
 
-/** Returns the counts after the dataset was deleted at the origin, because it was deleted here. */
-export function agreedDeletion({ here }: Pick<BothSides, 'here'>): Agreed {
-  return { here: here.syncCount, there: 0 };
+/** Returns whether a dataset that does not exist at the origin was deleted there since both sides agreed. */
+export function isDeletedSince(
+  { agreed, pending }: Pick<BothSides, 'agreed' | 'pending'>,
+  syncCountThere: number,
+): boolean {
+  if (agreed.there > 0) return true;
+  return [...pending.values()].some(({ thereCount, afterThere }) =>
+    thereCount === null ? syncCountThere > afterThere : thereCount > 0,
+  );
+}
+
+/** Returns what is saved after the dataset was deleted at the origin, because it was deleted here. */
+export function afterDeletion({ here, pending }: Pick<BothSides, 'here' | 'pending'>, jump: number): Memory {
+  const owed = [...pending].filter(([, { thereCount }]) => thereCount === null).map(([key]) => key);
+  return {
+    agreed: { here: here.syncCount + jump, there: 0 },
+    pending: new Map(owed.map((key) => [key, null])),
+  };
 }
 
 /**

@@ -38,6 +38,18 @@ export interface Plan {
   isComplete: boolean;
 }
 
+/** A plan that changes nothing. */
+export const NO_CHANGE: Plan = {
+  writeHere: [],
+  deleteHere: false,
+  jump: 0,
+  writeThere: [],
+  deleteThere: false,
+  conflicts: [],
+  settled: [],
+  isComplete: true,
+};
+
 /**
  * Keys per pass. A key takes up to three rows of a transaction, and Aurora DSQL allows 3,000 rows. The bytes keep a
  * transaction below Aurora DSQL's 10 MiB.
@@ -64,12 +76,11 @@ export function decide(given: BothSides, limits = { keys: KEYS_PER_PASS, bytes: 
   const outcomes = [...keys].map((key) => decideKey(sides, key));
   const isEmpty = outcomes.every(({ isLive }) => !isLive);
   const jump = jumpOf(sides);
-  const nothing = { jump, writeHere: [], writeThere: [], conflicts: [], settled: [], isComplete: true };
-  const isDeletedHere = !here.exists && here.deletedSyncCount > agreed.here;
-  if (isEmpty && !isMerged && isDeletedHere && there.exists)
-    return { ...nothing, deleteHere: false, deleteThere: true };
+  const isDeletedHere =
+    !here.exists && here.deletedSyncCount > agreed.here && (agreed.there > 0 || pending.size > 0);
+  if (isEmpty && !isMerged && isDeletedHere && there.exists) return { ...NO_CHANGE, jump, deleteThere: true };
   if (isEmpty && isDeletedThere && !there.exists && here.exists)
-    return { ...nothing, settled: owed, deleteHere: true, deleteThere: false };
+    return { ...NO_CHANGE, jump, settled: owed, deleteHere: true };
   return toPlan(outcomes, jump, limits);
 }
 
@@ -104,7 +115,9 @@ function restarted({ agreed, pending, there, ...sides }: BothSides): BothSides {
 function decideKey(sides: BothSides, key: string): Outcome {
   const row = sides.here.rows.get(key);
   const isMistakable =
-    row !== undefined && row.syncCount > sides.agreed.here && row.syncCount <= sides.there.syncCount;
+    row !== undefined &&
+    row.syncCount > sides.agreed.here &&
+    row.syncCount < sides.there.syncCount + JUMP / 2;
   const outcome = decideValue(sides, key);
   if (!isMistakable || outcome.action === 'here' || sides.isMerged) return { ...outcome, again: null };
   const again = { key, value: row.value, deviceMs: row.deviceMs ?? row.modifiedMs };
@@ -135,6 +148,9 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
     return { key, action: 'there', write, conflict, isLive: hereValue !== null };
   };
   if (hereValue === thereValue) {
+    // A device that used the origin may have an earlier value, and a count of the origin above that of the row here.
+    const isHidden = hereRow ? hereRow.syncCount < sides.there.syncCount + JUMP / 2 : true;
+    if (thereRow && isThere && isHidden && !sides.isMerged) return toHere();
     const write = { key, value: hereValue, deviceMs: null, syncCount: 0 };
     return { key, action: isOwed ? 'settled' : null, write, conflict: null, isLive: hereValue !== null };
   }
@@ -148,8 +164,9 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
   const kind = isHere ? 'changed' : 'unexplained';
   if (hereRow && thereRow)
     return dateOf(hereRow) >= dateOf(thereRow) ? toThere(about('here', kind)) : toHere(about('there', kind));
-  // The dataset was deleted on one side. If it was deleted on both sides, the key is a new one.
-  const isNew = hereRow ? sides.here.deletedSyncCount > sides.agreed.here : sides.isDeletedThere;
+  // The dataset was deleted on one side. If it was deleted on both sides, the key is a new one, unless an interrupted pass
+  // may have written it there before.
+  const isNew = hereRow ? sides.here.deletedSyncCount > sides.agreed.here && !isOwed : sides.isDeletedThere;
   const of = kind === 'changed' ? 'deleted' : kind;
   const conflict = isHere && isNew ? null : about(hereRow ? 'here' : 'there', of);
   return hereRow ? toThere(conflict) : toHere(conflict);
@@ -164,11 +181,14 @@ function changesOf({ here, there, agreed, pending, isDeletedThere }: BothSides, 
   const thereCount = known?.thereCount ?? (isEcho ? thereRow.syncCount : null);
   const isAgreed = known !== undefined && thereCount !== null;
   const baseHere = Math.max(agreed.here, isAgreed ? known.hereCount : 0);
-  const baseThere = Math.max(agreed.there, isAgreed ? thereCount : 0);
+  // A pass that decided to write a key had seen the rows up to `afterThere`.
+  const baseThere = Math.max(agreed.there, thereCount ?? known?.afterThere ?? 0);
   const isOwed = known?.thereCount === null && !isEcho;
   return {
     isOwed: known?.thereCount === null,
-    isHere: isOwed || (hereRow ? hereRow.syncCount > baseHere : here.deletedSyncCount > baseHere),
+    // If nothing existed there when both sides agreed, a deletion here says nothing about what exists there now.
+    isHere:
+      isOwed || (hereRow ? hereRow.syncCount > baseHere : baseThere > 0 && here.deletedSyncCount > baseHere),
     isThere: thereRow ? thereRow.syncCount > baseThere : isDeletedThere,
   };
 }
@@ -178,16 +198,7 @@ function dateOf({ deviceMs, modifiedMs }: BridgedRow): number {
 }
 
 function toPlan(outcomes: readonly Outcome[], jump: number, limits: { keys: number; bytes: number }): Plan {
-  const plan: Plan = {
-    writeHere: [],
-    deleteHere: false,
-    jump,
-    writeThere: [],
-    deleteThere: false,
-    conflicts: [],
-    settled: [],
-    isComplete: true,
-  };
+  const plan: Plan = { ...NO_CHANGE, writeHere: [], jump, writeThere: [], conflicts: [], settled: [] };
   let keys = 0;
   let bytes = 0;
   for (const { key, action, write, again, conflict } of outcomes) {

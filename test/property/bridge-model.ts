@@ -1,5 +1,21 @@
-import { agreedDeletion, callsOf, deletionBase, isKnown, remember, type Sent, settle } from '../../lib/move/bridge-memory.ts';
-import { type Agreed, type BothSides, type BridgedRow, isWritten, JUMP, type Pending } from '../../lib/move/bridge-state.ts';
+import {
+  afterDeletion,
+  callsOf,
+  deletionBase,
+  isDeletedSince,
+  isKnown,
+  remember,
+  type Sent,
+  settle,
+} from '../../lib/move/bridge-memory.ts';
+import {
+  type Agreed,
+  type BothSides,
+  type BridgedRow,
+  isWritten,
+  JUMP,
+  type Pending,
+} from '../../lib/move/bridge-state.ts';
 import { type Conflict, decide } from '../../lib/move/decide.ts';
 
 /** The ids of the updates of which a key's current value is the result. */
@@ -114,6 +130,7 @@ export class Bridge {
   /** Ids of the updates and deletions that overwrote an update, by its id. */
   readonly overwritten = new Map<string, Set<string>>();
   readonly listed = new Set<string>();
+  readonly agreedRemovals = new Set<string>();
   /** Passes that changed the origin, accepted changes of devices here, stopped passes, passes that met another write. */
   readonly totals = { writing: 0, here: 0, stopped: 0, disturbed: 0 };
   readonly limits: { keys: number; bytes: number };
@@ -122,7 +139,10 @@ export class Bridge {
   #marks = 0;
   #backup: { target: Service; agreed: Agreed; pending: Map<string, Pending> } | null = null;
 
-  constructor(origin: { syncs: readonly Record<string, string | null>[]; skewMs: number }, keysPerPass: number) {
+  constructor(
+    origin: { syncs: readonly Record<string, string | null>[]; skewMs: number },
+    keysPerPass: number,
+  ) {
     this.origin = new Service(origin.skewMs);
     this.target = this.origin;
     this.agreed = { here: 0, there: 0 };
@@ -138,7 +158,7 @@ export class Bridge {
   #takeOver(): void {
     const { syncCount, exists } = this.origin;
     this.target = Object.assign(this.origin.copy(), { skewMs: 0 });
-    this.agreed = { here: syncCount, there: syncCount };
+    this.agreed = exists ? { here: syncCount, there: syncCount } : { here: 0, there: 0 };
     if (exists) this.target.syncCount += JUMP;
     this.events.length = 0;
     this.totals.here = 0;
@@ -194,7 +214,7 @@ export class Bridge {
     const service = this.serviceOf(side);
     if (!service.exists) return;
     const id = `deletion#${++this.#ids}`;
-    for (const key of Object.keys(service.live())) this.#overwrite(service, key, id);
+    for (const key of service.rows.keys()) this.#overwrite(service, key, id);
     service.delete(this.now);
     Object.assign(device, newDevice());
     this.#changed(side, { kind: 'removal' });
@@ -226,6 +246,13 @@ export class Bridge {
     if (event.kind === 'removal' || !isKnown(event.records, this)) this.setMark();
   }
 
+  /** Whether an update or a deletion lost against another one, and that is listed. */
+  hasLost(id: string): boolean {
+    if (this.listed.has(id)) return true;
+    const by = this.overwritten.get(id);
+    return by !== undefined && [...by].every((other) => this.hasLost(other));
+  }
+
   backUp(): void {
     const { target, agreed, pending } = this;
     this.#backup = { target: target.copy(), agreed, pending: new Map(pending) };
@@ -241,14 +268,18 @@ export class Bridge {
   /** One pass, as the worker makes it. */
   pass({ meanwhile, stop, isLate }: PassOptions): void {
     this.now += 1;
+    // A request times out before the lease of its pass ends, and before another pass starts.
+    this.#late = [];
     const { mark } = this;
     const listing = this.origin.copy();
     const base = deletionBase(this);
-    const isDeletedThere = base !== null && listing.deletedSyncCount > base;
+    const isDeletedThere = listing.exists
+      ? base !== null && listing.deletedSyncCount > base
+      : isDeletedSince(this, listing.syncCount);
     meanwhile[0]();
     if (stop === 'listed') return this.#stopped();
     const { agreed, pending, isMerged } = this;
-    const given = { here: this.target, there: listing, agreed, pending, isDeletedThere, isMerged };
+    const given = { here: this.target.copy(), there: listing, agreed, pending, isDeletedThere, isMerged };
     const plan = decide(given, this.limits);
     const causes = new Map(this.target.causes);
     this.#list(plan.conflicts, listing);
@@ -256,7 +287,7 @@ export class Bridge {
     for (const [key, known] of pending) {
       const row = listing.rows.get(key);
       if (known.thereCount !== null || row?.value !== null || !isWritten(known, row)) continue;
-      for (const cause of listing.causes.get(key) ?? []) this.listed.add(cause);
+      for (const cause of listing.causes.get(key) ?? []) this.agreedRemovals.add(cause);
     }
     this.#join(listing);
     if (this.target.syncCount > 0 || plan.writeHere.length > 0) this.target.jump(plan.jump);
@@ -280,7 +311,8 @@ export class Bridge {
       if (isLate && calls[0]) this.#late.push({ patches: calls[0], causes });
       return this.#stopped();
     }
-    if (plan.deleteThere) return this.#deleteThere(given, { mark, stop, inDeletion: meanwhile[2] });
+    if (plan.deleteThere)
+      return this.#deleteThere(given, { mark, jump: plan.jump, stop, inDeletion: meanwhile[2] });
     const sent: Sent[] = [];
     for (const call of calls) {
       const syncCount = this.#send(call, causes);
@@ -297,8 +329,13 @@ export class Bridge {
   }
 
   #deleteThere(
-    given: Pick<BothSides, 'here' | 'there'>,
-    { mark, stop, inDeletion }: { mark: number; stop: PassOptions['stop']; inDeletion: Meanwhile },
+    given: BothSides,
+    {
+      mark,
+      jump,
+      stop,
+      inDeletion,
+    }: { mark: number; jump: number; stop: PassOptions['stop']; inDeletion: Meanwhile },
   ): void {
     if (this.origin.syncCount !== given.there.syncCount) {
       this.totals.disturbed += 1;
@@ -315,7 +352,9 @@ export class Bridge {
     this.totals.writing += 1;
     this.events.push({ kind: 'removal' });
     if (stop === 'there') return this.#stopped();
-    this.agreed = agreedDeletion(given);
+    const saved = afterDeletion(given, jump);
+    this.agreed = saved.agreed;
+    this.#save(saved.pending);
     if (this.mark === mark) this.mark = 0;
   }
 
@@ -349,6 +388,8 @@ export class Bridge {
       if (a !== b) continue;
       const both = new Set([...(this.target.causes.get(key) ?? []), ...(listing.causes.get(key) ?? [])]);
       this.target.causes.set(key, both);
+      // Both sides agree that the key is removed. A later write of a device that did not know it is a new record.
+      if (a === null) for (const cause of both) this.agreedRemovals.add(cause);
       if (this.origin.rows.get(key)?.syncCount === listing.rows.get(key)?.syncCount)
         this.origin.causes.set(key, both);
     }

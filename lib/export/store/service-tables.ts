@@ -1,6 +1,12 @@
 import type { TableShape } from '../../database/table-shape.ts';
 import { DELETED_MERGES } from '../../identity/store/exported-tables.ts';
-import { AGREED_DATASETS, MOVED_IDENTITIES, MOVING_POOLS } from '../../move/store/exported-tables.ts';
+import {
+  AGREED_DATASETS,
+  CONFLICTS,
+  MOVED_IDENTITIES,
+  MOVING_POOLS,
+  PENDING_KEYS,
+} from '../../move/store/exported-tables.ts';
 import { ERASED_IDENTITIES } from '../../projection/store/exported-tables.ts';
 import {
   DELETED_IDENTITIES,
@@ -23,6 +29,8 @@ export const SINGLE_ROWS: readonly TableShape[] = [
   SPENT_TOKENS,
   MOVED_IDENTITIES,
   AGREED_DATASETS,
+  PENDING_KEYS,
+  CONFLICTS,
   PENDING_MERGES,
   DELETED_IDENTITIES,
   DELETED_MERGES,

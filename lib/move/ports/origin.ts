@@ -50,6 +50,16 @@ export interface OriginListing {
   isConsistent: boolean;
 }
 
+/** A record to write at the origin. A value of null removes the record. */
+export interface OriginPatch {
+  key: string;
+  value: string | null;
+  /** The count that the record has at the origin; 0 if it does not exist. */
+  syncCount: number;
+  /** Epoch milliseconds; null if no date is sent. */
+  deviceMs: number | null;
+}
+
 /**
  * The calls to the service from which a pool is moved, with developer credentials. Every method throws
  * {SyncClientError}.
@@ -77,5 +87,18 @@ export interface Origin {
   listRecords(dataset: DatasetKey): Promise<OriginListing>;
   /** Returns whether the dataset was deleted when its count was above `syncCount`, even if it was created again. */
   wasDeletedAfter(dataset: DatasetKey, syncCount: number): Promise<boolean>;
+  /**
+   * Writes records in one call.
+   * @returns the dataset's new count; `conflict` if a record has another count than its patch says
+   * @throws {SyncClientError} `limit` if the dataset would exceed a limit of the origin
+   */
+  update(dataset: DatasetKey, patches: readonly OriginPatch[]): Promise<number | 'conflict'>;
+  /**
+   * Deletes a dataset that has this count. A deletion has no condition, so a device can still write between the check and
+   * the deletion.
+   * @returns `changed` if the dataset has another count; nothing is deleted then. `raced` if a device has written in
+   *   between: the deletion has erased this change
+   */
+  deleteDataset(dataset: DatasetKey, syncCount: number): Promise<'deleted' | 'raced' | 'changed'>;
   close(): void;
 }

@@ -63,3 +63,34 @@ export const AGREED_DATASETS: TableShape = {
   key: ['dataset_id'],
   columns: { dataset_id: 'uuid', identity_row_id: 'uuid', agreed_here: 'bigint', agreed_there: 'bigint' },
 };
+
+export const PENDING_KEYS: TableShape = {
+  name: 'move.pending',
+  key: ['dataset_id', 'record_id'],
+  columns: {
+    dataset_id: 'uuid',
+    record_id: 'uuid',
+    record_key: 'text',
+    value_hash: 'text?',
+    here_count: 'bigint',
+    after_there: 'bigint',
+    there_count: 'bigint?',
+  },
+};
+
+export const CONFLICTS: TableShape = {
+  name: 'move.conflicts',
+  key: ['conflict_id'],
+  columns: {
+    conflict_id: 'uuid',
+    identity_pool_id: 'text',
+    identity_id: 'text',
+    dataset_name: 'text',
+    record_key: 'text?',
+    kind: 'text',
+    winner: 'text',
+    here_ms: 'bigint?',
+    there_ms: 'bigint?',
+    decided_ms: 'bigint',
+  },
+};

@@ -94,6 +94,28 @@ const PUT_EVENT = `, event AS (
   RETURNING outbox_id
 )`;
 
+/**
+ * Marks a dataset as changed since the bridge to the origin of a migration has read it. A mark is replaced by each change,
+ * so the bridge notices a change that is made while it reads.
+ */
+export const markDatasets = (select: string) => `
+INSERT INTO sync.unbridged_datasets AS marks (
+  dataset_id, identity_pool_id, identity_id, dataset_name, mark_id, next_ms, attempts)
+${select}
+ON CONFLICT (dataset_id) DO UPDATE SET
+  mark_id = excluded.mark_id,
+  next_ms = least(marks.next_ms, excluded.next_ms)`;
+
+/** The last columns of a new mark. */
+export const NEW_MARK = 'gen_random_uuid(), (extract(epoch FROM now()) * 1000)::bigint, 0';
+
+/** Marks the written dataset if its pool is bridged. */
+export const MARK_WRITTEN = `, mark AS (${markDatasets(`
+  SELECT written.dataset_id, $2::text, $3::text, $4::text, ${NEW_MARK}
+  FROM written, sync.identity_pools AS pools
+  WHERE pools.identity_pool_id = $2::text AND pools.bridges`)}
+)`;
+
 export interface WrittenRow {
   /** Null if streaming is disabled for the pool. */
   outbox_id: string | null;
@@ -139,7 +161,9 @@ const OUTCOME = `
 
 const WRITE_DATASET_OF_CALLER = writeDataset(` AND NOT ${isIdentityDeleted('$26')}`);
 
-const writeUpdate = (payload = '') => `${WRITE_DATASET_OF_CALLER}${PUT_EVENT}${payload}, spent AS (
+const writeUpdate = (
+  payload = '',
+) => `${WRITE_DATASET_OF_CALLER}${PUT_EVENT}${MARK_WRITTEN}${payload}, spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
   SELECT dataset_id, $19::bigint, $20::uuid FROM written
 ), forgotten AS (
@@ -171,7 +195,7 @@ WHERE EXISTS (SELECT 1 FROM event)
 export const ERASE_ROWS = 2_500;
 
 /** Writes the deletion of a dataset. Returns a row if the deletion was written. */
-export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}, ${FORGET_COPY}, erased AS (
+export const WRITE_DELETION = `${WRITE_DATASET}${PUT_EVENT}${MARK_WRITTEN}, ${FORGET_COPY}, erased AS (
   DELETE FROM sync.records
   USING written
   WHERE records.dataset_id = written.dataset_id

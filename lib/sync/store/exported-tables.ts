@@ -111,5 +111,6 @@ export const IDENTITY_POOLS: TableShape = {
     identity_settings: 'text?',
     deleted_ms: 'bigint?',
     role_settings: 'text?',
+    bridges: 'boolean?',
   },
 };

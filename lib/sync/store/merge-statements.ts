@@ -1,6 +1,12 @@
 // Statements of merges of identities.
 
-import { FORGET_COPY, LIST_COPY, WRITE_DATASET, writeRecords } from './dataset-write-statements.ts';
+import {
+  FORGET_COPY,
+  LIST_COPY,
+  MARK_WRITTEN,
+  WRITE_DATASET,
+  writeRecords,
+} from './dataset-write-statements.ts';
 import { writeParts } from './payload-parts.ts';
 import { DATASET, type ListedRecordRow, type SyncDatasetRow } from './sync-statements.ts';
 
@@ -29,7 +35,7 @@ ORDER BY records.sync_count, records.record_id`;
  * Writes the copy. Returns a row if the copy was written. $16: the dataset whose listings name the copy; from $17: the
  * columns of the records.
  */
-export const WRITE_COPY = `${WRITE_DATASET}, listed AS (
+export const WRITE_COPY = `${WRITE_DATASET}${MARK_WRITTEN}, listed AS (
   ${LIST_COPY}
   SELECT dataset_id, $16::uuid FROM written
   ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id
@@ -40,7 +46,7 @@ SELECT 1 FROM written`;
  * Deletes the merged dataset. Returns a row if the deletion was written. The records of the deleted dataset are erased
  * later: together with the records of the copy, they could be more rows than Aurora DSQL allows in one transaction.
  */
-export const WRITE_MERGED = `${WRITE_DATASET}, ${FORGET_COPY}
+export const WRITE_MERGED = `${WRITE_DATASET}${MARK_WRITTEN}, ${FORGET_COPY}
 SELECT 1 FROM written`;
 
 /**

@@ -11,6 +11,8 @@ import {
   insertDataset,
   insertRecords,
   LIST_COPY,
+  markDatasets,
+  NEW_MARK,
   updateDataset,
 } from './dataset-write-statements.ts';
 import type { DatasetWrites } from './dataset-writes.ts';
@@ -51,7 +53,14 @@ DELETE FROM sync.spent_tokens
 WHERE dataset_id = $1 AND (expires_ms, session_id) IN (
   SELECT expires_ms, session_id FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $2 LIMIT 100)`;
 
-const IS_SUBSCRIBED = 'SELECT EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed';
+const IS_SUBSCRIBED = `
+SELECT EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed,
+  EXISTS (SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $2 AND bridges) AS bridged`;
+
+/** Marks the dataset if its pool is bridged. */
+const MARK_DATASET = markDatasets(`
+SELECT $1::uuid, $2::text, $3::text, $4::text, ${NEW_MARK}
+FROM sync.identity_pools WHERE identity_pool_id = $2 AND bridges`);
 
 const PUT_COPY = `${LIST_COPY} VALUES ($1, $2)
 ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id`;
@@ -73,7 +82,8 @@ export const PLAIN_WRITES: DatasetWrites = {
     const [outboxId] = await putEvents(on, dataset.identityPoolId, [update.event]);
     const id = datasetId(dataset);
     const erased = await writeRows(on, id, update);
-    const { rows } = await on.query<{ subscribed: boolean }>(IS_SUBSCRIBED, [id]);
+    const { rows } = await on.query<SubscribedRow>(IS_SUBSCRIBED, [id, dataset.identityPoolId]);
+    if (rows[0]?.bridged) await markDataset(on, dataset);
     return { outbox_id: outboxId ?? null, subscribed: rows[0]?.subscribed ?? false, erased };
   },
 
@@ -82,17 +92,30 @@ export const PLAIN_WRITES: DatasetWrites = {
     const id = datasetId(target.dataset);
     await on.query(PUT_COPY, [id, datasetId(target.root)]);
     await putRecords(on, id, dataset, records);
+    await markDataset(on, target.dataset);
     return true;
   },
 
   async writeMerged(on, source, deletion, before) {
     if (!(await writeDataset(on, source, deletion, before))) return false;
     await on.query(FORGET_COPY, [datasetId(source)]);
+    await markDataset(on, source);
     return true;
   },
 
   putEvents,
 };
+
+interface SubscribedRow {
+  subscribed: boolean;
+  /** Whether changes must be written back to the origin of a migration. */
+  bridged: boolean;
+}
+
+async function markDataset(on: Transaction, dataset: DatasetKey): Promise<void> {
+  const { identityPoolId, identityId, datasetName } = dataset;
+  await on.query(MARK_DATASET, [datasetId(dataset), identityPoolId, identityId, datasetName]);
+}
 
 /**
  * Writes the dataset and the usage of its pool.

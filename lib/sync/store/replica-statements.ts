@@ -119,3 +119,17 @@ SELECT copy.dataset_id, $1::uuid FROM unnest($2::uuid[]) AS copy (dataset_id)
 ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id`;
 
 export const FORGET_REPLICA_COPY = 'DELETE FROM sync.merged_datasets WHERE dataset_id = $1';
+
+export interface BridgedRow extends ReplicaRecordRow {
+  record_value: string | null;
+}
+
+/** All rows of the dataset $1 that are above the deleted count $2. */
+export const READ_VALUES = `
+SELECT record_key, record_value, sync_count, last_modified_ms, last_modified_by, device_last_modified_ms,
+  record_value IS NOT NULL AS is_live
+FROM sync.records
+WHERE dataset_id = $1 AND sync_count > $2::bigint`;
+
+export const IS_SUBSCRIBED =
+  'SELECT EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed';

@@ -138,7 +138,12 @@ async function eraseCovered(on: Transaction, id: string, removal: Version | null
   return (await on.query(ERASE_COVERED, values)).rowsChanged;
 }
 
-async function writeRows(on: Transaction, id: string, { records, erasedKeys }: NextReplica): Promise<void> {
+/** Writes the records of a dataset whose lock the transaction holds, and erases keys. */
+export async function writeRows(
+  on: Transaction,
+  id: string,
+  { records, erasedKeys }: Pick<NextReplica, 'records' | 'erasedKeys'>,
+): Promise<void> {
   if (records.length > 0) {
     const sorted = records
       .map((record) => ({ id: recordId(record.Key), record }))
@@ -157,10 +162,11 @@ async function writeRows(on: Transaction, id: string, { records, erasedKeys }: N
   if (erasedKeys.length > 0) await on.query(ERASE_SOME_ROWS, [id, plainArray(erasedKeys.map(recordId))]);
 }
 
-async function writeDataset(
+/** Writes a dataset whose lock the transaction holds, with its size and the usage of its pool. */
+export async function writeDataset(
   on: Transaction,
   key: DatasetKey,
-  { dataset }: NextReplica,
+  { dataset }: Pick<NextReplica, 'dataset'>,
   locked: ReplicaRow | undefined,
 ): Promise<void> {
   const id = datasetId(key);

@@ -55,6 +55,8 @@ export function scriptedOrigin(
       }),
     listRecords: async ({ identityId, datasetName }) => datasets[identityId]?.[datasetName] ?? listingOf(),
     wasDeletedAfter: async () => false,
+    update: async () => 'conflict',
+    deleteDataset: async () => 'changed',
     close: () => undefined,
     ...calls,
   };

@@ -19,6 +19,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   'sync.bulk_publishes': 'a job, which the import starts again',
   'sync.receipts': 'last for the time of a transaction',
   'sync.imports': 'the progress of imports into this database',
+  'sync.unbridged_datasets': 'what a bridge has to read; a copy after the import marks everything',
   'move.pools.lease_id': 'a claim of a process',
   'move.pools.lease_holder': 'a claim of a process',
   'move.pools.leased_until_ms': 'a claim of a process',

@@ -1,0 +1,90 @@
+import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
+import type { Agreed, BothSides, Pending, Side } from '../bridge-state.ts';
+import type { Memory } from '../bridge-memory.ts';
+import type { Plan } from '../decide.ts';
+import type { IdentityLease } from './take-over-store.ts';
+
+/** The mark of a dataset that changed here, or perhaps at the origin, since the bridge has read it. */
+export interface Mark {
+  dataset: DatasetKey;
+  markId: string;
+  /** Failures since the last success. */
+  attempts: number;
+}
+
+/** A complete listing of a dataset at the origin. */
+export interface ReadThere {
+  there: Side;
+  isDeletedThere: boolean;
+  /** Keys of rows that SQL text cannot store. They are not bridged. */
+  unstorableKeys: readonly string[];
+}
+
+/** What one transaction has decided and written here. */
+export interface Decided {
+  plan: Plan;
+  given: BothSides;
+  saved: Memory;
+  /** The dataset's count after the transaction. */
+  syncCount: number;
+  outboxIds: string[];
+  /** Whether a device subscribes to the dataset, which has changed. */
+  subscribed: boolean;
+}
+
+/** A decided conflict. It contains a key, but no value. */
+export interface ListedConflict {
+  identityId: string;
+  datasetName: string;
+  key: string | null;
+  kind: string;
+  winner: string;
+  hereMs: number | null;
+  thereMs: number | null;
+  decidedAt: number;
+}
+
+/** The database operations of the bridge. */
+export interface BridgeStore {
+  /** Lists marks whose datasets should be read by `now`, oldest first. */
+  listDue(now: number, limit: number): Promise<Mark[]>;
+  /** Removes a mark, unless a newer one has replaced it. */
+  removeMark(mark: Mark): Promise<void>;
+  /** Saves why a dataset could not be bridged, and when to try again. */
+  postpone(mark: Mark, about: { until: number; problem: string | null }): Promise<void>;
+  /** Marks datasets of a pool. */
+  mark(identityPoolId: string, datasets: readonly DatasetKey[]): Promise<void>;
+  /** Counts the marks of a pool, those whose last attempt failed, and the decided conflicts. */
+  count(identityPoolId: string): Promise<{ marks: number; problems: number; conflicts: number }>;
+  /**
+   * Takes the lease of an identity that this service owns.
+   * @returns `not owned` if this service does not own the identity, or the identity never came from the origin
+   */
+  claim(
+    identity: IdentityKey,
+    about: { now: number; until: number },
+  ): Promise<IdentityLease | 'busy' | 'not owned'>;
+  renew(lease: IdentityLease, until: number): Promise<boolean>;
+  release(lease: IdentityLease): Promise<void>;
+  /** Returns what is remembered of earlier passes. */
+  readMemory(dataset: DatasetKey): Promise<{ agreed: Agreed; pending: Map<string, Pending> }>;
+  /** Returns whether an identity exists here, and this service owns it. */
+  isOwned(identity: IdentityKey): Promise<boolean>;
+  /**
+   * Decides on both sides of a dataset, writes here, and remembers what must be written at the origin, in one transaction.
+   * If nothing must be written at the origin, the transaction removes the mark.
+   * @returns null if the lease was lost; then nothing is written
+   */
+  decide(lease: IdentityLease, mark: Mark, about: ReadThere & { at: number }): Promise<Decided | null>;
+  /** Saves what was written at the origin. @returns false if the lease was lost; then nothing is written */
+  settle(
+    lease: IdentityLease,
+    mark: Mark,
+    about: Memory & { isDone: boolean; conflict: boolean; at: number },
+  ): Promise<boolean>;
+  /** Lists decided conflicts of a pool, oldest first. `after`: the `next` of the previous page. */
+  listConflicts(
+    identityPoolId: string,
+    about: { after: string | null; limit: number },
+  ): Promise<{ conflicts: ListedConflict[]; next: string | null }>;
+}

@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto';
+import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { Database, Transaction } from '../../database/database.ts';
+import { datasetId, identityRowId, recordId } from '../../database/row-ids.ts';
+import { readIdentityState } from '../../identity/store/identity-state.ts';
+import type { Offloading } from '../../sync/build-stream-event.ts';
+import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
+import { countMarks, listDue, postponeMark, putMarks, removeMark } from '../../sync/store/marks.ts';
+import { transact } from '../../sync/store/transact.ts';
+import { type LockedDataset, lockBridged, writeBridged } from '../../sync/store/write-bridged.ts';
+import { type Memory, remember } from '../bridge-memory.ts';
+import type { Agreed, BothSides, BridgedRow, Pending } from '../bridge-state.ts';
+import { type Conflict, decide, NO_CHANGE, type Plan } from '../decide.ts';
+import type { BridgeStore, Decided, Mark, ReadThere } from '../ports/bridge-store.ts';
+import type { IdentityLease } from '../ports/take-over-store.ts';
+import {
+  CLAIM_OWNED,
+  type ConflictRow,
+  COUNT_CONFLICTS,
+  LIST_CONFLICTS,
+  LOCK_OWNED,
+  type PendingRow,
+  PUT_AGREED_COUNTS,
+  PUT_CONFLICTS,
+  PUT_PENDING,
+  READ_AGREED,
+  READ_PENDING,
+  REMOVE_PENDING,
+  RENEW_OWNED,
+} from './bridge-statements.ts';
+import { type MovedRow, READ_MOVED } from './move-statements.ts';
+import { RELEASE_IDENTITY } from './take-over-statements.ts';
+
+/** Creates the store of the bridge, on any `Database`. */
+export function createBridgeStore(
+  database: Database,
+  { offloading }: { offloading: Offloading },
+): BridgeStore {
+  const isOwned = async (identity: IdentityKey) => {
+    const { rows } = await database.query<MovedRow>(READ_MOVED, [plainArray([identityRowId(identity)])]);
+    if (typeof rows[0]?.taken_over_ms !== 'number') return false;
+    return (await readIdentityState(database, identity)) !== 'missing';
+  };
+  return {
+    listDue: (now, limit) => listDue(database, now, limit),
+    removeMark: (mark) => removeMark(database, mark),
+    postpone: (mark, about) => postponeMark(database, mark, about),
+    mark: (identityPoolId, datasets) => putMarks(database, identityPoolId, datasets),
+    isOwned,
+
+    async count(identityPoolId) {
+      const { rows } = await database.query<{ conflicts: number }>(COUNT_CONFLICTS, [identityPoolId]);
+      return { ...(await countMarks(database, identityPoolId)), conflicts: rows[0]?.conflicts ?? 0 };
+    },
+
+    async claim(identity, { now, until }) {
+      const leaseId = randomUUID();
+      const rowId = identityRowId(identity);
+      const { rowsChanged } = await database.query(CLAIM_OWNED, [rowId, leaseId, now, until]);
+      if (rowsChanged === 1) return { identity, leaseId };
+      const { rows } = await database.query<MovedRow>(READ_MOVED, [plainArray([rowId])]);
+      return typeof rows[0]?.taken_over_ms === 'number' ? 'busy' : 'not owned';
+    },
+
+    async renew({ identity, leaseId }, until) {
+      const values = [identityRowId(identity), leaseId, until];
+      return (await database.query(RENEW_OWNED, values)).rowsChanged === 1;
+    },
+
+    async release({ identity, leaseId }) {
+      await database.query(RELEASE_IDENTITY, [identityRowId(identity), leaseId]);
+    },
+
+    readMemory: (dataset) => readMemory(database, dataset),
+
+    async decide(lease, mark, about) {
+      const decided = await transact(database, (transaction) =>
+        decideAndWrite(transaction, lease, mark, { ...about, offloading }),
+      );
+      if (decided?.plan.deleteHere) await eraseDeleted(database, mark.dataset, decided.syncCount);
+      return decided;
+    },
+
+    async settle(lease, mark, { isDone, conflict, at, ...memory }) {
+      const isSaved = await transact(database, async (transaction) => {
+        if (!(await lockLease(transaction, lease, at))) return null;
+        await saveMemory(transaction, mark.dataset, memory);
+        if (conflict) await putConflicts(transaction, mark.dataset, [DELETED_THERE], at);
+        if (isDone) await removeMark(transaction, mark);
+        return true;
+      });
+      return isSaved ?? false;
+    },
+
+    async listConflicts(identityPoolId, { after, limit }) {
+      const [decidedMs = '-1', id = FIRST_ID] = after?.split(' ') ?? [];
+      const values = [identityPoolId, Number(decidedMs), id, limit];
+      const { rows } = await database.query<ConflictRow>(LIST_CONFLICTS, values);
+      const last = rows.length === limit ? rows.at(-1) : undefined;
+      return {
+        conflicts: rows.map((row) => ({
+          identityId: row.identity_id,
+          datasetName: row.dataset_name,
+          key: row.record_key,
+          kind: row.kind,
+          winner: row.winner,
+          hereMs: row.here_ms,
+          thereMs: row.there_ms,
+          decidedAt: row.decided_ms,
+        })),
+        next: last ? `${last.decided_ms} ${last.conflict_id}` : null,
+      };
+    },
+  };
+}
+
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+/** A device wrote at the origin while the dataset was deleted there, because it was deleted here. */
+const DELETED_THERE: Conflict = { key: null, kind: 'deleted', winner: 'here', hereMs: null, thereMs: null };
+
+async function lockLease(
+  on: Transaction,
+  { identity, leaseId }: IdentityLease,
+  at: number,
+): Promise<boolean> {
+  const { rows } = await on.query(LOCK_OWNED, [identityRowId(identity), leaseId, at]);
+  return rows.length > 0;
+}
+
+async function readMemory(
+  on: Transaction,
+  dataset: DatasetKey,
+): Promise<{ agreed: Agreed; pending: Map<string, Pending> }> {
+  const id = datasetId(dataset);
+  const agreed = await on.query<{ agreed_here: number; agreed_there: number }>(READ_AGREED, [id]);
+  const { rows } = await on.query<PendingRow>(READ_PENDING, [id]);
+  const [counts] = agreed.rows;
+  return {
+    agreed: { here: counts?.agreed_here ?? 0, there: counts?.agreed_there ?? 0 },
+    pending: new Map(
+      rows.map((row) => [
+        row.record_key,
+        {
+          valueHash: row.value_hash,
+          hereCount: row.here_count,
+          afterThere: row.after_there,
+          thereCount: row.there_count,
+        },
+      ]),
+    ),
+  };
+}
+
+async function decideAndWrite(
+  on: Transaction,
+  lease: IdentityLease,
+  mark: Mark,
+  {
+    there,
+    isDeletedThere,
+    unstorableKeys,
+    at,
+    offloading,
+  }: ReadThere & { at: number; offloading: Offloading },
+): Promise<Decided | null> {
+  const { dataset } = mark;
+  if (!(await lockLease(on, lease, at))) return null;
+  const locked = await lockBridged(on, dataset);
+  const state = await readIdentityState(on, dataset);
+  const memory = await readMemory(on, dataset);
+  const here = toSide(locked, new Set(unstorableKeys));
+  const given: BothSides = { here, there, ...memory, isDeletedThere, isMerged: state === 'merged' };
+  // The identity was deleted here: its data must not come back.
+  const plan: Plan = state === 'missing' ? { ...NO_CHANGE, deleteThere: there.exists } : decide(given);
+  const change = { records: plan.writeHere, isDeletion: plan.deleteHere, jump: plan.jump };
+  const written = await writeBridged(on, locked, change, { at, offloading });
+  const saved = remember(plan, given, written.syncCount);
+  if (state !== 'missing') {
+    await saveMemory(on, dataset, saved);
+    await putConflicts(on, dataset, plan.conflicts, at);
+  }
+  const isOver = plan.writeThere.length === 0 && !plan.deleteThere && plan.isComplete;
+  if (isOver) await removeMark(on, mark);
+  return { plan, given, saved, ...written };
+}
+
+function toSide({ row, rows }: LockedDataset, leftOut: ReadonlySet<string>): BothSides['here'] {
+  const syncCount = row?.sync_count ?? 0;
+  const deletedSyncCount = row?.deleted_sync_count ?? 0;
+  const bridged = rows
+    .filter(({ record_key: key }) => !leftOut.has(key))
+    .map((record): [string, BridgedRow] => [
+      record.record_key,
+      {
+        syncCount: record.sync_count,
+        value: record.record_value,
+        deviceMs: record.device_last_modified_ms,
+        modifiedMs: record.last_modified_ms,
+      },
+    ]);
+  return { exists: syncCount > deletedSyncCount, syncCount, deletedSyncCount, rows: new Map(bridged) };
+}
+
+async function saveMemory(on: Transaction, dataset: DatasetKey, { agreed, pending }: Memory): Promise<void> {
+  const id = datasetId(dataset);
+  await on.query(PUT_AGREED_COUNTS, [id, identityRowId(dataset), agreed.here, agreed.there]);
+  const removed = [...pending].flatMap(([key, value]) => (value === null ? [key] : []));
+  if (removed.length > 0) await on.query(REMOVE_PENDING, [id, plainArray(removed.map(recordId))]);
+  const put = [...pending].flatMap(([key, value]) => (value === null ? [] : [{ key, ...value }]));
+  if (put.length === 0) return;
+  await on.query(PUT_PENDING, [
+    id,
+    plainArray(put.map(({ key }) => recordId(key))),
+    textArray(put.map(({ key }) => key)),
+    textArray(put.map(({ valueHash }) => valueHash)),
+    plainArray(put.map(({ hereCount }) => hereCount)),
+    plainArray(put.map(({ afterThere }) => afterThere)),
+    plainArray(put.map(({ thereCount }) => thereCount)),
+  ]);
+}
+
+async function putConflicts(
+  on: Transaction,
+  { identityPoolId, identityId, datasetName }: DatasetKey,
+  conflicts: readonly Conflict[],
+  at: number,
+): Promise<void> {
+  if (conflicts.length === 0) return;
+  await on.query(PUT_CONFLICTS, [
+    plainArray(conflicts.map(() => randomUUID())),
+    textArray(conflicts.map(({ key }) => key)),
+    textArray(conflicts.map(({ kind }) => kind)),
+    textArray(conflicts.map(({ winner }) => winner)),
+    plainArray(conflicts.map(({ hereMs }) => hereMs)),
+    plainArray(conflicts.map(({ thereMs }) => thereMs)),
+    identityPoolId,
+    identityId,
+    datasetName,
+    at,
+  ]);
+}
