@@ -9,9 +9,11 @@ import { openOrigin } from '../../lib/aws/origin.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { checkFollowed } from '../../lib/move/check-followed.ts';
+import { hintChange } from '../../lib/move/hint-changes.ts';
 import type { MovingPool } from '../../lib/move/ports/move-store.ts';
 import type { Origin } from '../../lib/move/ports/origin.ts';
 import { type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
+import { createBridgeStore } from '../../lib/move/store/bridge-store.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
@@ -149,7 +151,9 @@ async function follow(
   const checkpoints = await openCheckpointFile({ directory, functionName, streamName });
   const client = createKinesisClient(address);
   const origin = openOrigin(settings);
+  const bridge = createBridgeStore(database, { offloading });
   const followOrigin = createFollowOrigin({
+    onKept: (change) => hintChange(bridge, change),
     store: createMoveStore(database, { offloading, now: Date.now }),
     keepRemovalVersion: createQueryStore(database).keepRemovalVersion,
     origin,

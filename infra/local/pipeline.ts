@@ -9,6 +9,7 @@ import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
+import { startOriginBridge } from './bridge-origin.ts';
 import { startOriginFollower } from './follow-origin.ts';
 import type { LocalService } from './local-service.ts';
 import { STREAM_NAME } from './names.ts';
@@ -26,6 +27,7 @@ import type { ScheduleStatus } from './schedules/schedule.ts';
  * - the schedules that publish events to the stream
  * - the event source mapping that consumes the events
  * - the event source mapping on the stream of a migration's origin, while a pool is moving
+ * - the bridge between this service and the origin of a migration
  * - the bulk-publish poller
  * - the sweep that removes expired data
  * - the maintenance of the embedded database
@@ -95,7 +97,13 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     offloading: service.offloading,
     onWritten: () => schedules.relay.nudge(),
   });
-  const others = [polling, sweep];
+  const bridge = startOriginBridge({
+    ...deps,
+    database: uses.jobs,
+    offloading: service.offloading,
+    onWritten: () => schedules.relay.nudge(),
+  });
+  const others = [polling, sweep, bridge];
   if (local.kind === 'embedded') others.push(startMaintenance(uses.jobs));
   return {
     mapping,

@@ -32,6 +32,9 @@ export interface FollowDeps extends CreateDeps {
   keepRemovalVersion: QueryStore['keepRemovalVersion'];
   /** Receives the reason why an event cannot be applied, and the position of the event. */
   onRefused: (position: StreamPosition, reason: string) => void;
+  now: () => number;
+  /** Receives a change of an identity that this service owns or has deleted. */
+  onKept?: (change: DatasetChange) => Promise<unknown>;
 }
 
 /**
@@ -79,7 +82,10 @@ export async function followBatch(
   for (const change of changes) {
     const applied = await apply(deps, change, readable);
     outcome.records += applied.records;
-    if (applied.outcome === 'kept') outcome.kept += 1;
+    if (applied.outcome === 'kept') {
+      outcome.kept += 1;
+      await deps.onKept?.(change);
+    }
     if (applied.outcome === 'refused') outcome.refused += 1;
   }
   await saveFollowed(deps, readable);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, SqlValue } from '../../database/database.ts';
+import { setBridges } from '../../sync/store/marks.ts';
 import { type Lease, type MoveStore, noProgress } from '../ports/move-store.ts';
 import {
   FINISH_COPY,
@@ -36,7 +37,9 @@ export function createLeaseStore(database: Database): LeaseStore {
     async startCopy(lease, { origin, startedAt, isPoolNew }) {
       if (isPoolNew) await forgetIdentities(database, lease.identityPoolId);
       const values = [JSON.stringify(noProgress()), origin, startedAt];
-      return change(isPoolNew ? START_FIRST_COPY : START_COPY, lease, values);
+      const isStarted = await change(isPoolNew ? START_FIRST_COPY : START_COPY, lease, values);
+      if (isStarted) await setBridges(database, lease.identityPoolId, true);
+      return isStarted;
     },
     finishCopy: (lease, progress, at) =>
       change(FINISH_COPY, lease, [JSON.stringify(progress), at, progress.counts.unread > 0]),

@@ -1,6 +1,7 @@
 import { STREAM_NAME } from '../../common/stream-name.ts';
 import type { Database } from '../../database/database.ts';
 import { changeSettings } from '../../identity/store/identity-pool-store.ts';
+import { setBridges } from '../../sync/store/marks.ts';
 import { createPool, createPoolStore } from '../../sync/store/pool-store.ts';
 import { transact } from '../../sync/store/transact.ts';
 import type { MoveStore } from '../ports/move-store.ts';
@@ -22,6 +23,7 @@ export function createPoolCopyStore(
         const pool = { identityPoolId, syncTrigger: null, streams, pushSync: null };
         const outcome = await createPool(transaction, pool, now());
         if (outcome === 'made') await changeSettings(transaction, settings);
+        if (outcome === 'made') await setBridges(transaction, identityPoolId, true);
         return outcome;
       }),
   };

@@ -76,7 +76,7 @@ export async function writeBridged(
     removedDate: isDeletion ? null : (row?.removed_ms ?? null),
   };
   const written = records.map((record) => toSyncRecord(record, dataset));
-  await writeRows(on, datasetId(key), { records: written, newRemoval: null, erasedKeys: [] });
+  await writeRows(on, datasetId(key), { records: written, erasedKeys: [] });
   await writeDataset(on, key, { dataset }, row ?? undefined);
   if (!isChange) return { syncCount, outboxIds: [], subscribed: false };
   const events = isDeletion

@@ -1,0 +1,77 @@
+import { setTimeout as timer } from 'node:timers/promises';
+import { openOrigin } from '../../lib/aws/origin.ts';
+import { createPacedCalls } from '../../lib/backfill/reconcile/reconcile-calls.ts';
+import type { Database } from '../../lib/database/database.ts';
+import { type BridgeDeps, bridgeDue } from '../../lib/move/bridge.ts';
+import { type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
+import { createBridgeStore } from '../../lib/move/store/bridge-store.ts';
+import { createMoveStore } from '../../lib/move/store/move-store.ts';
+import type { Offloading } from '../../lib/sync/build-stream-event.ts';
+import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
+import { type Schedule, startSchedule } from './schedules/schedule.ts';
+
+const FUNCTION_NAME = 'bridge-origin';
+const INTERVAL_MS = 1_000;
+/** Calls per second to the origin. Amazon publishes no rate limit. */
+const MAX_CALLS_PER_SECOND = 10;
+
+interface BridgeOriginDeps {
+  database: Database;
+  readOrigin: (identityPoolId: string) => OriginSettings;
+  offloading: Offloading;
+  /** Called after a change here, so that the relay publishes its events. */
+  onWritten: () => void;
+}
+
+/**
+ * Starts the bridge: writes changes of owned identities back to the origin, and applies what devices write there. If no
+ * dataset is marked, a run is one query.
+ */
+export function startOriginBridge({
+  database,
+  readOrigin,
+  offloading,
+  onWritten,
+}: BridgeOriginDeps): Schedule {
+  const store = createBridgeStore(database, { offloading });
+  const pools = createMoveStore(database, { offloading, now: Date.now });
+  const logger = createFailureLogger(FUNCTION_NAME);
+  const stopping = new AbortController();
+  const opened = new Map<string, NonNullable<Awaited<ReturnType<BridgeDeps['originOf']>>>>();
+  const sleep = (ms: number) =>
+    timer(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+
+  const originOf: BridgeDeps['originOf'] = async (identityPoolId) => {
+    const pool = await pools.readPool(identityPoolId, Date.now());
+    const settings = readOrigin(identityPoolId);
+    const name = originName(settings);
+    if (pool?.origin !== name) return null;
+    const known = opened.get(name);
+    if (known) return known;
+    const paced = createPacedCalls({
+      maxCallsPerSecond: MAX_CALLS_PER_SECOND,
+      now: Date.now,
+      sleep,
+      signal: stopping.signal,
+    });
+    const origin = { origin: openOrigin(settings), paced };
+    opened.set(name, origin);
+    return origin;
+  };
+
+  const schedule = startSchedule({
+    functionName: FUNCTION_NAME,
+    intervalMs: INTERVAL_MS,
+    logger,
+    run: () =>
+      bridgeDue({ store, originOf, onWritten, now: Date.now, signal: stopping.signal }),
+  });
+  return {
+    ...schedule,
+    async close() {
+      stopping.abort();
+      await schedule.close();
+      for (const { origin } of opened.values()) origin.close();
+    },
+  };
+}

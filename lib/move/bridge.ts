@@ -1,0 +1,114 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
+import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import type { IdentityKey } from '../common/dataset-key.ts';
+import { ValueRefusedError } from '../common/errors.ts';
+import { type BridgeDatasetDeps, bridgeDataset, LEASE_MS } from './bridge-dataset.ts';
+import { allDone } from './copy-data.ts';
+import { LeaseLostError } from './copy-run.ts';
+import type { BridgeStore, Mark } from './ports/bridge-store.ts';
+import type { Origin } from './ports/origin.ts';
+import type { IdentityLease } from './ports/take-over-store.ts';
+
+/** Marks per run. */
+const MARKS = 100;
+/** Identities at a time. The rate limits the calls; this limits memory. */
+const CONCURRENT = 4;
+/** Passes over a dataset that devices keep changing, before it waits. */
+const PASSES = 5;
+/** Pauses after failures: a transient one is tried again soon, one that a device must solve hourly. */
+const MIN_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 5 * 60_000;
+const PROBLEM_PAUSE_MS = 60 * 60_000;
+
+export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'> {
+  store: BridgeStore;
+  /** Returns the origin of a pool, with calls at the rate that it allows; null if it is not configured. */
+  originOf: (identityPoolId: string) => Promise<{ origin: Origin; paced: PacedCalls } | null>;
+  /** Stops before the next dataset. */
+  signal?: AbortSignal;
+}
+
+/** What a run did. Counts only, so it can be logged. */
+export interface BridgeOutcome {
+  /** Datasets on which both sides agree now. */
+  bridged: number;
+  /** Datasets that are tried again later. */
+  postponed: number;
+}
+
+/**
+ * Reads the marked datasets of owned identities on both sides, and writes to each side what only the other has. The
+ * datasets of one identity follow each other, under a lease. A dataset that fails does not stop the others.
+ */
+export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
+  const marks = await deps.store.listDue(deps.now(), MARKS);
+  const outcome = { bridged: 0, postponed: 0 };
+  const groups = Map.groupBy(marks, ({ dataset }) => `${dataset.identityPoolId} ${dataset.identityId}`);
+  const queue = groups.values();
+  const work = async () => {
+    for (const group of queue) {
+      if (deps.signal?.aborted) return;
+      await bridgeIdentity(deps, group, outcome);
+    }
+  };
+  await allDone(Array.from({ length: CONCURRENT }, work));
+  return outcome;
+}
+
+async function bridgeIdentity(
+  deps: BridgeDeps,
+  marks: readonly Mark[],
+  outcome: BridgeOutcome,
+): Promise<void> {
+  const { store, now } = deps;
+  const identity: IdentityKey | undefined = marks[0]?.dataset;
+  if (identity === undefined) return;
+  const { identityPoolId, identityId } = identity;
+  const about = { now: now(), until: now() + LEASE_MS };
+  const lease = await store.claim({ identityPoolId, identityId }, about);
+  if (lease === 'not owned') {
+    // The identity exists only here, or is a replica.
+    for (const mark of marks) await store.removeMark(mark);
+    return;
+  }
+  for (const mark of marks) {
+    if (deps.signal?.aborted) break;
+    const problem = lease === 'busy' ? 'busy' : await tryDataset(deps, lease, mark);
+    if (problem === null) outcome.bridged += 1;
+    else {
+      outcome.postponed += 1;
+      await store.postpone(mark, { until: now() + pauseAfter(problem, mark), problem });
+    }
+  }
+  if (lease !== 'busy') await store.release(lease);
+}
+
+/** Why a dataset is tried again later. */
+type Problem = SyncClientError['condition'] | 'busy' | 'changing' | 'gone' | 'no-origin' | 'value-refused';
+
+/** Conditions that pass without anyone's help. */
+const TRANSIENT: ReadonlySet<Problem> = new Set(['busy', 'changing', 'throttled', 'unavailable']);
+
+function pauseAfter(problem: Problem, { attempts }: Mark): number {
+  if (!TRANSIENT.has(problem)) return PROBLEM_PAUSE_MS;
+  return Math.min(MIN_PAUSE_MS * 2 ** Math.min(attempts, 20), MAX_PAUSE_MS);
+}
+
+/** @returns null if both sides agree */
+async function tryDataset(deps: BridgeDeps, lease: IdentityLease, mark: Mark): Promise<Problem | null> {
+  try {
+    const opened = await deps.originOf(mark.dataset.identityPoolId);
+    if (opened === null) return 'no-origin';
+    for (let pass = 1; pass <= PASSES; pass += 1) {
+      const result = await bridgeDataset({ ...deps, ...opened }, lease, mark);
+      if (result === 'done') return null;
+      if (result === 'gone') return 'gone';
+    }
+    return 'changing';
+  } catch (error) {
+    if (error instanceof LeaseLostError) return 'busy';
+    if (error instanceof ValueRefusedError) return 'value-refused';
+    if (error instanceof SyncClientError) return error.condition;
+    throw error;
+  }
+}

@@ -1,0 +1,20 @@
+import type { DatasetChange } from '../projection/fold-events.ts';
+import { isKnown } from './bridge-memory.ts';
+import type { BridgeStore } from './ports/bridge-store.ts';
+
+/**
+ * Marks a dataset of an owned identity that an event of the origin says has changed there. Events about what the bridge
+ * itself wrote there are ignored.
+ *
+ * @returns whether a device of the origin may have written
+ */
+export async function hintChange(
+  store: Pick<BridgeStore, 'isOwned' | 'readMemory' | 'mark'>,
+  { dataset, removal, records }: DatasetChange,
+): Promise<boolean> {
+  if (!(await store.isOwned(dataset))) return false;
+  const written = records.map(({ key, value, version }) => ({ key, value, syncCount: version.syncCount }));
+  if (removal === null && isKnown(written, await store.readMemory(dataset))) return false;
+  await store.mark(dataset.identityPoolId, [dataset]);
+  return true;
+}
