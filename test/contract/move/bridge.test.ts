@@ -1,0 +1,254 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { bridgeDue } from '../../../lib/move/bridge.ts';
+import { hintChange } from '../../../lib/move/hint-changes.ts';
+import type { BridgeStore } from '../../../lib/move/ports/bridge-store.ts';
+import type { Origin, OriginPatch } from '../../../lib/move/ports/origin.ts';
+import { createBridgeStore } from '../../../lib/move/store/bridge-store.ts';
+import { createMoveStore } from '../../../lib/move/store/move-store.ts';
+import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
+import type { SyncOperations } from '../../../lib/sync/model.ts';
+import { setBridges } from '../../../lib/sync/store/marks.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
+import { createPool } from '../../fixtures/identity/identity-pools.ts';
+import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
+import { createDevice, createSyncService, drop, put } from '../../fixtures/sync/sync-service.ts';
+import { scriptedOrigin } from './scripted-origin.ts';
+
+/** A dataset at the origin, in memory. `update` can be made to fail before or after it writes. */
+class Dataset {
+  syncCount = 0;
+  deletedSyncCount = 0;
+  updates = 0;
+  rows = new Map<string, { value: string | null; syncCount: number; deviceMs: number | null }>();
+  fail: 'before' | 'after' | 'limit' | null = null;
+
+  set(...patches: Partial<OriginPatch>[]): void {
+    this.syncCount += 1;
+    for (const { key = 'k', value = null, deviceMs = null } of patches)
+      this.rows.set(key, { value, syncCount: this.syncCount, deviceMs });
+  }
+
+  calls(): Partial<Origin> {
+    const exists = () => this.syncCount > this.deletedSyncCount;
+    return {
+      describeIdentity: async (identityId) => ({ identityId, createdAt: 1, modifiedAt: 1, providers: [] }),
+      listRecords: async () => ({
+        exists: exists(),
+        syncCount: this.syncCount,
+        lastModifiedBy: null,
+        mergedNames: [],
+        isConsistent: true,
+        records: [...this.rows].map(([key, { value, syncCount, deviceMs }]) => ({
+          key,
+          value,
+          version: { lastModifiedDate: NEW_YEAR + syncCount, syncCount },
+          deviceLastModifiedDate: deviceMs,
+          lastModifiedBy: null,
+        })),
+      }),
+      wasDeletedAfter: async (_, count) => this.deletedSyncCount > count,
+      update: async (_, patches) => {
+        if (this.fail === 'before') throw new SyncClientError('unavailable', 'scripted');
+        if (this.fail === 'limit') throw new SyncClientError('limit', 'scripted');
+        for (const { key, syncCount } of patches)
+          if (syncCount < (this.rows.get(key)?.syncCount ?? 0)) return 'conflict';
+        this.updates += 1;
+        this.set(...patches);
+        if (this.fail === 'after') throw new SyncClientError('unavailable', 'scripted');
+        return this.syncCount;
+      },
+      deleteDataset: async () => {
+        this.syncCount += 1;
+        this.deletedSyncCount = this.syncCount;
+        this.rows.clear();
+        return 'deleted';
+      },
+    };
+  }
+}
+
+describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
+  let database: Database;
+  let store: BridgeStore;
+  let operations: SyncOperations;
+  const clock = { now: Date.now() };
+  const offloading = {
+    links: { create: () => ({ payloadId: randomUUID(), url: 'https://payload', expiresAt: NEW_YEAR }) },
+    inlineBytes: 900_000,
+  };
+  beforeAll(async () => {
+    database = await open();
+    store = createBridgeStore(database, { offloading });
+    await createPool(database);
+    await setBridges(database, POOL, true);
+    ({ operations } = createSyncService(database));
+  });
+  afterAll(() => database.close());
+
+  /** An identity that this service owns, and its dataset `game` on both sides. */
+  async function owned() {
+    const identityId = `us-east-1:${randomUUID()}`;
+    const identity = { identityPoolId: POOL, identityId };
+    const moves = createMoveStore(database, { offloading: null, now: () => clock.now });
+    const described = { identityId, createdAt: 1, modifiedAt: 1, providers: [] };
+    const about = { startedAt: 5, state: 'usable', developerProvider: undefined } as const;
+    await moves.putIdentities(POOL, [described], about);
+    const takeOvers = createTakeOverStore(database);
+    const lease = await takeOvers.claim(identity, { now: clock.now, until: clock.now + 9_000 });
+    if (typeof lease === 'string') throw new Error(lease);
+    expect(await takeOvers.finish(lease, { at: clock.now, countJump: 1_048_576 })).toBe(true);
+    return { there: new Dataset(), here: createDevice(operations, { identityId }), identity };
+  }
+
+  /** Runs until nothing is due. */
+  async function run(there: Dataset, faulty: Partial<BridgeStore> = {}, runs = 3): Promise<void> {
+    const origin = scriptedOrigin(POOL, {}, there.calls());
+    for (let index = 0; index < runs; index += 1) {
+      clock.now += 10_000;
+      await bridgeDue({
+        store: { ...store, ...faulty },
+        originOf: async () => ({ origin, paced: (call) => call() }),
+        now: () => clock.now,
+        onWritten: () => undefined,
+      });
+    }
+  }
+  const liveHere = async (here: ReturnType<typeof createDevice>) => {
+    const { Records } = await here.list();
+    return Object.fromEntries(Records.flatMap(({ Key, Value }) => (Value === null ? [] : [[Key, Value]])));
+  };
+  const liveThere = ({ rows }: Dataset) =>
+    Object.fromEntries([...rows].flatMap(([key, { value }]) => (value === null ? [] : [[key, value]])));
+  const hint = ({ identityId }: { identityId: string }) =>
+    store.mark(POOL, [{ identityPoolId: POOL, identityId, datasetName: 'game' }]);
+  const dueOf = async ({ identityId }: { identityId: string }) =>
+    (await store.listDue(Number.MAX_SAFE_INTEGER, 1_000)).filter(
+      ({ dataset }) => dataset.identityId === identityId,
+    );
+  const conflictsOf = async ({ identityId }: { identityId: string }) =>
+    (await store.listConflicts(POOL, { after: null, limit: 1_000 })).conflicts.filter(
+      (conflict) => conflict.identityId === identityId,
+    );
+
+  it('writes to each side what only the other has', async () => {
+    const { there, here, identity } = await owned();
+    there.set({ key: 'b', value: 'there' });
+    await here.update(put('a', 'here'));
+    await run(there);
+    for (const live of [await liveHere(here), liveThere(there)]) expect(live).toEqual({ a: 'here', b: 'there' });
+    expect(there.updates).toBe(1);
+    await here.update(drop('b', (await here.list()).DatasetSyncCount));
+    await run(there);
+    expect(liveThere(there)).toEqual({ a: 'here' });
+    await hint(identity);
+    await run(there);
+    expect(there.updates).toBe(2);
+    expect(await dueOf(identity)).toEqual([]);
+    expect(await conflictsOf(identity)).toEqual([]);
+  });
+
+  it.each(['before', 'after'] as const)(
+    'decides no conflict if it fails %s a write at the origin, and a device changes the key again',
+    async (fail) => {
+      const { there, here, identity } = await owned();
+      await here.update(put('a', '1'));
+      there.fail = fail;
+      await run(there, {}, 1);
+      await here.update(put('a', '2', (await here.list()).DatasetSyncCount));
+      there.fail = null;
+      await run(there);
+      expect(liveThere(there)).toEqual({ a: '2' });
+      expect(await conflictsOf(identity)).toEqual([]);
+      expect(await dueOf(identity)).toEqual([]);
+    },
+  );
+
+  it('writes nothing twice if it is killed after a write at the origin', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('a', '1'));
+    const settle = () => Promise.reject(new Error('killed'));
+    await expect(run(there, { settle, release: async () => undefined }, 1)).rejects.toThrow('killed');
+    expect(there.updates).toBe(1);
+    clock.now += 60_000;
+    await run(there);
+    expect(there.updates).toBe(1);
+    expect(liveThere(there)).toEqual({ a: '1' });
+    expect(await dueOf(identity)).toEqual([]);
+  });
+
+  it('ignores events about its own writes, but not about those of devices', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('a', '1'));
+    const settle = () => Promise.reject(new Error('killed'));
+    await expect(run(there, { settle, release: async () => undefined }, 1)).rejects.toThrow('killed');
+    const event = (value: string, syncCount: number) => ({
+      dataset: { ...identity, datasetName: 'game' },
+      version: { lastModifiedDate: NEW_YEAR, syncCount },
+      removal: null,
+      records: [
+        {
+          key: 'a',
+          value,
+          version: { lastModifiedDate: NEW_YEAR, syncCount },
+          deviceLastModifiedDate: null,
+        },
+      ],
+    });
+    expect(await hintChange(store, event('1', 1))).toBe(false);
+    expect(await hintChange(store, event('2', 2))).toBe(true);
+  });
+
+  it('deletes at the origin what was deleted here, and here what was deleted there', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('a', '1'));
+    await run(there);
+    await here.remove();
+    await run(there);
+    expect(there.deletedSyncCount).toBe(there.syncCount);
+    await here.update(put('b', '1'));
+    await run(there);
+    expect(liveThere(there)).toEqual({ b: '1' });
+    await there.calls().deleteDataset?.({ ...identity, datasetName: 'game' }, 0);
+    await hint(identity);
+    await run(there);
+    expect((await here.list()).DatasetExists).toBe(false);
+    expect(await conflictsOf(identity)).toEqual([]);
+  });
+
+  it('lists a conflict, and lets the newest device date win on both sides', async () => {
+    const { there, here, identity } = await owned();
+    await here.update({ ...put('a', 'older'), DeviceLastModifiedDate: NEW_YEAR - 9_000 });
+    there.set({ key: 'a', value: 'newer', deviceMs: NEW_YEAR - 1_000 });
+    await run(there);
+    expect(await liveHere(here)).toEqual({ a: 'newer' });
+    expect(liveThere(there)).toEqual({ a: 'newer' });
+    expect(await conflictsOf(identity)).toMatchObject([{ key: 'a', kind: 'changed', winner: 'there' }]);
+  });
+
+  it('keeps what the origin refuses, and says why', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('a', '1'));
+    there.fail = 'limit';
+    await run(there);
+    expect(await dueOf(identity)).toMatchObject([{ attempts: 1 }]);
+    expect((await store.count(POOL)).problems).toBeGreaterThan(0);
+    there.fail = null;
+    clock.now += 3_700_000;
+    await run(there);
+    expect(liveThere(there)).toEqual({ a: '1' });
+  });
+
+  it('bridges more keys than one pass may write', async () => {
+    const { there, here, identity } = await owned();
+    there.set(...Array.from({ length: 1_500 }, (_, index) => ({ key: `k${index}`, value: 'v' })));
+    await here.update(...Array.from({ length: 900 }, (_, index) => put(`h${index}`, 'v')));
+    await run(there);
+    expect(Object.keys(liveThere(there))).toHaveLength(2_400);
+    expect(await liveHere(here)).toEqual(liveThere(there));
+    expect(await dueOf(identity)).toEqual([]);
+    expect(await conflictsOf(identity)).toEqual([]);
+  });
+});
