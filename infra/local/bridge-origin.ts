@@ -38,8 +38,7 @@ export function startOriginBridge({
   const logger = createFailureLogger(FUNCTION_NAME);
   const stopping = new AbortController();
   const opened = new Map<string, NonNullable<Awaited<ReturnType<BridgeDeps['originOf']>>>>();
-  const sleep = (ms: number) =>
-    timer(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+  const sleep = (ms: number) => timer(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
 
   const originOf: BridgeDeps['originOf'] = async (identityPoolId) => {
     const pool = await pools.readPool(identityPoolId, Date.now());
@@ -63,8 +62,7 @@ export function startOriginBridge({
     functionName: FUNCTION_NAME,
     intervalMs: INTERVAL_MS,
     logger,
-    run: () =>
-      bridgeDue({ store, originOf, onWritten, now: Date.now, signal: stopping.signal }),
+    run: () => bridgeDue({ store, originOf, onWritten, now: Date.now, signal: stopping.signal }),
   });
   return {
     ...schedule,

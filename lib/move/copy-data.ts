@@ -44,14 +44,16 @@ export async function allDone(workers: readonly Promise<void>[]): Promise<void> 
 
 async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<void> {
   const { deps, options, progress, startedAt } = run;
-  if (identity.state === 'kept' || identity.isCopied) return;
-  if (!identity.isListed) {
+  const isOwned = identity.state === 'kept' && identity.isMoved;
+  if (identity.isCopied || (identity.state === 'kept' && !isOwned)) return;
+  if (!isOwned && !identity.isListed) {
     // An identity that was created later is not in the listings; the stream has its data.
     if (identity.createdAt < startedAt) progress.counts.missing += 1;
     return;
   }
   const key = { identityPoolId: options.identityPoolId, identityId: identity.identityId };
   try {
+    if (isOwned) return await markDatasets(run, key);
     await copyDevelopersOf(run, key, identity.providers);
     await copyDatasets(run, key);
   } catch (error) {
@@ -67,6 +69,17 @@ async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<vo
   }
   await deps.store.markCopied(key, startedAt);
   progress.counts.copied += 1;
+}
+
+/**
+ * Lets the bridge read all datasets of an identity that this service owns. That repairs what lost events, or a restore of
+ * this service, have hidden from the bridge.
+ */
+async function markDatasets({ deps, paced }: CopyRun, key: IdentityKey): Promise<void> {
+  const known = await deps.store.readDatasets(key);
+  const listed = await paced(() => deps.origin.listDatasets(key));
+  const names = new Set([...known, ...listed].map(({ datasetName }) => datasetName));
+  await deps.store.markChanged(key, [...names]);
 }
 
 /**

@@ -32,7 +32,6 @@ export interface FollowDeps extends CreateDeps {
   keepRemovalVersion: QueryStore['keepRemovalVersion'];
   /** Receives the reason why an event cannot be applied, and the position of the event. */
   onRefused: (position: StreamPosition, reason: string) => void;
-  now: () => number;
   /** Receives a change of an identity that this service owns or has deleted. */
   onKept?: (change: DatasetChange) => Promise<unknown>;
 }

@@ -2,6 +2,7 @@ import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
+import { JUMP } from './bridge-state.ts';
 import { copyDevelopersOf } from './copy-data.ts';
 import { copyDatasets } from './copy-datasets.ts';
 import { type CopyDeps, LeaseLostError, type Skipped } from './copy-run.ts';
@@ -14,7 +15,7 @@ import type { SkipReasons } from './skip-reasons.ts';
  * By how much a takeover raises the count of each dataset. A count that a device received here is then above every count
  * that the origin will reach while both sides are in use, so that neither side can mistake one for the other.
  */
-export const COUNT_JUMP = 2 ** 20;
+export const COUNT_JUMP = JUMP;
 
 /** Longer than one attempt of a call takes. Each attempt extends the lease. */
 const LEASE_MS = 30_000;

@@ -84,7 +84,9 @@ describe.each(CLOUDS)('a bridge between two services, $name', ({ open }) => {
     const guest = await takeOver({ score: '1' });
     const { syncCount } = await read('origin', guest, 'game');
     await write(both.target.sync, at(guest), 'game', [set('score', 'here', await countHere(guest))]);
-    await write(both.origin.sync, at(guest), 'game', [set('score', 'there', syncCount)]).catch(() => undefined);
+    await write(both.origin.sync, at(guest), 'game', [set('score', 'there', syncCount)]).catch(
+      () => undefined,
+    );
     await whenIdle();
     await vi.waitFor(
       async () => {

@@ -180,6 +180,8 @@ export interface MoveStore {
   readDataset(dataset: DatasetKey): Promise<StoredRows>;
   /** Applies a change to the replica of a dataset, unless this service owns the identity. */
   applyChange(change: ReplicaChange): Promise<Applied>;
+  /** Marks datasets of an identity that this service owns, so that the bridge compares them with the origin. */
+  markChanged(identity: IdentityKey, names: readonly string[]): Promise<void>;
   /** Marks datasets as copies that a merge made of `root`, unless this service owns the identity. */
   markMergedCopies(root: DatasetKey, names: readonly string[]): Promise<void>;
 }

@@ -14,6 +14,7 @@ import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import { exists } from '../../sync/ports/sync-store.ts';
 import type { ReplicaChange } from '../../sync/replica.ts';
+import { putMarks } from '../../sync/store/marks.ts';
 import { listReplicas, readReplicaVersions } from '../../sync/store/replica-datasets.ts';
 import { createSyncStore } from '../../sync/store/sync-store.ts';
 import { transact } from '../../sync/store/transact.ts';
@@ -34,6 +35,7 @@ type ReplicaStore = Pick<
   | 'readDataset'
   | 'applyChange'
   | 'markMergedCopies'
+  | 'markChanged'
 >;
 
 /** Creates the part of the move store that writes replicas of the origin's identities, on any `Database`. */
@@ -105,6 +107,11 @@ export function createReplicaStore(
     versionsOf: (datasets) => readReplicaVersions(database, datasets),
     readDatasets: (identity) => listReplicas(database, identity),
     applyChange: (change) => applyChange(database, change, offloading),
+
+    async markChanged(identity, names) {
+      const datasets = names.map((datasetName) => ({ ...identity, datasetName }));
+      await putMarks(database, identity.identityPoolId, datasets);
+    },
 
     async markMergedCopies(root, names) {
       await whileReplica(database, root, (transaction) => markCopies(transaction, root, names));

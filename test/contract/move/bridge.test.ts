@@ -19,11 +19,16 @@ import { scriptedOrigin } from './scripted-origin.ts';
 
 /** A dataset at the origin, in memory. `update` can be made to fail before or after it writes. */
 class Dataset {
+  readonly identityId: string;
   syncCount = 0;
   deletedSyncCount = 0;
   updates = 0;
   rows = new Map<string, { value: string | null; syncCount: number; deviceMs: number | null }>();
   fail: 'before' | 'after' | 'limit' | null = null;
+
+  constructor(identityId: string) {
+    this.identityId = identityId;
+  }
 
   set(...patches: Partial<OriginPatch>[]): void {
     this.syncCount += 1;
@@ -100,16 +105,19 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     const lease = await takeOvers.claim(identity, { now: clock.now, until: clock.now + 9_000 });
     if (typeof lease === 'string') throw new Error(lease);
     expect(await takeOvers.finish(lease, { at: clock.now, countJump: 1_048_576 })).toBe(true);
-    return { there: new Dataset(), here: createDevice(operations, { identityId }), identity };
+    return { there: new Dataset(identityId), here: createDevice(operations, { identityId }), identity };
   }
 
   /** Runs until nothing is due. */
   async function run(there: Dataset, faulty: Partial<BridgeStore> = {}, runs = 3): Promise<void> {
     const origin = scriptedOrigin(POOL, {}, there.calls());
+    const listDue: BridgeStore['listDue'] = async (now, limit) =>
+      (await store.listDue(now, limit)).filter(({ dataset }) => dataset.identityId === there.identityId);
     for (let index = 0; index < runs; index += 1) {
-      clock.now += 10_000;
+      // The database dates the marks.
+      clock.now = Math.max(clock.now, Date.now()) + 10_000;
       await bridgeDue({
-        store: { ...store, ...faulty },
+        store: { ...store, listDue, ...faulty },
         originOf: async () => ({ origin, paced: (call) => call() }),
         now: () => clock.now,
         onWritten: () => undefined,
@@ -138,7 +146,8 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     there.set({ key: 'b', value: 'there' });
     await here.update(put('a', 'here'));
     await run(there);
-    for (const live of [await liveHere(here), liveThere(there)]) expect(live).toEqual({ a: 'here', b: 'there' });
+    for (const live of [await liveHere(here), liveThere(there)])
+      expect(live).toEqual({ a: 'here', b: 'there' });
     expect(there.updates).toBe(1);
     await here.update(drop('b', (await here.list()).DatasetSyncCount));
     await run(there);
