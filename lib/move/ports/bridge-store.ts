@@ -1,6 +1,6 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
-import type { Agreed, BothSides, Pending, Side } from '../bridge-state.ts';
 import type { Memory } from '../bridge-memory.ts';
+import type { Agreed, BothSides, Pending, Side } from '../bridge-state.ts';
 import type { Plan } from '../decide.ts';
 import type { IdentityLease } from './take-over-store.ts';
 

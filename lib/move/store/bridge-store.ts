@@ -16,8 +16,8 @@ import type { BridgeStore, Decided, Mark, ReadThere } from '../ports/bridge-stor
 import type { IdentityLease } from '../ports/take-over-store.ts';
 import {
   CLAIM_OWNED,
-  type ConflictRow,
   COUNT_CONFLICTS,
+  type ConflictRow,
   LIST_CONFLICTS,
   LOCK_OWNED,
   type PendingRow,
