@@ -12,7 +12,9 @@ type Change =
 type Step =
   | Change
   | { kind: 'hint'; event: number }
-  | { kind: 'late' | 'backup' | 'restore' }
+  | { kind: 'late' }
+  | { kind: 'backup' }
+  | { kind: 'restore' }
   | ({ kind: 'pass'; meanwhile: readonly (readonly Change[])[] } & Pick<PassOptions, 'stop' | 'isLate'>);
 
 /** A device per side, and one that uses both. */
@@ -45,8 +47,7 @@ const passOf = (meanwhile: fc.Arbitrary<readonly (readonly Change[])[]>): fc.Arb
     stop: fc.constantFrom('listed', 'here', 'there', null, null, null),
     isLate: fc.boolean(),
   });
-const only = (kind: 'late' | 'backup' | 'restore'): fc.Arbitrary<Step> =>
-  fc.record({ kind: fc.constant(kind) });
+const only = (kind: 'late' | 'backup' | 'restore'): fc.Arbitrary<Step> => fc.constant<Step>({ kind });
 
 const start = fc.record({
   syncs: fc.array(
