@@ -104,10 +104,10 @@ interface Device {
 export type Side = 'here' | 'there';
 
 /** What another party does between two steps of a pass. */
-export type Meanwhile = () => void;
+export type Disturb = () => void;
 
 export interface PassOptions {
-  meanwhile: readonly [afterListing: Meanwhile, afterHere: Meanwhile, inDeletion: Meanwhile];
+  disturb: readonly [afterListing: Disturb, afterHere: Disturb, inDeletion: Disturb];
   /** The pass is stopped after the listing, after it wrote here, or after its first call at the origin. */
   stop: 'listed' | 'here' | 'there' | null;
   /** A stopped pass has sent its first call, which arrives later. */
@@ -266,7 +266,7 @@ export class Bridge {
   }
 
   /** One pass, as the worker makes it. */
-  pass({ meanwhile, stop, isLate }: PassOptions): void {
+  pass({ disturb, stop, isLate }: PassOptions): void {
     this.now += 1;
     // A request times out before the lease of its pass ends, and before another pass starts.
     this.#late = [];
@@ -276,8 +276,11 @@ export class Bridge {
     const isDeletedThere = listing.exists
       ? base !== null && listing.deletedSyncCount > base
       : isDeletedSince(this, listing.syncCount);
-    meanwhile[0]();
-    if (stop === 'listed') return this.#stopped();
+    disturb[0]();
+    if (stop === 'listed') {
+      this.#stopped();
+      return;
+    }
     const { agreed, pending, isMerged } = this;
     const given = { here: this.target.copy(), there: listing, agreed, pending, isDeletedThere, isMerged };
     const plan = decide(given, this.limits);
@@ -305,21 +308,27 @@ export class Bridge {
     const isOver = plan.writeThere.length === 0 && !plan.deleteThere;
     if (isOver && plan.isComplete && this.mark === mark) this.mark = 0;
     if (isOver) return;
-    meanwhile[1]();
+    disturb[1]();
     const calls = callsOf(plan.writeThere, 2);
     if (stop === 'here') {
       if (isLate && calls[0]) this.#late.push({ patches: calls[0], causes });
-      return this.#stopped();
+      this.#stopped();
+      return;
     }
-    if (plan.deleteThere)
-      return this.#deleteThere(given, { mark, jump: plan.jump, stop, inDeletion: meanwhile[2] });
+    if (plan.deleteThere) {
+      this.#deleteThere(given, { mark, jump: plan.jump, stop, inDeletion: disturb[2] });
+      return;
+    }
     const sent: Sent[] = [];
     for (const call of calls) {
       const syncCount = this.#send(call, causes);
       if (syncCount === null) break;
       if (sent.length === 0) this.totals.writing += 1;
       sent.push({ keys: call.map(({ key }) => key), syncCount });
-      if (stop === 'there') return this.#stopped();
+      if (stop === 'there') {
+        this.#stopped();
+        return;
+      }
     }
     const settled = settle(plan, given, saved, sent);
     this.agreed = settled.agreed;
@@ -335,7 +344,7 @@ export class Bridge {
       jump,
       stop,
       inDeletion,
-    }: { mark: number; jump: number; stop: PassOptions['stop']; inDeletion: Meanwhile },
+    }: { mark: number; jump: number; stop: PassOptions['stop']; inDeletion: Disturb },
   ): void {
     if (this.origin.syncCount !== given.there.syncCount) {
       this.totals.disturbed += 1;
@@ -351,7 +360,10 @@ export class Bridge {
     this.origin.causes = new Map(this.target.causes);
     this.totals.writing += 1;
     this.events.push({ kind: 'removal' });
-    if (stop === 'there') return this.#stopped();
+    if (stop === 'there') {
+      this.#stopped();
+      return;
+    }
     const saved = afterDeletion(given, jump);
     this.agreed = saved.agreed;
     this.#save(saved.pending);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Bridge, type Meanwhile, newDevice, type PassOptions, type Side } from './bridge-model.ts';
+import { Bridge, type Disturb, newDevice, type PassOptions, type Side } from './bridge-model.ts';
 
 const KEYS = ['a', 'b', 'c', 'd'];
 const RUNS = { numRuns: Number(process.env.PROPERTY_RUNS ?? 4_000) };
@@ -15,7 +15,7 @@ type Step =
   | { kind: 'late' }
   | { kind: 'backup' }
   | { kind: 'restore' }
-  | ({ kind: 'pass'; meanwhile: readonly (readonly Change[])[] } & Pick<PassOptions, 'stop' | 'isLate'>);
+  | ({ kind: 'pass'; disturb: readonly (readonly Change[])[] } & Pick<PassOptions, 'stop' | 'isLate'>);
 
 /** A device per side, and one that uses both. */
 const DEVICES = 3;
@@ -40,10 +40,10 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 );
 const few = fc.array(change, { maxLength: 2 });
 const hint = fc.record({ kind: fc.constant('hint' as const), event: fc.nat() });
-const passOf = (meanwhile: fc.Arbitrary<readonly (readonly Change[])[]>): fc.Arbitrary<Step> =>
+const passOf = (disturb: fc.Arbitrary<readonly (readonly Change[])[]>): fc.Arbitrary<Step> =>
   fc.record({
     kind: fc.constant('pass' as const),
-    meanwhile,
+    disturb,
     stop: fc.constantFrom('listed', 'here', 'there', null, null, null),
     isLate: fc.boolean(),
   });
@@ -66,7 +66,10 @@ const stepsOf = (...more: fc.Arbitrary<Step>[]) => fc.array(fc.oneof(...more), {
 type Devices = ReturnType<typeof newDevice>[];
 
 function makeChange(bridge: Bridge, devices: Devices, given: Change): void {
-  if (given.kind === 'expire') return bridge.expire(given.side);
+  if (given.kind === 'expire') {
+    bridge.expire(given.side);
+    return;
+  }
   // Two devices stay on one side each.
   const own: Side[] = ['here', 'there'];
   const by = devices[given.device] ?? newDevice();
@@ -77,15 +80,15 @@ function makeChange(bridge: Bridge, devices: Devices, given: Change): void {
 
 function run(bridge: Bridge, steps: readonly Step[]): Devices {
   const devices = Array.from({ length: DEVICES }, newDevice);
-  const toMeanwhile =
-    (changes: readonly Change[] = []): Meanwhile =>
+  const toDisturb =
+    (changes: readonly Change[] = []): Disturb =>
     () => {
       for (const each of changes) makeChange(bridge, devices, each);
     };
   for (const step of steps) {
     if (step.kind === 'pass') {
-      const [a, b, c] = step.meanwhile;
-      bridge.pass({ ...step, meanwhile: [toMeanwhile(a), toMeanwhile(b), toMeanwhile(c)] });
+      const [a, b, c] = step.disturb;
+      bridge.pass({ ...step, disturb: [toDisturb(a), toDisturb(b), toDisturb(c)] });
     } else if (step.kind === 'hint') {
       const event = bridge.events[step.event % Math.max(bridge.events.length, 1)];
       if (event) bridge.hint(event);
@@ -97,7 +100,7 @@ function run(bridge: Bridge, steps: readonly Step[]): Devices {
   return devices;
 }
 
-const NOTHING: PassOptions = { meanwhile: [() => {}, () => {}, () => {}], stop: null, isLate: false };
+const NOTHING: PassOptions = { disturb: [() => {}, () => {}, () => {}], stop: null, isLate: false };
 
 function passUntilDone(bridge: Bridge): void {
   for (let pass = 0; bridge.mark !== 0; pass += 1) {
