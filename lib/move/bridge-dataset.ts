@@ -1,10 +1,11 @@
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { DatasetKey } from '../common/dataset-key.ts';
 import { isStorable } from '../common/text.ts';
+import type { Mark } from '../sync/ports/mark.ts';
 import { afterDeletion, callsOf, deletionBase, isDeletedSince, type Sent, settle } from './bridge-memory.ts';
 import type { Side } from './bridge-state.ts';
 import { LeaseLostError } from './copy-run.ts';
-import type { BridgeStore, Decided, Mark, ReadThere } from './ports/bridge-store.ts';
+import type { BridgeStore, Decided, ReadThere } from './ports/bridge-store.ts';
 import type { Origin, OriginListing } from './ports/origin.ts';
 import type { IdentityLease } from './ports/take-over-store.ts';
 

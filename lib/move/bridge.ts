@@ -2,10 +2,11 @@ import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
+import type { Mark } from '../sync/ports/mark.ts';
 import { type BridgeDatasetDeps, bridgeDataset, LEASE_MS } from './bridge-dataset.ts';
 import { allDone } from './copy-data.ts';
 import { LeaseLostError } from './copy-run.ts';
-import type { BridgeStore, Mark } from './ports/bridge-store.ts';
+import type { BridgeStore } from './ports/bridge-store.ts';
 import type { Origin } from './ports/origin.ts';
 import type { IdentityLease } from './ports/take-over-store.ts';
 

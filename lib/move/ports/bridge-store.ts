@@ -1,16 +1,9 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
+import type { Mark } from '../../sync/ports/mark.ts';
 import type { Memory } from '../bridge-memory.ts';
 import type { Agreed, BothSides, Pending, Side } from '../bridge-state.ts';
 import type { Plan } from '../decide.ts';
 import type { IdentityLease } from './take-over-store.ts';
-
-/** The mark of a dataset that changed here, or perhaps at the origin, since the bridge has read it. */
-export interface Mark {
-  dataset: DatasetKey;
-  markId: string;
-  /** Failures since the last success. */
-  attempts: number;
-}
 
 /** A complete listing of a dataset at the origin. */
 export interface ReadThere {

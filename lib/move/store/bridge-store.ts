@@ -5,6 +5,7 @@ import type { Database, Transaction } from '../../database/database.ts';
 import { datasetId, identityRowId, recordId } from '../../database/row-ids.ts';
 import { readIdentityState } from '../../identity/store/identity-state.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
+import type { Mark } from '../../sync/ports/mark.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
 import { countMarks, listDue, postponeMark, putMarks, removeMark } from '../../sync/store/marks.ts';
 import { transact } from '../../sync/store/transact.ts';
@@ -12,7 +13,7 @@ import { type LockedDataset, lockBridged, writeBridged } from '../../sync/store/
 import { type Memory, remember } from '../bridge-memory.ts';
 import type { Agreed, BothSides, BridgedRow, Pending } from '../bridge-state.ts';
 import { type Conflict, decide, NO_CHANGE, type Plan } from '../decide.ts';
-import type { BridgeStore, Decided, Mark, ReadThere } from '../ports/bridge-store.ts';
+import type { BridgeStore, Decided, ReadThere } from '../ports/bridge-store.ts';
 import type { IdentityLease } from '../ports/take-over-store.ts';
 import {
   CLAIM_OWNED,

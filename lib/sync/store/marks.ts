@@ -2,15 +2,8 @@ import type { DatasetKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
 import { datasetId } from '../../database/row-ids.ts';
+import type { Mark } from '../ports/mark.ts';
 import { markDatasets, NEW_MARK } from './dataset-write-statements.ts';
-
-/** The mark of a dataset that changed here, or perhaps at the origin, since the bridge has read it. */
-export interface Mark {
-  dataset: DatasetKey;
-  markId: string;
-  /** Failures since the last success. */
-  attempts: number;
-}
 
 interface MarkRow {
   identity_pool_id: string;

@@ -120,7 +120,7 @@ ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_i
 
 export const FORGET_REPLICA_COPY = 'DELETE FROM sync.merged_datasets WHERE dataset_id = $1';
 
-export interface BridgedRow extends ReplicaRecordRow {
+export interface ReplicaValueRow extends ReplicaRecordRow {
   record_value: string | null;
 }
 

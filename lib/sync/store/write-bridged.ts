@@ -8,11 +8,11 @@ import type { StoredReplica } from '../replica.ts';
 import { lockIdentities } from './lock-identities.ts';
 import { PLAIN_WRITES } from './plain-writes.ts';
 import {
-  type BridgedRow,
   IS_SUBSCRIBED,
   LOCK_REPLICA,
   READ_VALUES,
   type ReplicaRow,
+  type ReplicaValueRow,
 } from './replica-statements.ts';
 import { writeDataset, writeRows } from './write-replica.ts';
 
@@ -22,7 +22,7 @@ export interface LockedDataset {
   /** Null if the dataset never existed. */
   row: ReplicaRow | null;
   rows: readonly Pick<
-    BridgedRow,
+    ReplicaValueRow,
     'record_key' | 'record_value' | 'sync_count' | 'last_modified_ms' | 'device_last_modified_ms'
   >[];
 }
@@ -42,7 +42,7 @@ export async function lockBridged(on: Transaction, key: DatasetKey): Promise<Loc
   await lockIdentities(on, key.identityPoolId, [key.identityId]);
   const row = (await on.query<ReplicaRow>(LOCK_REPLICA, [id])).rows[0] ?? null;
   if (row === null) return { key, row, rows: [] };
-  const { rows } = await on.query<BridgedRow>(READ_VALUES, [id, row.deleted_sync_count]);
+  const { rows } = await on.query<ReplicaValueRow>(READ_VALUES, [id, row.deleted_sync_count]);
   return { key, row, rows };
 }
 
