@@ -32,10 +32,10 @@ const MIGRATIONS = [
   '0018-move.sql',
   '0019-service-on-dsql.sql',
   '0020-imports.sql',
-  '0022-discarded-imports.sql',
-  '0023-take-over.sql',
-  '0024-bridge.sql',
-  '0025-query-api.sql',
+  '0021-discarded-imports.sql',
+  '0022-take-over.sql',
+  '0023-bridge.sql',
+  '0024-query-api.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
