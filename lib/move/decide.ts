@@ -54,8 +54,8 @@ export const NO_CHANGE: Plan = {
  * Keys per pass. A key takes up to three rows of a transaction, and Aurora DSQL allows 3,000 rows. The bytes keep a
  * transaction below Aurora DSQL's 10 MiB.
  */
-export const KEYS_PER_PASS = 600;
-export const BYTES_PER_PASS = 4 * 1024 * 1024;
+const KEYS_PER_PASS = 600;
+const BYTES_PER_PASS = 4 * 1024 * 1024;
 
 /**
  * Decides what each side must write so that both sides have the same live values. The decision depends only on complete
