@@ -31,6 +31,7 @@ const NOT_ON_DSQL = [
   'lib/database/schema/empty-tables.ts: unsupported command',
   'lib/projection/store/value-indexes.ts: catalogue',
   'lib/projection/store/value-indexes.ts: type of names',
+  'lib/query/store/record-queries.ts: catalogue',
 ];
 
 /**
