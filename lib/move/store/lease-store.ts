@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, SqlValue } from '../../database/database.ts';
-import { setBridges } from '../../sync/store/marks.ts';
+import { setBridges } from '../../sync/store/replica/marks.ts';
 import { type Lease, type MoveStore, noProgress } from '../ports/move-store.ts';
 import {
   FINISH_COPY,

@@ -1,8 +1,8 @@
 import { STREAM_NAME } from '../../common/stream-name.ts';
 import type { Database } from '../../database/database.ts';
 import { changeSettings } from '../../identity/store/identity-pool-store.ts';
-import { setBridges } from '../../sync/store/marks.ts';
 import { createPool, createPoolStore } from '../../sync/store/pool-store.ts';
+import { setBridges } from '../../sync/store/replica/marks.ts';
 import { transact } from '../../sync/store/transact.ts';
 import type { MoveStore } from '../ports/move-store.ts';
 

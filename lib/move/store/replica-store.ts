@@ -14,11 +14,11 @@ import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import { exists } from '../../sync/ports/sync-store.ts';
 import type { ReplicaChange } from '../../sync/replica.ts';
-import { putMarks } from '../../sync/store/marks.ts';
-import { listReplicas, readReplicaVersions } from '../../sync/store/replica-datasets.ts';
+import { putMarks } from '../../sync/store/replica/marks.ts';
+import { listReplicas, readReplicaVersions } from '../../sync/store/replica/replica-datasets.ts';
+import { markCopies, type WrittenReplica, writeReplica } from '../../sync/store/replica/write-replica.ts';
 import { createSyncStore } from '../../sync/store/sync-store.ts';
 import { transact } from '../../sync/store/transact.ts';
-import { markCopies, type WrittenReplica, writeReplica } from '../../sync/store/write-replica.ts';
 import type { Applied, MoveStore } from '../ports/move-store.ts';
 import { LOCK_MOVED, MARK_COPIED, MARK_LISTED, type MovedRow, READ_MOVED } from './move-statements.ts';
 

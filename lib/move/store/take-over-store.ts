@@ -5,7 +5,7 @@ import type { Database } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
 import { changeCopied, findCopied, lockLivingCopy } from '../../identity/store/copied-identities.ts';
 import { createIdentityStore } from '../../identity/store/identity-store.ts';
-import { keepDeletion, raiseCounts } from '../../sync/store/replica-datasets.ts';
+import { keepDeletion, raiseCounts } from '../../sync/store/replica/replica-datasets.ts';
 import { transact } from '../../sync/store/transact.ts';
 import type { IdentityOwner, TakeOverStore } from '../ports/take-over-store.ts';
 import { LOCK_MOVED, type MovedRow, READ_MOVED } from './move-statements.ts';

@@ -10,7 +10,7 @@ import { createBridgeStore } from '../../../lib/move/store/bridge-store.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
-import { setBridges } from '../../../lib/sync/store/marks.ts';
+import { setBridges } from '../../../lib/sync/store/replica/marks.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';

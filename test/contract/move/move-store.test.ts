@@ -8,7 +8,7 @@ import { type CopyProgress, type MoveStore, noProgress } from '../../../lib/move
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import type { ReplicaChange } from '../../../lib/sync/replica.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { writeReplica } from '../../../lib/sync/store/write-replica.ts';
+import { writeReplica } from '../../../lib/sync/store/replica/write-replica.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 

@@ -8,7 +8,7 @@ import {
   putMarks,
   removeMark,
   setBridges,
-} from '../../../lib/sync/store/marks.ts';
+} from '../../../lib/sync/store/replica/marks.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';

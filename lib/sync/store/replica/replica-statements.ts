@@ -1,8 +1,8 @@
 // Statements that write the replica of a dataset at another service. Each is plain: none changes data in a WITH, so that
 // Aurora DSQL can run them.
 
-import { RECORD_BYTES } from '../../database/within-bytes.ts';
-import { eraseRecords } from './dataset-write-statements.ts';
+import { RECORD_BYTES } from '../../../database/within-bytes.ts';
+import { eraseRecords } from '../dataset-write-statements.ts';
 
 export interface ReplicaRow {
   sync_count: number;

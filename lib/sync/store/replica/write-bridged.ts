@@ -1,12 +1,12 @@
-import type { DatasetKey } from '../../common/dataset-key.ts';
-import type { Transaction } from '../../database/database.ts';
-import { datasetId } from '../../database/row-ids.ts';
-import { deletionEvent, type Offloading, recordsEvent } from '../build-stream-event.ts';
-import { splitRecords } from '../jobs/split-records.ts';
-import type { SyncRecord } from '../model.ts';
-import type { StoredReplica } from '../replica.ts';
-import { lockIdentities } from './lock-identities.ts';
-import { PLAIN_WRITES } from './plain-writes.ts';
+import type { DatasetKey } from '../../../common/dataset-key.ts';
+import type { Transaction } from '../../../database/database.ts';
+import { datasetId } from '../../../database/row-ids.ts';
+import { deletionEvent, type Offloading, recordsEvent } from '../../build-stream-event.ts';
+import { splitRecords } from '../../jobs/split-records.ts';
+import type { SyncRecord } from '../../model.ts';
+import type { StoredReplica } from '../../replica.ts';
+import { lockIdentities } from '../lock-identities.ts';
+import { PLAIN_WRITES } from '../plain-writes.ts';
 import {
   IS_SUBSCRIBED,
   LOCK_REPLICA,

@@ -1,10 +1,10 @@
-import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
-import { plainArray } from '../../database/array-literal.ts';
-import type { Transaction } from '../../database/database.ts';
-import { datasetId } from '../../database/row-ids.ts';
-import type { Version } from '../../stream/stream-event.ts';
-import { LOCK_DATASET } from './dataset-write-statements.ts';
-import { lockIdentities } from './lock-identities.ts';
+import type { DatasetKey, IdentityKey } from '../../../common/dataset-key.ts';
+import { plainArray } from '../../../database/array-literal.ts';
+import type { Transaction } from '../../../database/database.ts';
+import { datasetId } from '../../../database/row-ids.ts';
+import type { Version } from '../../../stream/stream-event.ts';
+import { LOCK_DATASET } from '../dataset-write-statements.ts';
+import { lockIdentities } from '../lock-identities.ts';
 import { writeReplica } from './write-replica.ts';
 
 const LIST_REPLICAS = `

@@ -1,9 +1,9 @@
-import type { DatasetKey } from '../../common/dataset-key.ts';
-import { plainArray, textArray } from '../../database/array-literal.ts';
-import type { Transaction } from '../../database/database.ts';
-import { datasetId } from '../../database/row-ids.ts';
-import type { Mark } from '../ports/mark.ts';
-import { markDatasets, NEW_MARK } from './dataset-write-statements.ts';
+import type { DatasetKey } from '../../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../../database/array-literal.ts';
+import type { Transaction } from '../../../database/database.ts';
+import { datasetId } from '../../../database/row-ids.ts';
+import type { Mark } from '../../ports/mark.ts';
+import { markDatasets, NEW_MARK } from '../dataset-write-statements.ts';
 
 interface MarkRow {
   identity_pool_id: string;

@@ -1,23 +1,24 @@
-import type { DatasetKey } from '../../common/dataset-key.ts';
-import { plainArray, textArray } from '../../database/array-literal.ts';
-import { chunkRows } from '../../database/chunk-rows.ts';
-import type { SqlValue, Transaction } from '../../database/database.ts';
-import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
-import type { Version } from '../../stream/stream-event.ts';
-import type { Offloading } from '../build-stream-event.ts';
-import type { SyncRecord } from '../model.ts';
-import { partOf } from '../part-of.ts';
-import { exists } from '../ports/sync-store.ts';
+import type { DatasetKey } from '../../../common/dataset-key.ts';
+import { plainArray, textArray } from '../../../database/array-literal.ts';
+import { chunkRows } from '../../../database/chunk-rows.ts';
+import type { SqlValue, Transaction } from '../../../database/database.ts';
+import { datasetId, identityIdHash, recordId } from '../../../database/row-ids.ts';
+import type { Version } from '../../../stream/stream-event.ts';
+import type { Offloading } from '../../build-stream-event.ts';
+import type { SyncRecord } from '../../model.ts';
+import { partOf } from '../../part-of.ts';
+import { exists } from '../../ports/sync-store.ts';
 import {
   type NextReplica,
   nextReplica,
   type ReplicaChange,
   type StoredReplica,
   type StoredReplicaRecord,
-} from '../replica.ts';
-import { replicaEvents } from '../replica-events.ts';
-import { lockIdentities } from './lock-identities.ts';
-import { PLAIN_WRITES } from './plain-writes.ts';
+} from '../../replica.ts';
+import { replicaEvents } from '../../replica-events.ts';
+import { lockIdentities } from '../lock-identities.ts';
+import { PLAIN_WRITES } from '../plain-writes.ts';
+import { READ_IDENTITY_DELETED } from '../sync-statements.ts';
 import {
   ADD_USAGE,
   ERASE_COVERED,
@@ -35,7 +36,6 @@ import {
   WRITE_REPLICA,
   WRITE_ROWS,
 } from './replica-statements.ts';
-import { READ_IDENTITY_DELETED } from './sync-statements.ts';
 
 /** What a change of a replica wrote. */
 export interface WrittenReplica {
