@@ -81,7 +81,12 @@ async function bridgeIdentity(
       await store.postpone(mark, { until: now() + pauseAfter(problem, mark), problem });
     }
   }
-  if (lease !== 'busy') await store.release(lease);
+  if (lease === 'busy') return;
+  await store.forgetDeleted(
+    lease.identity,
+    marks.map(({ dataset }) => dataset),
+  );
+  await store.release(lease);
 }
 
 /** Why a dataset is tried again later. */

@@ -1,5 +1,6 @@
 import { readCommandLine, readNumber, readPool } from '../arguments.ts';
 import { type Command, UsageError } from '../command.ts';
+import { conflicts } from './move/conflicts.ts';
 import { copy } from './move/copy.ts';
 import { status } from './move/status.ts';
 import { takeOverPool } from './move/take-over.ts';
@@ -10,6 +11,7 @@ const DEFAULT_RATE = 10;
 
 const OPTIONS = {
   copy: ['pool', 'rate', 'dry-run'],
+  conflicts: ['pool'],
   status: ['pool'],
   'take-over': ['pool', 'identity', 'rate'],
   verify: ['pool', 'rate', 'sample'],
@@ -25,6 +27,7 @@ export const move: Command = {
     'move copy --pool <id> [--rate CALLS_PER_SECOND] [--dry-run] [--json]',
     'move take-over --pool <id> [--identity <id>] [--rate CALLS_PER_SECOND] [--json]',
     'move status [--pool <id>] [--json]',
+    'move conflicts --pool <id> [--json]',
     'move verify --pool <id> [--sample IDENTITIES] [--rate CALLS_PER_SECOND] [--json]',
   ],
   stopped: 'stopped; everything done so far is kept, and the next run of the command continues there',
@@ -38,7 +41,7 @@ export const move: Command = {
     });
     const [action = '', ...more] = positionals;
     if (!isAction(action) || more.length > 0)
-      throw new UsageError('move takes one of copy, take-over, status, verify');
+      throw new UsageError('move takes one of copy, take-over, status, conflicts, verify');
     const valid: readonly string[] = [...OPTIONS[action], 'json'];
     for (const option of Object.keys(values)) {
       if (!valid.includes(option)) throw new UsageError(`move ${action} does not take --${option}`);
@@ -49,6 +52,7 @@ export const move: Command = {
       return (deps) => status(deps, { identityPoolId: pool, asJson });
     }
     const identityPoolId = readPool(`move ${action}`, values.pool);
+    if (action === 'conflicts') return (deps) => conflicts(deps, { identityPoolId, asJson });
     const maxCallsPerSecond =
       values.rate === undefined ? DEFAULT_RATE : readNumber('--rate', values.rate, { min: 1, max: 1_000 });
     const options = { identityPoolId, maxCallsPerSecond, asJson };

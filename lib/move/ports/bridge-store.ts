@@ -75,6 +75,8 @@ export interface BridgeStore {
     mark: Mark,
     about: Memory & { isDone: boolean; conflict: boolean; at: number },
   ): Promise<boolean>;
+  /** If the identity was deleted here, removes its conflicts and what is remembered of these datasets: they name keys. */
+  forgetDeleted(identity: IdentityKey, datasets: readonly DatasetKey[]): Promise<void>;
   /** Lists decided conflicts of a pool, oldest first. `after`: the `next` of the previous page. */
   listConflicts(
     identityPoolId: string,

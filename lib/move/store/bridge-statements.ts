@@ -55,6 +55,11 @@ INSERT INTO move.conflicts (
 SELECT given.*, $7::text, $8::text, $9::text, $10::bigint
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) AS given`;
 
+export const DELETE_CONFLICTS_OF =
+  'DELETE FROM move.conflicts WHERE identity_pool_id = $1 AND identity_id = $2';
+
+export const DELETE_PENDING_OF = 'DELETE FROM move.pending WHERE dataset_id = ANY ($1::uuid[])';
+
 export const COUNT_CONFLICTS = 'SELECT count(*) AS conflicts FROM move.conflicts WHERE identity_pool_id = $1';
 
 export interface ConflictRow {

@@ -7,7 +7,7 @@ import { readIdentityState } from '../../identity/store/identity-state.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import type { Mark } from '../../sync/ports/mark.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
-import { countMarks, listDue, postponeMark, putMarks, removeMark } from '../../sync/store/replica/marks.ts';
+import { listDue, postponeMark, putMarks, removeMark } from '../../sync/store/replica/marks.ts';
 import { type LockedDataset, lockBridged, writeBridged } from '../../sync/store/replica/write-bridged.ts';
 import { transact } from '../../sync/store/transact.ts';
 import { type Memory, remember } from '../bridge-memory.ts';
@@ -15,11 +15,11 @@ import type { Agreed, BothSides, BridgedRow, Pending } from '../bridge-state.ts'
 import { type Conflict, decide, NO_CHANGE, type Plan } from '../decide.ts';
 import type { BridgeStore, Decided, ReadThere } from '../ports/bridge-store.ts';
 import type { IdentityLease } from '../ports/take-over-store.ts';
+import { createBridgeReports } from './bridge-reports.ts';
 import {
   CLAIM_OWNED,
-  COUNT_CONFLICTS,
-  type ConflictRow,
-  LIST_CONFLICTS,
+  DELETE_CONFLICTS_OF,
+  DELETE_PENDING_OF,
   LOCK_OWNED,
   type PendingRow,
   PUT_AGREED_COUNTS,
@@ -44,16 +44,12 @@ export function createBridgeStore(
     return (await readIdentityState(database, identity)) !== 'missing';
   };
   return {
+    ...createBridgeReports(database),
     listDue: (now, limit) => listDue(database, now, limit),
     removeMark: (mark) => removeMark(database, mark),
     postpone: (mark, about) => postponeMark(database, mark, about),
     mark: (identityPoolId, datasets) => putMarks(database, identityPoolId, datasets),
     isOwned,
-
-    async count(identityPoolId) {
-      const { rows } = await database.query<{ conflicts: number }>(COUNT_CONFLICTS, [identityPoolId]);
-      return { ...(await countMarks(database, identityPoolId)), conflicts: rows[0]?.conflicts ?? 0 };
-    },
 
     async claim(identity, { now, until }) {
       const leaseId = randomUUID();
@@ -71,6 +67,12 @@ export function createBridgeStore(
 
     async release({ identity, leaseId }) {
       await database.query(RELEASE_IDENTITY, [identityRowId(identity), leaseId]);
+    },
+
+    async forgetDeleted(identity, datasets) {
+      if ((await readIdentityState(database, identity)) !== 'missing') return;
+      await database.query(DELETE_CONFLICTS_OF, [identity.identityPoolId, identity.identityId]);
+      await database.query(DELETE_PENDING_OF, [plainArray(datasets.map(datasetId))]);
     },
 
     readMemory: (dataset) => readMemory(database, dataset),
@@ -93,30 +95,8 @@ export function createBridgeStore(
       });
       return isSaved ?? false;
     },
-
-    async listConflicts(identityPoolId, { after, limit }) {
-      const [decidedMs = '-1', id = FIRST_ID] = after?.split(' ') ?? [];
-      const values = [identityPoolId, Number(decidedMs), id, limit];
-      const { rows } = await database.query<ConflictRow>(LIST_CONFLICTS, values);
-      const last = rows.length === limit ? rows.at(-1) : undefined;
-      return {
-        conflicts: rows.map((row) => ({
-          identityId: row.identity_id,
-          datasetName: row.dataset_name,
-          key: row.record_key,
-          kind: row.kind,
-          winner: row.winner,
-          hereMs: row.here_ms,
-          thereMs: row.there_ms,
-          decidedAt: row.decided_ms,
-        })),
-        next: last ? `${last.decided_ms} ${last.conflict_id}` : null,
-      };
-    },
   };
 }
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** A device wrote at the origin while the dataset was deleted there, because it was deleted here. */
 const DELETED_THERE: Conflict = { key: null, kind: 'deleted', winner: 'here', hereMs: null, thereMs: null };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
+import { datasetId } from '../../../lib/database/row-ids.ts';
 import { bridgeDue } from '../../../lib/move/bridge.ts';
 import { hintChange } from '../../../lib/move/hint-changes.ts';
 import type { BridgeStore } from '../../../lib/move/ports/bridge-store.ts';
@@ -235,6 +236,27 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await liveHere(here)).toEqual({ a: 'newer' });
     expect(liveThere(there)).toEqual({ a: 'newer' });
     expect(await conflictsOf(identity)).toMatchObject([{ key: 'a', kind: 'changed', winner: 'there' }]);
+  });
+
+  it('forgets the keys of an identity that was deleted here', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('k', 'here'));
+    there.set({ key: 'k', value: 'there' });
+    await run(there);
+    expect(await conflictsOf(identity)).toHaveLength(1);
+    await database.query(
+      `INSERT INTO move.pending (dataset_id, record_id, record_key, here_count, after_there)
+       VALUES ($1::uuid, $1::uuid, 'k', 1, 1)`,
+      [datasetId({ ...identity, datasetName: 'game' })],
+    );
+    await database.query('DELETE FROM identity.identities WHERE identity_id = $1', [identity.identityId]);
+    await hint(identity);
+    await run(there);
+    expect(await conflictsOf(identity)).toEqual([]);
+    const { rows } = await database.query('SELECT 1 FROM move.pending WHERE dataset_id = $1', [
+      datasetId({ ...identity, datasetName: 'game' }),
+    ]);
+    expect(rows).toEqual([]);
   });
 
   it('keeps what the origin refuses, and says why', async () => {

@@ -97,8 +97,11 @@ describe('the command line', () => {
     { line: ['status', '--pool', 'a:0,a:1'], error: 'a:0,a:1 is not the id of an identity pool' },
     { line: ['reconcile'], error: 'reconcile requires --pool' },
     { line: ['reconcile', '--pool', 'a:0', '--rate', '0'], error: '--rate takes a number from 1 to 1000' },
-    { line: ['move'], error: 'move takes one of copy, take-over, status, verify' },
-    { line: ['move', 'finish', '--pool', 'a:0'], error: 'move takes one of copy, take-over, status, verify' },
+    { line: ['move'], error: 'move takes one of copy, take-over, status, conflicts, verify' },
+    {
+      line: ['move', 'finish', '--pool', 'a:0'],
+      error: 'move takes one of copy, take-over, status, conflicts, verify',
+    },
     { line: ['move', 'take-over'], error: 'move take-over requires --pool with the id of an identity pool' },
     {
       line: ['move', 'take-over', '--pool', 'a:0', '--dry-run'],

@@ -1,5 +1,7 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
+import type { BridgeStore } from '../../../../lib/move/ports/bridge-store.ts';
 import type { MovedCounts, MovingPool } from '../../../../lib/move/ports/move-store.ts';
+import { createBridgeReports } from '../../../../lib/move/store/bridge-reports.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
 import type { CommandDeps } from '../../command.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
@@ -17,10 +19,12 @@ export async function status(
   if (identityPoolId !== null && pools.length === 0) {
     throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
   }
-  const reports = [];
+  const bridges = createBridgeReports(database);
+  const reports: Report[] = [];
   for (const pool of pools) {
     const counts = await store.countIdentities(pool.identityPoolId, pool.startedAt);
-    reports.push({ pool, counts });
+    const bridge = await bridges.count(pool.identityPoolId);
+    reports.push({ pool, counts, bridge });
   }
   if (asJson) printJson(print, { identityPools: reports.map(toJson) });
   else for (const line of reports.flatMap(describe)) print(line);
@@ -30,10 +34,10 @@ export async function status(
 interface Report {
   pool: MovingPool;
   counts: MovedCounts;
+  bridge: Awaited<ReturnType<BridgeStore['count']>>;
 }
 
-/** `bridged` and `lastOldWrite` are null until this service writes back to the origin. */
-function toJson({ pool, counts }: Report) {
+function toJson({ pool, counts, bridge }: Report) {
   const { identityPoolId, origin, progress, lease } = pool;
   return {
     identityPoolId,
@@ -47,8 +51,7 @@ function toJson({ pool, counts }: Report) {
     followedUpTo: isoOf(pool.followedUpTo),
     eventsMissingSince: isoOf(pool.gapSince),
     takenOver: counts.takenOver,
-    bridged: null,
-    lastOldWrite: null,
+    bridge: { waiting: bridge.marks, failing: bridge.problems, conflicts: bridge.conflicts },
     verifiedAt: isoOf(pool.verifiedAt),
     differences: pool.differences,
     running: lease && { holder: lease.holder, until: isoOf(lease.until) },
@@ -62,12 +65,17 @@ const PHASES = {
   done: 'copied',
 };
 
-function describe({ pool, counts }: Report): string[] {
+function describe({ pool, counts, bridge }: Report): string[] {
   const { copiedAt, followedUpTo, gapSince, verifiedAt, differences, progress, lease } = pool;
   return [
     `${pool.identityPoolId} from ${pool.origin}`,
     `  ${PHASES[progress.phase]}${copiedAt === null ? '' : `, last complete copy ${timeText(copiedAt)}`}`,
     `  identities: ${counts.identities}, copied ${counts.copied}, taken over ${counts.takenOver}`,
+    ...(counts.takenOver === 0
+      ? []
+      : [
+          `  bridge: ${bridge.marks} datasets wait, ${bridge.problems} of them failed, ${bridge.conflicts} conflicts decided`,
+        ]),
     `  written by the copy: ${progress.counts.records} records of ${progress.counts.datasets} datasets`,
     `  ${followedUpTo === null ? 'no event of the origin applied yet' : `followed up to ${timeText(followedUpTo)}`}`,
     ...(gapSince === null
