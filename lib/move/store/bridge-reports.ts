@@ -1,0 +1,36 @@
+import type { Database } from '../../database/database.ts';
+import { countMarks } from '../../sync/store/replica/marks.ts';
+import type { BridgeStore } from '../ports/bridge-store.ts';
+import { COUNT_CONFLICTS, type ConflictRow, LIST_CONFLICTS } from './bridge-statements.ts';
+
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+/** Creates the part of the bridge's store that only reports. */
+export function createBridgeReports(database: Database): Pick<BridgeStore, 'count' | 'listConflicts'> {
+  return {
+    async count(identityPoolId) {
+      const { rows } = await database.query<{ conflicts: number }>(COUNT_CONFLICTS, [identityPoolId]);
+      return { ...(await countMarks(database, identityPoolId)), conflicts: rows[0]?.conflicts ?? 0 };
+    },
+
+    async listConflicts(identityPoolId, { after, limit }) {
+      const [decidedMs = '-1', id = FIRST_ID] = after?.split(' ') ?? [];
+      const values = [identityPoolId, Number(decidedMs), id, limit];
+      const { rows } = await database.query<ConflictRow>(LIST_CONFLICTS, values);
+      const last = rows.length === limit ? rows.at(-1) : undefined;
+      return {
+        conflicts: rows.map((row) => ({
+          identityId: row.identity_id,
+          datasetName: row.dataset_name,
+          key: row.record_key,
+          kind: row.kind,
+          winner: row.winner,
+          hereMs: row.here_ms,
+          thereMs: row.there_ms,
+          decidedAt: row.decided_ms,
+        })),
+        next: last ? `${last.decided_ms} ${last.conflict_id}` : null,
+      };
+    },
+  };
+}
