@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Conflict } from '../../lib/move/decide.ts';
 import { Bridge, type Disturb, newDevice, type PassOptions, type Side } from './bridge-model.ts';
 
 const KEYS = ['a', 'b', 'c', 'd'];
@@ -100,6 +101,9 @@ function run(bridge: Bridge, steps: readonly Step[]): Devices {
   return devices;
 }
 
+const stopped = (steps: readonly Step[]): number =>
+  steps.filter((step) => step.kind === 'pass' && step.stop !== null).length;
+
 const NOTHING: PassOptions = { disturb: [() => {}, () => {}, () => {}], stop: null, isLate: false };
 
 function passUntilDone(bridge: Bridge): void {
@@ -187,7 +191,11 @@ describe('a bridge', () => {
         }
         bridge.setMark();
         expectSettled(bridge);
-        expect(bridge.conflicts).toEqual([]);
+        // If a pass was stopped after it deleted the dataset at the origin, and another after it had decided to write a
+        // key, nobody can tell whether a device deleted the key there in between. The key survives, and is listed.
+        const isDoubtful = (conflict: Conflict) =>
+          only === 'here' && conflict.kind === 'deleted' && conflict.winner === 'here' && stopped(all) >= 2;
+        expect(bridge.conflicts.filter((conflict) => !isDoubtful(conflict))).toEqual([]);
       }),
       RUNS,
     );

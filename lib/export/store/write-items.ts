@@ -4,7 +4,7 @@ import type { Transaction } from '../../database/database.ts';
 import { columnsOf, type TableRow, type TableShape, upsertStatement } from '../../database/table-shape.ts';
 import { findForeignIdentity, removeLogins } from '../../identity/store/export-identities.ts';
 import { IDENTITIES, LOGINS } from '../../identity/store/exported-tables.ts';
-import { AGREED_DATASETS } from '../../move/store/exported-tables.ts';
+import { AGREED_DATASETS, PENDING_KEYS } from '../../move/store/exported-tables.ts';
 import { findDatasets } from '../../sync/store/export-datasets.ts';
 import {
   DATASETS,
@@ -60,7 +60,7 @@ export async function writeItems(on: Transaction, items: readonly ServiceItem[])
 }
 
 /** Tables whose rows name only a dataset, so that they cannot be skipped with their pool or identity. */
-const OF_DATASETS: readonly TableShape[] = [SUBSCRIPTIONS, SPENT_TOKENS, AGREED_DATASETS];
+const OF_DATASETS: readonly TableShape[] = [SUBSCRIPTIONS, SPENT_TOKENS, AGREED_DATASETS, PENDING_KEYS];
 
 /** Leaves out rows of datasets that do not exist, for example because they were skipped. */
 async function withDataset(on: Transaction, rows: readonly TableRow[]): Promise<TableRow[]> {

@@ -30,7 +30,8 @@ ${COVERED}
     ORDER BY records.dataset_id, records.record_id LIMIT ${ERASE_ROWS}`,
   )})
 ORDER BY records.dataset_id, records.record_id
-ON CONFLICT (dataset_id, record_id) DO UPDATE SET record_value = NULL, numeric_value = NULL
+ON CONFLICT (dataset_id, record_id) DO UPDATE SET
+  record_value = NULL, numeric_value = NULL, projected_at = now()
 WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms, excluded.sync_count)
   AND stored.record_value IS NOT NULL
 RETURNING stored.dataset_id`;

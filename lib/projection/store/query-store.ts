@@ -91,15 +91,11 @@ export function createQueryStore(database: Database): QueryStore {
       // An earlier attempt may have written rows and crashed before it noticed the erasure.
       await eraseDatasets(database, idsOf(erased));
       const { datasets, records } = toRows(changes);
-      const changed = await allDone([
-        ...chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
-        // The order of these statements does not matter: a record is visible only once the row of its dataset exists
-        // too.
-        ...chunkRows(datasets, () => 0).map(async (chunk) => {
-          await execute(database, upsertDatasets(chunk));
-          return 0;
-        }),
-      ]);
+      // The datasets are written first, because the feed of changes would skip a record whose dataset has no row yet.
+      await allDone(chunkRows(datasets, () => 0).map((chunk) => execute(database, upsertDatasets(chunk))));
+      const changed = await allDone(
+        chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
+      );
       const recordsChanged = changed.reduce((sum, count) => sum + count, 0);
       await eraseRemoved(database, changes);
       // `erase` marks the identity first and then erases its rows. If it did not find the rows of this batch, because they

@@ -5,7 +5,6 @@ import type {
   QueriedBulkPublish,
   QueriedDataset,
   QueriedGap,
-  QueriedIdentity,
 } from '../model.ts';
 import type { QueryReader } from '../ports/query-reader.ts';
 import { readPage } from './page.ts';
@@ -26,14 +25,26 @@ WITH RECURSIVE pools (identity_pool_id) AS (
 )
 SELECT identity_pool_id AS "identityPoolId" FROM pools WHERE identity_pool_id IS NOT NULL LIMIT $2::int`;
 
+/** As READ_POOLS: goes from identity to identity in the index. */
 const READ_IDENTITIES = `
+WITH RECURSIVE with_data (identity_id) AS (
+  (SELECT identity_id FROM projection.datasets
+    WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT 1)
+  UNION ALL
+  SELECT (
+    SELECT next.identity_id FROM projection.datasets AS next
+    WHERE next.identity_pool_id = $1::text AND next.identity_id > with_data.identity_id
+    ORDER BY next.identity_id LIMIT 1)
+  FROM with_data WHERE with_data.identity_id IS NOT NULL
+)
 SELECT page.identity_id AS "identityId", known.providers
 FROM (
-  (SELECT DISTINCT identity_id FROM projection.datasets
-    WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT $3::int)
-  UNION
-  (SELECT identity_id FROM query.identities
-    WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT $3::int)
+  SELECT identity_id FROM (
+    (SELECT identity_id FROM with_data WHERE identity_id IS NOT NULL LIMIT $3::int)
+    UNION
+    (SELECT identity_id FROM query.identities
+      WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT $3::int)
+  ) AS either
   ORDER BY identity_id LIMIT $3::int
 ) AS page
 LEFT JOIN query.identities AS known ON known.identity_id = page.identity_id AND known.identity_pool_id = $1::text
@@ -92,7 +103,11 @@ export function createQueryReader(database: Database): QueryReader {
       readPage(
         database,
         { sql: READ_IDENTITIES, values: [identityPoolId, ...(after ?? [''])], limit },
-        (row: Omit<QueriedIdentity, 'identityPoolId'>) => ({ identityPoolId, ...row }),
+        ({ identityId, providers }: IdentityRow) => ({
+          identityPoolId,
+          identityId,
+          providers: providers === null ? null : providers.split(' ').filter((name) => name !== ''),
+        }),
         ({ identityId }) => [identityId],
       ),
     datasets: ({ identityPoolId, identityId }, { limit, after }) =>
@@ -162,6 +177,12 @@ type InMilliseconds<Item> = {
 };
 
 const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
+
+interface IdentityRow {
+  identityId: string;
+  /** Separated by spaces; null if the service does not know the identity. */
+  providers: string | null;
+}
 
 type DatasetRow = Pick<QueriedDataset, 'datasetName' | 'syncCount' | 'isDeleted' | 'projectedAt'> & {
   lastModifiedMs: number;

@@ -39,14 +39,14 @@ const recordsIn = (rows: string, order: string, filter = 'true') =>
       CASE WHEN (datasets.removed_ms IS NULL
           OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count))
         AND ${filter} THEN records.record_value END AS record_value
-    FROM (${rows}) AS records
+    FROM (SELECT *, ${rows}) AS records
     LEFT JOIN projection.datasets ON datasets.dataset_id = records.dataset_id`,
     order,
   );
 
 /** $1: the dataset; $2: the record after which the page starts; $3: the limit. Uses the primary key. */
 const READ_DATASET = recordsIn(
-  `SELECT *, record_id::text AS position FROM projection.records
+  `record_id::text AS position FROM projection.records
     WHERE dataset_id = $1::uuid AND record_id > $2::uuid
     ORDER BY record_id LIMIT $3::int`,
   'record_id',
@@ -57,7 +57,7 @@ const READ_DATASET = recordsIn(
  * $5: the limit. Uses the index on projected_at.
  */
 const READ_CHANGES = recordsIn(
-  `SELECT *, projected_at::text AS position FROM projection.records
+  `projected_at::text AS position FROM projection.records
     WHERE (projected_at, dataset_id, record_id) > ($1::text::timestamptz, $2::uuid, $3::uuid)
       AND projected_at < $4::text::timestamptz
     ORDER BY projected_at, dataset_id, record_id LIMIT $5::int`,
@@ -73,7 +73,7 @@ const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
  */
 const readByNumber = (operator: string, direction: string) =>
   recordsIn(
-    `SELECT *, numeric_value::text AS position FROM projection.records
+    `numeric_value::text AS position FROM projection.records
     WHERE record_id = $1::uuid AND (numeric_value, dataset_id) ${operator} ($2::text::numeric, $3::uuid)
       AND numeric_value >= $6::text::numeric AND numeric_value <= $7::text::numeric
     ORDER BY numeric_value ${direction}, dataset_id ${direction} LIMIT $8::int`,
@@ -84,7 +84,7 @@ const readByNumber = (operator: string, direction: string) =>
 /** Like `readByNumber`, but $6 is the limit. Uses the index `text`. */
 const readByText = (start: string, direction: string) =>
   recordsIn(
-    `SELECT *, left(record_value, 64) AS position FROM projection.records
+    `left(record_value, 64) AS position FROM projection.records
     WHERE record_id = $1::uuid AND ${start}
     ORDER BY left(record_value, 64) ${direction}, dataset_id ${direction} LIMIT $6::int`,
     `position ${direction}, dataset_id ${direction}`,
@@ -93,7 +93,7 @@ const readByText = (start: string, direction: string) =>
 
 /** $2: the value; $3: the dataset after which the page starts; otherwise like `readByText`. */
 const READ_EQUAL = recordsIn(
-  `SELECT *, '' AS position FROM projection.records
+  `'' AS position FROM projection.records
     WHERE record_id = $1::uuid AND left(record_value, 64) = left($2::text, 64) AND dataset_id > $3::uuid
     ORDER BY dataset_id LIMIT $6::int`,
   'dataset_id',
@@ -189,24 +189,29 @@ export async function readChanges(
 }
 
 /**
- * How long a transaction that writes to the query store can last. No change becomes visible later than this.
- * The statement timeout is 45 s.
+ * How long a transaction that writes can last if its session is not visible. Aurora DSQL ends transactions after five
+ * minutes. Source: Aurora DSQL User Guide, "Quotas".
  */
-const LONGEST_WRITE_S = 60;
+const LONGEST_WRITE = "interval '5 minutes'";
 
 /**
- * Returns the time before which no more changes can appear: `projected_at` is the start of the transaction, so this is
- * the start of the oldest transaction that still runs. A session of another user hides its start, and Aurora DSQL hides
- * all sessions; then the longest possible duration of a write counts.
+ * Returns the time before which no more changes can appear. `projected_at` is the start of the transaction that wrote
+ * the row, so this is the start of the oldest transaction of this program that still runs. A transaction has its start
+ * shortly before other sessions can see it; the second covers this time. The server hides the sessions of other users,
+ * even that they are client backends; then the longest possible duration of a write counts.
  */
 const READ_STABLE_TIME = `
-SELECT greatest(
-  now() - interval '${LONGEST_WRITE_S} seconds',
-  CASE WHEN bool_or(state IS NULL) THEN '-infinity' ELSE least(now(), min(xact_start)) END)::text AS until
+SELECT CASE
+  WHEN bool_or(state IS NULL OR state = 'disabled') THEN now() - ${LONGEST_WRITE}
+  WHEN count(*) = 0 THEN now()
+  ELSE least(now() - interval '1 second', min(xact_start) FILTER (WHERE application_name = 'cognito-sync-backend'))
+END::text AS until
 FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+  AND (backend_type = 'client backend' OR backend_type IS NULL)`;
 
-const READ_STABLE_TIME_ON_DSQL = `SELECT (now() - interval '${LONGEST_WRITE_S} seconds')::text AS until`;
+/** Aurora DSQL shows no other sessions. */
+const READ_STABLE_TIME_ON_DSQL = `SELECT (now() - ${LONGEST_WRITE})::text AS until`;
 
 async function readStableTime(on: Database): Promise<string> {
   const sql = on.dialect === 'dsql' ? READ_STABLE_TIME_ON_DSQL : READ_STABLE_TIME;

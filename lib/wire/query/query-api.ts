@@ -175,7 +175,8 @@ export function createQueryApi({
     app.openapi(route, async (context) => {
       const given = context.req.valid('query') as Paging;
       const { limit, cursor, ...filters } = given;
-      const about = [path, JSON.stringify(filters)];
+      // A cursor of changes replaces `since`.
+      const about = [path, JSON.stringify({ ...filters, since: undefined })];
       const after = cursor === undefined ? null : cursors.read(cursor, about);
       const { items, next } = await read(given, { limit, after });
       return context.json({ items, next: next && cursors.write(next, about) }, 200);

@@ -524,6 +524,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
       'query.bulk_publishes',
       'query.datasets',
       'query.gaps',
+      'query.identities',
       'query.quarantine',
       'query.records',
       'query.stream_progress',

@@ -1,11 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
 import type { PageRequest, QueryPage, RecordChange } from '../../../lib/query/model.ts';
 import type { KeyFilter, KeyOrder, QueryReader } from '../../../lib/query/ports/query-reader.ts';
 import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
-import { DATABASES, DSQL, POSTGRESQL, SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
+import {
+  createPostgresDatabase,
+  DATABASES,
+  DSQL,
+  POSTGRESQL,
+  SERVICE_DATABASES,
+} from '../../fixtures/database/databases.ts';
 import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
 
 const POOLS = ['us-east-1:pool-a', 'us-east-1:pool-b'];
@@ -150,25 +158,46 @@ describe.each(DATABASES)('the query reader on $name', ({ openOwn }) => {
         },
       ]);
     let after: PageRequest['after'] = null;
-    const read = async () => {
+    /** Reads until there are `count` changes, because a change appears only after about a second. */
+    const read = async (count: number) => {
       const found: RecordChange[] = [];
-      for (;;) {
-        const page: QueryPage<RecordChange> = await reader.changes(null, { limit: 4, after });
-        after = page.next;
-        found.push(...page.items);
-        if (page.items.length === 0) return found;
-      }
+      await expect
+        .poll(
+          async () => {
+            const page: QueryPage<RecordChange> = await reader.changes(null, { limit: 4, after });
+            after = page.next;
+            return found.push(...page.items);
+          },
+          { timeout: 15_000 },
+        )
+        .toBe(count);
+      return found;
     };
-    expect(await read()).toHaveLength(changes().length * 3);
+    await read(changes().length * 3);
     const since = new Date();
     await write(1, 'a');
     await write(2, 'b');
-    expect(await read()).toMatchObject([{ ...dataset, recordKey: 'k', recordValue: 'b', syncCount: 2 }]);
+    expect(await read(1)).toMatchObject([{ ...dataset, recordKey: 'k', recordValue: 'b', syncCount: 2 }]);
     await write(3, null);
-    expect(await read()).toMatchObject([{ ...dataset, recordKey: 'k', recordValue: null, syncCount: 3 }]);
-    expect(await read()).toEqual([]);
+    expect(await read(1)).toMatchObject([{ ...dataset, recordKey: 'k', recordValue: null, syncCount: 3 }]);
+    expect((await reader.changes(null, { limit: 4, after })).items).toEqual([]);
     const recent = await reader.changes(new Date(since.getTime() - 1_000), { limit: 1_000, after: null });
     expect(recent.items.at(-1)).toMatchObject({ ...dataset, recordValue: null });
+  });
+
+  it('reports the records of a dataset that is removed', async () => {
+    const dataset = { identityPoolId: 'removing', identityId: 'identity', datasetName: 'game' };
+    const record = { key: 'k', value: 'v', version: version(1), deviceLastModifiedDate: null };
+    const store = createQueryStore(database);
+    await store.apply([{ dataset, version: version(1), removal: null, records: [record] }]);
+    const read = async (since: Date) =>
+      (await reader.changes(since, { limit: 1_000, after: null })).items
+        .filter(({ identityPoolId }) => identityPoolId === 'removing')
+        .map(({ recordValue }) => recordValue);
+    const start = new Date(Date.now() - 60_000);
+    await expect.poll(() => read(start), { timeout: 15_000 }).toEqual(['v']);
+    await store.apply([{ dataset, version: version(2), removal: version(2), records: [] }]);
+    await expect.poll(() => read(start), { timeout: 15_000 }).toEqual([null]);
   });
 
   it.each<KeyOrder>([
@@ -250,7 +279,7 @@ describe("the change feed under Aurora DSQL's rules", () => {
     const reader = createQueryReader(database);
     const [older, newer] = changes();
     await createQueryStore(database).apply(older ? [older] : []);
-    await database.query("UPDATE projection.records SET projected_at = now() - interval '61 seconds'");
+    await database.query("UPDATE projection.records SET projected_at = now() - interval '301 seconds'");
     await createQueryStore(database).apply(newer ? [newer] : []);
     const { items } = await reader.changes(null, { limit: 100, after: null });
     expect(new Set(items.map(({ datasetName }) => datasetName))).toEqual(
@@ -261,6 +290,29 @@ describe("the change feed under Aurora DSQL's rules", () => {
 });
 
 describe('the change feed on PostgreSQL', () => {
+  it('waits five minutes if the server hides the sessions of another user', async () => {
+    const connectionString = await createPostgresDatabase();
+    const admin = openPg({ connectionString });
+    await createQueryStore(admin).apply(changes());
+    await admin.query(
+      "UPDATE projection.records SET projected_at = now() - interval '301 seconds' WHERE record_key = 'name'",
+    );
+    const role = `reader_${randomUUID().replaceAll('-', '_')}`;
+    await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'`);
+    await admin.query(`GRANT USAGE ON SCHEMA projection TO ${role}`);
+    await admin.query(`GRANT SELECT ON ALL TABLES IN SCHEMA projection TO ${role}`);
+    const url = new URL(connectionString);
+    url.username = role;
+    url.password = 'reader';
+    const restricted = openPg({ connectionString: url.href });
+    const { items } = await createQueryReader(restricted).changes(null, { limit: 1_000, after: null });
+    expect(new Set(items.map(({ recordKey }) => recordKey))).toEqual(new Set(['name']));
+    await restricted.close();
+    await admin.query(`DROP OWNED BY ${role}`);
+    await admin.query(`DROP ROLE ${role}`);
+    await admin.close();
+  });
+
   it('waits for a transaction that still writes', async () => {
     const database = await POSTGRESQL.openOwn();
     const reader = createQueryReader(database);
@@ -281,8 +333,12 @@ describe('the change feed on PostgreSQL', () => {
     expect(before.items).toEqual([]);
     commit.resolve();
     await writing;
-    const after = await reader.changes(null, { limit: 100, after: before.next });
-    expect(new Set(after.items.map(({ datasetName }) => datasetName))).toEqual(new Set(DATASETS));
+    await expect
+      .poll(async () => {
+        const { items } = await reader.changes(null, { limit: 100, after: before.next });
+        return new Set(items.map(({ datasetName }) => datasetName));
+      })
+      .toEqual(new Set(DATASETS));
     await database.close();
   });
 });
