@@ -11,7 +11,7 @@ import type { IdentityLease } from './ports/take-over-store.ts';
 
 /** Longer than one attempt of a call takes. Each attempt extends the lease. */
 export const LEASE_MS = 30_000;
-/** Maximum number of listings of one dataset that changes from page to page. */
+/** Maximum number of listings of one dataset per pass, if the dataset changes between two pages of a listing. */
 const LISTINGS = 5;
 
 export interface BridgeDatasetDeps {
@@ -24,15 +24,16 @@ export interface BridgeDatasetDeps {
 }
 
 /**
- * `done`: both sides agree. `again`: a device changed the dataset at the origin in the meantime, or more is left than one
- * pass may write. `gone`: the identity no longer exists at the origin; nothing was changed here.
+ * `done`: both sides agree. `again`: a device changed the dataset at the origin during the pass, or one pass may not write
+ * all that is left. `gone`: the identity no longer exists at the origin; nothing was changed here.
  */
 export type PassOutcome = 'done' | 'again' | 'gone';
 
 /**
- * One pass over a dataset of an identity that this service owns: reads the dataset at the origin, decides, writes here, and
- * then writes there. What must be written there is saved before, with the hash of its value. So the next pass knows what
- * an interrupted pass has written, and does not take it for a change of a device.
+ * Makes one pass over a dataset of an identity that this service owns: reads the dataset at the origin, decides, writes
+ * here, and then writes at the origin. The transaction that writes here also saves what must be written at the origin,
+ * with the hash of each value. From this, the next pass recognizes what an interrupted pass wrote at the origin, and does
+ * not mistake it for a change of a device.
  *
  * The patches have the exact counts of the origin's records, so the origin rejects a patch for a record that a device has
  * changed since the listing.

@@ -1,14 +1,17 @@
 import { type Agreed, type BothSides, hashOf, isWritten, type Pending } from './bridge-state.ts';
 import type { Plan } from './decide.ts';
 
-/** What a transaction saves. */
+/** What a transaction saves about a dataset for the next pass. */
 export interface Memory {
   agreed: Agreed;
   /** `Pending` by key; null to delete it. */
   pending: Map<string, Pending | null>;
 }
 
-/** Deleted at most per transaction, in addition to those of the plan's keys. Those that are left have no effect. */
+/**
+ * Maximum number of `Pending` that a transaction deletes because the new agreed counts replace them. If more are left, they
+ * have no effect.
+ */
 const OLD_PENDING = 500;
 
 /**
@@ -19,11 +22,11 @@ const OLD_PENDING = 500;
  */
 export function remember(plan: Plan, { here, there, ...sides }: BothSides, countHere: number): Memory {
   const { pending } = sides;
-  // The count of an agreed deletion jumped too. No row has a count up to it.
+  // After an agreed deletion, the agreed count jumps together with the dataset's count. No row has a count up to it.
   const isJumped = !here.exists && sides.agreed.here >= here.syncCount;
   const agreed = isJumped ? { ...sides.agreed, here: sides.agreed.here + plan.jump } : sides.agreed;
   const saved = new Map<string, Pending | null>();
-  // The deletion is still to be done at the origin. It is decided again unless it succeeds.
+  // Nothing is saved about a deletion at the origin. If it does not succeed, the next pass decides it again.
   if (plan.deleteThere) return { agreed, pending: saved };
   const put = (key: string, value: string | null, thereCount: number | null) =>
     saved.set(key, {
@@ -53,10 +56,10 @@ export interface Sent {
 }
 
 /**
- * Returns what the transaction after the writes at the origin saves, and whether another pass is needed. If the counts
- * show that nothing else was written there since the listing, the dataset agrees up to the last count.
+ * Returns what is saved after the writes at the origin, and whether the pass is done or another one is needed. If the
+ * counts show that no one else wrote there since the listing, both sides agree up to the last count.
  *
- * @param saved what `remember` returned, and the transaction before has saved
+ * @param saved what `remember` returned, which the earlier transaction has saved
  * @param sent the calls that succeeded
  */
 export function settle(
@@ -84,8 +87,8 @@ export function settle(
 }
 
 /**
- * Returns the count to ask the origin about: whether the dataset was deleted after it. Null if no pass has seen or written
- * the dataset there, so that a deletion would not matter.
+ * Returns the count for the question to the origin whether the dataset was deleted after this count. Null if no pass has
+ * seen or written the dataset at the origin, so that a deletion would not matter.
  */
 export function deletionBase({ agreed, pending }: Pick<BothSides, 'agreed' | 'pending'>): number | null {
   if (agreed.there > 0) return agreed.there;
@@ -106,7 +109,7 @@ export function isDeletedSince(
   );
 }
 
-/** Returns what is saved after the dataset was deleted at the origin, because it was deleted here. */
+/** Returns what is saved after the bridge deleted the dataset at the origin because it was deleted here. */
 export function afterDeletion({ here, pending }: Pick<BothSides, 'here' | 'pending'>, jump: number): Memory {
   const owed = [...pending].filter(([, { thereCount }]) => thereCount === null).map(([key]) => key);
   return {
@@ -116,8 +119,8 @@ export function afterDeletion({ here, pending }: Pick<BothSides, 'here' | 'pendi
 }
 
 /**
- * Returns whether an event of the origin says nothing new about an owned identity: earlier passes have read its records,
- * or wrote them there.
+ * Returns whether an event of the origin contains nothing new: earlier passes have read all its records at the origin, or
+ * have written them there.
  */
 export function isKnown(
   records: readonly { key: string; value: string | null; syncCount: number }[],
@@ -131,12 +134,13 @@ export function isKnown(
   });
 }
 
-/** Limits of one call. Source: this service's limit of a body with records (lib/wire/body-limits.ts) is far above them. */
+/** Limits of one call. They are far below this service's limit of a body with records (lib/wire/body-limits.ts). */
 const PATCHES_PER_CALL = 200;
 const BYTES_PER_CALL = 512 * 1024;
 
 /**
- * Divides the writes at the origin into calls. New keys come last: if the dataset is full there, only they are refused.
+ * Divides the writes at the origin into calls. New keys come last, in calls of their own: if the dataset is full at the
+ * origin, the origin rejects only these calls.
  */
 export function callsOf(writes: Plan['writeThere'], perCall = PATCHES_PER_CALL): Plan['writeThere'][] {
   const rank = ({ value, syncCount }: Plan['writeThere'][number]) =>

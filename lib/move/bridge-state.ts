@@ -17,7 +17,7 @@ export interface Side {
   rows: ReadonlyMap<string, BridgedRow>;
 }
 
-/** How far a dataset's count here jumps above that of the origin. No dataset has as many writes in practice. */
+/** By how much a dataset's count here is raised above that of the origin. In practice, no dataset has so many writes. */
 export const JUMP = 1_048_576;
 
 /**
@@ -29,11 +29,11 @@ export interface Agreed {
   there: number;
 }
 
-/** What a pass remembers about a key for which the agreed counts of the dataset do not hold. */
+/** What passes save about a key to which the agreed counts of the dataset do not apply. */
 export interface Pending {
   /** Hash of the value to write at the origin; null for a removal. */
   valueHash: string | null;
-  /** The row here has not changed since if its count is at most this one. */
+  /** The row here has not changed since the pass if its count is at most this one. */
   hereCount: number;
   /** The origin's count before the write. */
   afterThere: number;
@@ -41,7 +41,7 @@ export interface Pending {
   thereCount: number | null;
 }
 
-/** Both sides of a dataset, and what is remembered of earlier passes. */
+/** Both sides of a dataset, and what earlier passes saved about it. */
 export interface BothSides {
   here: Side & {
     /** The count of the last deletion; 0 if the dataset was never deleted. */
@@ -50,13 +50,13 @@ export interface BothSides {
   there: Side;
   agreed: Agreed;
   pending: ReadonlyMap<string, Pending>;
-  /** Whether the origin deleted the dataset since both sides agreed. The dataset may exist again. */
+  /** Whether the dataset was deleted at the origin since both sides agreed. It may exist there again. */
   isDeletedThere: boolean;
-  /** Whether the identity was merged into another one here. Clients of the origin still use it there. */
+  /** Whether the identity was merged into another one here. At the origin, clients can still use it. */
   isMerged: boolean;
 }
 
-/** Hashes a value, so that what is remembered contains no user data. */
+/** Hashes a value, so that a `Pending` does not contain the value. */
 export function hashOf(value: string | null): string | null {
   return value === null ? null : hash('sha256', value, 'hex').slice(0, 32);
 }

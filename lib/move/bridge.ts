@@ -14,22 +14,22 @@ import type { IdentityLease } from './ports/take-over-store.ts';
 const MARKS = 100;
 /** Identities at a time. The rate limits the calls; this limits memory. */
 const CONCURRENT = 4;
-/** Passes over a dataset that devices keep changing, before it waits. */
+/** Maximum number of passes over a dataset per run. If devices keep changing the dataset, a later run continues. */
 const PASSES = 5;
-/** Pauses after failures: a transient one is tried again soon, one that a device must solve hourly. */
+/** Pauses after failures. A transient failure is retried soon; a failure that needs someone's help, every hour. */
 const MIN_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 5 * 60_000;
 const PROBLEM_PAUSE_MS = 60 * 60_000;
 
 export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'> {
   store: BridgeStore;
-  /** Returns the origin of a pool, with calls at the rate that it allows; null if it is not configured. */
+  /** Returns the origin of a pool, and a function that limits the rate of calls to it; null if it is not configured. */
   originOf: (identityPoolId: string) => Promise<{ origin: Origin; paced: PacedCalls } | null>;
   /** Stops before the next dataset. */
   signal?: AbortSignal;
 }
 
-/** What a run did. Counts only, so it can be logged. */
+/** What a run did. Contains only counts, so it can be logged. */
 export interface BridgeOutcome {
   /** Datasets on which both sides agree now. */
   bridged: number;
@@ -38,8 +38,8 @@ export interface BridgeOutcome {
 }
 
 /**
- * Reads the marked datasets of owned identities on both sides, and writes to each side what only the other has. The
- * datasets of one identity follow each other, under a lease. A dataset that fails does not stop the others.
+ * Reads the marked datasets of owned identities on both sides, and writes to each side what only the other side has. The
+ * datasets of one identity are bridged one after the other, under a lease. A dataset that fails does not stop the others.
  */
 export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
   const marks = await deps.store.listDue(deps.now(), MARKS);
@@ -68,7 +68,7 @@ async function bridgeIdentity(
   const about = { now: now(), until: now() + LEASE_MS };
   const lease = await store.claim({ identityPoolId, identityId }, about);
   if (lease === 'not owned') {
-    // The identity exists only here, or is a replica.
+    // The identity never came from the origin, or is still a replica. Neither is bridged.
     for (const mark of marks) await store.removeMark(mark);
     return;
   }

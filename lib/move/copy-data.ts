@@ -72,8 +72,8 @@ async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<vo
 }
 
 /**
- * Lets the bridge read all datasets of an identity that this service owns. That repairs what lost events, or a restore of
- * this service, have hidden from the bridge.
+ * Marks all datasets of an identity that this service owns, so that the bridge compares them with the origin. This finds
+ * changes that the bridge missed because events were lost, or because this service was restored from a backup.
  */
 async function markDatasets({ deps, paced }: CopyRun, key: IdentityKey): Promise<void> {
   const known = await deps.store.readDatasets(key);
@@ -101,7 +101,7 @@ async function isGone(
   }
 }
 
-/** Copies the developer users of an identity. @param providers those of the identity */
+/** Copies the developer users of an identity. @param providers the providers that the identity has at the origin */
 export async function copyDevelopersOf(
   run: IdentityCopy,
   key: IdentityKey,

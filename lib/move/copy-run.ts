@@ -102,7 +102,7 @@ export class LeaseLostError extends Error {
   override name = 'LeaseLostError';
 }
 
-/** Problems with reading at the origin. What could not be read may be what a gap hides. */
+/** Problems with reading at the origin. A copy with such a problem does not repair a gap. */
 const UNREAD: ReadonlySet<CopyProblem> = new Set(['kept-changing', 'refused', 'unreadable']);
 
 /** Counts and reports something that was not, or not completely, copied. */

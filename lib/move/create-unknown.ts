@@ -6,17 +6,17 @@ import { stateOfUnlisted } from './unlisted-identities.ts';
 
 export interface CreateDeps {
   store: Pick<MoveStore, 'unknownOf' | 'listIdentities' | 'putIdentities' | 'putDeveloperUsers'>;
-  /** Opens the origin for an identity that was created there after the copy. */
+  /** Describes identities that were created at the origin after the copy. */
   origin: Pick<Origin, 'readPool' | 'describeIdentity' | 'listDeveloperUsers'>;
   now: () => number;
 }
 
-/** How long a call for an identity is retried if the same call succeeds for other identities. */
+/** How long events of an identity are retried if a call for it fails, but succeeds for other identities. */
 const RETRIED_MS = 10 * 60 * 1000;
 /** Number of other identities for which the call is tried. */
 const OTHERS = 10;
 
-/** An identity whose events wait for it. */
+/** An identity of which a batch contains events. */
 interface UnknownIdentity {
   identityId: string;
   /** Arrival of its first event, epoch milliseconds. */
@@ -30,9 +30,9 @@ interface Created {
 }
 
 /**
- * Creates those of the identities that never came here. An identity that the origin or the database refuses must not stop
- * the others. The same applies if the origin fails for one identity only. If the pool was deleted at the origin, nothing
- * can be read there, and no identity is created.
+ * Creates the identities that this service does not know yet. If the origin or the database refuses an identity, or if the
+ * origin fails only for this identity, this must not stop the others. If the pool was deleted at the origin, nothing can be
+ * read there, and no identity is created.
  *
  * @throws {SyncClientError} the failure may be transient, or concerns all identities; retry the entire batch
  */
@@ -78,7 +78,8 @@ async function readDeveloperProvider(
 
 /**
  * Creates an identity. The copy has not listed it, so the identity is not marked as listed: the listing may find that no
- * client can use it. All calls come first: an identity that exists here is not read again after a failure.
+ * client can use it. All calls to the origin come before the first write: once an identity exists here, a retry of the
+ * batch does not read it again.
  */
 async function createIdentity(
   deps: CreateDeps,
@@ -103,8 +104,8 @@ async function createIdentity(
 }
 
 /**
- * Calls the origin for an identity. After some time, a failure counts as a refusal of the identity if the call succeeds for
- * others. Otherwise one identity would stop the stream until its events expire.
+ * Calls the origin for an identity. Ten minutes after the identity's first event, a failure counts as a refusal if the same
+ * call succeeds for another identity. Otherwise one identity would stop the stream until its events expire.
  */
 async function ask<Answer>(
   { store, now }: CreateDeps,

@@ -1,8 +1,8 @@
 import { type BothSides, type BridgedRow, isWritten, JUMP } from './bridge-state.ts';
 
-/** A decision that the operator should know: a change of one side was overwritten without being seen. */
+/** A decision that the operator should know: a change of one side overwrote a change of the other side. */
 export interface Conflict {
-  /** Null if the dataset was deleted at the origin while it changed there. */
+  /** Null if a device changed the dataset at the origin while the bridge deleted it there. */
   key: string | null;
   /**
    * `changed`: both sides changed the key. `deleted`: one side deleted the dataset, the other changed the key, which
@@ -15,7 +15,7 @@ export interface Conflict {
   thereMs: number | null;
 }
 
-/** A record to write. */
+/** A record to write. A value of null removes the record. */
 export interface Write {
   key: string;
   value: string | null;
@@ -26,13 +26,13 @@ export interface Write {
 export interface Plan {
   writeHere: Write[];
   deleteHere: boolean;
-  /** Added to the dataset's count here before the write; 0 if the count is far above that of the origin. */
+  /** Is added to the dataset's count here before the write; 0 if the count is already far above that of the origin. */
   jump: number;
   /** `syncCount`: the count of the row at the origin; 0 without a row. */
   writeThere: (Write & { syncCount: number })[];
   deleteThere: boolean;
   conflicts: Conflict[];
-  /** Keys with a `Pending` that both sides turned out to agree on. */
+  /** Keys that need no write from the other side, but count as agreed after the pass. */
   settled: string[];
   /** False if more keys differ than one pass may write. */
   isComplete: boolean;
@@ -51,15 +51,16 @@ export const NO_CHANGE: Plan = {
 };
 
 /**
- * Keys per pass. A key takes up to three rows of a transaction, and Aurora DSQL allows 3,000 rows. The bytes keep a
- * transaction below Aurora DSQL's 10 MiB.
+ * Maximum keys and bytes per pass. Aurora DSQL allows 3,000 rows and 10 MiB per transaction, and a key takes up to three
+ * rows.
  */
 const KEYS_PER_PASS = 600;
 const BYTES_PER_PASS = 4 * 1024 * 1024;
 
 /**
- * Decides what each side must write so that both sides have the same live values. The decision depends only on complete
- * states of both sides, so events and marks are no more than hints, and their order, loss or repetition changes nothing.
+ * Decides what each side must write so that both sides have the same live values. The decision depends only on the
+ * complete states of both sides. Events and marks are only hints about when to decide, so their order and repetition
+ * change nothing.
  *
  * If both sides changed a key, the newest device date wins. A device date counts at most as the date at which the
  * device's own service received the row, so that a device whose clock is ahead does not win indefinitely. If one side
@@ -71,7 +72,7 @@ export function decide(given: BothSides, limits = { keys: KEYS_PER_PASS, bytes: 
   const sides = restarted(given);
   const { here, there, pending, agreed, isDeletedThere, isMerged } = sides;
   const owed = [...pending].flatMap(([key, { thereCount }]) => (thereCount === null ? [key] : []));
-  // Owed keys come first: so no more keys are owed than one pass can write.
+  // Keys that must still be written at the origin come first, so that their number never exceeds what one pass can write.
   const keys = new Set([...owed, ...here.rows.keys(), ...there.rows.keys()]);
   const outcomes = [...keys].map((key) => decideKey(sides, key));
   const isEmpty = outcomes.every(({ isLive }) => !isLive);
@@ -85,9 +86,9 @@ export function decide(given: BothSides, limits = { keys: KEYS_PER_PASS, bytes: 
 }
 
 /**
- * A count of the origin must not be mistaken for one of this service. So a device that changes sides receives everything
- * that was written here, and is rejected if it goes back. Take over makes the counts of existing datasets jump; a dataset
- * that was created later jumps here.
+ * Returns by how much the dataset's count must be raised. A count of the origin must not be mistaken for one of this
+ * service. Then a device that changes sides receives everything that was written here, and is rejected if it goes back. A
+ * takeover raises the counts of existing datasets; this function raises the count of a dataset that was created later.
  */
 function jumpOf({ here, there, isMerged }: BothSides): number {
   return !isMerged && here.syncCount < there.syncCount + JUMP / 2 ? JUMP : 0;
@@ -96,7 +97,7 @@ function jumpOf({ here, there, isMerged }: BothSides): number {
 interface Outcome {
   key: string;
   action: 'here' | 'there' | 'settled' | null;
-  /** The row here, if it must get a new count, because a device of the origin may know its count from there. */
+  /** Writes the row here again with a new count, because a device could mistake its count for one of the origin. */
   again: Write | null;
   write: Write & { syncCount: number };
   conflict: Conflict | null;
@@ -104,7 +105,10 @@ interface Outcome {
   isLive: boolean;
 }
 
-/** It is not documented whether the origin's counts restart when a dataset is created again. */
+/**
+ * Forgets the agreed counts of the origin if its counts have started again. It is not documented whether they do when a
+ * dataset is created again.
+ */
 function restarted({ agreed, pending, there, ...sides }: BothSides): BothSides {
   if (!there.exists || there.syncCount >= agreed.there) return { agreed, pending, there, ...sides };
   const kept = [...pending].filter(([, { thereCount }]) => thereCount === null);
@@ -148,14 +152,15 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
     return { key, action: 'there', write, conflict, isLive: hereValue !== null };
   };
   if (hereValue === thereValue) {
-    // A device that used the origin may have an earlier value, and a count of the origin above that of the row here.
+    // A device that used the origin may have an earlier value and a count above that of the row here. It would never
+    // receive the row, so the row gets a new count.
     const isHidden = hereRow ? hereRow.syncCount < sides.there.syncCount + JUMP / 2 : true;
     if (thereRow && isThere && isHidden && !sides.isMerged) return toHere();
     const write = { key, value: hereValue, deviceMs: null, syncCount: 0 };
     return { key, action: isOwed ? 'settled' : null, write, conflict: null, isLive: hereValue !== null };
   }
   if (sides.isMerged) {
-    // What the merge moved away is not removed at the origin, and nothing is written there.
+    // Nothing is written at the origin: the records that the merge moved away here are not removed there.
     if (isThere) return toHere();
     return { ...toHere(), action: isOwed ? 'settled' : null };
   }
@@ -164,8 +169,8 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
   const kind = isHere ? 'changed' : 'unexplained';
   if (hereRow && thereRow)
     return dateOf(hereRow) >= dateOf(thereRow) ? toThere(about('here', kind)) : toHere(about('there', kind));
-  // The dataset was deleted on one side. If it was deleted on both sides, the key is a new one, unless an interrupted pass
-  // may have written it there before.
+  // Only one side has a row, because the dataset was deleted on the other side. If it was deleted on both sides, the key is
+  // a new one, unless an interrupted pass may have written it at the origin before.
   const isNew = hereRow ? sides.here.deletedSyncCount > sides.agreed.here && !isOwed : sides.isDeletedThere;
   const of = kind === 'changed' ? 'deleted' : kind;
   const conflict = isHere && isNew ? null : about(hereRow ? 'here' : 'there', of);

@@ -3,10 +3,10 @@ import { isKnown } from './bridge-memory.ts';
 import type { BridgeStore } from './ports/bridge-store.ts';
 
 /**
- * Marks a dataset of an owned identity that an event of the origin says has changed there. Events about what the bridge
- * itself wrote there are ignored.
+ * Marks a dataset of an owned identity after an event of the origin, so that the bridge reads it. Ignores events that
+ * contain only what the bridge itself has read or written at the origin.
  *
- * @returns whether a device of the origin may have written
+ * @returns whether the dataset was marked
  */
 export async function hintChange(
   store: Pick<BridgeStore, 'isOwned' | 'readMemory' | 'mark'>,

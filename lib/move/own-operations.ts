@@ -11,8 +11,8 @@ interface IdentityInput {
 }
 
 /**
- * Wraps the operations of Cognito Sync so that an identity is taken over before its first request here. A developer's
- * reads take no identity over. An operation rejects a caller that may not access the identity.
+ * Wraps the operations of Cognito Sync so that an identity is taken over before its first request here. A read of a
+ * developer takes no identity over, and neither does a request of another identity, which the operation rejects.
  */
 export function ownSyncOperations(operations: SyncOperations, ownership: Ownership): SyncOperations {
   const owned =
@@ -43,7 +43,10 @@ export function ownSyncOperations(operations: SyncOperations, ownership: Ownersh
   };
 }
 
-/** A count that this service never issued can be from before a deletion that only the origin knows. */
+/**
+ * Wraps ListRecords for a device with a count that this service never issued. The count can be from before a deletion that
+ * only the origin knows. Then the deletion is stored here, and the device learns of it.
+ */
 function listKnowingDeletions(
   list: SyncOperations['ListRecords'],
   ownership: Ownership,
@@ -67,9 +70,9 @@ type Issuing = Pick<
 >;
 
 /**
- * Wraps the operations that issue credentials and tokens, so that they are issued only for identities that this service
- * owns. The logins of a replica can be outdated: a copied guest that got a login at the origin must not be usable by its id.
- * After a takeover, the operation therefore decides again.
+ * Wraps the operations that issue credentials and tokens, so that they issue them only for identities that this service
+ * owns. The logins of a replica can be outdated. For example, a copied guest may have received a login at the origin since;
+ * then its id must no longer suffice. So the operation runs again after a takeover.
  */
 export function ownIssuing(
   { GetCredentialsForIdentity, GetOpenIdToken, GetOpenIdTokenForDeveloperIdentity }: Issuing,
@@ -90,7 +93,7 @@ export function ownIssuing(
   };
 }
 
-/** Wraps AssumeRoleWithWebIdentity, as `ownIssuing` does. */
+/** Wraps AssumeRoleWithWebIdentity for the same reason as `ownIssuing`. */
 export function ownAssumeRole(
   assumeRole: AssumeRoleWithWebIdentity,
   ownership: Ownership,
@@ -115,8 +118,8 @@ async function untilOwned<Output>(
 }
 
 /**
- * Wraps the identity store so that identities are taken over before their logins change or they are merged. A change that
- * was decided before a takeover is then outdated, if the takeover has changed the identity; the operation decides again.
+ * Wraps the identity store so that identities are taken over before their logins change or they are merged. If the takeover
+ * changes an identity, the store rejects the change as outdated, and the operation decides again.
  */
 export function ownBeforeChanges(store: IdentityStore, ownership: Ownership): IdentityStore {
   return {

@@ -7,20 +7,20 @@ import type { Origin } from './ports/origin.ts';
 import { type TakeOverDeps, takeOver } from './take-over.ts';
 
 /**
- * The identities that this service owns while pools are being migrated. Every method throws {ServiceError}
- * InternalErrorException if the origin does not respond in time.
+ * Knows which identities this service owns while pools are being migrated, and takes identities over. Every method throws
+ * {ServiceError} InternalErrorException if the origin does not respond in time.
  */
 export interface Ownership {
   /**
-   * Takes the identities over that are replicas.
-   * @returns whether an identity was taken over. What the caller has read of it before may be outdated
+   * Takes over those of the identities that are replicas.
+   * @returns whether an identity was a replica. Then what the caller read about it earlier may be outdated
    */
   own(identities: readonly IdentityKey[]): Promise<boolean>;
-  /** Does the same for an identity whose pool is unknown. */
+  /** As `own`, for an identity whose pool the caller does not know. */
   ownById(identityId: string): Promise<boolean>;
   /**
-   * Stores a deletion that only the origin knows, so that a device with data from before it learns of the deletion. The
-   * copy does not know datasets that were deleted before.
+   * Stores a deletion that only the origin knows, so that a device with older data learns of it. The copy cannot find
+   * datasets that were deleted before it started.
    *
    * @param syncCount the count of the device
    * @returns false if the origin did not delete the dataset after this count, or the dataset exists here
@@ -36,28 +36,28 @@ export interface OwnershipDeps extends Pick<TakeOverDeps, 'takeOvers' | 'store' 
   sleep: (ms: number) => Promise<void>;
   /** Milliseconds of a clock that never goes back. */
   steadyNow: () => number;
-  /** Called if an identity could not be taken over. */
+  /** Logs that the origin could not be called, or that an identity no longer exists there. */
   report: (message: string, details: Record<string, unknown>) => void;
 }
 
-/** How long a process can believe that a pool is not being migrated. The first copy of a pool waits for this time. */
+/** How long a process may not know yet that a pool is being migrated. The first copy of a pool waits for this time. */
 export const MOVING_KNOWN_MS = 2_000;
-/** Longest time for which a request waits for a takeover. The takeover continues, so a later request finds it done. */
+/** Maximum time for which a request waits for one takeover. The takeover continues, so a retry finds it complete. */
 const MAX_WAIT_MS = 10_000;
-/** Maximum number of takeovers at a time. */
+/** Maximum number of concurrent takeovers. */
 const CONCURRENT = 20;
-/** Identities of a pool that are remembered as owned. */
+/** Maximum number of identities per pool that are cached as owned. */
 const MAX_OWNED = 100_000;
 
 interface Moving {
   origin: string;
   startedAt: number;
-  /** Ids of identities that this service owns. They can become replicas only if a new copy starts. */
+  /** Cached ids of identities that this service owns. They can become replicas again only if a new copy starts. */
   owned: Set<string>;
 }
 
 /**
- * Creates the ownership for one process. While no pool is being migrated, the calls cost nothing but one small query per
+ * Creates the ownership for one process. While no pool is being migrated, the calls cost at most one small query per
  * second.
  */
 export function createOwnership(deps: OwnershipDeps): Ownership {
@@ -109,14 +109,14 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     }
   }
 
-  /** Waits for the takeover of an identity that may be in progress. */
+  /** Takes an identity over, or waits if another request is already taking it over. */
   async function takeSoon(identity: IdentityKey, pool: Moving): Promise<void> {
     const { identityPoolId, identityId } = identity;
     const id = `${identityPoolId} ${identityId}`;
     const taking = running.get(id) ?? takeOne(identity, pool).finally(() => running.delete(id));
     running.set(id, taking);
     const isLate = Promise.withResolvers<never>();
-    // A takeover that fails after its request has ended is reported by the next one.
+    // If a takeover fails after its request has timed out, the next request tries again and reports the failure.
     taking.catch(() => undefined);
     void sleep(MAX_WAIT_MS).then(() => isLate.reject(new Error(`no result after ${MAX_WAIT_MS / 1_000} s`)));
     isLate.promise.catch(() => undefined);
@@ -174,7 +174,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
   };
 }
 
-/** The origin refuses a count that it does not know either. */
+/** Returns false also if the origin rejects the count because it never issued it. */
 async function wasDeletedAfter(origin: Origin, dataset: DatasetKey, syncCount: number): Promise<boolean> {
   try {
     return await origin.wasDeletedAfter(dataset, syncCount);
@@ -184,7 +184,7 @@ async function wasDeletedAfter(origin: Origin, dataset: DatasetKey, syncCount: n
   }
 }
 
-/** What is remembered of a pool's identities is valid for one copy. */
+/** Keeps the cached ids of a pool only while no new copy has started. */
 function withOwned(
   { origin, startedAt }: { origin: string; startedAt: number },
   before: Moving | undefined,

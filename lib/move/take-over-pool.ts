@@ -7,7 +7,7 @@ import { type TakeOverDeps, takeOver } from './take-over.ts';
 
 /** Identities per query. */
 const PAGE = 100;
-/** Identities at a time. The rate limits the calls; this limits memory. */
+/** Maximum number of concurrent identities. It limits memory; the rate limits the calls. */
 const CONCURRENT = 8;
 
 export interface TakeOverPoolDeps extends Omit<TakeOverDeps, 'paced' | 'onSkipped'> {
@@ -22,7 +22,7 @@ export interface TakeOverPoolOptions {
   /** Stops before the next identity. */
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
-  /** Receives what was not, or not completely, copied before a takeover, and the identities that were not taken over. */
+  /** Receives what was not, or not completely, copied before a takeover, and each identity that remains a replica. */
   onSkipped?: (problem: TakeOverProblem) => void;
 }
 
@@ -43,8 +43,8 @@ export interface TakenOverPool {
 }
 
 /**
- * Takes all replicas of a pool over. Identities that this service owns already cost no call, so an interrupted run can be
- * repeated. One identity that cannot be taken over does not stop the others.
+ * Takes over all replicas of a pool, or one of them. An interrupted run can be repeated: identities that this service
+ * already owns cost no call. An identity that cannot be taken over does not stop the others.
  *
  * @throws {SyncClientError} the origin did not respond
  */

@@ -12,8 +12,8 @@ import type { IdentityLease, ReplicaState, TakeOverStore } from './ports/take-ov
 import type { SkipReasons } from './skip-reasons.ts';
 
 /**
- * By how much a takeover raises the count of each dataset. A count that a device received here is then above every count
- * that the origin will reach while both sides are in use, so that neither side can mistake one for the other.
+ * By how much a takeover raises the count of each dataset. Every count that a device receives here is then above all counts
+ * that the origin reaches while both sides are in use. So neither side can mistake a count of the other for its own.
  */
 export const COUNT_JUMP = JUMP;
 
@@ -31,19 +31,20 @@ export interface TakeOverDeps extends Pick<CopyDeps, 'origin' | 'store' | 'limit
 }
 
 /**
- * `taken`: this service owns the identity from now on. `gone`: the same, but the identity no longer exists at the origin,
- * so the replica was kept as it is. `ours`: this service owned the identity before, or it is unknown here. `busy`: another
- * process works on the identity, or the origin's data changed during the comparison; try again.
+ * `taken`: this service owns the identity from now on. `gone`: this service owns the identity from now on, with the data of
+ * the replica, because the identity no longer exists at the origin. `ours`: this service already owned the identity, or the
+ * identity is unknown here. `busy`: another process works on the identity, or the origin's data kept changing during the
+ * comparison; try again.
  */
 export type TakenOver = 'taken' | 'gone' | 'ours' | 'busy';
 
 /**
- * Takes an identity over: compares its replica with the origin for the last time, and makes this service its owner. A lease
- * lets only one process work on the identity, so the comparison is recent when the identity is taken over. If the process
- * ends in between, the identity remains a replica, and its lease ends after 30 seconds.
+ * Takes an identity over: compares its replica with the origin for the last time, and makes this service its owner. Only
+ * one process at a time has the lease of the identity, and a lost lease ends the takeover, so the comparison is recent. If
+ * the process ends before the takeover is complete, the identity remains a replica, and the lease ends after 30 seconds.
  *
  * A change at the origin after the comparison arrives through the stream. An event that arrives before the takeover is
- * applied to the replica; a later one finds that this service owns the identity.
+ * applied to the replica. A later event finds that this service owns the identity.
  *
  * @throws {SyncClientError} the origin did not return the identity's data; the identity remains a replica
  */
@@ -85,11 +86,11 @@ async function compare(deps: TakeOverDeps, lease: IdentityLease): Promise<'taken
       return call();
     });
   const replica = await takeOvers.readReplica(identity);
-  // The identity was deleted here since it was claimed.
+  // The identity was deleted or merged here since it was claimed.
   if (replica === null) return 'busy';
   const described = await paced(() => origin.describeIdentity(identityId));
   if (described === null) {
-    // If the pool is unknown there too, the credentials may be those of another account.
+    // Fails if the origin does not know the pool either: the credentials may be those of another account.
     await paced(() => origin.readPool(identityPoolId));
     return 'gone';
   }
@@ -117,16 +118,16 @@ async function compare(deps: TakeOverDeps, lease: IdentityLease): Promise<'taken
 }
 
 /**
- * An identity that had logins, but has none at the origin any more, was unlinked or merged there. Here it must not become a
- * guest, which anyone who knows its id can use.
+ * Returns whether the identity was unlinked or merged at the origin: it had logins, but has none there any more. Such an
+ * identity must not become a guest here, which anyone who knows its id can use.
  */
 function isUnlinked({ providers }: OriginIdentity, replica: ReplicaState): boolean {
   return providers.length === 0 && (replica.isDisabled || replica.providers.length > 0);
 }
 
 /**
- * Skips only what can never be copied. An identity with data that the origin did not return is not taken over: this service
- * would own an outdated copy.
+ * Skips only what can never be copied. If the origin fails to return other data, the identity is not taken over: this
+ * service would own an outdated copy.
  */
 const ONE_IDENTITY: SkipReasons = {
   identityRead: () => undefined,

@@ -5,7 +5,7 @@ import type { Agreed, BothSides, Pending, Side } from '../bridge-state.ts';
 import type { Plan } from '../decide.ts';
 import type { IdentityLease } from './take-over-store.ts';
 
-/** A complete listing of a dataset at the origin. */
+/** What a pass has read about a dataset at the origin. */
 export interface ReadThere {
   there: Side;
   isDeletedThere: boolean;
@@ -13,7 +13,7 @@ export interface ReadThere {
   unstorableKeys: readonly string[];
 }
 
-/** What one transaction has decided and written here. */
+/** What one transaction decided and wrote here. */
 export interface Decided {
   plan: Plan;
   given: BothSides;
@@ -21,7 +21,7 @@ export interface Decided {
   /** The dataset's count after the transaction. */
   syncCount: number;
   outboxIds: string[];
-  /** Whether a device subscribes to the dataset, which has changed. */
+  /** Whether the dataset has changed and a device subscribes to it. */
   subscribed: boolean;
 }
 
@@ -39,13 +39,13 @@ export interface ListedConflict {
 
 /** The database operations of the bridge. */
 export interface BridgeStore {
-  /** Lists marks whose datasets should be read by `now`, oldest first. */
+  /** Lists marks that are due at `now`, oldest first. */
   listDue(now: number, limit: number): Promise<Mark[]>;
   /** Removes a mark, unless a newer one has replaced it. */
   removeMark(mark: Mark): Promise<void>;
   /** Saves why a dataset could not be bridged, and when to try again. */
   postpone(mark: Mark, about: { until: number; problem: string | null }): Promise<void>;
-  /** Marks datasets of a pool. */
+  /** Marks datasets of a pool, so that the next run reads them. */
   mark(identityPoolId: string, datasets: readonly DatasetKey[]): Promise<void>;
   /** Counts the marks of a pool, those whose last attempt failed, and the decided conflicts. */
   count(identityPoolId: string): Promise<{ marks: number; problems: number; conflicts: number }>;
@@ -59,17 +59,20 @@ export interface BridgeStore {
   ): Promise<IdentityLease | 'busy' | 'not owned'>;
   renew(lease: IdentityLease, until: number): Promise<boolean>;
   release(lease: IdentityLease): Promise<void>;
-  /** Returns what is remembered of earlier passes. */
+  /** Returns what earlier passes saved about a dataset. */
   readMemory(dataset: DatasetKey): Promise<{ agreed: Agreed; pending: Map<string, Pending> }>;
-  /** Returns whether an identity exists here, and this service owns it. */
+  /** Returns whether an identity exists here and this service has taken it over. */
   isOwned(identity: IdentityKey): Promise<boolean>;
   /**
-   * Decides on both sides of a dataset, writes here, and remembers what must be written at the origin, in one transaction.
-   * If nothing must be written at the origin, the transaction removes the mark.
+   * Reads the dataset here, decides, writes here, and saves what must be written at the origin, in one transaction. If the
+   * plan is complete and nothing must be written at the origin, the transaction removes the mark.
    * @returns null if the lease was lost; then nothing is written
    */
   decide(lease: IdentityLease, mark: Mark, about: ReadThere & { at: number }): Promise<Decided | null>;
-  /** Saves what was written at the origin. @returns false if the lease was lost; then nothing is written */
+  /**
+   * Saves what was written at the origin, and removes the mark if the pass is done.
+   * @returns false if the lease was lost; then nothing is written
+   */
   settle(
     lease: IdentityLease,
     mark: Mark,

@@ -35,7 +35,7 @@ export interface CopyCounts {
   missing: number;
   /** Datasets that were not, or not completely, copied. */
   skipped: number;
-  /** Those of them, and of the identities, that could not be read at the origin. The next copy may succeed. */
+  /** Identities and datasets that could not be read at the origin, included in `skipped`. The next copy may succeed. */
   unread: number;
 }
 
@@ -133,7 +133,7 @@ export interface MoveStore {
    */
   createPool(settings: IdentityPoolDescription): Promise<'made' | 'there' | 'being deleted'>;
   /**
-   * Saves that the copy is complete, and its progress. The copy repairs a gap only if it could read everything.
+   * Saves that the copy is complete, and its progress. Ends a gap only if the copy could read everything at the origin.
    * @returns false if the lease was lost
    */
   finishCopy(lease: Lease, progress: CopyProgress, at: number): Promise<boolean>;

@@ -94,10 +94,10 @@ export interface Origin {
    */
   update(dataset: DatasetKey, patches: readonly OriginPatch[]): Promise<number | 'conflict'>;
   /**
-   * Deletes a dataset that has this count. A deletion has no condition, so a device can still write between the check and
-   * the deletion.
-   * @returns `changed` if the dataset has another count; nothing is deleted then. `raced` if a device has written in
-   *   between: the deletion has erased this change
+   * Deletes a dataset if it has this count. The API has no conditional deletion, so a device can write between the check
+   * and the deletion.
+   * @returns `changed` if the dataset has another count or was already deleted; then nothing is deleted. `raced` if a
+   *   device wrote after the check; the deletion has erased this change
    */
   deleteDataset(dataset: DatasetKey, syncCount: number): Promise<'deleted' | 'raced' | 'changed'>;
   close(): void;

@@ -8,8 +8,8 @@ export interface IdentityLease {
 }
 
 /**
- * Who owns an identity. `origin`: the identity is a replica. `unknown`: there is no such identity here (any more), or it was
- * merged into another identity.
+ * Who owns an identity. `origin`: the identity is a replica. `us`: this service has taken the identity over, or the
+ * identity was created here. `unknown`: no such identity exists here, or it was never taken over and was merged here.
  */
 export type IdentityOwner = 'origin' | 'us' | 'unknown';
 
@@ -30,7 +30,7 @@ export interface TakeOverStore {
   /** Returns the state of an identity; null if it does not exist here, or was merged here. */
   readReplica(identity: IdentityKey): Promise<ReplicaState | null>;
   /**
-   * Gives the replica the providers that it has at the origin, and its state.
+   * Gives the replica the providers that the identity has at the origin, and sets whether clients can use it.
    * @returns false if the lease was lost, or the identity was deleted; then nothing is written
    */
   changeReplica(
@@ -46,7 +46,7 @@ export interface TakeOverStore {
   developerProviderOf(identityPoolId: string): Promise<string | undefined>;
   /**
    * Takes the lease of a replica.
-   * @returns `busy` if another process has it. `ours` if this service owns the identity, or the identity is unknown
+   * @returns `busy` if another process has the lease. `ours` if this service owns the identity, or the identity is unknown
    */
   claim(
     identity: IdentityKey,
@@ -55,8 +55,8 @@ export interface TakeOverStore {
   /** Extends a lease. @returns false if the lease was lost */
   renew(lease: IdentityLease, until: number): Promise<boolean>;
   /**
-   * Makes this service the owner of the identity and ends the lease, in one transaction. It raises the counts of the
-   * identity's existing datasets by `countJump`, and stores the counts on which both sides agree: those before.
+   * Makes this service the owner of the identity and ends the lease, in one transaction. The transaction also raises the
+   * counts of the identity's existing datasets by `countJump`, and stores the earlier counts as the agreed counts.
    *
    * @returns false if the lease was lost, or the identity was deleted; then nothing is written
    */

@@ -1,4 +1,4 @@
-// Statements of the bridge. Each is plain, so that Aurora DSQL can run it.
+// Statements of the bridge. None of them changes data in a WITH, so that Aurora DSQL can run them.
 
 /** Takes the lease $2 of an owned identity until $4, as CLAIM_IDENTITY does for a replica. */
 export const CLAIM_OWNED = `

@@ -153,7 +153,7 @@ async function decideAndWrite(
   const memory = await readMemory(on, dataset);
   const here = toSide(locked, new Set(unstorableKeys));
   const given: BothSides = { here, there, ...memory, isDeletedThere, isMerged: state === 'merged' };
-  // The identity was deleted here: its data must not come back.
+  // The identity was deleted here, so its data is deleted at the origin too, and must not come back.
   const plan: Plan = state === 'missing' ? { ...NO_CHANGE, deleteThere: there.exists } : decide(given);
   const change = { records: plan.writeHere, isDeletion: plan.deleteHere, jump: plan.jump };
   const written = await writeBridged(on, locked, change, { at, offloading });

@@ -22,11 +22,11 @@ export const MOVING_POOLS: TableShape = {
 };
 
 /**
- * Returns the row of an imported pool. The export did not read all rows of the pool at one point in time, and the rows of a
- * replica have the dates of the origin, so it could not repeat what was changed in the meantime. Therefore the next copy
- * starts again and compares everything, and until then, changes may be missing.
+ * Returns the row of an imported pool with a gap. The export did not read all rows of the pool at one point in time. It
+ * finds rows that changed during the export by their dates, but the rows of a replica have the dates of the origin. So
+ * changes may be missing until the next copy, which starts again and compares everything.
  *
- * @param since since when changes may be missing, epoch milliseconds
+ * @param since the time since which changes may be missing, epoch milliseconds
  */
 export function withGap(row: TableRow, { since, now }: { since: number; now: number }): TableRow {
   const { gap_since_ms: earlier } = row;

@@ -50,8 +50,8 @@ UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5, copied_ms = NULL,
 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
 /**
- * A copy that started after a gap was noticed has read everything that the gap may have hidden, unless there was something
- * that it could not read ($5).
+ * Ends a gap that was noticed before the copy started: the copy has read everything that the gap may have hidden. If the
+ * copy could not read everything ($5), the gap remains.
  */
 export const FINISH_COPY = `
 UPDATE move.pools SET progress = $3, copied_ms = $4,
@@ -88,7 +88,7 @@ WHERE identity_pool_id = $1 AND lease_id = $2`;
 /** Rows that a step removes. Aurora DSQL changes at most 3,000 rows in a transaction. */
 export const FORGET_ROWS = 2_500;
 
-/** Before the identities are forgotten, because only they name the pool. */
+/** Runs before FORGET_IDENTITIES, because only `move.identities` says to which pool a row of `move.datasets` belongs. */
 export const FORGET_AGREED = `
 DELETE FROM move.datasets
 WHERE dataset_id IN (

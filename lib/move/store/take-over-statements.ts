@@ -16,13 +16,13 @@ export const RENEW_IDENTITY = `
 UPDATE move.identities SET leased_until_ms = $3
 WHERE identity_row_id = $1 AND lease_id = $2 AND taken_over_ms IS NULL`;
 
-/** Locks the row of a replica, if the lease $2 is valid at $3. What its process has compared may be outdated otherwise. */
+/** Locks the row of a replica if the lease $2 is valid at $3. Otherwise, what the process compared may be outdated. */
 export const LOCK_CLAIMED = `
 SELECT identity_row_id FROM move.identities
 WHERE identity_row_id = $1 AND lease_id = $2 AND leased_until_ms > $3 AND taken_over_ms IS NULL
 FOR UPDATE`;
 
-/** The counts $3 of the datasets $2 are those of both sides. */
+/** Stores that both sides of the datasets $2 agree up to the counts $3. */
 export const PUT_AGREED = `
 INSERT INTO move.datasets (dataset_id, identity_row_id, agreed_here, agreed_there)
 SELECT given.dataset_id, $1::uuid, given.sync_count, given.sync_count
