@@ -31,16 +31,16 @@ export interface RelayOutboxFunctionDeps extends Omit<RelayOutboxDeps, 'now'> {
 }
 
 /**
- * Time reserved for the last batch: an upload (12 s), three attempts of a Kinesis request (45 s), and the SQL statements
- * before and after them.
+ * Time reserved for the last batch: an upload (12 s: a check of 2 s, and two attempts of 5 s), three attempts of a Kinesis
+ * request (45 s), and the SQL statements before and after them.
  */
 const BATCH_MS = 80_000;
 
 /**
  * Publishes outbox rows as events on their pools' streams until the function's time runs out. If a stream no longer
  * exists, disables streaming for the pools of that stream, records the reason and logs one warning. The rows for that
- * stream stay in the outbox, and later runs retry those rows. As long as such rows wait, each run with `state` logs the
- * names of their streams.
+ * stream stay in the outbox, and later runs retry those rows. If `state` is given, each run logs the names of the streams
+ * for which such rows wait.
  *
  * An event that Kinesis rejects permanently is parked: its row stays in the outbox, but only an operator can retry it.
  * A run fails if it published nothing and parked nothing, although the outbox contains rows for existing streams. A

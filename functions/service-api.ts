@@ -85,7 +85,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     accountId: invokedFunctionArn.split(':')[4] ?? '',
     limits: readLimits(env),
     rateLimits: limitRates(readRateLimits(env, true)),
-    // The function cannot call an origin yet.
+    // The function does not take identities over: only the local cloud supports migrations.
     ownership: null,
     afterWrite: publishNow,
     // The scheduled function finds the request.

@@ -13,11 +13,11 @@ interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'par
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
-  /** A self-hosted service whose streams are elsewhere. Default: the service is at `endpoint`. */
+  /** The address of a self-hosted service whose streams are not at `endpoint`. Default: the service is at `endpoint`. */
   service?: { endpoint: string; credentials?: Credentials };
 }
 
-/** The host of the Cognito Sync API. Source: AWS General Reference, "Amazon Cognito Sync endpoints and quotas". */
+/** The hosts of Amazon's Cognito Sync. Source: AWS General Reference, "Amazon Cognito Sync endpoints and quotas". */
 const AMAZONS = /^cognito-sync(-fips)?\.[\w-]+\.amazonaws\.com$/;
 
 /**

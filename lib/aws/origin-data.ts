@@ -44,7 +44,7 @@ export function createOriginData(
   };
 }
 
-/** Returns the token that an update needs, and the dataset's count. */
+/** Lists one record, which returns the token that an update needs, and the dataset's count. */
 async function openSession(client: CognitoSync, dataset: DatasetKey): Promise<ListRecordsCommandOutput> {
   return client.listRecords({ ...inputOf(dataset), MaxResults: 1 });
 }

@@ -10,8 +10,8 @@ const LINK_SECONDS = 7 * 24 * 60 * 60;
 /** The validity of a URL that this process uses at once. */
 const OWN_REQUEST_SECONDS = 300;
 /**
- * An upload of this age is not replaced. The bucket keeps an object for eight days, and an event's link is valid for
- * seven days after the event is published.
+ * An upload that is younger than this is not replaced. The bucket keeps an object for eight days, and an event's link is
+ * valid for seven days after the event is published. So the object exists as long as the link is valid.
  */
 const FRESH_MS = 12 * 60 * 60 * 1000;
 /** Time limit of the request for the age of an upload. */
@@ -88,8 +88,8 @@ export function openPayloadBucket({
       }
     },
 
-    // S3 answers 403 for a missing object, because the function may not list the bucket. Source: Amazon S3 API Reference,
-    // HeadObject.
+    // For a missing object, S3 answers 403 instead of 404, because the function may not list the bucket. Source: Amazon S3
+    // API Reference, HeadObject.
     async isStored(payloadId) {
       try {
         const response = await fetch(await presign('HEAD', payloadId, OWN_REQUEST_SECONDS), {

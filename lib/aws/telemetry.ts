@@ -83,17 +83,16 @@ export function createPublishReporter(functionName: string): (outcome: PollOutco
 export interface RelayReport {
   /** How long the oldest event has been waiting to be published. */
   oldestMs: number;
-  /** Events that the run published; null if the run failed. */
+  /** Number of events that the run published; null if the run failed. */
   published: number | null;
-  /** All events that are parked now. */
+  /** Number of events that are parked now. */
   parked: number;
   /** The streams for which events are waiting, although no pool streams to them. */
   unusedStreams: readonly string[];
 }
 
 /**
- * Writes the state of the outbox as CloudWatch metrics. The state is written at every run, even if it is 0, so that
- * alarms can use it.
+ * Writes the state of the outbox as CloudWatch metrics, for each run, so that alarms can use it. Writes also values of 0.
  */
 export function createRelayReporter(functionName: string): (report: RelayReport) => void {
   const metrics = openMetrics(functionName);

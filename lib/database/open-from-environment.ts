@@ -11,9 +11,9 @@ import type { ReadSecret } from './drivers/pg/secret-settings.ts';
 export type CreateSecretReader = (id: SecretId) => ReadSecret;
 
 /**
- * Opens the database that DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT names, for a Lambda function. The pool keeps an
- * idle connection as long as it can be used again. With a shorter time, its timer would close the connection when the
- * next invocation continues the process, and most functions are called less often than every ten seconds.
+ * Opens the database that DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT names, for a Lambda function. By default, the pool
+ * keeps an idle connection for five minutes. With the pool's usual ten seconds, the pool's timer would close the connection
+ * as soon as the next invocation continues the process: most functions are called less often than every ten seconds.
  *
  * @throws {SetupError} a variable is missing or invalid; the message names it
  */

@@ -15,9 +15,9 @@ export type TableRow = Readonly<Record<string, string | number | boolean | null>
 
 /** How much one page of an export reads. */
 export interface PageLimits {
-  /** Number of items that a page contains at most. */
+  /** Maximum number of items in a page. */
   page: number;
-  /** Number of rows that are read to find these items. */
+  /** Maximum number of rows that one query reads to find these items. */
   window: number;
 }
 
@@ -39,8 +39,8 @@ export function pageStatement(shape: TableShape, isFirst: boolean): string {
 }
 
 /**
- * Returns the statement that writes rows. It never changes a row of another pool. Each parameter is an array with the
- * values of one column.
+ * Returns the statement that writes rows. The statement skips a row whose key belongs to another pool here. Each parameter
+ * is an array with the values of one column.
  */
 export function upsertStatement(shape: TableShape): string {
   const columns = columnsOf(shape);

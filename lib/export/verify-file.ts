@@ -40,7 +40,7 @@ export async function verifyFile(
     else if (parsed?.type === 'end') ended = { end: start, sha256: endHash(hash, parsed.sha256, line) };
     else {
       const { item, identityPoolId, isPool, deletedHash } = requireValid(parsed && check(parsed), start);
-      // The records of a dataset follow it, so that they share its checks.
+      // The records of a dataset must follow it, because only the line of the dataset names the pool and the identity.
       if (item.type !== 'record') datasetId = item.type === 'dataset' ? item.row.dataset_id : null;
       else if (item.row.dataset_id !== datasetId)
         throw invalid(start, 'does not belong to the dataset before it');

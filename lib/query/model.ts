@@ -6,7 +6,7 @@ export interface QueryPage<Item> {
   next: Position | null;
 }
 
-/** The values of the order's columns in the last row that a page has read. */
+/** The values of the columns of the order, in the last row that a page has read. */
 export type Position = readonly string[];
 
 export interface PageRequest {

@@ -1,6 +1,6 @@
 import { invalidParameter, ServiceError } from '../common/errors.ts';
 
-/** A listing asks for a sync count above that of the dataset. The text is Amazon's. */
+/** A request contains a sync count above that of the dataset. The text of the message is Amazon's. */
 export class NoSuchSyncCountError extends ServiceError {
   override name = 'NoSuchSyncCountError';
   readonly syncCount: number;

@@ -48,7 +48,7 @@ export interface NextReplica {
   published: SyncRecord[];
   /** The version of the dataset for the events about `published`. */
   publishedVersion: Version;
-  /** The removal for the event about it. Null if the change contains no removal that is new. */
+  /** The version of the removal, for the event about it. Null if the change contains no new removal. */
   newRemoval: Version | null;
   /** Keys of further rows to erase: they are not in the listing. */
   erasedKeys: string[];

@@ -48,8 +48,8 @@ export interface ImportTarget {
    */
   begin(file: ImportFile, now: number): Promise<number>;
   /**
-   * Writes items and the position, in one transaction. A pool that is being migrated gets a gap since the start of the
-   * export, and its next copy starts again: what the migration changed during the export may be missing.
+   * Writes items and the position, in one transaction. If a pool was being migrated, the file can lack what the migration
+   * changed during the export. Such a pool gets a gap since the start of the export, and its next copy starts again.
    * @throws {SetupError} the position is not `from` any more, because another process imports the same file
    */
   write(
@@ -61,11 +61,11 @@ export interface ImportTarget {
   /** Ends the import. May be repeated after a crash. */
   finish(file: ImportFile, now: number): Promise<ImportedPools>;
   /**
-   * Ends an interrupted import without its file. Marks its pools as deleted, so that the job for deleted pools removes what
-   * was imported.
+   * Ends an interrupted import without its file. Marks the import's pools as deleted, so that the job for deleted pools
+   * removes what was imported.
    *
    * @returns the ids of the pools
-   * @throws {SetupError} no import was interrupted, or it was started by an older version, which did not store the pools
+   * @throws {SetupError} no import was interrupted, or an older version started the import and did not store its pools
    */
   discard(now: number): Promise<string[]>;
 }

@@ -67,18 +67,18 @@ function checkIdentity({ row: given, logins, again }: Readonly<Record<string, un
   return {
     ...described,
     keys: [...keys, ...checked.map((login) => keyOf(LOGINS, login))],
-    // The logins of an earlier line are deleted.
+    // The import also deletes the logins that an earlier line of the identity wrote.
     rows: 1 + checked.length + (again === true ? MAX_LOGINS : 0),
   };
 }
 
 /**
- * An id that is derived from other columns must be right. Otherwise a line could overwrite a row of another identity or
- * pool.
+ * Returns whether an id that is derived from other columns is right. Otherwise a line could overwrite a row of another
+ * identity or pool.
  */
 function hasDerivedId(shape: TableShape, row: TableRow): boolean {
   if (shape === PENDING_MERGES) return row.identity_row_id === identityRowId(identityOf(row));
-  // Once all data of a deleted identity is removed, its mark does not name it any more.
+  // Once all data of a deleted identity is removed, its mark no longer contains the id of the identity.
   if (shape === DELETED_IDENTITIES && row.identity_id !== null)
     return row.id_hash === identityIdHash(String(row.identity_id));
   return true;
@@ -107,7 +107,7 @@ function describe(item: ServiceItem, shape: TableShape): CheckedItem {
   return {
     item,
     keys: [keyOf(shape, item.row)],
-    // A dataset also has a row as a copy, and one for its identity.
+    // A dataset can also write a row that marks it as a merged copy, and a row for its identity.
     rows: shape === DATASETS ? 3 : 1,
     identityPoolId: typeof pool === 'string' ? pool : null,
     isPool: shape === IDENTITY_POOLS,

@@ -59,10 +59,10 @@ export async function writeItems(on: Transaction, items: readonly ServiceItem[])
   }
 }
 
-/** Tables whose rows name only a dataset, so that they cannot be skipped with their pool or identity. */
+/** Tables whose rows name only a dataset. The import cannot skip such a row together with its pool or identity. */
 const OF_DATASETS: readonly TableShape[] = [SUBSCRIPTIONS, SPENT_TOKENS, AGREED_DATASETS, PENDING_KEYS];
 
-/** Leaves out rows of datasets that do not exist, for example because they were skipped. */
+/** Leaves out rows of datasets that do not exist, for example because the import skipped the datasets. */
 async function withDataset(on: Transaction, rows: readonly TableRow[]): Promise<TableRow[]> {
   const existing = await findDatasets(
     on,

@@ -63,7 +63,7 @@ export interface StoredCopy {
   isOutdated: boolean;
 }
 
-/** Returns which of these identities exist, by their ids. */
+/** Returns how those of the identities that exist are stored, by their ids. */
 export async function findCopied(
   on: Transaction,
   identities: readonly CopiedIdentity[],
@@ -137,9 +137,9 @@ export async function createCopied(
 }
 
 /**
- * Gives an existing identity the providers and the state that it has at the other service. A provider of which the
- * identity has a login here is not stored as copied: its user is known. If the identity has no developer users there any
- * more, they are unlinked here, so that the identity to which they belong now can have them.
+ * Gives an existing identity the providers and the state that it has at the other service. If the identity has a login of a
+ * provider here, the provider is not stored as copied, because its user is known. If the identity no longer has developer
+ * users there, they are unlinked here, so that they can be linked to the identity to which they belong now.
  */
 export async function changeCopied(
   on: Transaction,

@@ -10,10 +10,10 @@ export interface ExportedIdentity {
 }
 
 /**
- * Reads identities from after $1 to $2 that were changed since $3, with their logins. A merge into an identity also changes
- * the identities that were merged into the merged one, without a date, so the date of the target counts too. The target of
- * a merge has the logins now, and an earlier page may contain it without them. So the page of a merged identity also
- * contains its target.
+ * Reads identities after $1, up to $2, that were changed since $3, with their logins. A merge of identity B into A also
+ * changes the identities that were merged into B earlier, but not their dates. So the date of the target of a merge counts
+ * too. The target now has the logins of the merged identity, and an earlier page may contain the target without them. So
+ * the page of a merged identity also contains its target.
  */
 const READ_IDENTITIES = `
 WITH page AS (
@@ -45,11 +45,11 @@ OFFSET $2::bigint - 1 LIMIT 1`;
 /**
  * Reads the next identities of all pools, in the order of their ids.
  *
- * @param after the position after the previous page; null for the first page
+ * @param after the `next` of the previous page; null for the first page
  * @param changedSince null for all identities; otherwise, only those that were changed since this time (epoch
- *   milliseconds), and the identities into which they were merged. No index finds them, so a page reads a window of
- *   identities, and can be empty
- * @returns the identities, and the position after the page; null after the last page
+ *   milliseconds), and the identities into which they were merged. No index finds them. So a page reads at most `window`
+ *   identities, and can be empty although more pages follow
+ * @returns the identities, and where the next page starts; null after the last page
  */
 export async function readExportedIdentities(
   on: Transaction,
@@ -75,7 +75,7 @@ export async function readExportedIdentities(
   return { identities, next: typeof last === 'string' ? last : end };
 }
 
-/** @returns null if fewer identities than the window has are left */
+/** @returns the id of the last identity of the window; null if fewer identities are left */
 async function readWindowEnd(on: Transaction, after: string, window: number): Promise<string | null> {
   const { rows } = await on.query<{ identity_id: string }>(READ_WINDOW_END, [after, window]);
   return rows[0]?.identity_id ?? null;

@@ -2,7 +2,7 @@ import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
 
-// Maximum number of values that one statement erases, if they do not have too many bytes. Aurora DSQL changes at most
+// Maximum number of values that one statement erases. `withinBytes` also limits their bytes. Aurora DSQL changes at most
 // 3,000 rows in a transaction. A removed dataset has up to 1,024 records.
 const ERASE_ROWS = 2_500;
 

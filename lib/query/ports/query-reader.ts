@@ -19,7 +19,7 @@ export type KeyOrder =
   /** By the first 64 characters of the value, or only the records with exactly this value. */
   | { by: 'text'; descending: boolean; equals: string | null };
 
-/** Filters; null means any. */
+/** Filters. Null means any pool or any dataset. */
 export interface KeyFilter {
   identityPoolId: string | null;
   datasetName: string | null;
@@ -49,9 +49,9 @@ export interface QueryReader {
     page: PageRequest,
   ): Promise<QueryPage<QueriedRecord>>;
   /**
-   * The changes of all records, oldest first. Of several changes of a record, only the newest remains. `next` is never
-   * null: with it, a later call returns what changed in the meantime. No change is skipped, because the feed waits for
-   * transactions that still write.
+   * The changes of all records, oldest first. Of several changes of a record, the feed contains only the newest. `next` is
+   * never null: a later call with it returns what changed in the meantime. To skip no change, the feed ends before changes
+   * that a transaction may still write.
    *
    * @param since where the feed starts if `page.after` is null; null for the beginning
    */

@@ -1,7 +1,7 @@
 import type { SqlValue, Transaction } from '../../database/database.ts';
 import type { Position, QueryPage } from '../model.ts';
 
-/** Maximum bytes of keys and values on a page. A single record can be larger than that; it then is a page of its own. */
+/** Maximum bytes of keys and values on a page. The first record of a page may be larger; the page then ends after it. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**

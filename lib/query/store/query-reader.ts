@@ -10,10 +10,11 @@ import type { QueryReader } from '../ports/query-reader.ts';
 import { readPage } from './page.ts';
 import { readChanges, readRecords, readRecordsOf } from './record-queries.ts';
 
-// Each name in these statements is the name of a member of the model. In each statement, the last parameter is the
-// limit, and the parameters before it are the position after which the page starts.
+// The names of the columns are the names of the members of the model. In each statement, the last parameter is the limit.
+// The parameters before it are the pool and the identity, if the statement needs them, and then the position after which
+// the page starts.
 
-/** Goes from pool to pool in the index, instead of reading all datasets of each pool. */
+/** Looks up one pool after the other in the index, instead of reading all datasets of each pool. */
 const READ_POOLS = `
 WITH RECURSIVE pools (identity_pool_id) AS (
   (SELECT identity_pool_id FROM projection.datasets WHERE identity_pool_id > $1::text ORDER BY identity_pool_id LIMIT 1)

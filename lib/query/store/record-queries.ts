@@ -13,7 +13,7 @@ interface RecordRow {
   identity_id: string;
   dataset_name: string;
   record_key: string;
-  /** Null if the record is not live, or is not selected by the filters. */
+  /** Null if the record is not live, or if the filters exclude it. */
   record_value: string | null;
   numeric_value: string | null;
   last_modified_ms: number;
@@ -134,7 +134,7 @@ const BY_NUMBER = readByNumber('>', 'ASC');
 const BY_NUMBER_DESCENDING = readByNumber('<', 'DESC');
 const BY_TEXT = readByText('(left(record_value, 64), dataset_id) > ($2::text, $3::uuid)', 'ASC');
 const BY_TEXT_DESCENDING = readByText('(left(record_value, 64), dataset_id) < ($2::text, $3::uuid)', 'DESC');
-/** No text is after all others in every collation, so the first page has no position. $2 and $3 are null. */
+/** The first page in descending order. It has no position, because no text is last in every collation. $2, $3: null. */
 const LAST_TEXTS = readByText(
   'left(record_value, 64) IS NOT NULL AND $2::text IS NULL AND $3::uuid IS NULL',
   'DESC',
@@ -180,7 +180,7 @@ export async function readChanges(
   const positionOf = (row: RecordRow) => [row.position, row.dataset_id, row.record_id];
   const values = [...start, until];
   const page = await readPage(on, { sql: READ_CHANGES, values, limit }, toChange, positionOf);
-  // At the end, the feed goes on where it stopped.
+  // After the last page, a later call continues where this one stopped.
   return page.next === null ? { ...page, next: endOf(page.items.length) } : page;
 
   function endOf(read: number): readonly string[] {

@@ -75,7 +75,7 @@ export interface RelayRun {
   uploads: PayloadUploads | null;
   uploadSlots: UploadSlots;
   renewal: LinkRenewal | null;
-  /** Set once all uploads of a group have failed: this run uploads nothing more for the stream. */
+  /** The reason, once all uploads of a group have failed; null before. Then the run uploads nothing more for the stream. */
   uploadFailure: string | null;
   options: RelayOptions;
   /** When the time budget ends, on the clock of `now`. */
@@ -89,8 +89,8 @@ interface Refused {
 
 /**
  * Publishes claimed rows of one stream. Rows for whose payload the time does not suffice are released: they can be
- * claimed again immediately. If the stream accepts nothing, no further payload is uploaded, and the other rows wait as
- * long as a row that failed. The outcome does not count the rows that were not attempted.
+ * claimed again immediately. If the stream accepts nothing, no further payload is uploaded, and the remaining rows are
+ * postponed like rows that failed. The outcome does not count rows that were not attempted.
  */
 export async function relayBatch(
   stream: OutboxStream,
@@ -122,8 +122,8 @@ export async function relayBatch(
 }
 
 /**
- * Returns whether the stream accepted none of the events that were sent to it. Events whose payload was not uploaded were
- * not sent.
+ * Returns whether events were sent and the stream accepted none of them. An event whose payload was not uploaded was not
+ * sent, so it says nothing about the stream.
  */
 export function isRefused({ published, parked, postponed, notUploaded }: RelayOutcome): boolean {
   return published + parked === 0 && postponed > notUploaded;

@@ -10,8 +10,8 @@ import {
 import { createUploadSlots, type LinkRenewal, type PayloadUploads } from './upload-payload.ts';
 
 /**
- * In the first half of `leaseMs`, uploads may start. In the other half, the last of them ends after at most 12 s (a check
- * of 2 s, two attempts of 5 s), and its event is published after at most 45 s (three attempts of 15 s).
+ * Uploads may start only in the first half of `leaseMs`. The second half suffices for the last upload, which takes at most
+ * 12 s (a check of 2 s, two attempts of 5 s), and for the publication of its event, at most 45 s (three attempts of 15 s).
  */
 const DEFAULT_OPTIONS: RelayOptions = {
   batchRows: 500,
@@ -59,8 +59,8 @@ export interface RelayOutboxDeps
  * that ends in between causes at most a second upload under the same name, or a payload that remains until it expires.
  * A failed upload counts as a transient failure of its event, regardless of the reason. It delays no other event:
  * events that contain their records are published first, and if all uploads for a stream fail, the run uploads nothing
- * more for that stream. If a stream accepts nothing, the run stops uploading for it, and payloads that were uploaded
- * recently are not uploaded again.
+ * more for that stream. If a stream accepts nothing, the run stops uploading for it. Later runs do not repeat recent
+ * uploads.
  *
  * @throws any error of the outbox; rows claimed by then become available when their leases expire
  */
@@ -105,7 +105,7 @@ export async function relayOutbox({
 /**
  * Publishes the claimed rows of one stream, then claims and publishes more rows of that stream.
  *
- * @param run used only for this stream, because it remembers failed uploads
+ * @param run an object of its own for this stream, because `uploadFailure` is changed
  */
 async function relayStream(
   stream: OutboxStream,

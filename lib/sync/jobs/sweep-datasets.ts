@@ -7,8 +7,8 @@ const TOKEN_RETENTION_MS = DAY_MS;
 export const SLOTS = 256;
 
 /**
- * Maximum slots per run. A slot takes four statements, even if it contains nothing, and Aurora DSQL charges each of them.
- * If a run follows every ten minutes, all slots are swept in 80 minutes.
+ * Maximum number of slots per run. A slot takes four statements, even if it contains no dataset, and Aurora DSQL charges
+ * for each statement. With one run every ten minutes, all slots are swept in 80 minutes.
  */
 const SLOTS_PER_RUN = 32;
 

@@ -42,8 +42,8 @@ export function splitLinked(rows: readonly OutboxRow[]): { inline: OutboxRow[]; 
 }
 
 /**
- * Uploads the payload of an event, and returns the event with the URL of the upload. Can be repeated: if an earlier
- * attempt has uploaded the payload recently, but its event was not published, the payload is not uploaded again.
+ * Uploads the payload of an event, and returns the event with the URL of the upload. Can be repeated: if a recent attempt
+ * uploaded the payload, but the event was not published, the payload is not uploaded again.
  *
  * If the payload no longer exists, another relay has published the event and deleted the payload, or an erasure has
  * deleted it. Then nothing is uploaded. The URL leads to the upload of the other relay, or the consumer finds that the

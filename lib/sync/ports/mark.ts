@@ -1,6 +1,6 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 
-/** The mark of a dataset that changed here, or perhaps at the origin of a migration, since the bridge has read it. */
+/** Marks a dataset that changed here, or may have changed at the origin of a migration, since the bridge last read it. */
 export interface Mark {
   dataset: DatasetKey;
   markId: string;

@@ -19,8 +19,8 @@ export interface PayloadUploader {
    */
   upload(payloadId: string, body: string): Promise<void>;
   /**
-   * Returns whether a payload was stored so recently that it need not be stored again: consumers can read it as long as
-   * the URL of an event that is published now is valid. Returns false if this cannot be found out.
+   * Returns whether a payload was stored so recently that it need not be stored again: if its event is published now,
+   * consumers can read the payload as long as the URL in the event is valid. Returns false if the check fails.
    */
   isStored(payloadId: string): Promise<boolean>;
   /**

@@ -95,8 +95,10 @@ const PUT_EVENT = `, event AS (
 )`;
 
 /**
- * Marks a dataset as changed since the bridge to the origin of a migration has read it. A mark is replaced by each change,
- * so the bridge notices a change that is made while it reads.
+ * Returns the statement that marks datasets as changed since the bridge to the origin of a migration last read them. Each
+ * change replaces the mark, so the bridge notices a change that is made while it reads.
+ *
+ * @param select a SELECT that returns the columns of the marks
  */
 export const markDatasets = (select: string) => `
 INSERT INTO sync.unbridged_datasets AS marks (
@@ -109,7 +111,7 @@ ON CONFLICT (dataset_id) DO UPDATE SET
 /** The last columns of a new mark. */
 export const NEW_MARK = 'gen_random_uuid(), (extract(epoch FROM now()) * 1000)::bigint, 0';
 
-/** Marks the written dataset if its pool is bridged. */
+/** Marks the written dataset if changes of its pool must be written back to an origin. */
 export const MARK_WRITTEN = `, mark AS (${markDatasets(`
   SELECT written.dataset_id, $2::text, $3::text, $4::text, ${NEW_MARK}
   FROM written, sync.identity_pools AS pools

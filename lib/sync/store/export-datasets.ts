@@ -20,7 +20,7 @@ const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 export type ExportedState = 'all' | { changedSince: number; exists: boolean };
 
 /**
- * Reads datasets from after $1 to $2 that were changed since $3, with their records. If $4 is not null, it says whether
+ * Reads datasets after $1, up to $2, that were changed since $3, with their records. If $4 is not null, it says whether
  * they exist.
  * One statement reads them at one point in time, so that no dataset is exported half-changed. A page ends before its
  * datasets exceed the limit, but it has at least one dataset.
@@ -63,9 +63,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 /**
  * Reads the next datasets of all pools, in the order of their ids.
  *
- * @param after the position after the previous page; null for the first page
- * @param state no index finds changed datasets, so a page of them reads a window of datasets, and can be empty
- * @returns the datasets, and the position after the page; null after the last page
+ * @param after the `next` of the previous page; null for the first page
+ * @param state which datasets to read. No index finds changed datasets. So a page of them reads at most `window` datasets,
+ *   and can be empty although more pages follow
+ * @returns the datasets, and where the next page starts; null after the last page
  */
 export async function readExportedDatasets(
   on: Transaction,
@@ -92,7 +93,7 @@ export async function readExportedDatasets(
   return { datasets, next: typeof last === 'string' ? last : end };
 }
 
-/** @returns null if fewer datasets than the window has are left */
+/** @returns the id of the last dataset of the window; null if fewer datasets are left */
 async function readWindowEnd(on: Transaction, after: string, window: number): Promise<string | null> {
   const { rows } = await on.query<{ dataset_id: string }>(READ_WINDOW_END, [after, window]);
   return rows[0]?.dataset_id ?? null;

@@ -20,7 +20,10 @@ ON CONFLICT (import_id) DO NOTHING`;
 const MOVE = `
 UPDATE sync.imports SET next_position = $3 WHERE import_id = $1 AND next_position = $2`;
 
-/** Marks pools as deleted at $2. The job for deleted pools then removes their data, even if the pools do not exist yet. */
+/**
+ * Marks pools as deleted at $2, so that the job for deleted pools removes their data. Creates a pool that the import has
+ * not written yet.
+ */
 const MARK_POOLS = `
 INSERT INTO sync.identity_pools AS stored (identity_pool_id, created_ms, revision, deleted_ms)
 SELECT given.identity_pool_id, $2::bigint, 1, $2::bigint

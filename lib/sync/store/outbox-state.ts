@@ -22,10 +22,11 @@ WHERE parked_reason IS NULL AND ${IS_USED}
 ORDER BY created_at
 LIMIT 1`;
 
-/** The rows that HELD reads. If more rows wait, a run of the relay must not read all of them. */
+/** Maximum number of rows that HELD reads, so that no run of the relay reads a large outbox. */
 const OLDEST_ROWS = 10_000;
 
-// If events are hidden behind these rows, one of the numbers in the state is not 0 because of these rows.
+// HELD does not see events behind these rows. But these rows are themselves waiting, parked or for an unused stream, so the
+// state still shows that something is wrong.
 const HELD = `
 SELECT count(outbox.parked_reason) AS parked,
   CASE WHEN count(*) > count(outbox.parked_reason) AND NOT ${IS_USED} THEN outbox.stream_name END AS unused_stream
@@ -37,8 +38,8 @@ ORDER BY outbox.stream_name`;
 
 /**
  * Reads the state of the outbox. Parked events do not count as waiting, because the relay does not retry them. The age of
- * an event counts only while a pool streams to the event's stream: the relay disables streaming to a deleted stream, and
- * its events wait until a stream of that name exists again. Then the stream is one of `unusedStreams`.
+ * an event counts only while a pool streams to the event's stream. The relay disables streaming to a deleted stream, whose
+ * events wait until a stream of that name exists again. Until then, the stream is one of `unusedStreams`.
  *
  * Parked events and unused streams are found among the oldest 10,000 events.
  */

@@ -57,7 +57,7 @@ const IS_SUBSCRIBED = `
 SELECT EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed,
   EXISTS (SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $2 AND bridges) AS bridged`;
 
-/** Marks the dataset if its pool is bridged. */
+/** Marks the dataset if changes of its pool must be written back to an origin. */
 const MARK_DATASET = markDatasets(`
 SELECT $1::uuid, $2::text, $3::text, $4::text, ${NEW_MARK}
 FROM sync.identity_pools WHERE identity_pool_id = $2 AND bridges`);

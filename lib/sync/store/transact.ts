@@ -23,8 +23,8 @@ const READ_CLAIM = 'SELECT is_claim FROM sync.receipts WHERE receipt_id = $1';
  * committed and can never be, because its receipt would conflict; it runs again. Otherwise it was committed. The row of
  * the second transaction is marked as a claim, so the answer of the second transaction can be lost as well.
  *
- * A transaction that took too long does not run again, because it would take as long again. The driver has already
- * repeated a transaction whose connection broke before COMMIT was sent.
+ * A transaction that timed out does not run again, because it would probably time out again. A transaction whose connection
+ * broke before COMMIT was sent does not run again here, because the driver has already repeated it.
  *
  * @param work as for `Database.transaction`; returns null if it changed nothing
  */

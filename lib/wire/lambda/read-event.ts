@@ -24,8 +24,8 @@ export const MAX_RESULT_BYTES: Readonly<Record<EntryPoint['kind'], number>> = {
 
 /**
  * Converts the event of a function URL, a REST API or a load balancer to the request that the client sent. Paths stay
- * as they were sent, because the client has signed them. That the path of an event is still encoded is not documented; it
- * was observed at all three entry points (github.com/hotsock/voker, pull request 8). Sources of the rest: AWS Lambda
+ * as they were sent, because the client has signed them. AWS does not document that the path of an event is still encoded;
+ * this was observed at all three entry points (github.com/hotsock/voker, pull request 8). Other sources: AWS Lambda
  * Developer Guide, "Invoking Lambda function URLs"; Amazon API Gateway Developer Guide, "Lambda proxy integrations in API
  * Gateway"; Elastic Load Balancing User Guide, "Use Lambda functions as targets of an Application Load Balancer".
  *
@@ -131,8 +131,9 @@ function unmapped(headers: Single): Single {
 /**
  * The load balancer does not decode the parameters. In the default mode `append`, it appends the client's address to
  * X-Forwarded-For, with the port if its attribute `routing.http.xff_client_port.enabled` is set. The other addresses are
- * only claims of the client. In the mode `preserve`, all of them are. Sources: Elastic Load Balancing User Guide, "HTTP
- * headers and Application Load Balancers" and "Use Lambda functions as targets of an Application Load Balancer".
+ * only claims of the client. In the mode `preserve`, all addresses are claims. Sources: Elastic Load Balancing User
+ * Guide, "HTTP headers and Application Load Balancers" and "Use Lambda functions as targets of an Application Load
+ * Balancer".
  */
 function readBalancerEvent(event: EventMembers): Head {
   const query = queryOf(event.multiValueQueryStringParameters ?? event.queryStringParameters, (raw) => raw);

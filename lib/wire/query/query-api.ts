@@ -5,7 +5,7 @@ import { type KeyOrder, QueryError, type QueryReader } from '../../query/ports/q
 import type { WireLogger } from '../wire-response.ts';
 import * as schemas from './schemas.ts';
 
-/** The paths of the query API begin with this. */
+/** The first part of all paths of the query API. */
 const QUERY_PATH = '/query';
 
 /** Answers one request to the query API. Never rejects. */
@@ -126,8 +126,8 @@ function orderOf({ order, min, max, value }: z.output<typeof schemas.OF_KEY>): K
 }
 
 /**
- * Creates the query API: lists of the query store as JSON, a page at a time. Cursors are valid only for the query that
- * returned them. The description of the API is generated from the same definitions that check the requests.
+ * Creates the query API, which returns lists of the query store as JSON, one page per request. A cursor is valid only for
+ * the query that returned it. The OpenAPI description is generated from the definitions that check the requests.
  *
  * @param logger logs unexpected errors; the client receives only the status 500
  */

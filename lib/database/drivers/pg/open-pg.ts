@@ -41,9 +41,9 @@ export interface PgOptions extends PoolOptions {
 const DEFAULT_MAX_CONNECTIONS = 4;
 const DEFAULT_IDLE_TIMEOUT_MS = 10_000;
 /**
- * A connection that was idle for longer is not used again. While Lambda freezes a process, no timer closes a connection,
- * but a network device may drop it without notice. AWS Network Firewall does so after 350 s by default. Source: AWS
- * Network Firewall API Reference, FlowTimeouts.
+ * A connection that was idle for longer than this is not used again. While Lambda freezes a process, no timer closes its
+ * connections, but a network device may drop a connection without notice. AWS Network Firewall does so after 350 s by
+ * default. Source: AWS Network Firewall API Reference, FlowTimeouts.
  */
 export const MAX_IDLE_MS = 5 * 60 * 1000;
 const DEFAULT_TIMEOUTS: Timeouts = {

@@ -58,7 +58,7 @@ export async function putMarks(
   ]);
 }
 
-/** Lists marks whose datasets should be read by `now`, oldest first. */
+/** Lists marks that are due at `now`, oldest first. */
 export async function listDue(on: Transaction, now: number, limit: number): Promise<Mark[]> {
   const { rows } = await on.query<MarkRow>(LIST_DUE, [now, limit]);
   return rows.map((row) => ({
@@ -77,7 +77,7 @@ export async function removeMark(on: Transaction, { dataset, markId }: Mark): Pr
   await on.query(REMOVE_MARK, [datasetId(dataset), markId]);
 }
 
-/** Saves why a dataset could not be bridged, and when to try again. A change of the dataset is tried at once. */
+/** Saves why a dataset could not be bridged, and when to try again. A change makes the dataset due immediately. */
 export async function postponeMark(
   on: Transaction,
   { dataset, markId }: Mark,

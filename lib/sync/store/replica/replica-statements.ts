@@ -54,7 +54,7 @@ ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   last_modified_ms = excluded.last_modified_ms,
   last_modified_by = excluded.last_modified_by`;
 
-/** Erases rows of the dataset $1 at or below the version ($2, $3). To be repeated until no row is left. */
+/** Erases some rows of the dataset $1 at or below the version ($2, $3). Repeat it until it erases no row. */
 export const ERASE_COVERED = eraseRecords(
   'dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::bigint)',
 );
@@ -124,7 +124,7 @@ export interface ReplicaValueRow extends ReplicaRecordRow {
   record_value: string | null;
 }
 
-/** All rows of the dataset $1 that are above the deleted count $2. */
+/** Reads all rows of the dataset $1 with a count above that of its last deletion, $2. */
 export const READ_VALUES = `
 SELECT record_key, record_value, sync_count, last_modified_ms, last_modified_by, device_last_modified_ms,
   record_value IS NOT NULL AS is_live

@@ -65,8 +65,8 @@ export async function writeReplica(
   if (await isIdentityDeleted(on, key)) return { outcome: 'deleted', ...NOTHING };
   const locked = (await on.query<ReplicaRow>(LOCK_REPLICA, [id])).rows[0];
   const stored = locked ? toReplica(locked) : null;
-  // First, because a state may become visible only when no row below its removal is left: the sync store decides by counts
-  // which rows exist, and the counts may have started again.
+  // Erase before writing: the new state may become visible only when no row below its removal is left. The sync store
+  // decides by counts which rows exist, and the counts may have started again after the removal.
   if ((await eraseCovered(on, id, change.removal)) > 0) return { outcome: 'partial', ...NOTHING };
   const rows = await readRows(on, id, change);
   const next = nextReplica(stored, rows, change);
