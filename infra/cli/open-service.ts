@@ -7,9 +7,9 @@ import { readServiceKeys, readServiceKeysJson } from '../../lib/common/service-k
 import { UsageError } from './command.ts';
 
 /**
- * Opens the service at AWS_ENDPOINT_URL, or Amazon's service if that variable is unset. If the service runs in AWS, its
- * streams are Kinesis streams of the account. AWS_ENDPOINT_URL_COGNITO_SYNC then names only the service, and requests to
- * the service are signed with the first developer key of SERVICE_KEYS.
+ * Opens the service and its streams at AWS_ENDPOINT_URL, or Amazon's services if that variable is unset. If the service
+ * runs in AWS, its streams are Kinesis streams of the account. AWS_ENDPOINT_URL_COGNITO_SYNC then gives the address of
+ * only the service, and the commands sign requests to the service with the first developer key of SERVICE_KEYS.
  *
  * @param identityPoolId the pool to work on; its region is used unless AWS_REGION or AWS_DEFAULT_REGION is set
  * @throws {SetupError} a variable is invalid

@@ -12,7 +12,7 @@ import { type Schedule, startSchedule } from './schedules/schedule.ts';
 
 const FUNCTION_NAME = 'bridge-origin';
 const INTERVAL_MS = 1_000;
-/** Calls per second to the origin. Amazon publishes no rate limit. */
+/** Maximum calls per second to the origin. Amazon publishes no rate limit. */
 const MAX_CALLS_PER_SECOND = 10;
 
 interface BridgeOriginDeps {
@@ -24,8 +24,8 @@ interface BridgeOriginDeps {
 }
 
 /**
- * Starts the bridge: writes changes of owned identities back to the origin, and applies what devices write there. If no
- * dataset is marked, a run is one query.
+ * Starts the bridge, which writes changes of owned identities back to the origin, and applies what devices write there. If
+ * no dataset is marked, a run sends only one query.
  */
 export function startOriginBridge({
   database,

@@ -33,7 +33,7 @@ interface LocalServiceDeps
     'developers' | 'tokenKeys' | 'rateLimits' | 'region' | 'invokeFunction' | 'limits' | 'verifyLogin'
   > {
   uses: Readonly<Record<DatabaseUse, Database>>;
-  /** Reads where the origin of a migration is. */
+  /** Reads the address and the credentials of a migration's origin. */
   readOrigin: (identityPoolId: string) => OriginSettings;
   /** Returns the origin of the port that serves `routes`. Called only once the port is listening. */
   origin: () => string;

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
  * `npm run deploy -- --stage prod`: shows the changes, asks for confirmation, deploys the stack and then migrates the
  * database. Fails if the operator does not confirm, or if the deployment or the migration fails.
  *
- * `--yes` deploys without asking. `--new=NAME` creates a resource again that remained when the stack was removed and that
- * cannot be imported. All other options are those of `serverless deploy`.
+ * `--yes` deploys without asking. `--new=NAME` creates a resource again that remained when the stack was removed. Use
+ * it if the resource cannot be imported. All other options are those of `serverless deploy`.
  */
 const SERVERLESS = fileURLToPath(new URL('../../node_modules/serverless/bin/serverless.js', import.meta.url));
 /** Options of `serverless deploy` that `serverless invoke` also has, with the same meaning. */

@@ -19,7 +19,7 @@ const OPTIONS = {
 
 const isAction = (action: string): action is keyof typeof OPTIONS => Object.hasOwn(OPTIONS, action);
 
-/** Moves an identity pool from another service: copies it, takes its identities over, reports, and compares both services. */
+/** Moves an identity pool from another service: copies it, takes identities over, reports, and compares both services. */
 export const move: Command = {
   summary:
     'move an identity pool from another service (ORIGIN_ENDPOINT_URL): copy it, take it over, compare it',

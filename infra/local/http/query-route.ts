@@ -3,8 +3,8 @@ import type { Route } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
 /**
- * Serves the query API. Only on loopback and to pages of the port's own origin, because its readers need no key.
- * @param open called before the first answer
+ * Serves the query API, which requires no key. So it answers only on loopback, and only pages of the port's own origin.
+ * @param open creates the query API; called at the first request
  */
 export function createQueryRoute(open: () => Promise<QueryApi>): Route {
   let api: Promise<QueryApi> | undefined;

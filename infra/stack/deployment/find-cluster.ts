@@ -4,12 +4,12 @@ import { SignatureV4 } from '@smithy/signature-v4';
 const NOT_FOUND = 'ResourceNotFoundException';
 
 /**
- * Looks for a cluster of Aurora DSQL. One call does not justify the SDK's client for Aurora DSQL as a dependency.
+ * Checks that a cluster of Aurora DSQL exists. One call does not justify the SDK's client for Aurora DSQL as a dependency.
  * Sources: Amazon Aurora DSQL API Reference, GetCluster; the endpoint rules in the SDK of AWS.
  *
- * @param config the configuration of another client of AWS, with the region and the credentials
- * @throws {Error} the cluster does not exist; the error then has the name ResourceNotFoundException. Other errors if AWS
- *   does not answer
+ * @param config the configuration of another AWS client, with the region and the credentials
+ * @throws {Error} with the name ResourceNotFoundException if the cluster does not exist; another error if the request
+ *   cannot be sent
  */
 export async function findCluster(config: KinesisClient['config'], identifier: string): Promise<void> {
   const { region, credentials, sha256 } = config;
@@ -28,7 +28,7 @@ export async function findCluster(config: KinesisClient['config'], identifier: s
     throw Object.assign(new Error(`no cluster ${identifier}`), { name: NOT_FOUND });
 }
 
-/** The API knows a cluster for some time after its deletion. */
+/** The API still returns a cluster for some time after its deletion. */
 function isDeleted(text: string): boolean {
   return /"status"\s*:\s*"DELET(ING|ED)"/.test(text);
 }

@@ -10,8 +10,8 @@ type ClientSettings = Pick<ConstructorParameters<typeof S3Client>[0] & object, '
 const NOT_FOUND = /^(ResourceNotFoundException|NotFound|NoSuchBucket)$/;
 
 /**
- * Returns the retained resources without the streams, buckets and clusters that were deleted since. Those of other types
- * are assumed to exist: the policy of a bucket is only imported together with the bucket.
+ * Returns the retained resources without the streams, buckets and clusters that were deleted since. Resources of other
+ * types are assumed to exist: the policy of a bucket is only imported together with the bucket.
  */
 export async function findExisting(
   settings: ClientSettings,

@@ -141,7 +141,7 @@ export function requireOwnStream({ Parameters, Resources }: Template, accountId:
   );
 }
 
-/** The logical id of the poller, which a stack with the service does not contain by default. */
+/** The logical id of the poller's function. By default, a stack with the service does not contain the poller. */
 const POLLER = 'PollDashbulkDashpublishLambdaFunction';
 
 /** Describes a plan for the operator. Contains names and types, but no values. */

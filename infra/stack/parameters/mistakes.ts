@@ -14,7 +14,7 @@ export function mistakeOf(name: string, read: () => unknown): string[] {
   }
 }
 
-/** Checks the parameter `name`, which is `on`, `off` or not given. */
+/** Checks that the parameter `name` is `on`, `off` or not given. */
 export function switchMistakes(name: string, text: string): string[] {
   return ['', 'on', 'off'].includes(text) ? [] : [`${name}: invalid value "${text}"; use on or off`];
 }

@@ -84,9 +84,10 @@ export function toPoolDeployment(
 }
 
 /**
- * Whether pools of Amazon's Cognito Sync probably use the stream of the stack. A stack with the service has its own pools,
- * and the poller would ask Amazon without a result. Its errors would raise alarms if the account cannot use Cognito Sync,
- * or if the region does not have it. Source: AWS General Reference, "Amazon Cognito Sync endpoints and quotas".
+ * Returns whether pools of Amazon's Cognito Sync probably use the stream of the stack. In a stack with the service, the
+ * pools are usually those of the service, about which Amazon knows nothing. If the account cannot use Cognito Sync, or
+ * if the region does not have it, the errors of the poller would raise alarms. Source: AWS General Reference, "Amazon
+ * Cognito Sync endpoints and quotas".
  */
 function followsAmazon(
   { identityPools, bulkPublishPolicy }: PoolParameters,

@@ -9,7 +9,7 @@ import { newState } from './export-records.ts';
 import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 
-/** The service keeps the marks of deleted identities for 25 hours. A later export could contain their data. */
+/** The service keeps the marks of deleted identities for 25 hours. A longer export could contain their data. */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
 /**

@@ -105,7 +105,7 @@ function describe(
         `  ${reason}: ${identityId}${datasetName ? ` ${datasetName}` : ''}`,
     ),
     ...(rest > 0 ? [`  and ${rest} more`] : []),
-    ...(unread > 0 ? [`  ${unread} not read at the origin; a gap that \`move status\` reports remains`] : []),
+    ...(unread > 0 ? [`  ${unread} not read at the origin, so this copy repaired no gap`] : []),
     ...(isPoolMade && syncTrigger ? [`  The origin's sync trigger ${syncTrigger} is not set here.`] : []),
   ];
 }
@@ -120,7 +120,7 @@ function describePlan(identityPoolId: string, origin: string, plan: Plan): strin
     `  ${count(plan.aboveLimits, 'dataset')} above a limit of this service (they would be copied)`,
     ...(plan.unread > 0
       ? [
-          `  ${count(plan.unread, 'identity', 'identities')} not counted: the origin fails to list their datasets`,
+          `  datasets of ${count(plan.unread, 'identity', 'identities')} not included: the origin failed to list them`,
         ]
       : []),
   ];

@@ -4,9 +4,10 @@
 -- Whether changes of the pool's datasets are marked, because they must be written back to an origin. NULL means false.
 ALTER TABLE sync.identity_pools ADD COLUMN IF NOT EXISTS bridges boolean;
 
--- Datasets of bridged pools that changed here, or perhaps at the origin, since the bridge read them last. mark_id: new for
--- each change; the bridge deletes only the mark that it has read. next_ms: when the bridge reads the dataset. attempts: the
--- failures since the last success. problem: why the last attempt failed; NULL if it did not.
+-- Datasets of bridged pools that changed here, or may have changed at the origin, since the bridge last read them.
+-- mark_id: each change sets a new id, and the bridge deletes only a mark whose id it has read. next_ms: when the bridge
+-- reads the dataset. attempts: number of failures since the last success. problem: why the last attempt failed; NULL
+-- before a failure.
 CREATE TABLE IF NOT EXISTS sync.unbridged_datasets (
   dataset_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,
@@ -22,10 +23,10 @@ CREATE INDEX IF NOT EXISTS unbridged_by_time ON sync.unbridged_datasets (next_ms
 
 CREATE INDEX IF NOT EXISTS unbridged_by_pool ON sync.unbridged_datasets (identity_pool_id, dataset_id);
 
--- Keys for which the agreed counts of their dataset (move.datasets) do not hold. value_hash: hash of the value to write at
--- the origin; NULL for a removal. A row of the key here with a count up to here_count did not change since. after_there: the
--- origin's count before the write. there_count: the same for the row at the origin; NULL while the key must still be written
--- there.
+-- Keys to which the agreed counts of their dataset (move.datasets) do not apply. value_hash: hash of the value to write
+-- at the origin; NULL for a removal. here_count: a record here with a count up to this one has not changed since the
+-- pass that saved the row. after_there: the origin's count before the write. there_count: the origin's count up to
+-- which both sides agree on the key; NULL while the key must still be written at the origin.
 CREATE TABLE IF NOT EXISTS move.pending (
   dataset_id uuid NOT NULL,
   record_id uuid NOT NULL,
@@ -37,8 +38,9 @@ CREATE TABLE IF NOT EXISTS move.pending (
   PRIMARY KEY (dataset_id, record_id)
 );
 
--- Decided conflicts: changes that were overwritten by a change of the other side. No values. winner: 'here' or 'there'.
--- record_key is NULL if a whole dataset was deleted. here_ms, there_ms: the compared dates; NULL without a row.
+-- Decided conflicts: changes that a change of the other side overwrote. No column contains a value. winner: 'here' or
+-- 'there'. record_key: NULL if a device wrote at the origin while the bridge deleted the dataset there. here_ms,
+-- there_ms: the dates that were compared; NULL if the side has no record.
 CREATE TABLE IF NOT EXISTS move.conflicts (
   conflict_id uuid PRIMARY KEY,
   identity_pool_id text NOT NULL,

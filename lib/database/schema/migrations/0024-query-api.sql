@@ -1,6 +1,5 @@
--- The identities of the self-hosted service with the names of their login providers, separated by spaces, without the ids
--- of the users.
--- Merged identities are left out: their datasets belong to the identity into which they were merged.
+-- The identities of the self-hosted service, with the names of their login providers separated by spaces, but without the
+-- ids of the users. The view omits merged identities: their datasets belong to the identity into which they were merged.
 -- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 CREATE OR REPLACE VIEW query.identities AS
