@@ -80,7 +80,7 @@ describe.each(CLOUDS)('a bridge between two services, $name', ({ open }) => {
     expect((await read('target', guest, 'ours')).exists).toBe(false);
   });
 
-  it('decides a conflict by the newest date, and lists it', async () => {
+  it('decides a conflict by the newest date, and stores the conflict', async () => {
     const guest = await takeOver({ score: '1' });
     const { syncCount } = await read('origin', guest, 'game');
     await write(both.target.sync, at(guest), 'game', [set('score', 'here', await countHere(guest))]);

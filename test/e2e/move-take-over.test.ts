@@ -46,7 +46,7 @@ describe('a takeover', () => {
     const { lines } = await both.run(['move', 'status', '--pool', pool, '--json']);
     return JSON.parse(lines[0] ?? '').identityPools[0].takenOver;
   };
-  /** A client with the credentials of an identity. */
+  /** Creates a client with the credentials of an identity. */
   async function clientOf(side: 'origin' | 'target', IdentityId: string, Logins?: Record<string, string>) {
     const command = new GetCredentialsForIdentityCommand({ IdentityId, Logins });
     const { Credentials: issued } = await both[side].identity.send(command);
@@ -76,7 +76,7 @@ describe('a takeover', () => {
     return String((await both[side].identity.send(command)).Token);
   }
 
-  /** An app on one device, with amazon-cognito-js. Its data remains when it starts again with another address. */
+  /** Starts an app on one device, with amazon-cognito-js. Its data remains when it starts again with another address. */
   function newApp(pool: string, user: string, identityId: string) {
     const sdk = loadSyncManager();
     const store = new sdk.CognitoSyncManager.StoreInMemory();
@@ -211,7 +211,7 @@ describe('a takeover', () => {
     expect(await takenOver(pool)).toBe(STATES.length);
   });
 
-  it('is not caused by a read of a developer, but by a write', async () => {
+  it('is caused by a write of a developer, but not by a read', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     await writeThere(pool, guest, '1', 0);
@@ -245,7 +245,7 @@ describe('a takeover', () => {
     });
   });
 
-  it('lets no count of the origin pass for one of this service, so a device that uses both misses nothing', async () => {
+  it('lets no device that uses both sides miss a change, because their counts cannot be mistaken', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     await writeThere(pool, guest, '1', 0);
@@ -324,7 +324,7 @@ describe('a takeover', () => {
       expect(await list(client, at(pool, guest), 'game')).toMatchObject({ DatasetSyncCount: 1 + COUNT_JUMP });
     });
     link.cut();
-    // Identities that were taken over need no origin.
+    // Requests of identities that were taken over do not call the origin.
     await using(clientOf('target', guest), async (client) => {
       await write(client, at(pool, guest), 'game', [set('score', '2', 1)]);
     });
@@ -369,7 +369,7 @@ describe('a takeover', () => {
   });
 });
 
-/** Starts a connection to a server that the test can cut. */
+/** Starts a proxy in front of a server, so that the test can cut the connection. */
 async function startLink(url: string) {
   const { hostname, port } = new URL(url);
   const sockets = new Set<Socket>();

@@ -18,7 +18,7 @@ import {
 } from '../../lib/move/bridge-state.ts';
 import { type Conflict, decide } from '../../lib/move/decide.ts';
 
-/** The ids of the updates of which a key's current value is the result. */
+/** The ids of the updates that led to the current value of a key. */
 type Causes = ReadonlySet<string>;
 
 interface Patch {
@@ -103,18 +103,18 @@ interface Device {
 
 export type Side = 'here' | 'there';
 
-/** What another party does between two steps of a pass. */
+/** Is called between two steps of a pass, and changes a side as a device would. */
 export type Disturb = () => void;
 
 export interface PassOptions {
   disturb: readonly [afterListing: Disturb, afterHere: Disturb, inDeletion: Disturb];
   /** The pass is stopped after the listing, after it wrote here, or after its first call at the origin. */
   stop: 'listed' | 'here' | 'there' | null;
-  /** A stopped pass has sent its first call, which arrives later. */
+  /** Whether a stopped pass has already sent its first call, which arrives later. */
   isLate: boolean;
 }
 
-/** Both sides of a bridged dataset. Passes drive the functions that the worker uses. */
+/** Simulates both sides of a bridged dataset. Passes call the functions of lib/move that the bridge uses. */
 export class Bridge {
   origin: Service;
   target: Service;
@@ -127,11 +127,14 @@ export class Bridge {
   readonly conflicts: Conflict[] = [];
   /** Accepted updates of devices, by id. */
   readonly updates = new Map<string, { key: string; value: string | null }>();
-  /** Ids of the updates and deletions that overwrote an update, by its id. */
+  /** For each id of an update, the ids of the updates and deletions that overwrote it. */
   readonly overwritten = new Map<string, Set<string>>();
   readonly listed = new Set<string>();
   readonly agreedRemovals = new Set<string>();
-  /** Passes that changed the origin, accepted changes of devices here, stopped passes, passes that met another write. */
+  /**
+   * Counts passes that changed the origin (`writing`), accepted changes of devices here (`here`), stopped passes
+   * (`stopped`), and other passes that did not end with agreement (`disturbed`).
+   */
   readonly totals = { writing: 0, here: 0, stopped: 0, disturbed: 0 };
   readonly limits: { keys: number; bytes: number };
   #ids = 0;
@@ -174,7 +177,7 @@ export class Bridge {
     return side === 'here' ? this.target : this.origin;
   }
 
-  /** A device reads everything that it does not know. */
+  /** Lets a device read everything that it does not know. */
   pull(side: Side, device: Device): void {
     const service = this.serviceOf(side);
     // The service rejects the count: the user installs the app again.
@@ -189,7 +192,7 @@ export class Bridge {
     device.syncCount = service.exists ? service.syncCount : 0;
   }
 
-  /** A device reads, and then writes. `deviceSkewMs`: how far its clock is ahead. */
+  /** Lets a device read and then write. `deviceSkewMs`: how far its clock is ahead. */
   write(side: Side, device: Device, key: string, value: string | null, deviceSkewMs: number): void {
     this.now += 1;
     this.pull(side, device);
@@ -241,12 +244,12 @@ export class Bridge {
     if (!isOwed) this.serviceOf(side).expire(this.agreed[side]);
   }
 
-  /** An event arrives, perhaps not for the first time. */
+  /** Delivers an event, perhaps not for the first time. */
   hint(event: Event): void {
     if (event.kind === 'removal' || !isKnown(event.records, this)) this.setMark();
   }
 
-  /** Whether an update or a deletion lost against another one, and that is listed. */
+  /** Returns whether an update or a deletion lost a conflict that is listed. */
   hasLost(id: string): boolean {
     if (this.listed.has(id)) return true;
     const by = this.overwritten.get(id);
@@ -265,10 +268,10 @@ export class Bridge {
     this.setMark();
   }
 
-  /** One pass, as the worker makes it. */
+  /** Makes one pass as the bridge does. */
   pass({ disturb, stop, isLate }: PassOptions): void {
     this.now += 1;
-    // A request times out before the lease of its pass ends, and before another pass starts.
+    // Late calls of earlier passes no longer arrive: a request times out before the lease of its pass ends.
     this.#late = [];
     const { mark } = this;
     const listing = this.origin.copy();
@@ -286,7 +289,7 @@ export class Bridge {
     const plan = decide(given, this.limits);
     const causes = new Map(this.target.causes);
     this.#list(plan.conflicts, listing);
-    // A removal that equals the one that an earlier pass had to write is taken for it.
+    // The bridge cannot distinguish a removal by a device at the origin from its own removal that an earlier pass saved.
     for (const [key, known] of pending) {
       const row = listing.rows.get(key);
       if (known.thereCount !== null || row?.value !== null || !isWritten(known, row)) continue;
@@ -370,7 +373,7 @@ export class Bridge {
     if (this.mark === mark) this.mark = 0;
   }
 
-  /** A call of an earlier pass arrives late. */
+  /** Delivers a late call of an earlier pass. */
   sendLate(): void {
     const late = this.#late.shift();
     if (late && this.origin.exists) this.#send(late.patches, late.causes);

@@ -18,7 +18,7 @@ type Step =
   | { kind: 'restore' }
   | ({ kind: 'pass'; disturb: readonly (readonly Change[])[] } & Pick<PassOptions, 'stop' | 'isLate'>);
 
-/** A device per side, and one that uses both. */
+/** The number of devices: one per side, and one that uses both sides. */
 const DEVICES = 3;
 const ALTERNATING = 2;
 
@@ -71,7 +71,7 @@ function makeChange(bridge: Bridge, devices: Devices, given: Change): void {
     bridge.expire(given.side);
     return;
   }
-  // Two devices stay on one side each.
+  // The first two devices each stay on one side.
   const own: Side[] = ['here', 'there'];
   const by = devices[given.device] ?? newDevice();
   const at = given.device === ALTERNATING ? given.side : (own[given.device] ?? given.side);
@@ -144,13 +144,13 @@ describe('a bridge', () => {
       fc.property(start, keysPerPass, steps, (given, keys, all) => {
         const bridge = new Bridge(given, keys);
         const devices = run(bridge, all);
-        // A repeated copy looks at every dataset.
+        // A repeated copy marks every dataset.
         bridge.setMark();
         expectSettled(bridge);
         expectNothingLost(bridge);
         const alternating = devices[ALTERNATING] ?? newDevice();
         bridge.pull('here', alternating);
-        // A record that the bridge has never seen, in a dataset that was deleted at the origin, is not removed.
+        // If the bridge never saw a record before its dataset was deleted at the origin, the record remains on the device.
         const known = [...alternating.values].filter(([key]) => bridge.target.rows.has(key));
         const values = known.map(([key, { value }]) => [key, value]);
         expect(Object.fromEntries(values)).toEqual(bridge.target.live());
@@ -216,7 +216,7 @@ describe('a bridge', () => {
     );
   });
 
-  it('agrees again after the target was restored from an older state', () => {
+  it('makes both sides agree again after the target was restored from an older state', () => {
     const restoring = [only('backup'), only('restore')];
     const steps = stepsOf(change, change, change, hint, passOf(disturbed), passOf(quiet), ...restoring);
     fc.assert(
@@ -236,7 +236,7 @@ describe('a bridge', () => {
       fc.property(start, keysPerPass, steps, (given, keys, all) => {
         const bridge = new Bridge(given, keys);
         expectSettled(bridge);
-        // The merge moves the dataset to the other identity.
+        // The merge has moved the dataset to the other identity.
         bridge.isMerged = true;
         if (bridge.target.exists) bridge.target.delete(bridge.now);
         const before = bridge.origin.live();

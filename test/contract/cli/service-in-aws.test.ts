@@ -10,7 +10,7 @@ import { startFunctionCloud } from '../../fixtures/wire/function-cloud.ts';
 
 const KEYS = { accessKeyId: 'developer', secretAccessKey: 'Q9dXyL2mN8sT' };
 
-/** Has neither the Cognito Sync API nor the keys of the service, as AWS. */
+/** Stands for AWS: it has neither the Cognito Sync API nor the keys of the service. */
 let aws: KinesisEmulator;
 let service: LocalCloud;
 let databaseUrl: string;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   await service.reset();
 }, 60_000);
 beforeEach(() => {
-  // The SDK reads the credentials of AWS from the process.
+  // The SDK reads the AWS credentials from the environment of the process.
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'operator');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
 });

@@ -41,7 +41,7 @@ describe.each(SERVERS)('an import of a pool that is being migrated, $name', ({ o
     return copyPool(deps, { identityPoolId: POOL, holder: 'test' });
   }
 
-  it('has a gap until the next copy, which compares everything again', async () => {
+  it('reports a gap until the next copy, which compares everything again', async () => {
     const [copied, late] = [idOf(1), idOf(2)];
     const before = { [copied]: { game: listingOf(1, 2) }, [late]: { game: listingOf(1) } };
     expect(await copy(source, scriptedOrigin(POOL, before), NEW_YEAR)).toMatchObject({ end: 'finished' });

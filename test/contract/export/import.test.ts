@@ -193,7 +193,7 @@ describe('the command import', () => {
     expect(await exportedLines(target)).toEqual(before);
   });
 
-  it('rejects a file whose pool is in the query store here, because that would hide the imported data', async () => {
+  it('rejects a file if the query store has data of its pool, which would hide the imported data', async () => {
     await createFilledService(target);
     await target.query(
       `INSERT INTO projection.datasets (
@@ -295,7 +295,7 @@ describe('the command import', () => {
     });
   }
 
-  it('that was stopped continues where it ended, and shows no pool before its end', async () => {
+  it('continues an interrupted import where it ended, and shows no pool before the import has ended', async () => {
     await withInterrupted(async (path, content) => {
       expect(await createPoolStore(target).listPoolIds()).toEqual([]);
       await expect(importText({ database: target }, text)).rejects.toThrow(
@@ -308,7 +308,7 @@ describe('the command import', () => {
     });
   });
 
-  it('that was stopped can be discarded without its file', async () => {
+  it('discards an interrupted import without its file', async () => {
     await withInterrupted(async (path) => {
       expect(await runImport({ database: target }, '--discard')).toEqual([
         'discarded: the service removes the data of 1 identity pool',

@@ -171,7 +171,7 @@ describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }
     }
   });
 
-  it('reads few rows per statement, even if hardly any dataset or identity was changed', async () => {
+  it('reads few rows per statement, even if few datasets and identities were changed', async () => {
     await deleteAllRows(source);
     await newService();
     const sections = serviceSections(source, NEW_YEAR + 10 * HOUR_MS, { page: 250, window: 2 });

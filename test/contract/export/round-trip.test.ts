@@ -47,7 +47,7 @@ describe.each(SERVICE_DATABASES)('an export of the service, $name', ({ open }) =
     expect((await device.update(put('score', '44', 4))).Records).toMatchObject([{ SyncCount: 5 }]);
   });
 
-  it('can be imported if all identities have the most logins, which most of them lost during the export', async () => {
+  it('can be imported if identities with the maximum number of logins lose them during the export', async () => {
     const { sync } = await createFilledService(source);
     const now = () => sync.clock.now;
     await insertIdentities(source, 200, { loginsEach: 20, modifiedAt: now() });

@@ -18,7 +18,7 @@ import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 import { createDevice, createSyncService, drop, put } from '../../fixtures/sync/sync-service.ts';
 import { scriptedOrigin } from './scripted-origin.ts';
 
-/** A dataset at the origin, in memory. `update` can be made to fail before or after it writes. */
+/** A dataset at the origin, in memory. A test can make `update` fail before or after it writes. */
 class Dataset {
   readonly identityId: string;
   syncCount = 0;
@@ -109,13 +109,13 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     return { there: new Dataset(identityId), here: createDevice(operations, { identityId }), identity };
   }
 
-  /** Runs until nothing is due. */
+  /** Runs the bridge until no mark is due. */
   async function run(there: Dataset, faulty: Partial<BridgeStore> = {}, runs = 3): Promise<void> {
     const origin = scriptedOrigin(POOL, {}, there.calls());
     const listDue: BridgeStore['listDue'] = async (now, limit) =>
       (await store.listDue(now, limit)).filter(({ dataset }) => dataset.identityId === there.identityId);
     for (let index = 0; index < runs; index += 1) {
-      // The database dates the marks.
+      // The dates of the marks are from the clock of the database.
       clock.now = Math.max(clock.now, Date.now()) + 10_000;
       await bridgeDue({
         store: { ...store, listDue, ...faulty },
@@ -142,7 +142,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       (conflict) => conflict.identityId === identityId,
     );
 
-  it('writes to each side what only the other has', async () => {
+  it('writes to each side what only the other side has', async () => {
     const { there, here, identity } = await owned();
     there.set({ key: 'b', value: 'there' });
     await here.update(put('a', 'here'));
@@ -189,7 +189,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await dueOf(identity)).toEqual([]);
   });
 
-  it('ignores events about its own writes, but not about those of devices', async () => {
+  it('ignores events about its own writes, but not events about writes of devices', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     const settle = () => Promise.reject(new Error('killed'));
@@ -211,7 +211,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await hintChange(store, event('2', 2))).toBe(true);
   });
 
-  it('deletes at the origin what was deleted here, and here what was deleted there', async () => {
+  it('deletes a dataset on each side after it was deleted on the other side', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     await run(there);
@@ -228,7 +228,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await conflictsOf(identity)).toEqual([]);
   });
 
-  it('lists a conflict, and lets the newest device date win on both sides', async () => {
+  it('stores a conflict, and lets the newest device date win on both sides', async () => {
     const { there, here, identity } = await owned();
     await here.update({ ...put('a', 'older'), DeviceLastModifiedDate: NEW_YEAR - 9_000 });
     there.set({ key: 'a', value: 'newer', deviceMs: NEW_YEAR - 1_000 });
@@ -259,7 +259,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(rows).toEqual([]);
   });
 
-  it('keeps what the origin refuses, and says why', async () => {
+  it('retries a write that the origin rejected, and stores the reason', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     there.fail = 'limit';

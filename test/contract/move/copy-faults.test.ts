@@ -148,7 +148,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
   });
 
   it.each(['unavailable', 'refused'] as const)(
-    'as a dry run continues if the origin is %s for one identity',
+    'continues as a dry run if the origin is %s for one identity',
     async (condition) => {
       const [pool, [bad, good]] = [newPool(), newIds()];
       const own = scriptedOrigin(pool, { [bad]: {}, [good]: { game: listingOf(1) } });
@@ -165,7 +165,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     },
   );
 
-  it('keeps a gap if it could not read everything that the gap may hide', async () => {
+  it('does not repair a gap if it could not read everything that the gap may hide', async () => {
     const [pool, [good, bad]] = [newPool(), newIds()];
     const many = Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`d${index}`, listingOf(1)]));
     const own = scriptedOrigin(pool, { [good]: many, [bad]: { game: listingOf(1) } });

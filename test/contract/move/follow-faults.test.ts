@@ -149,7 +149,7 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
     const MINUTE_MS = 60_000;
     const provider = 'login.game.example';
 
-    /** An origin of which a call fails for some identities. */
+    /** Creates an origin at which one call fails for some identities. */
     function failing(
       pool: string,
       ids: readonly string[],

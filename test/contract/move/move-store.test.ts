@@ -435,7 +435,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await providersOf()).toEqual([provider]);
   });
 
-  it('keeps an identity that was merged here', async () => {
+  it('does not change an identity that was merged here', async () => {
     const pool = await newPool(database);
     const [merged, survivor] = [newId(), newId()];
     await put(pool, merged);

@@ -27,7 +27,7 @@ describe('the ownership of identities', () => {
   afterAll(() => database.close());
 
   const newId = () => `us-east-1:${randomUUID()}`;
-  /** Counts the calls to the store. */
+  /** Creates an ownership that counts the calls to its store. */
   function counting() {
     const calls = { listMoving: 0, ownersOf: 0 };
     const counted: TakeOverStore = {
@@ -77,7 +77,7 @@ describe('the ownership of identities', () => {
   }
   const tryAgain = { code: 'InternalErrorException', status: 500 };
 
-  it('costs nothing but a small query from time to time while no pool is being migrated', async () => {
+  it('sends only a small query from time to time while no pool is being migrated', async () => {
     const pool = await newPool(database);
     const { calls, counted } = counting();
     const listMoving: TakeOverStore['listMoving'] = async () => {
@@ -97,7 +97,7 @@ describe('the ownership of identities', () => {
     expect(calls).toEqual({ listMoving: 2, ownersOf: 0 });
   });
 
-  it('takes an identity over once, also by its id alone, and remembers it', async () => {
+  it('takes an identity over only once, also if only its id is given, and caches the result', async () => {
     const { identity, origin } = await copied();
     const { calls, counted } = counting();
     const { own, ownById } = ownershipWith(origin, { takeOvers: counted });
@@ -110,7 +110,7 @@ describe('the ownership of identities', () => {
     expect(await store.countIdentities(identity.identityPoolId, 0)).toMatchObject({ takenOver: 1 });
   });
 
-  it('notices an identity that comes from the origin after it was asked for', async () => {
+  it('notices an identity that is created from the origin after the first request for it', async () => {
     const { identity, origin } = await copied();
     const { identityPoolId } = identity;
     const later = { identityPoolId, identityId: newId() };
@@ -180,7 +180,7 @@ describe('the ownership of identities', () => {
     expect(await store.countIdentities(identity.identityPoolId, 0)).toMatchObject({ takenOver: 1 });
   });
 
-  it('stores a deletion that the origin knows, and not one that it does not', async () => {
+  it('stores a deletion only if the origin knows it', async () => {
     const { identity, origin } = await copied();
     const answers = {
       known: async () => true,

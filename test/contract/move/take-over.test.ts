@@ -31,7 +31,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
   });
   afterAll(() => database.close());
 
-  /** With failing commits, each call takes long, so only what depends on them is tested. */
+  /** With failing commits, each call takes long, so only tests that depend on failing commits run there. */
   const stable = it.skipIf(name === UNSTABLE_DSQL.name);
   const newId = () => `us-east-1:${randomUUID()}`;
   const sleep = async (ms: number) => {
@@ -62,7 +62,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     const sql = 'SELECT agreed_here, agreed_there FROM move.datasets WHERE dataset_id = $1';
     return (await database.query(sql, [id])).rows[0];
   };
-  /** A pool with one copied identity, whose datasets at the origin the test can change afterwards. */
+  /** Copies a pool with one identity. The test can change the identity's datasets at the origin afterwards. */
   async function copied(datasets: Record<string, OriginListing>, calls: Partial<Origin> = {}) {
     const [identityPoolId, identityId] = [newId(), newId()];
     const origin = scriptedOrigin(identityPoolId, { [identityId]: datasets }, calls);
@@ -118,7 +118,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await read(pool, id)).toEqual(before);
   });
 
-  it('is done by one of several concurrent calls, and all of them find the identity owned', async () => {
+  it('is made by only one of several concurrent calls, and all of them find the identity owned', async () => {
     const { identity, origin } = await copied({ game: listingOf(1, 2) });
     const calls = await Promise.all(
       Array.from({ length: 4 }, () => takeOver({ ...deps(origin), sleep: pauseShortly }, identity)),

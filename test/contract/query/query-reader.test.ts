@@ -24,7 +24,7 @@ const LONG = 'x'.repeat(64);
 
 const version = (syncCount: number) => ({ lastModifiedDate: NEW_YEAR, syncCount });
 
-/** Two pools with seven identities each. Scores repeat, so that pages end between equal values. */
+/** Returns changes of two pools with seven identities each. Scores repeat, so that pages end between equal values. */
 function changes() {
   return POOLS.flatMap((identityPoolId) =>
     IDENTITIES.flatMap((identityId, index) =>
@@ -266,7 +266,7 @@ describe.each(DATABASES)('the records of one key on $name', ({ openOwn }) => {
     );
   });
 
-  it('are selected by their value, also beyond the indexed characters', async () => {
+  it('are selected by their complete value, not only by the indexed characters', async () => {
     const found = await list('motto', { by: 'text', descending: false, equals: `${LONG}1` }, ANY, 2);
     expect(found).toHaveLength(3 * 4);
     expect(found.every(({ recordValue }) => recordValue === `${LONG}1`)).toBe(true);

@@ -38,7 +38,7 @@ describe.each(SERVICE_DATABASES)('marks of changed datasets on $name', ({ open }
   const due = (now = Number.MAX_SAFE_INTEGER) => listDue(database, now, 100);
   const names = async () => (await due()).map(({ dataset }) => dataset.datasetName).toSorted();
 
-  it('are set by updates, also of a known dataset, by large updates and by deletions', async () => {
+  it('are set by updates, also of an existing dataset, by large updates and by deletions', async () => {
     const device = createDevice(operations);
     for (const change of [
       () => device.update(put('a', '1')),

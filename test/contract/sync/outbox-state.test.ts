@@ -164,7 +164,7 @@ describe.each(SERVICE_DATABASES)('the events that need an operator, on $name', (
     expect((await run()).reports).toEqual([{ oldestMs: 0, published: 2, parked: 0, unusedStreams: [] }]);
   });
 
-  it('do not include parked events of an unused stream as waiting', async () => {
+  it('do not count parked events of an unused stream as waiting', async () => {
     await insertOutboxRow(database, { streamName: 'unknown' });
     await database.query("UPDATE sync.outbox SET parked_reason = 'ValidationException, 5 attempts'");
     expect(await state()).toEqual({ oldestMs: 0, parked: 1, unusedStreams: [] });

@@ -49,7 +49,7 @@ describe.each(SERVICE_DATABASES)('the sweep of datasets on $name', ({ open }) =>
       ...more,
     });
   const sweep = (run = createSweep()) => run({}, createLambdaContext('sweep-datasets', 'us-east-1'));
-  /** Sweeps every slot once. @returns what the runs did together */
+  /** Sweeps every slot once. @returns the sums over all runs */
   async function sweepAll(on = database) {
     const run = createSweep({}, on);
     const sum = { tokens: 0, leases: 0, sums: 0, next: 0 };

@@ -5,7 +5,7 @@ import { toAwsFailure } from '../../../lib/aws/aws-failure.ts';
 describe('a failure of a call to AWS', () => {
   const about = { message: 'full', $metadata: { httpStatusCode: 400 } };
 
-  it('tells a limit that a write reaches from throttling', () => {
+  it('is a limit instead of throttling if a write exceeds a limit', () => {
     const full = new LimitExceededException(about);
     expect(toAwsFailure(full, 'write')).toEqual({
       condition: 'limit',
