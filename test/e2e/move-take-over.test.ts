@@ -342,7 +342,7 @@ describe('a takeover', () => {
     link.restore();
   });
 
-  it('is done by `move take-over` for one identity or all, and costs nothing when repeated', async () => {
+  it('is made by `move take-over` for one identity or all, and is not repeated by the next run', async () => {
     const pool = await both.newPool();
     const guests = [await both.newGuest(pool), await both.newGuest(pool), await both.newGuest(pool)];
     const [first = ''] = guests;

@@ -129,7 +129,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
   });
   const pauseShortly = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-  stable('waits for another process, and starts again once the lease of a dead one has ended', async () => {
+  stable('waits for another process, and starts once the lease of a killed process has ended', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const dead = await takeOvers.claim(identity, { now, until: now + 30_000 });
     if (dead === 'busy' || dead === 'ours') throw new Error('no lease');
@@ -174,7 +174,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await stateOf(identity.identityPoolId, identity.identityId)).toBe('replica');
   });
 
-  stable('applies an event that comes before its end, and not one that comes after it', async () => {
+  stable('applies an event that arrives before its end, but not an event that arrives after it', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const game = { ...identity, datasetName: 'game' };
     const during: TakeOverStore = {
@@ -192,7 +192,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     });
   });
 
-  stable('copies new logins, and disables an identity whose logins are gone', async () => {
+  stable('copies new logins, and disables an identity that no longer has logins at the origin', async () => {
     const [pool, id] = [newId(), newId()];
     let providers: string[] = [];
     const described = async () => ({
@@ -236,7 +236,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
   });
 
   stable(
-    'keeps the replica of an identity that is gone at the origin, unless the pool is unknown there',
+    'keeps the replica of an identity that no longer exists at the origin, unless the pool is unknown there',
     async () => {
       const { identity, origin } = await copied({ game: listingOf(1) });
       const { identityPoolId: pool, identityId: id } = identity;
@@ -249,7 +249,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     },
   );
 
-  stable('does not take over what was deleted here, also in the middle', async () => {
+  stable('does not take over an identity that is deleted here, even if it is deleted during the takeover', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const deleting: Origin = {
       ...origin,
@@ -279,7 +279,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await read(pool, id)).toMatchObject({ exists: true });
   });
 
-  stable('takes a whole pool over, names what is left, and continues', async () => {
+  stable('takes a pool over, names the identities that remain, and continues in the next run', async () => {
     const pool = newId();
     const ids = [newId(), newId(), newId()];
     const [bad = ''] = ids;
@@ -305,7 +305,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await run(origin)).toMatchObject({ takenOver: 0, left: 0 });
   });
 
-  stable('forgets what was agreed if the pool is deleted and copied again', async () => {
+  stable('loses the agreed counts if the pool is deleted and copied again', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const { identityPoolId: pool, identityId: id } = identity;
     await takeOver(deps(origin), identity);
@@ -318,7 +318,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await stateOf(pool, id)).toBe('replica');
   });
 
-  stable('writes few enough rows even for thousands of datasets', async () => {
+  stable('changes no more rows than a transaction may change, even for thousands of datasets', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const { identityPoolId: pool, identityId: id } = identity;
     for (const [prefix, deletedSyncCount] of [

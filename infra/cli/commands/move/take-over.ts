@@ -23,7 +23,7 @@ interface TakeOverArguments {
 /** Maximum number of problems that are printed. */
 const NAMED = 20;
 
-/** Takes the identities of a pool over. @throws {SetupError} not all of them were taken over */
+/** Takes over the identities of a pool, or one of them. @throws {SetupError} an identity remains a replica */
 export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments): Promise<void> {
   const { identityPoolId, identityId, maxCallsPerSecond, asJson } = given;
   const { database, now, signal, print, progress } = deps;
