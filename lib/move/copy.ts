@@ -106,7 +106,7 @@ async function begin(
     throw new LeaseLostError();
   const progress = isNew ? noProgress() : stored.progress;
   const isFirst = isPoolNew || stored === null || stored.copiedAt === null;
-  // Every process must know that the pool is being migrated before an identity of the pool can be used here.
+  // Before an identity of the pool can be used here, every process must know that the pool is being migrated.
   if (isFirst && progress.counts.listed === 0) await deps.sleep(MOVING_KNOWN_MS);
   let savedAt = now();
   const save = async () => {

@@ -32,7 +32,7 @@ export interface FollowDeps extends CreateDeps {
   keepRemovalVersion: QueryStore['keepRemovalVersion'];
   /** Receives the reason why an event cannot be applied, and the position of the event. */
   onRefused: (position: StreamPosition, reason: string) => void;
-  /** Receives a change of an identity that this service owns or has deleted. */
+  /** Receives a change that was not applied, because this service owns the identity, or has deleted or merged it. */
   onKept?: (change: DatasetChange) => Promise<unknown>;
 }
 

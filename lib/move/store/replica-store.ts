@@ -140,8 +140,8 @@ interface Given {
 
 /**
  * An identity that exists here, but did not come from the origin, belongs to this service. An identity that came from the
- * origin, but does not exist any more, was deleted here and must not come back. One that was merged here is read by no
- * client, so nothing is written to it.
+ * origin, but does not exist any more, was deleted here and must not come back. No client reads an identity that was merged
+ * here, so nothing is written to it.
  */
 async function putIdentities(
   on: Transaction,
