@@ -249,7 +249,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     },
   );
 
-  stable('does not take over an identity that is deleted here, even if it is deleted during the takeover', async () => {
+  stable('does not take over an identity that is deleted before or during the takeover', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const deleting: Origin = {
       ...origin,
