@@ -24,8 +24,14 @@ const PER_PAGE = 60;
  * not retry: the caller paces and retries the calls, and retries of the SDK would exceed the rate.
  */
 export function openOrigin({ streamName, ...options }: OriginSettings): Origin {
-  const sync = createCognitoSyncClient({ ...options, maxAttempts: 1 });
-  const identities = createCognitoIdentityClient({ ...options, maxAttempts: 1 });
+  // The SDK would read the address of this service from AWS_ENDPOINT_URL, so Amazon's addresses are named here.
+  const at = (service: string) => options.endpoint ?? `https://${service}.${options.region}.amazonaws.com`;
+  const sync = createCognitoSyncClient({ ...options, endpoint: at('cognito-sync'), maxAttempts: 1 });
+  const identities = createCognitoIdentityClient({
+    ...options,
+    endpoint: at('cognito-identity'),
+    maxAttempts: 1,
+  });
   const settings = createPoolSettings(sync);
   return {
     name: originName(options),

@@ -118,6 +118,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     ],
     ['a value with an order by number', '/records-by-key', { key: 'score', value: '1' }, 'order text'],
     ['a key that is too long', '/records-by-key', { key: 'k'.repeat(1_025) }, 'key'],
+    ['a NUL character', '/identities', { pool: '\0' }, 'character'],
     ['a cursor that is no cursor', '/pools', { cursor: 'nonsense' }, 'cursor'],
   ])('rejects %s', async (_, path, parameters, named) => {
     const { status, body } = await get(path, parameters);
@@ -145,7 +146,9 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
 
   it('is served only to this machine, by its own name', async () => {
     expect((await fetch(`${cloud.url}/query/unknown`)).status).toBe(404);
-    expect((await fetch(`${cloud.url}/query/pools`, { method: 'POST' })).status).toBe(404);
+    for (const method of ['POST', 'HEAD', 'OPTIONS', 'DELETE']) {
+      expect((await fetch(`${cloud.url}/query/pools`, { method })).status).toBe(405);
+    }
     const foreign = { origin: 'https://example.com' };
     expect((await fetch(`${cloud.url}/query/pools`, { headers: foreign })).status).toBe(403);
     expect(await statusOf(`${cloud.url}/query/pools`, { host: 'example.com' })).toBe(403);

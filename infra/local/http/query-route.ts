@@ -1,5 +1,5 @@
 import type { QueryApi } from '../../../lib/wire/query/query-api.ts';
-import type { Route } from './http-server.ts';
+import { type Route, sendJson } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
 /**
@@ -11,10 +11,25 @@ export function createQueryRoute(open: () => Promise<QueryApi>): Route {
   return {
     matches: ({ target }) => /^\/query(?:[/?]|$)/.test(target),
     async answer({ method, target }, response) {
-      api ??= open();
-      const answered = await (await api)(new Request(new URL(target, 'http://localhost'), { method }));
-      const headers = [...answered.headers, ['Cache-Control', 'no-store'] as const];
-      sendResponse(response, answered.status, headers, await answered.text());
+      if (method !== 'GET') {
+        return sendJson(
+          response,
+          405,
+          { message: 'the query API has only the method GET' },
+          { Allow: 'GET' },
+        );
+      }
+      api ??= open().catch((error: unknown) => {
+        api = undefined;
+        throw error;
+      });
+      const answered = await (await api)(new Request(new URL(target, 'http://localhost')));
+      // The values are written by devices, so a browser must not guess their type.
+      const safe: [string, string][] = [
+        ['Cache-Control', 'no-store'],
+        ['X-Content-Type-Options', 'nosniff'],
+      ];
+      sendResponse(response, answered.status, [...answered.headers, ...safe], await answered.text());
     },
   };
 }

@@ -21,7 +21,7 @@ export async function findCluster(config: KinesisClient['config'], identifier: s
     ...{ method: 'GET', protocol, hostname, path: pathname, headers: { host } },
     ...(port !== '' && { port: Number(port) }),
   });
-  const response = await fetch(href, { headers });
+  const response = await fetch(href, { headers, signal: AbortSignal.timeout(10_000) });
   const text = await response.text();
   const isMissing = !response.ok && `${response.headers.get('x-amzn-errortype')} ${text}`.includes(NOT_FOUND);
   if (isMissing || isDeleted(text))

@@ -14,18 +14,18 @@ const IS_USED = `(outbox.stream_name IS NULL OR EXISTS (
     SELECT 1 FROM sync.identity_pools AS pool
     WHERE pool.stream_name = outbox.stream_name AND pool.streaming_status = 'ENABLED'))`;
 
-// The database's clock, because its clock wrote the dates.
-const OLDEST = `
-SELECT (extract(epoch FROM now() - created_at) * 1000)::double precision AS age_ms
-FROM sync.outbox
-WHERE parked_reason IS NULL AND ${IS_USED}
-ORDER BY created_at
-LIMIT 1`;
-
-/** Maximum number of rows that HELD reads, so that no run of the relay reads a large outbox. */
+/** Maximum number of rows that the statements read, so that no run of the relay reads a large outbox. */
 const OLDEST_ROWS = 10_000;
 
-// HELD does not see events behind these rows. But these rows are themselves waiting, parked or for an unused stream, so the
+// The database's clock, because its clock wrote the dates.
+const OLDEST = `
+SELECT (extract(epoch FROM now() - min(created_at)) * 1000)::double precision AS age_ms
+FROM (
+  SELECT created_at, stream_name, parked_reason FROM sync.outbox ORDER BY created_at, outbox_id LIMIT ${OLDEST_ROWS}
+) AS outbox
+WHERE parked_reason IS NULL AND ${IS_USED}`;
+
+// The statements do not see events behind these rows. But these rows are themselves waiting, parked or for an unused stream, so the
 // state still shows that something is wrong.
 const HELD = `
 SELECT count(outbox.parked_reason) AS parked,
@@ -44,7 +44,7 @@ ORDER BY outbox.stream_name`;
  * Parked events and unused streams are found among the oldest 10,000 events.
  */
 export async function readOutboxState(database: Database): Promise<OutboxState> {
-  const oldest = await database.query<{ age_ms: number }>(OLDEST);
+  const oldest = await database.query<{ age_ms: number | null }>(OLDEST);
   const held = await database.query<{ parked: number; unused_stream: string | null }>(HELD);
   return {
     oldestMs: Math.max(0, Math.round(oldest.rows[0]?.age_ms ?? 0)),

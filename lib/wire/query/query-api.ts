@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { ValueRefusedError } from '../../common/errors.ts';
 import type { Cursors } from '../../query/cursors.ts';
 import type { PageRequest, QueryPage } from '../../query/model.ts';
 import { type KeyOrder, QueryError, type QueryReader } from '../../query/ports/query-reader.ts';
@@ -154,6 +155,10 @@ export function createQueryApi({
   app.onError((error, context) => {
     if (error instanceof QueryError) {
       return context.json({ message: error.message }, error.reason === 'missing-index' ? 409 : 400);
+    }
+    // For example, a NUL character in a filter.
+    if (error instanceof ValueRefusedError) {
+      return context.json({ message: 'a parameter contains a character that SQL text cannot store' }, 400);
     }
     logger.error('a query failed', { error });
     return context.json({ message: 'internal error' }, 500);

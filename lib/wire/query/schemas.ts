@@ -98,7 +98,7 @@ export const PAGING = z.object(paging);
 export const IN_POOL = z.object({ ...paging, pool: poolId });
 export const OF_IDENTITY = z.object({ ...paging, pool: poolId, identity: identityId });
 export const OF_DATASET = z.object({ ...paging, pool: poolId, identity: identityId, dataset: z.string() });
-export const SINCE = z.object({ ...paging, since: date.optional() });
+export const SINCE = z.object({ ...paging, since: z.iso.datetime({ offset: true }).optional() });
 
 const decimal = z.string().regex(/^-?\d{1,40}(\.\d{1,40})?$/, 'must be a decimal number');
 export const OF_KEY = z
