@@ -65,7 +65,8 @@ export interface BridgeStore {
   isOwned(identity: IdentityKey): Promise<boolean>;
   /**
    * Reads the dataset here, decides, writes here, and saves what must be written at the origin, in one transaction. If the
-   * plan is complete and nothing must be written at the origin, the transaction removes the mark.
+   * plan is complete and nothing must be written at the origin, the transaction removes the mark. If the pool was deleted here, or is not
+   * bridged, nothing is decided: what is deleted with a pool stays at the origin.
    * @returns null if the lease was lost; then nothing is written
    */
   decide(lease: IdentityLease, mark: Mark, about: ReadThere & { at: number }): Promise<Decided | null>;

@@ -3,11 +3,11 @@ import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { datasetId, identityRowId, recordId } from '../../database/row-ids.ts';
-import { readIdentityState } from '../../identity/store/identity-state.ts';
+import { type IdentityState, lockIdentityState, readIdentityState } from '../../identity/store/identity-state.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import type { Mark } from '../../sync/ports/mark.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
-import { listDue, postponeMark, putMarks, removeMark } from '../../sync/store/replica/marks.ts';
+import { isBridged, listDue, postponeMark, putMarks, removeMark } from '../../sync/store/replica/marks.ts';
 import { type LockedDataset, lockBridged, writeBridged } from '../../sync/store/replica/write-bridged.ts';
 import { transact } from '../../sync/store/transact.ts';
 import { type Memory, remember } from '../bridge-memory.ts';
@@ -89,7 +89,9 @@ export function createBridgeStore(
       const isSaved = await transact(database, async (transaction) => {
         if (!(await lockLease(transaction, lease, at))) return null;
         await saveMemory(transaction, mark.dataset, memory);
-        if (conflict) await putConflicts(transaction, mark.dataset, [DELETED_THERE], at);
+        // A conflict names the identity, so none is kept of one that was deleted here.
+        const isKept = conflict && (await lockIdentityState(transaction, mark.dataset)) !== 'missing';
+        if (isKept) await putConflicts(transaction, mark.dataset, [DELETED_THERE], at);
         if (isDone) await removeMark(transaction, mark);
         return true;
       });
@@ -148,23 +150,30 @@ async function decideAndWrite(
 ): Promise<Decided | null> {
   const { dataset } = mark;
   if (!(await lockLease(on, lease, at))) return null;
-  const locked = await lockBridged(on, dataset);
-  const state = await readIdentityState(on, dataset);
+  const state = await lockIdentityState(on, dataset);
+  // Nothing is written for a deleted identity, not even its id.
+  const locked = state === 'missing' ? { key: dataset, row: null, rows: [] } : await lockBridged(on, dataset);
+  // Read last: if the identity or the dataset is gone because its pool was deleted, the pool's mark is visible here.
+  const isStopped = !(await isBridged(on, dataset.identityPoolId));
   const memory = await readMemory(on, dataset);
   const here = toSide(locked, new Set(unstorableKeys));
   const given: BothSides = { here, there, ...memory, isDeletedThere, isMerged: state === 'merged' };
-  // The identity was deleted here, so its data is deleted at the origin too, and must not come back.
-  const plan: Plan = state === 'missing' ? { ...NO_CHANGE, deleteThere: there.exists } : decide(given);
+  const plan = isStopped ? NO_CHANGE : planFor(state, given);
   const change = { records: plan.writeHere, isDeletion: plan.deleteHere, jump: plan.jump };
   const written = await writeBridged(on, locked, change, { at, offloading });
   const saved = remember(plan, given, written.syncCount);
-  if (state !== 'missing') {
+  if (state !== 'missing' && !isStopped) {
     await saveMemory(on, dataset, saved);
     await putConflicts(on, dataset, plan.conflicts, at);
   }
   const isOver = plan.writeThere.length === 0 && !plan.deleteThere && plan.isComplete;
   if (isOver) await removeMark(on, mark);
   return { plan, given, saved, ...written };
+}
+
+/** If the identity was deleted here, its data must not come back. */
+function planFor(state: IdentityState, given: BothSides): Plan {
+  return state === 'missing' ? { ...NO_CHANGE, deleteThere: given.there.exists } : decide(given);
 }
 
 function toSide({ row, rows }: LockedDataset, leftOut: ReadonlySet<string>): BothSides['here'] {

@@ -111,11 +111,14 @@ ON CONFLICT (dataset_id) DO UPDATE SET
 /** The last columns of a new mark. */
 export const NEW_MARK = 'gen_random_uuid(), (extract(epoch FROM now()) * 1000)::bigint, 0';
 
-/** Marks the written dataset if changes of its pool must be written back to an origin. */
+/** Whether the changes of a pool are bridged. What is removed because the pool was deleted must stay at the origin. */
+export const IS_BRIDGED = 'bridges AND deleted_ms IS NULL';
+
+/** Marks the written dataset if its pool is bridged. */
 export const MARK_WRITTEN = `, mark AS (${markDatasets(`
   SELECT written.dataset_id, $2::text, $3::text, $4::text, ${NEW_MARK}
   FROM written, sync.identity_pools AS pools
-  WHERE pools.identity_pool_id = $2::text AND pools.bridges`)}
+  WHERE pools.identity_pool_id = $2::text AND ${IS_BRIDGED}`)}
 )`;
 
 export interface WrittenRow {

@@ -28,7 +28,9 @@ const MARK_POOLS = `
 INSERT INTO sync.identity_pools AS stored (identity_pool_id, created_ms, revision, deleted_ms)
 SELECT given.identity_pool_id, $2::bigint, 1, $2::bigint
 FROM unnest($1::text[]) AS given (identity_pool_id)
-ON CONFLICT (identity_pool_id) DO UPDATE SET deleted_ms = coalesce(stored.deleted_ms, excluded.deleted_ms)`;
+ON CONFLICT (identity_pool_id) DO UPDATE SET
+  deleted_ms = coalesce(stored.deleted_ms, excluded.deleted_ms),
+  bridges = NULL`;
 
 const END = 'DELETE FROM sync.imports WHERE import_id = $1';
 

@@ -10,6 +10,7 @@ import {
   eraseRecords,
   insertDataset,
   insertRecords,
+  IS_BRIDGED,
   LIST_COPY,
   markDatasets,
   NEW_MARK,
@@ -55,12 +56,12 @@ WHERE dataset_id = $1 AND (expires_ms, session_id) IN (
 
 const IS_SUBSCRIBED = `
 SELECT EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed,
-  EXISTS (SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $2 AND bridges) AS bridged`;
+  EXISTS (SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $2 AND ${IS_BRIDGED}) AS bridged`;
 
 /** Marks the dataset if changes of its pool must be written back to an origin. */
 const MARK_DATASET = markDatasets(`
 SELECT $1::uuid, $2::text, $3::text, $4::text, ${NEW_MARK}
-FROM sync.identity_pools WHERE identity_pool_id = $2 AND bridges`);
+FROM sync.identity_pools WHERE identity_pool_id = $2 AND ${IS_BRIDGED}`);
 
 const PUT_COPY = `${LIST_COPY} VALUES ($1, $2)
 ON CONFLICT (dataset_id) DO UPDATE SET root_dataset_id = excluded.root_dataset_id`;

@@ -86,6 +86,7 @@ export const REMOVE_USAGE = removeOfPool('sync.pool_usage', 'identity_pool_id, s
 
 export const REMOVE_IDENTITIES = removeOfPool('identity.identities', 'identity_id');
 export const REMOVE_LOGINS = removeOfPool('identity.logins', 'login_id');
+export const REMOVE_UNBRIDGED = removeOfPool('sync.unbridged_datasets', 'dataset_id');
 
 const isLeftIn = (table: string) =>
   `EXISTS (SELECT 1 FROM ${table} AS kept WHERE kept.identity_pool_id = $1)`;
@@ -102,6 +103,7 @@ export const IS_LEFT = `(
     'sync.pending_merges',
     'sync.devices',
     'sync.bulk_publishes',
+    'sync.unbridged_datasets',
     'identity.identities',
     'identity.logins',
   ]
@@ -111,8 +113,9 @@ export const IS_LEFT = `(
 
 export const READ_IS_LEFT = `SELECT ${IS_MARKED} AND ${IS_LEFT} AS is_left`;
 
+/** The removal of the pool's data is no change that a bridge may repeat at the origin. */
 export const MARK_POOL = `
-UPDATE sync.identity_pools SET deleted_ms = $2
+UPDATE sync.identity_pools SET deleted_ms = $2, bridges = NULL
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
 
 // COLLATE gives the same order on every server, regardless of the server's locale.

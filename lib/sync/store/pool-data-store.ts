@@ -24,6 +24,7 @@ import {
   REMOVE_SUBSCRIPTIONS,
   REMOVE_SUBSCRIPTIONS_OF_DEVICES,
   REMOVE_SYNC_IDENTITIES,
+  REMOVE_UNBRIDGED,
   REMOVE_USAGE,
 } from './pool-data-statements.ts';
 import { changeInSteps, type DatasetRemoval, removeDeletedDatasets } from './remove-deleted-datasets.ts';
@@ -49,6 +50,7 @@ const AFTER_DATASETS = [
   REMOVE_IDENTITIES,
   REMOVE_LOGINS,
   REMOVE_BULK_PUBLISH,
+  REMOVE_UNBRIDGED,
 ];
 
 /** Creates the store that removes the data of identity pools marked as deleted, on any `Database`. */

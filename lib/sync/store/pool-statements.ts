@@ -45,6 +45,7 @@ SET
   created_ms = $9,
   revision = 1,
   identity_settings = NULL,
+  bridges = NULL,
   deleted_ms = NULL
 WHERE identity_pool_id = $1 AND deleted_ms IS NOT NULL AND NOT ${IS_LEFT}`;
 

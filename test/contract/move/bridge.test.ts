@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { datasetId } from '../../../lib/database/row-ids.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { bridgeDue } from '../../../lib/move/bridge.ts';
 import { hintChange } from '../../../lib/move/hint-changes.ts';
 import type { BridgeStore } from '../../../lib/move/ports/bridge-store.ts';
@@ -209,6 +210,41 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     });
     expect(await hintChange(store, event('1', 1))).toBe(false);
     expect(await hintChange(store, event('2', 2))).toBe(true);
+  });
+
+  it('deletes nothing at the origin if the pool is deleted here, whatever was marked before', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('a', '1'));
+    await run(there);
+    await here.update(put('b', '1'));
+    await createIdentityStore(database).markDeleted(POOL, clock.now);
+    await here.remove();
+    expect(await dueOf(identity)).toHaveLength(1);
+    await database.query('DELETE FROM identity.identities WHERE identity_id = $1', [identity.identityId]);
+    await run(there);
+    expect(liveThere(there)).toEqual({ a: '1' });
+    expect(there.deletedSyncCount).toBe(0);
+    expect(await dueOf(identity)).toEqual([]);
+    await database.query('UPDATE sync.identity_pools SET deleted_ms = NULL WHERE identity_pool_id = $1', [
+      POOL,
+    ]);
+    await setBridges(database, POOL, true);
+  });
+
+  it('stores nothing about an identity that was deleted here', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('a', '1'));
+    await run(there);
+    for (const table of ['identity.identities', 'sync.identities'])
+      await database.query(`DELETE FROM ${table} WHERE identity_id = $1`, [identity.identityId]);
+    await hint(identity);
+    await run(there);
+    expect(there.deletedSyncCount).toBe(there.syncCount);
+    const { rows } = await database.query('SELECT 1 FROM sync.identities WHERE identity_id = $1', [
+      identity.identityId,
+    ]);
+    expect(rows).toEqual([]);
+    expect(await dueOf(identity)).toEqual([]);
   });
 
   it('deletes a dataset on each side after it was deleted on the other side', async () => {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
+import { discardImport } from '../../../lib/sync/store/import-progress.ts';
 import {
   countMarks,
   listDue,
@@ -13,7 +15,7 @@ import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { createMerger, mergeOf, newIdentity } from '../../fixtures/sync/merges.ts';
-import { POOL } from '../../fixtures/sync/stream-events.ts';
+import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-service.ts';
 
 const TABLES = ['unbridged_datasets', 'identity_pools', 'datasets', 'records', 'merged_datasets', 'outbox'];
@@ -65,6 +67,29 @@ describe.each(SERVICE_DATABASES)('marks of changed datasets on $name', ({ open }
     const device = createDevice(operations);
     await device.update(put('a', '1'));
     await device.remove();
+    expect(await due()).toEqual([]);
+  });
+
+  it.each(['deleted', 'discarded with an import'])('are not set once the pool was %s', async (how) => {
+    const device = createDevice(operations);
+    await device.update(put('a', '1'));
+    await deleteRows(database, ['sync.unbridged_datasets']);
+    if (how === 'deleted') await createIdentityStore(database).markDeleted(POOL, NEW_YEAR);
+    else
+      await discardImport(
+        database,
+        {
+          import_id: '00000000-0000-0000-0000-000000000000',
+          file_sha256: '',
+          next_position: 0,
+          identity_pool_ids: JSON.stringify([POOL]),
+        },
+        NEW_YEAR,
+      );
+    await device.remove();
+    expect(await due()).toEqual([]);
+    await database.query('UPDATE sync.identity_pools SET deleted_ms = NULL');
+    await device.update(put('a', '2', 2));
     expect(await due()).toEqual([]);
   });
 

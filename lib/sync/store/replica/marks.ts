@@ -3,7 +3,7 @@ import { plainArray, textArray } from '../../../database/array-literal.ts';
 import type { Transaction } from '../../../database/database.ts';
 import { datasetId } from '../../../database/row-ids.ts';
 import type { Mark } from '../../ports/mark.ts';
-import { markDatasets, NEW_MARK } from '../dataset-write-statements.ts';
+import { IS_BRIDGED, markDatasets, NEW_MARK } from '../dataset-write-statements.ts';
 
 interface MarkRow {
   identity_pool_id: string;
@@ -14,6 +14,8 @@ interface MarkRow {
 }
 
 const SET_BRIDGES = 'UPDATE sync.identity_pools SET bridges = $2 WHERE identity_pool_id = $1';
+
+const READ_IS_BRIDGED = `SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $1 AND ${IS_BRIDGED}`;
 
 const PUT_MARKS = markDatasets(`
 SELECT given.dataset_id, $1::text, given.identity_id, given.dataset_name, ${NEW_MARK}
@@ -40,6 +42,11 @@ FROM sync.unbridged_datasets WHERE identity_pool_id = $1`;
 /** Sets whether changes of the pool's datasets are marked. */
 export async function setBridges(on: Transaction, identityPoolId: string, bridges: boolean): Promise<void> {
   await on.query(SET_BRIDGES, [identityPoolId, bridges]);
+}
+
+/** Returns whether the pool exists, and changes of its datasets are marked. */
+export async function isBridged(on: Transaction, identityPoolId: string): Promise<boolean> {
+  return (await on.query(READ_IS_BRIDGED, [identityPoolId])).rows.length > 0;
 }
 
 /** Marks datasets of a pool. A new mark replaces an older one, so a bridge that is reading the dataset reads it again. */
