@@ -9,8 +9,11 @@ import type { BridgeStore, Decided, ReadThere } from './ports/bridge-store.ts';
 import type { Origin, OriginListing } from './ports/origin.ts';
 import type { IdentityLease } from './ports/take-over-store.ts';
 
-/** Longer than one attempt of a call takes. Each attempt extends the lease. */
-export const LEASE_MS = 30_000;
+/**
+ * Longer than one attempt of a call takes: a deletion at the origin is three requests of up to 15 seconds each. Otherwise it
+ * could remove what another process has written in the meantime. Each attempt extends the lease.
+ */
+export const LEASE_MS = 60_000;
 /** Maximum number of listings of one dataset per pass, if the dataset changes between two pages of a listing. */
 const LISTINGS = 5;
 

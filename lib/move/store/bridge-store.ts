@@ -3,7 +3,11 @@ import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { datasetId, identityRowId, recordId } from '../../database/row-ids.ts';
-import { type IdentityState, lockIdentityState, readIdentityState } from '../../identity/store/identity-state.ts';
+import {
+  type IdentityState,
+  lockIdentityState,
+  readIdentityState,
+} from '../../identity/store/identity-state.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import type { Mark } from '../../sync/ports/mark.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';

@@ -8,9 +8,9 @@ import type { CountedDataset, DatasetUpdate, OutgoingEvent, StoredDataset } from
 import {
   addUsage,
   eraseRecords,
+  IS_BRIDGED,
   insertDataset,
   insertRecords,
-  IS_BRIDGED,
   LIST_COPY,
   markDatasets,
   NEW_MARK,
