@@ -42,6 +42,8 @@ export async function copyPool(deps: CopyDeps, options: CopyOptions): Promise<Co
     const taken = await store.takeLease(identityPoolId, { origin: origin.name, holder, now: now(), until });
     if (!('leaseId' in taken)) return { ...outcome, end: 'in-use', message: describeHolder(taken) };
     lease = taken;
+    const other = await describeOther(deps, identityPoolId);
+    if (other !== null) return { ...outcome, end: 'other-origin', message: other };
     // If this process is killed before the pool exists, the next one starts here again.
     const isPoolNew = !(await store.poolExists(identityPoolId));
     const run = await begin(deps, options, { lease, paced, pool, isPoolNew });
@@ -84,6 +86,19 @@ export function streamProblem({ streaming }: OriginPool, { streamName }: Origin)
 
 function describeHolder({ holder, until }: { holder: string; until: number }): string {
   return `${holder} is working on this pool; if that process was killed, try again after ${new Date(until).toISOString()}`;
+}
+
+/**
+ * What both services agreed on holds only for the origin of the owned identities. Compared with another one, newer data
+ * would count as older, or as deleted.
+ * @returns why the pool cannot be copied from this origin; null if it can
+ */
+async function describeOther({ store, origin, now }: CopyDeps, identityPoolId: string): Promise<string | null> {
+  const stored = await store.readPool(identityPoolId, now());
+  if (stored === null || stored.origin === origin.name || !(await store.poolExists(identityPoolId))) return null;
+  const { takenOver } = await store.countIdentities(identityPoolId, stored.startedAt);
+  if (takenOver === 0) return null;
+  return `the pool was copied from ${stored.origin}, and this service already owns ${takenOver} of its identities, so it cannot be copied from ${origin.name}; set ORIGIN_ENDPOINT_URL and the region back`;
 }
 
 interface Begun extends Pick<CopyRun, 'lease' | 'paced'> {

@@ -8,6 +8,7 @@ import { planCopy } from '../../../lib/move/plan-copy.ts';
 import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
 import type { Origin } from '../../../lib/move/ports/origin.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
+import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
 import { type VerifyDeps, verifyPool } from '../../../lib/move/verify.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
@@ -83,6 +84,24 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     expect(await rowsOf(pool, id)).toBe(1);
     const settings = await createIdentityStore(database).readPool(pool);
     expect(settings).toMatchObject({ IdentityPoolName: 'Game', AllowUnauthenticatedIdentities: true });
+  });
+
+  it('refuses another origin once an identity is owned', async () => {
+    const [pool, id] = [newPool(), newPool()];
+    const origin = scriptedOrigin(pool, { [id]: { game: listingOf(1) } });
+    await copy(pool, origin);
+    const other: Origin = { ...origin, name: 'staging' };
+    expect(await copy(pool, other)).toMatchObject({ end: 'finished' });
+    expect(await copy(pool, origin)).toMatchObject({ end: 'finished' });
+    const takeOvers = createTakeOverStore(database);
+    const lease = await takeOvers.claim({ identityPoolId: pool, identityId: id }, { now, until: now + HOUR });
+    if (typeof lease === 'string') throw new Error(lease);
+    expect(await takeOvers.finish(lease, { at: now, countJump: 1 })).toBe(true);
+    const refused = await copy(pool, other);
+    expect(refused).toMatchObject({ end: 'other-origin' });
+    for (const name of ['scripted', 'staging']) expect(refused.message).toContain(name);
+    expect((await store.readPool(pool, now))?.origin).toBe('scripted');
+    expect(await copy(pool, origin)).toMatchObject({ end: 'finished' });
   });
 
   it('is complete when it is done: a copy that was killed at its end continues there', async () => {

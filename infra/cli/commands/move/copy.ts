@@ -135,6 +135,7 @@ function requireFinished({ end, message }: CopyOutcome): void {
       throw new SetupError(STOPPED);
     case 'not-streaming':
     case 'in-use':
+    case 'other-origin':
       throw new SetupError(message ?? end);
     case 'lost':
       throw new SetupError(
