@@ -62,7 +62,15 @@ export interface CopyOutcome {
    * not be followed. `in-use`: another process works on the pool. `lost`: another process took over the work. A condition
    * says why the origin did not respond. Unless the end is `finished`, the next call continues the copy.
    */
-  end: 'finished' | 'stopped' | 'not-streaming' | 'in-use' | 'lost' | 'being-deleted' | 'other-origin' | SyncClientCondition;
+  end:
+    | 'finished'
+    | 'stopped'
+    | 'not-streaming'
+    | 'in-use'
+    | 'lost'
+    | 'being-deleted'
+    | 'other-origin'
+    | SyncClientCondition;
   /** More about the end, for the operator; null if there is no more to say. */
   message: string | null;
   /** Whether the pool was created here. */

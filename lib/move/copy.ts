@@ -93,9 +93,13 @@ function describeHolder({ holder, until }: { holder: string; until: number }): s
  * would count as older, or as deleted.
  * @returns why the pool cannot be copied from this origin; null if it can
  */
-async function describeOther({ store, origin, now }: CopyDeps, identityPoolId: string): Promise<string | null> {
+async function describeOther(
+  { store, origin, now }: CopyDeps,
+  identityPoolId: string,
+): Promise<string | null> {
   const stored = await store.readPool(identityPoolId, now());
-  if (stored === null || stored.origin === origin.name || !(await store.poolExists(identityPoolId))) return null;
+  if (stored === null || stored.origin === origin.name || !(await store.poolExists(identityPoolId)))
+    return null;
   const { takenOver } = await store.countIdentities(identityPoolId, stored.startedAt);
   if (takenOver === 0) return null;
   return `the pool was copied from ${stored.origin}, and this service already owns ${takenOver} of its identities, so it cannot be copied from ${origin.name}; set ORIGIN_ENDPOINT_URL and the region back`;
