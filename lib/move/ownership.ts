@@ -44,8 +44,10 @@ export interface OwnershipDeps extends Pick<TakeOverDeps, 'takeOvers' | 'store' 
 export const MOVING_KNOWN_MS = 2_000;
 /** Maximum time for which a request waits for one takeover. The takeover continues, so a retry finds it complete. */
 const MAX_WAIT_MS = 10_000;
-/** Maximum number of concurrent takeovers. */
+/** Maximum number of concurrent takeovers and questions about deletions. */
 const CONCURRENT = 20;
+/** Maximum number of these for one pool, and of questions, so that callers of one pool cannot stop another migration. */
+const CONCURRENT_PER_OWNER = 10;
 /** Maximum number of identities per pool that are cached as owned. */
 const MAX_OWNED = 100_000;
 
@@ -79,7 +81,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
   });
   const slots = createSemaphore({
     max: CONCURRENT,
-    maxPerOwner: CONCURRENT,
+    maxPerOwner: CONCURRENT_PER_OWNER,
     refusal: tryAgain,
     now: deps.steadyNow,
   });
@@ -96,7 +98,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
   }
 
   async function takeOne(identity: IdentityKey, { origin }: Moving): Promise<void> {
-    const free = await slots.acquire('takeover', MAX_WAIT_MS);
+    const free = await slots.acquire(identity.identityPoolId, MAX_WAIT_MS);
     try {
       const opened = originOf(identity.identityPoolId, origin);
       // The client retries, so a failed call is not repeated here.
@@ -155,6 +157,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     async keepDeletion(dataset, syncCount) {
       const pool = (await moving.get()).get(dataset.identityPoolId);
       if (pool === undefined) return false;
+      const free = await slots.acquire('deletions', MAX_WAIT_MS);
       try {
         const origin = originOf(dataset.identityPoolId, pool.origin);
         if (!(await wasDeletedAfter(origin, dataset, syncCount))) return false;
@@ -164,6 +167,8 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       } catch (error) {
         report('the origin could not be asked about a deleted dataset', { ...dataset, error });
         throw tryAgain();
+      } finally {
+        free();
       }
     },
 
