@@ -192,7 +192,7 @@ describe('a bridge', () => {
         bridge.setMark();
         expectSettled(bridge);
         // If a pass was stopped after it deleted the dataset at the origin, and another after it had decided to write a
-        // key, nobody can tell whether a device deleted the key there in between. The key survives, and is listed.
+        // key, no one can tell whether a device deleted the key there in between. The key survives, and is listed.
         const isDoubtful = (conflict: Conflict) =>
           only === 'here' && conflict.kind === 'deleted' && conflict.winner === 'here' && stopped(all) >= 2;
         expect(bridge.conflicts.filter((conflict) => !isDoubtful(conflict))).toEqual([]);

@@ -26,30 +26,27 @@ WITH RECURSIVE pools (identity_pool_id) AS (
 )
 SELECT identity_pool_id AS "identityPoolId" FROM pools WHERE identity_pool_id IS NOT NULL LIMIT $2::int`;
 
-/** As READ_POOLS: goes from identity to identity in the index. */
-const READ_IDENTITIES = `
-WITH RECURSIVE with_data (identity_id) AS (
-  (SELECT identity_id FROM projection.datasets
-    WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT 1)
-  UNION ALL
-  SELECT (
-    SELECT next.identity_id FROM projection.datasets AS next
-    WHERE next.identity_pool_id = $1::text AND next.identity_id > with_data.identity_id
-    ORDER BY next.identity_id LIMIT 1)
-  FROM with_data WHERE with_data.identity_id IS NOT NULL
-)
-SELECT page.identity_id AS "identityId", known.providers
-FROM (
-  SELECT identity_id FROM (
-    (SELECT identity_id FROM with_data WHERE identity_id IS NOT NULL LIMIT $3::int)
-    UNION
+const nextIdentity = (after: string) => `least(
+    (SELECT identity_id FROM projection.datasets
+      WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1),
     (SELECT identity_id FROM query.identities
-      WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT $3::int)
-  ) AS either
-  ORDER BY identity_id LIMIT $3::int
-) AS page
-LEFT JOIN query.identities AS known ON known.identity_id = page.identity_id AND known.identity_pool_id = $1::text
-ORDER BY page.identity_id`;
+      WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1))`;
+
+const ofKnown = (column: string) =>
+  `SELECT ${column} FROM query.identities AS known
+    WHERE known.identity_id = page.identity_id AND known.identity_pool_id = $1::text`;
+
+/** Goes from identity to identity in the indexes. Without statistics, PostgreSQL would read and sort the whole pool. */
+const READ_IDENTITIES = `
+WITH RECURSIVE page (identity_id) AS (
+  SELECT ${nextIdentity('$2::text')}
+  UNION ALL
+  SELECT ${nextIdentity('page.identity_id')} FROM page WHERE page.identity_id IS NOT NULL
+)
+SELECT identity_id AS "identityId",
+  (${ofKnown('known.providers')}) AS providers,
+  (${ofKnown('known.merged_into')}) AS "mergedInto"
+FROM page WHERE identity_id IS NOT NULL LIMIT $3::int`;
 
 const READ_DATASETS = `
 SELECT dataset_name AS "datasetName", sync_count AS "syncCount", last_modified_ms AS "lastModifiedMs",
@@ -104,11 +101,14 @@ export function createQueryReader(database: Database): QueryReader {
       readPage(
         database,
         { sql: READ_IDENTITIES, values: [identityPoolId, ...(after ?? [''])], limit },
-        ({ identityId, providers }: IdentityRow) => ({
-          identityPoolId,
-          identityId,
-          providers: providers === null ? null : providers.split(' ').filter((name) => name !== ''),
-        }),
+        ({ identityId, providers, mergedInto }: IdentityRow) =>
+          mergedInto === null
+            ? {
+                identityPoolId,
+                identityId,
+                providers: providers?.split(' ').filter((name) => name !== '') ?? null,
+              }
+            : null,
         ({ identityId }) => [identityId],
       ),
     datasets: ({ identityPoolId, identityId }, { limit, after }) =>
@@ -183,6 +183,7 @@ interface IdentityRow {
   identityId: string;
   /** Separated by spaces; null if the service does not know the identity. */
   providers: string | null;
+  mergedInto: string | null;
 }
 
 type DatasetRow = Pick<QueriedDataset, 'datasetName' | 'syncCount' | 'isDeleted' | 'projectedAt'> & {

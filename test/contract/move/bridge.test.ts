@@ -212,7 +212,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await hintChange(store, event('2', 2))).toBe(true);
   });
 
-  it('deletes nothing at the origin if the pool is deleted here, whatever was marked before', async () => {
+  it('deletes nothing at the origin if the pool is deleted here, although a change was marked before', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     await run(there);

@@ -1,5 +1,5 @@
 -- The identities of the self-hosted service, with the names of their login providers separated by spaces, but without the
--- ids of the users. The view omits merged identities: their datasets belong to the identity into which they were merged.
+-- ids of the users. merged_into: the identity to which the datasets of a merged identity belong; otherwise NULL.
 -- Every statement ends with a semicolon at the end of a line, is idempotent, and runs in its own transaction.
 
 CREATE OR REPLACE VIEW query.identities AS
@@ -10,8 +10,8 @@ SELECT
   coalesce((
     SELECT string_agg(provider, ' ' ORDER BY provider)
     FROM (SELECT DISTINCT provider FROM identity.logins WHERE logins.identity_id = identities.identity_id) AS linked
-  ), '') AS providers
-FROM identity.identities
-WHERE identities.merged_into IS NULL;
+  ), '') AS providers,
+  identities.merged_into
+FROM identity.identities;
 
 GRANT SELECT ON query.identities TO query_reader;

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database, SqlValue } from '../../../lib/database/database.ts';
+import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import type { PageRequest, QueryPage } from '../../../lib/query/model.ts';
+import type { QueryReader } from '../../../lib/query/ports/query-reader.ts';
+import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+
+const LIMIT = 50;
+/** A page reads its rows, the datasets of its records, and the first rows of two lists that are merged. */
+const READ_PER_ITEM = 4;
+
+/** 20,000 identities in one pool with ten records each. All have the same score, and belong to the same dataset name. */
+const FILL = [
+  `INSERT INTO projection.datasets
+   SELECT md5(i::text)::uuid, 'pool', 'identity' || lpad(i::text, 5, '0'), 'game', i, 1, NULL, NULL, now()
+   FROM generate_series(1, 20000) AS i`,
+  `INSERT INTO projection.records
+   SELECT md5(i::text)::uuid, record_id, 'key' || k, 'value', 7, i, 1, NULL, now() - i * interval '1 second'
+   FROM generate_series(1, 20000) AS i,
+     (SELECT k, query.record_id_of('key' || k) AS record_id FROM generate_series(1, 10) AS k OFFSET 0) AS keys`,
+  `INSERT INTO identity.identities
+   SELECT 'identity' || lpad(i::text, 5, '0'), 'pool', 0, 0, NULL FROM generate_series(1, 20000) AS i`,
+  `INSERT INTO projection.quarantine
+   SELECT md5(i::text)::uuid, 'not-json', NULL, 's', 's', i::text, now(), now() - i * interval '1 second', NULL, ''
+   FROM generate_series(1, 20000) AS i`,
+];
+
+interface PlanNode {
+  'Node Type': string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Index Recheck'?: number;
+  Plans?: PlanNode[];
+}
+
+/** Counts the rows that the scans of a plan have read, including those that a filter removed. */
+function rowsRead(node: PlanNode): number {
+  const { Plans: plans = [] } = node;
+  const own = /Scan/.test(node['Node Type']) && plans.length === 0;
+  const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+  const read = own ? (node['Actual Rows'] + removed) * node['Actual Loops'] : 0;
+  return plans.reduce((sum, plan) => sum + rowsRead(plan), read);
+}
+
+type Read = (reader: QueryReader, page: PageRequest) => Promise<QueryPage<object>>;
+
+const KEY = 'key3';
+const ANY = { identityPoolId: null, datasetName: null };
+const NO_MATCH = { identityPoolId: null, datasetName: 'another' };
+const QUERIES: { query: string; read: Read }[] = [
+  { query: 'pools', read: (reader, page) => reader.pools(page) },
+  { query: 'identities', read: (reader, page) => reader.identities('pool', page) },
+  { query: 'changes', read: (reader, page) => reader.changes(null, page) },
+  { query: 'quarantined events', read: (reader, page) => reader.quarantine(page) },
+  ...[true, false].flatMap((descending) => [
+    {
+      query: `records by number, ${descending ? 'highest' : 'lowest'} first`,
+      read: (reader: QueryReader, page: PageRequest) =>
+        reader.recordsOf(KEY, { by: 'number', descending, min: null, max: null }, ANY, page),
+    },
+    {
+      query: `records by text, ${descending ? 'last' : 'first'} first`,
+      read: (reader: QueryReader, page: PageRequest) =>
+        reader.recordsOf(KEY, { by: 'text', descending, equals: null }, ANY, page),
+    },
+  ]),
+  {
+    query: 'records with one value',
+    read: (reader, page) =>
+      reader.recordsOf(KEY, { by: 'text', descending: false, equals: 'value' }, ANY, page),
+  },
+  {
+    query: 'records of a dataset name that no record has',
+    read: (reader, page) =>
+      reader.recordsOf(KEY, { by: 'number', descending: true, min: '0', max: '9' }, NO_MATCH, page),
+  },
+];
+
+describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await openOwn();
+    for (const statement of FILL) await database.query(statement);
+    await createValueIndexes(database).add('numeric');
+    await createValueIndexes(database).add('text');
+  });
+  afterAll(() => database.close());
+
+  /** Returns the rows that the largest statement of a page reads, and the next page. */
+  async function measure(read: Read, page: PageRequest) {
+    let most = 0;
+    const explained: Database = {
+      ...database,
+      async query<Row>(sql: string, values?: readonly SqlValue[]) {
+        if (/projection\.|query\./.test(sql) && !/pg_index/.test(sql)) {
+          const { rows } = await database.query<{ 'QUERY PLAN': string | { Plan: PlanNode }[] }>(
+            `EXPLAIN (ANALYZE, FORMAT JSON) ${sql}`,
+            values,
+          );
+          const text = rows[0]?.['QUERY PLAN'] ?? '[]';
+          const [plan]: { Plan: PlanNode }[] = typeof text === 'string' ? JSON.parse(text) : text;
+          most = Math.max(most, plan ? rowsRead(plan.Plan) : 0);
+        }
+        return database.query<Row>(sql, values);
+      },
+    };
+    const { next } = await read(createQueryReader(explained), page);
+    return { most, next };
+  }
+
+  it.each(QUERIES)('reads a bounded number of rows: $query', async ({ read }) => {
+    const first = await measure(read, { limit: LIMIT, after: null });
+    expect(first.most).toBeLessThanOrEqual(LIMIT * READ_PER_ITEM);
+    if (first.next === null) return;
+    const second = await measure(read, { limit: LIMIT, after: first.next });
+    expect(second.most).toBeLessThanOrEqual(LIMIT * READ_PER_ITEM);
+  });
+});
