@@ -2,7 +2,7 @@ import { setTimeout as timer } from 'node:timers/promises';
 import { openOrigin } from '../../lib/aws/origin.ts';
 import { createPacedCalls } from '../../lib/backfill/reconcile/reconcile-calls.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { type BridgeDeps, bridgeDue } from '../../lib/move/bridge.ts';
+import { type BridgeDeps, type BridgeProblem, bridgeDue } from '../../lib/move/bridge.ts';
 import { type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
 import { createBridgeStore } from '../../lib/move/store/bridge-store.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
@@ -14,6 +14,16 @@ const FUNCTION_NAME = 'bridge-origin';
 const INTERVAL_MS = 1_000;
 /** Maximum calls per second to the origin. Amazon publishes no rate limit. */
 const MAX_CALLS_PER_SECOND = 10;
+
+/** A problem of a pool is logged at most this often, however many datasets have it. */
+const LOG_EVERY_MS = 60 * 60_000;
+
+const WHAT_TO_DO: { [Problem in BridgeProblem]?: string } = {
+  'not-authorized':
+    ': the origin refused the call; the credentials need cognito-sync:ListRecords, UpdateRecords, DescribeDataset and DeleteDataset, and cognito-identity:DescribeIdentity',
+  credentials: ': there are no valid credentials for the origin; set ORIGIN_ACCESS_KEY_ID and the others',
+  'no-origin': ': the ORIGIN_ variables are not those of the origin from which the pool was copied',
+};
 
 interface BridgeOriginDeps {
   database: Database;
@@ -58,11 +68,21 @@ export function startOriginBridge({
     return origin;
   };
 
+  const loggedAt = new Map<string, number>();
+  const onProblem: BridgeDeps['onProblem'] = ({ identityPoolId, problem, error }) => {
+    const key = `${identityPoolId} ${problem}`;
+    const now = performance.now();
+    if (now < (loggedAt.get(key) ?? 0)) return;
+    loggedAt.set(key, now + LOG_EVERY_MS);
+    const message = `a dataset cannot be bridged${WHAT_TO_DO[problem] ?? ''}; \`move status\` counts such datasets`;
+    logger.error(message, { identityPoolId, problem, ...(error !== null && { error }) });
+  };
+
   const schedule = startSchedule({
     functionName: FUNCTION_NAME,
     intervalMs: INTERVAL_MS,
     logger,
-    run: () => bridgeDue({ store, originOf, onWritten, now: Date.now, signal: stopping.signal }),
+    run: () => bridgeDue({ store, originOf, onWritten, onProblem, now: Date.now, signal: stopping.signal }),
   });
   return {
     ...schedule,

@@ -2,6 +2,7 @@ import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
+import { isConnectionError } from '../database/connection-error.ts';
 import type { Mark } from '../sync/ports/mark.ts';
 import { type BridgeDatasetDeps, bridgeDataset, LEASE_MS } from './bridge-dataset.ts';
 import { allDone } from './copy-data.ts';
@@ -25,6 +26,8 @@ export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'>
   store: BridgeStore;
   /** Returns the origin of a pool, and a function that limits the rate of calls to it; null if it is not configured. */
   originOf: (identityPoolId: string) => Promise<{ origin: Origin; paced: PacedCalls } | null>;
+  /** Receives why a dataset waits, if that does not pass on its own. `error`: null if the origin is not configured. */
+  onProblem?: (about: { identityPoolId: string; problem: BridgeProblem; error: unknown }) => void;
   /** Stops before the next dataset. */
   signal?: AbortSignal;
 }
@@ -40,19 +43,23 @@ export interface BridgeOutcome {
 /**
  * Reads the marked datasets of owned identities on both sides, and writes to each side what only the other side has. The
  * datasets of one identity are bridged one after the other, under a lease. A dataset that fails does not stop the others.
+ *
+ * @throws {DatabaseError} a mark could not be postponed; all other identities have been tried, unless the connection broke
  */
 export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
   const marks = await deps.store.listDue(deps.now(), MARKS);
   const outcome = { bridged: 0, postponed: 0 };
   const groups = Map.groupBy(marks, ({ dataset }) => `${dataset.identityPoolId} ${dataset.identityId}`);
   const queue = groups.values();
+  const failures: unknown[] = [];
   const work = async () => {
     for (const group of queue) {
-      if (deps.signal?.aborted) return;
-      await bridgeIdentity(deps, group, outcome);
+      if (deps.signal?.aborted || failures.some(isConnectionError)) return;
+      await bridgeIdentity(deps, group, outcome).catch((error: unknown) => failures.push(error));
     }
   };
   await allDone(Array.from({ length: CONCURRENT }, work));
+  if (failures.length > 0) throw failures[0];
   return outcome;
 }
 
@@ -72,49 +79,73 @@ async function bridgeIdentity(
     for (const mark of marks) await store.removeMark(mark);
     return;
   }
-  for (const mark of marks) {
-    if (deps.signal?.aborted) break;
-    const problem = lease === 'busy' ? 'busy' : await tryDataset(deps, lease, mark);
-    if (problem === null) outcome.bridged += 1;
-    else {
-      outcome.postponed += 1;
-      await store.postpone(mark, { until: now() + pauseAfter(problem, mark), problem });
+  try {
+    for (const mark of marks) {
+      if (deps.signal?.aborted) break;
+      const problem = lease === 'busy' ? 'busy' : await tryDataset(deps, lease, mark);
+      if (problem === null) outcome.bridged += 1;
+      else {
+        outcome.postponed += 1;
+        await store.postpone(mark, { until: now() + pauseAfter(problem, mark), problem });
+      }
     }
+    if (lease === 'busy') return;
+    await store.forgetDeleted(
+      lease.identity,
+      marks.map(({ dataset }) => dataset),
+    );
+  } finally {
+    if (lease !== 'busy') await store.release(lease);
   }
-  if (lease === 'busy') return;
-  await store.forgetDeleted(
-    lease.identity,
-    marks.map(({ dataset }) => dataset),
-  );
-  await store.release(lease);
 }
 
-/** Why a dataset is tried again later. */
-type Problem = SyncClientError['condition'] | 'busy' | 'changing' | 'gone' | 'no-origin' | 'value-refused';
+/** Why a dataset is tried again later. `failed`: an unexpected error. */
+export type BridgeProblem =
+  | SyncClientError['condition']
+  | 'busy'
+  | 'changing'
+  | 'failed'
+  | 'gone'
+  | 'no-origin'
+  | 'value-refused';
 
 /** Conditions that pass without anyone's help. */
-const TRANSIENT: ReadonlySet<Problem> = new Set(['busy', 'changing', 'throttled', 'unavailable']);
+const TRANSIENT: ReadonlySet<BridgeProblem> = new Set(['busy', 'changing', 'throttled', 'unavailable']);
 
-function pauseAfter(problem: Problem, { attempts }: Mark): number {
-  if (!TRANSIENT.has(problem)) return PROBLEM_PAUSE_MS;
+function pauseAfter(problem: BridgeProblem, { attempts }: Mark): number {
+  if (problem !== 'failed' && !TRANSIENT.has(problem)) return PROBLEM_PAUSE_MS;
   return Math.min(MIN_PAUSE_MS * 2 ** Math.min(attempts, 20), MAX_PAUSE_MS);
 }
 
 /** @returns null if both sides agree */
-async function tryDataset(deps: BridgeDeps, lease: IdentityLease, mark: Mark): Promise<Problem | null> {
-  try {
-    const opened = await deps.originOf(mark.dataset.identityPoolId);
-    if (opened === null) return 'no-origin';
-    for (let pass = 1; pass <= PASSES; pass += 1) {
-      const result = await bridgeDataset({ ...deps, ...opened }, lease, mark);
-      if (result === 'done') return null;
-      if (result === 'gone') return 'gone';
-    }
-    return 'changing';
-  } catch (error) {
-    if (error instanceof LeaseLostError) return 'busy';
-    if (error instanceof ValueRefusedError) return 'value-refused';
-    if (error instanceof SyncClientError) return error.condition;
-    throw error;
+async function tryDataset(
+  deps: BridgeDeps,
+  lease: IdentityLease,
+  mark: Mark,
+): Promise<BridgeProblem | null> {
+  let error: unknown = null;
+  const problem = await bridge(deps, lease, mark).catch((thrown: unknown) => {
+    error = thrown;
+    return problemOf(thrown);
+  });
+  const { identityPoolId } = mark.dataset;
+  if (problem !== null && !TRANSIENT.has(problem)) deps.onProblem?.({ identityPoolId, problem, error });
+  return problem;
+}
+
+async function bridge(deps: BridgeDeps, lease: IdentityLease, mark: Mark): Promise<BridgeProblem | null> {
+  const opened = await deps.originOf(mark.dataset.identityPoolId);
+  if (opened === null) return 'no-origin';
+  for (let pass = 1; pass <= PASSES; pass += 1) {
+    const result = await bridgeDataset({ ...deps, ...opened }, lease, mark);
+    if (result === 'done') return null;
+    if (result === 'gone') return 'gone';
   }
+  return 'changing';
+}
+
+function problemOf(error: unknown): BridgeProblem {
+  if (error instanceof LeaseLostError) return 'busy';
+  if (error instanceof ValueRefusedError) return 'value-refused';
+  return error instanceof SyncClientError ? error.condition : 'failed';
 }

@@ -37,6 +37,14 @@ export interface ListedConflict {
   decidedAt: number;
 }
 
+/** `byProblem`: the marks whose last attempt failed, by the reason. */
+export interface BridgeCounts {
+  marks: number;
+  problems: number;
+  byProblem: Record<string, number>;
+  conflicts: number;
+}
+
 /** The database operations of the bridge. */
 export interface BridgeStore {
   /** Lists marks that are due at `now`, oldest first. */
@@ -48,7 +56,7 @@ export interface BridgeStore {
   /** Marks datasets of a pool, so that the next run reads them. */
   mark(identityPoolId: string, datasets: readonly DatasetKey[]): Promise<void>;
   /** Counts the marks of a pool, those whose last attempt failed, and the decided conflicts. */
-  count(identityPoolId: string): Promise<{ marks: number; problems: number; conflicts: number }>;
+  count(identityPoolId: string): Promise<BridgeCounts>;
   /**
    * Takes the lease of an identity that this service owns.
    * @returns `not owned` if this service does not own the identity, or the identity never came from the origin

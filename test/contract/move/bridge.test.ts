@@ -181,7 +181,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     const settle = () => Promise.reject(new Error('killed'));
-    await expect(run(there, { settle, release: async () => undefined }, 1)).rejects.toThrow('killed');
+    await expect(run(there, { settle, postpone: settle, release: async () => undefined }, 1)).rejects.toThrow('killed');
     expect(there.updates).toBe(1);
     clock.now += 60_000;
     await run(there);
@@ -194,7 +194,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     const settle = () => Promise.reject(new Error('killed'));
-    await expect(run(there, { settle, release: async () => undefined }, 1)).rejects.toThrow('killed');
+    await expect(run(there, { settle, postpone: settle, release: async () => undefined }, 1)).rejects.toThrow('killed');
     const event = (value: string, syncCount: number) => ({
       dataset: { ...identity, datasetName: 'game' },
       version: { lastModifiedDate: NEW_YEAR, syncCount },
@@ -306,6 +306,39 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     clock.now += 3_700_000;
     await run(there);
     expect(liveThere(there)).toEqual({ a: '1' });
+  });
+
+  it.each([
+    [new TypeError('unexpected'), 'failed', 10_000],
+    [new SyncClientError('not-authorized', 'UpdateRecords'), 'not-authorized', 3_700_000],
+  ])('postpones a dataset after %s, and bridges the others', async (error, problem, pause) => {
+    const [bad, good] = [await owned(), await owned()];
+    for (const { here } of [bad, good]) await here.update(put('a', '1'));
+    const broken = { ...bad.there.calls(), update: () => Promise.reject(error) };
+    const problems: unknown[] = [];
+    const once = (calls: Partial<Origin>, identityId: string) =>
+      bridgeDue({
+        store: {
+          ...store,
+          listDue: async (now, limit) =>
+            (await store.listDue(now, limit)).filter(({ dataset }) => dataset.identityId === identityId),
+        },
+        originOf: async () => ({ origin: scriptedOrigin(POOL, {}, calls), paced: (call) => call() }),
+        now: () => clock.now,
+        onWritten: () => undefined,
+        onProblem: (about) => problems.push(about),
+      });
+    clock.now = Math.max(clock.now, Date.now()) + 10_000;
+    const id = bad.identity.identityId;
+    expect(await once(broken, id)).toEqual({ bridged: 0, postponed: 1 });
+    expect(problems).toEqual([{ identityPoolId: POOL, problem, error }]);
+    expect((await store.count(POOL)).byProblem).toMatchObject({ [problem]: 1 });
+    // The lease has ended: the next pass need not wait for it.
+    clock.now += pause;
+    expect(await once(bad.there.calls(), id)).toEqual({ bridged: 1, postponed: 0 });
+    expect(liveThere(bad.there)).toEqual({ a: '1' });
+    await run(good.there);
+    expect(liveThere(good.there)).toEqual({ a: '1' });
   });
 
   it('bridges more keys than one pass may write', async () => {

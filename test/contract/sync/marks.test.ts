@@ -123,7 +123,7 @@ describe.each(SERVICE_DATABASES)('marks of changed datasets on $name', ({ open }
     const inAnHour = Date.now() + 3_600_000;
     await postponeMark(database, mark, { until: inAnHour, problem: 'limit' });
     expect(await due(Date.now() + 60_000)).toEqual([]);
-    expect(await countMarks(database, POOL)).toEqual({ marks: 1, problems: 1 });
+    expect(await countMarks(database, POOL)).toEqual({ marks: 1, problems: 1, byProblem: { limit: 1 } });
     await device.update(put('a', '1'));
     expect(await due(Date.now() + 60_000)).toMatchObject([{ attempts: 1 }]);
   });

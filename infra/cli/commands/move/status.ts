@@ -51,7 +51,12 @@ function toJson({ pool, counts, bridge }: Report) {
     followedUpTo: isoOf(pool.followedUpTo),
     eventsMissingSince: isoOf(pool.gapSince),
     takenOver: counts.takenOver,
-    bridge: { waiting: bridge.marks, failing: bridge.problems, conflicts: bridge.conflicts },
+    bridge: {
+      waiting: bridge.marks,
+      failing: bridge.problems,
+      problems: bridge.byProblem,
+      conflicts: bridge.conflicts,
+    },
     verifiedAt: isoOf(pool.verifiedAt),
     differences: pool.differences,
     running: lease && { holder: lease.holder, until: isoOf(lease.until) },
@@ -65,6 +70,11 @@ const PHASES = {
   done: 'copied',
 };
 
+function problemsOf({ byProblem }: Report['bridge']): string {
+  const problems = Object.entries(byProblem).map(([problem, datasets]) => `${problem}: ${datasets}`);
+  return problems.length === 0 ? '' : ` (${problems.join(', ')})`;
+}
+
 function describe({ pool, counts, bridge }: Report): string[] {
   const { copiedAt, followedUpTo, gapSince, verifiedAt, differences, progress, lease } = pool;
   return [
@@ -74,7 +84,7 @@ function describe({ pool, counts, bridge }: Report): string[] {
     ...(counts.takenOver === 0
       ? []
       : [
-          `  bridge: ${bridge.marks} datasets wait, ${bridge.problems} of them failed, ${bridge.conflicts} conflicts decided`,
+          `  bridge: ${bridge.marks} datasets wait, ${bridge.problems} of them failed${problemsOf(bridge)}, ${bridge.conflicts} conflicts decided`,
         ]),
     `  written by the copy: ${progress.counts.records} records of ${progress.counts.datasets} datasets`,
     `  ${followedUpTo === null ? 'no event of the origin applied yet' : `followed up to ${timeText(followedUpTo)}`}`,

@@ -36,8 +36,10 @@ UPDATE sync.unbridged_datasets SET next_ms = $3, problem = $4, attempts = attemp
 WHERE dataset_id = $1 AND mark_id = $2`;
 
 const COUNT_MARKS = `
-SELECT count(*) AS marks, count(problem) AS problems
-FROM sync.unbridged_datasets WHERE identity_pool_id = $1`;
+SELECT problem, count(*) AS marks FROM sync.unbridged_datasets
+WHERE identity_pool_id = $1
+GROUP BY problem
+ORDER BY problem`;
 
 /** Sets whether changes of the pool's datasets are marked. */
 export async function setBridges(on: Transaction, identityPoolId: string, bridges: boolean): Promise<void> {
@@ -93,11 +95,20 @@ export async function postponeMark(
   await on.query(POSTPONE_MARK, [datasetId(dataset), markId, until, problem]);
 }
 
-/** Counts the marks of a pool, and those whose last attempt failed. */
-export async function countMarks(
-  on: Transaction,
-  identityPoolId: string,
-): Promise<{ marks: number; problems: number }> {
-  const { rows } = await on.query<{ marks: number; problems: number }>(COUNT_MARKS, [identityPoolId]);
-  return rows[0] ?? { marks: 0, problems: 0 };
+/** Marks of a pool: all, those whose last attempt failed, and these by problem. */
+export interface MarkCounts {
+  marks: number;
+  problems: number;
+  byProblem: Record<string, number>;
+}
+
+/** Counts the marks of a pool. */
+export async function countMarks(on: Transaction, identityPoolId: string): Promise<MarkCounts> {
+  const { rows } = await on.query<{ problem: string | null; marks: number }>(COUNT_MARKS, [identityPoolId]);
+  const failed = rows.flatMap(({ problem, marks }) => (problem === null ? [] : [[problem, marks] as const]));
+  return {
+    marks: rows.reduce((sum, { marks }) => sum + marks, 0),
+    problems: failed.reduce((sum, [, marks]) => sum + marks, 0),
+    byProblem: Object.fromEntries(failed),
+  };
 }
