@@ -84,7 +84,11 @@ async function bridgeIdentity(
       if (deps.signal?.aborted) break;
       const problem = lease === 'busy' ? 'busy' : await tryDataset(deps, lease, mark);
       if (problem === null) outcome.bridged += 1;
-      else {
+      else if (problem === 'gone' && !(await store.isOwned(mark.dataset))) {
+        // The identity was deleted on both sides.
+        await store.removeMark(mark);
+        outcome.bridged += 1;
+      } else {
         outcome.postponed += 1;
         await store.postpone(mark, { until: now() + pauseAfter(problem, mark), problem });
       }

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, SqlValue } from '../../database/database.ts';
-import { setBridges } from '../../sync/store/replica/marks.ts';
+import { forgetMarks, setBridges } from '../../sync/store/replica/marks.ts';
+import { transact } from '../../sync/store/transact.ts';
 import { type Lease, type MoveStore, noProgress } from '../ports/move-store.ts';
 import {
   FINISH_COPY,
   FORGET_AGREED,
+  FORGET_CONFLICTS,
   FORGET_IDENTITIES,
+  FORGET_PENDING,
   FORGET_ROWS,
   type MovingPoolRow,
   READ_POOL,
@@ -35,11 +38,17 @@ export function createLeaseStore(database: Database): LeaseStore {
 
     save: (lease, progress, until) => change(SAVE, lease, [JSON.stringify(progress), until]),
     async startCopy(lease, { origin, startedAt, isPoolNew }) {
-      if (isPoolNew) await forgetIdentities(database, lease.identityPoolId);
-      const values = [JSON.stringify(noProgress()), origin, startedAt];
-      const isStarted = await change(isPoolNew ? START_FIRST_COPY : START_COPY, lease, values);
-      if (isStarted) await setBridges(database, lease.identityPoolId, true);
-      return isStarted;
+      const { identityPoolId, leaseId } = lease;
+      if (isPoolNew) await forgetIdentities(database, identityPoolId);
+      const values = [identityPoolId, leaseId, JSON.stringify(noProgress()), origin, startedAt];
+      const isStarted = await transact(database, async (transaction) => {
+        const sql = isPoolNew ? START_FIRST_COPY : START_COPY;
+        if ((await transaction.query(sql, values)).rowsChanged === 0) return null;
+        // A write that is not marked would never be written back.
+        await setBridges(transaction, identityPoolId, true);
+        return true;
+      });
+      return isStarted ?? false;
     },
     finishCopy: (lease, progress, at) =>
       change(FINISH_COPY, lease, [JSON.stringify(progress), at, progress.counts.unread > 0]),
@@ -50,6 +59,7 @@ export function createLeaseStore(database: Database): LeaseStore {
 }
 
 async function forgetIdentities(database: Database, identityPoolId: string): Promise<void> {
-  for (const statement of [FORGET_AGREED, FORGET_IDENTITIES])
+  await forgetMarks(database, identityPoolId);
+  for (const statement of [FORGET_CONFLICTS, FORGET_PENDING, FORGET_AGREED, FORGET_IDENTITIES])
     while ((await database.query(statement, [identityPoolId])).rowsChanged === FORGET_ROWS);
 }

@@ -88,7 +88,21 @@ WHERE identity_pool_id = $1 AND lease_id = $2`;
 /** Rows that a step removes. Aurora DSQL changes at most 3,000 rows in a transaction. */
 export const FORGET_ROWS = 2_500;
 
-/** Runs before FORGET_IDENTITIES, because only `move.identities` says to which pool a row of `move.datasets` belongs. */
+export const FORGET_CONFLICTS = `
+DELETE FROM move.conflicts
+WHERE conflict_id IN (
+  SELECT conflict_id FROM move.conflicts WHERE identity_pool_id = $1 LIMIT ${FORGET_ROWS})`;
+
+/** Before the agreed counts are forgotten, because only they name the identities. */
+export const FORGET_PENDING = `
+DELETE FROM move.pending
+WHERE (dataset_id, record_id) IN (
+  SELECT pending.dataset_id, pending.record_id FROM move.identities
+  JOIN move.datasets ON datasets.identity_row_id = identities.identity_row_id
+  JOIN move.pending ON pending.dataset_id = datasets.dataset_id
+  WHERE identities.identity_pool_id = $1 LIMIT ${FORGET_ROWS})`;
+
+/** Before the identities are forgotten, because only they name the pool. */
 export const FORGET_AGREED = `
 DELETE FROM move.datasets
 WHERE dataset_id IN (

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../../lib/database/database.ts';
-import { identityRowId } from '../../../lib/database/row-ids.ts';
+import type { Database, Transaction } from '../../../lib/database/database.ts';
+import { datasetId, identityRowId } from '../../../lib/database/row-ids.ts';
 import type { Login } from '../../../lib/identity/ports/identity-store.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { type CopyProgress, type MoveStore, noProgress } from '../../../lib/move/ports/move-store.ts';
+import { createBridgeReports } from '../../../lib/move/store/bridge-reports.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import type { ReplicaChange } from '../../../lib/sync/replica.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
+import { isBridged, putMarks } from '../../../lib/sync/store/replica/marks.ts';
 import { writeReplica } from '../../../lib/sync/store/replica/write-replica.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
@@ -498,7 +500,55 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.unknownOf(pool, [id])).toEqual([]);
     const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
     if (!('leaseId' in lease)) throw new Error('no lease');
+    const dataset = { identityPoolId: pool, identityId: id, datasetName: 'game' };
+    await putMarks(database, pool, [dataset]);
+    const of = [datasetId(dataset), identityRowId(dataset)];
+    await database.query('INSERT INTO move.datasets VALUES ($1, $2, 1, 1)', of);
+    await database.query(
+      `INSERT INTO move.pending (dataset_id, record_id, record_key, here_count, after_there)
+       VALUES ($1::uuid, $1::uuid, 'k', 1, 1)`,
+      [datasetId(dataset)],
+    );
+    await database.query(
+      `INSERT INTO move.conflicts (conflict_id, identity_pool_id, identity_id, dataset_name, kind, winner, decided_ms)
+       VALUES ($1, $2, $3, 'game', 'changed', 'here', 1)`,
+      [randomUUID(), pool, id],
+    );
     await store.startCopy(lease, { origin: 'o', startedAt: NOW, isPoolNew: true });
     expect(await store.unknownOf(pool, [id])).toEqual([id]);
+    for (const table of ['sync.unbridged_datasets', 'move.datasets', 'move.pending'])
+      expect(
+        (await database.query(`SELECT 1 FROM ${table} WHERE dataset_id = $1`, [datasetId(dataset)])).rows,
+      ).toEqual([]);
+    expect(await createBridgeReports(database).count(pool)).toMatchObject({ marks: 0, conflicts: 0 });
+  });
+
+  it('starts no copy without marking the changes of the pool', async () => {
+    const pool = await newPool(database);
+    const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
+    if (!('leaseId' in lease)) throw new Error('no lease');
+    const failing = createMoveStore(failingOn(database, 'SET bridges'), { offloading: null, now: () => NOW });
+    await expect(
+      failing.startCopy(lease, { origin: 'o', startedAt: NOW + 7, isPoolNew: false }),
+    ).rejects.toThrow('killed');
+    expect((await store.readPool(pool, 1_000))?.startedAt).not.toBe(NOW + 7);
+    await store.startCopy(lease, { origin: 'o', startedAt: NOW + 7, isPoolNew: false });
+    expect(await isBridged(database, pool)).toBe(true);
   });
 });
+
+/** A database whose process is killed before a statement that contains `text`. */
+function failingOn(database: Database, text: string): Database {
+  const query =
+    (on: Transaction): Transaction['query'] =>
+    (sql, values) => {
+      if (sql.includes(text)) return Promise.reject(new Error('killed'));
+      return on.query(sql, values);
+    };
+  return {
+    ...database,
+    query: query(database),
+    transaction: (work) =>
+      database.transaction((transaction) => work({ ...transaction, query: query(transaction) })),
+  };
+}

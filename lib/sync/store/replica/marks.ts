@@ -1,9 +1,11 @@
 import type { DatasetKey } from '../../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../../database/array-literal.ts';
-import type { Transaction } from '../../../database/database.ts';
+import type { Database, Transaction } from '../../../database/database.ts';
 import { datasetId } from '../../../database/row-ids.ts';
 import type { Mark } from '../../ports/mark.ts';
 import { IS_BRIDGED, markDatasets, NEW_MARK } from '../dataset-write-statements.ts';
+import { STEP_ROWS } from '../deleted-dataset-statements.ts';
+import { changeInSteps } from '../remove-deleted-datasets.ts';
 
 interface MarkRow {
   identity_pool_id: string;
@@ -13,7 +15,7 @@ interface MarkRow {
   attempts: number;
 }
 
-const SET_BRIDGES = 'UPDATE sync.identity_pools SET bridges = $2 WHERE identity_pool_id = $1';
+const SET_BRIDGES = 'UPDATE sync.identity_pools SET bridges = $2 WHERE identity_pool_id = $1 AND deleted_ms IS NULL';
 
 const READ_IS_BRIDGED = `SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $1 AND ${IS_BRIDGED}`;
 
@@ -30,6 +32,11 @@ ORDER BY next_ms, dataset_id
 LIMIT $2::bigint`;
 
 const REMOVE_MARK = 'DELETE FROM sync.unbridged_datasets WHERE dataset_id = $1 AND mark_id = $2';
+
+const FORGET_MARKS = `
+DELETE FROM sync.unbridged_datasets
+WHERE dataset_id IN (
+  SELECT dataset_id FROM sync.unbridged_datasets WHERE identity_pool_id = $1 LIMIT ${STEP_ROWS})`;
 
 const POSTPONE_MARK = `
 UPDATE sync.unbridged_datasets SET next_ms = $3, problem = $4, attempts = attempts + 1
@@ -86,7 +93,12 @@ export async function removeMark(on: Transaction, { dataset, markId }: Mark): Pr
   await on.query(REMOVE_MARK, [datasetId(dataset), markId]);
 }
 
-/** Saves why a dataset could not be bridged, and when to try again. A change makes the dataset due immediately. */
+/** Removes all marks of a pool. */
+export async function forgetMarks(database: Database, identityPoolId: string): Promise<void> {
+  await changeInSteps(database, FORGET_MARKS, [identityPoolId]);
+}
+
+/** Saves why a dataset could not be bridged, and when to try again. A change of the dataset is tried at once. */
 export async function postponeMark(
   on: Transaction,
   { dataset, markId }: Mark,
