@@ -1,3 +1,4 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { DatasetKey } from '../common/dataset-key.ts';
 import { isStorable } from '../common/text.ts';
@@ -14,7 +15,9 @@ import type { IdentityLease } from './ports/take-over-store.ts';
  * could remove what another process has written in the meantime. Each attempt extends the lease.
  */
 export const LEASE_MS = 60_000;
-/** Maximum number of listings of one dataset per pass, if the dataset changes between two pages of a listing. */
+/** Calls per pass that the origin may refuse. Several refused keys can be found with as many. */
+const MAX_REFUSALS = 100;
+/** Maximum number of listings of one dataset that changes from page to page. */
 const LISTINGS = 5;
 
 export interface BridgeDatasetDeps {
@@ -137,14 +140,28 @@ async function writeThere(
 ): Promise<PassOutcome> {
   const sent: Sent[] = [];
   let failure: { error: unknown } | null = null;
-  for (const call of callsOf(plan.writeThere)) {
+  let refusals = 0;
+  const calls = callsOf(plan.writeThere);
+  for (let call = calls.shift(); call !== undefined; call = calls.shift()) {
     try {
-      const syncCount = await paced(() => origin.update(mark.dataset, call));
-      if (syncCount === 'conflict') break;
+      const records = call;
+      const syncCount = await paced(() => origin.update(mark.dataset, records));
+      if (syncCount === 'conflict') {
+        // The next pass reads the dataset again, and then finds the refused keys again.
+        failure = null;
+        break;
+      }
       sent.push({ keys: call.map(({ key }) => key), syncCount });
     } catch (error) {
-      failure = { error };
-      break;
+      failure ??= { error };
+      refusals += 1;
+      if (!isRefusal(error) || refusals === MAX_REFUSALS) {
+        failure = { error };
+        break;
+      }
+      // One refused key must not keep the others out.
+      const half = Math.ceil(call.length / 2);
+      if (call.length > 1) calls.unshift(call.slice(0, half), call.slice(half));
     }
   }
   if (failure?.error instanceof LeaseLostError) throw failure.error;
@@ -153,4 +170,8 @@ async function writeThere(
     throw new LeaseLostError();
   if (failure) throw failure.error;
   return settled.isDone ? 'done' : 'again';
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof SyncClientError && (error.condition === 'limit' || error.condition === 'refused');
 }

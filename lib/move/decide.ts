@@ -72,7 +72,6 @@ export function decide(given: BothSides, limits = { keys: KEYS_PER_PASS, bytes: 
   const sides = restarted(given);
   const { here, there, pending, agreed, isDeletedThere, isMerged } = sides;
   const owed = [...pending].flatMap(([key, { thereCount }]) => (thereCount === null ? [key] : []));
-  // Keys that must still be written at the origin come first, so that their number never exceeds what one pass can write.
   const keys = new Set([...owed, ...here.rows.keys(), ...there.rows.keys()]);
   const outcomes = [...keys].map((key) => decideKey(sides, key));
   const isEmpty = outcomes.every(({ isLive }) => !isLive);
@@ -202,11 +201,17 @@ function dateOf({ deviceMs, modifiedMs }: BridgedRow): number {
   return Math.min(deviceMs ?? modifiedMs, modifiedMs);
 }
 
+/** Keys that the origin may refuse come last, so that they do not keep the others out of each pass. */
+function rankOf({ action, write }: Outcome): number {
+  if (action !== 'there' || write.value === null) return 0;
+  return write.syncCount > 0 ? 1 : 2;
+}
+
 function toPlan(outcomes: readonly Outcome[], jump: number, limits: { keys: number; bytes: number }): Plan {
   const plan: Plan = { ...NO_CHANGE, writeHere: [], jump, writeThere: [], conflicts: [], settled: [] };
   let keys = 0;
   let bytes = 0;
-  for (const { key, action, write, again, conflict } of outcomes) {
+  for (const { key, action, write, again, conflict } of outcomes.toSorted((a, b) => rankOf(a) - rankOf(b))) {
     if (action === null) continue;
     bytes += Buffer.byteLength(key) + Buffer.byteLength(write.value ?? '');
     keys += 1;

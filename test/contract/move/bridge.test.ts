@@ -27,6 +27,7 @@ class Dataset {
   updates = 0;
   rows = new Map<string, { value: string | null; syncCount: number; deviceMs: number | null }>();
   fail: 'before' | 'after' | 'limit' | null = null;
+  refuses: (key: string) => boolean = () => false;
 
   constructor(identityId: string) {
     this.identityId = identityId;
@@ -59,7 +60,8 @@ class Dataset {
       wasDeletedAfter: async (_, count) => this.deletedSyncCount > count,
       update: async (_, patches) => {
         if (this.fail === 'before') throw new SyncClientError('unavailable', 'scripted');
-        if (this.fail === 'limit') throw new SyncClientError('limit', 'scripted');
+        const isRefused = this.fail === 'limit' || patches.some(({ key }) => this.refuses(key));
+        if (isRefused) throw new SyncClientError('limit', 'scripted');
         for (const { key, syncCount } of patches)
           if (syncCount < (this.rows.get(key)?.syncCount ?? 0)) return 'conflict';
         this.updates += 1;
@@ -339,6 +341,34 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(liveThere(bad.there)).toEqual({ a: '1' });
     await run(good.there);
     expect(liveThere(good.there)).toEqual({ a: '1' });
+  });
+
+  it('writes the other keys of a call with a key that the origin refuses', async () => {
+    const { there, here, identity } = await owned();
+    there.refuses = (key) => key === 'k7';
+    const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+    await here.update(...keys.map((key) => put(key, 'v')));
+    await run(there);
+    expect(Object.keys(liveThere(there)).toSorted()).toEqual(keys.filter((key) => key !== 'k7').toSorted());
+    expect(await dueOf(identity)).toMatchObject([{ attempts: 1 }]);
+  });
+
+  it('removes and applies other keys although the origin refuses more keys than a pass has', async () => {
+    const { there, here } = await owned();
+    const old = Array.from({ length: 50 }, (_, index) => `old${index}`);
+    await here.update(...old.map((key) => put(key, 'v')));
+    await run(there);
+    there.refuses = (key) => key.startsWith('new');
+    await here.update(...Array.from({ length: 700 }, (_, index) => put(`new${index}`, 'v')));
+    await run(there);
+    const { DatasetSyncCount } = await here.list();
+    await here.update(...old.map((key) => drop(key, DatasetSyncCount)));
+    there.set({ key: 't', value: 'there' });
+    await run(there);
+    expect(liveThere(there)).toEqual({ t: 'there' });
+    const live = await liveHere(here);
+    expect(live.t).toBe('there');
+    expect(Object.keys(live)).toHaveLength(701);
   });
 
   it('bridges more keys than one pass may write', async () => {
