@@ -122,11 +122,7 @@ function pauseAfter(problem: BridgeProblem, { attempts }: Mark): number {
 }
 
 /** @returns null if both sides agree */
-async function tryDataset(
-  deps: BridgeDeps,
-  lease: IdentityLease,
-  mark: Mark,
-): Promise<BridgeProblem | null> {
+async function tryDataset(deps: BridgeDeps, lease: IdentityLease, mark: Mark): Promise<BridgeProblem | null> {
   let error: unknown = null;
   const problem = await bridge(deps, lease, mark).catch((thrown: unknown) => {
     error = thrown;

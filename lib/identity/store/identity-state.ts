@@ -1,9 +1,17 @@
 import type { IdentityKey } from '../../common/dataset-key.ts';
 import type { Transaction } from '../../database/database.ts';
+import { identityRowId } from '../../database/row-ids.ts';
 import { LOCK_IDENTITY, type LockedIdentityRow } from './identity-statements.ts';
 
 const READ_STATE = `
 SELECT merged_into FROM identity.identities WHERE identity_id = $1 AND identity_pool_id = $2`;
+
+/** A merge that is still pending keeps its target, because its data must be moved there first. */
+const ADD_PENDING_MERGE = `
+INSERT INTO sync.pending_merges AS stored (
+  identity_row_id, identity_pool_id, identity_id, into_identity_id, merged_ms)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (identity_row_id) DO UPDATE SET merged_ms = greatest(stored.merged_ms, excluded.merged_ms)`;
 
 /** Whether an identity exists, and whether it was merged into another identity. */
 export type IdentityState = 'exists' | 'merged' | 'missing';
@@ -27,4 +35,21 @@ export async function lockIdentityState(
   const { rows } = await on.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
   if (rows[0]?.identity_pool_id !== identityPoolId) return 'missing';
   return rows[0].merged_into === null ? 'exists' : 'merged';
+}
+
+/**
+ * Makes a merge pending again, so that what is written to the merged identity after its merge has ended is moved, too.
+ *
+ * @param at the current time, epoch milliseconds
+ */
+export async function mergeAgain(
+  on: Transaction,
+  { identityPoolId, identityId }: IdentityKey,
+  at: number,
+): Promise<void> {
+  const { rows } = await on.query<{ merged_into: string | null }>(READ_STATE, [identityId, identityPoolId]);
+  const into = rows[0]?.merged_into ?? null;
+  if (into === null) return;
+  const rowId = identityRowId({ identityPoolId, identityId });
+  await on.query(ADD_PENDING_MERGE, [rowId, identityPoolId, identityId, into, at]);
 }

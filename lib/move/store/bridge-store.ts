@@ -3,12 +3,9 @@ import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { datasetId, identityRowId, recordId } from '../../database/row-ids.ts';
-import {
-  type IdentityState,
-  lockIdentityState,
-  readIdentityState,
-} from '../../identity/store/identity-state.ts';
+import { type IdentityState, lockIdentityState, mergeAgain, readIdentityState } from '../../identity/store/identity-state.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
+
 import type { Mark } from '../../sync/ports/mark.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
 import { isBridged, listDue, postponeMark, putMarks, removeMark } from '../../sync/store/replica/marks.ts';
@@ -165,6 +162,8 @@ async function decideAndWrite(
   const plan = isStopped ? NO_CHANGE : planFor(state, given);
   const change = { records: plan.writeHere, isDeletion: plan.deleteHere, jump: plan.jump };
   const written = await writeBridged(on, locked, change, { at, offloading });
+  // No client reads a merged identity.
+  if (state === 'merged' && plan.writeHere.length > 0) await mergeAgain(on, dataset, at);
   const saved = remember(plan, given, written.syncCount);
   if (state !== 'missing' && !isStopped) {
     await saveMemory(on, dataset, saved);

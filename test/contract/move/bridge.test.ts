@@ -12,9 +12,11 @@ import { createBridgeStore } from '../../../lib/move/store/bridge-store.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
+import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
 import { setBridges } from '../../../lib/sync/store/replica/marks.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
+import { createMerger } from '../../fixtures/sync/merges.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 import { createDevice, createSyncService, drop, put } from '../../fixtures/sync/sync-service.ts';
 import { scriptedOrigin } from './scripted-origin.ts';
@@ -183,7 +185,9 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     const settle = () => Promise.reject(new Error('killed'));
-    await expect(run(there, { settle, postpone: settle, release: async () => undefined }, 1)).rejects.toThrow('killed');
+    await expect(run(there, { settle, postpone: settle, release: async () => undefined }, 1)).rejects.toThrow(
+      'killed',
+    );
     expect(there.updates).toBe(1);
     clock.now += 60_000;
     await run(there);
@@ -196,7 +200,9 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     const settle = () => Promise.reject(new Error('killed'));
-    await expect(run(there, { settle, postpone: settle, release: async () => undefined }, 1)).rejects.toThrow('killed');
+    await expect(run(there, { settle, postpone: settle, release: async () => undefined }, 1)).rejects.toThrow(
+      'killed',
+    );
     const event = (value: string, syncCount: number) => ({
       dataset: { ...identity, datasetName: 'game' },
       version: { lastModifiedDate: NEW_YEAR, syncCount },
@@ -341,6 +347,28 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(liveThere(bad.there)).toEqual({ a: '1' });
     await run(good.there);
     expect(liveThere(good.there)).toEqual({ a: '1' });
+  });
+
+  it('moves what is written at the origin for an identity that was merged here long ago', async () => {
+    const [{ there, here, identity }, into] = [await owned(), await owned()];
+    await here.update(put('a', '1'));
+    await run(there);
+    const [from, root] = [identity.identityId, into.identity.identityId];
+    await database.query('UPDATE identity.identities SET merged_into = $2 WHERE identity_id = $1', [
+      from,
+      root,
+    ]);
+    there.set({ key: 'b', value: 'late' });
+    await hint(identity);
+    await run(there);
+    const pending = (await createMergeStore(database).listPending(null, 1_000)).find(
+      (merge) => merge.from.identityId === from,
+    );
+    if (!pending) throw new Error('no pending merge');
+    expect(pending).toMatchObject({ into: root });
+    await createMerger(database)(pending);
+    const moved = createDevice(operations, { identityId: root, datasetName: `game.${from}` });
+    expect(await liveHere(moved)).toMatchObject({ b: 'late' });
   });
 
   it('writes the other keys of a call with a key that the origin refuses', async () => {

@@ -15,7 +15,8 @@ interface MarkRow {
   attempts: number;
 }
 
-const SET_BRIDGES = 'UPDATE sync.identity_pools SET bridges = $2 WHERE identity_pool_id = $1 AND deleted_ms IS NULL';
+const SET_BRIDGES =
+  'UPDATE sync.identity_pools SET bridges = $2 WHERE identity_pool_id = $1 AND deleted_ms IS NULL';
 
 const READ_IS_BRIDGED = `SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $1 AND ${IS_BRIDGED}`;
 
