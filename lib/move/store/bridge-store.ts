@@ -3,7 +3,12 @@ import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { datasetId, identityRowId, recordId } from '../../database/row-ids.ts';
-import { type IdentityState, lockIdentityState, mergeAgain, readIdentityState } from '../../identity/store/identity-state.ts';
+import {
+  type IdentityState,
+  lockIdentityState,
+  mergeAgain,
+  readIdentityState,
+} from '../../identity/store/identity-state.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 
 import type { Mark } from '../../sync/ports/mark.ts';
