@@ -35,6 +35,8 @@ const EXCEPTIONS = [
   'lib/export/store/import-target.ts: sync.identity_pools',
   'lib/export/store/import-target.ts: sync.identities',
   'lib/export/store/import-target.ts: identity.identities',
+  // What an old app writes for a merged identity makes the merge pending again, in the transaction that stores the write.
+  'lib/identity/store/identity-state.ts: sync.pending_merges',
   // The data of a deleted pool includes its identities.
   'lib/sync/store/pool-data-statements.ts: identity.identities',
   'lib/sync/store/pool-data-statements.ts: identity.logins',
