@@ -56,7 +56,8 @@ export interface TakeOverStore {
   renew(lease: IdentityLease, until: number): Promise<boolean>;
   /**
    * Makes this service the owner of the identity and ends the lease, in one transaction. The transaction also raises the
-   * counts of the identity's existing datasets by `countJump`, and stores the earlier counts as the agreed counts.
+   * counts of the identity's existing datasets by `countJump`, and stores the earlier counts as the agreed
+   * counts. It marks these datasets, so that the bridge compares them again.
    *
    * @returns false if the lease was lost, or the identity was deleted; then nothing is written
    */

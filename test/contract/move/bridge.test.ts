@@ -15,6 +15,7 @@ import type { SyncOperations } from '../../../lib/sync/model.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
 import { setBridges } from '../../../lib/sync/store/replica/marks.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
+import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { createPool } from '../../fixtures/identity/identity-pools.ts';
 import { createMerger } from '../../fixtures/sync/merges.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
@@ -81,6 +82,8 @@ class Dataset {
   }
 }
 
+type Device = ReturnType<typeof createDevice>;
+
 describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
   let database: Database;
   let store: BridgeStore;
@@ -100,18 +103,20 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
   afterAll(() => database.close());
 
   /** An identity that this service owns, and its dataset `game` on both sides. */
-  async function owned() {
+  async function owned(prepare?: (sides: { there: Dataset; here: Device }) => Promise<void>) {
     const identityId = `us-east-1:${randomUUID()}`;
     const identity = { identityPoolId: POOL, identityId };
     const moves = createMoveStore(database, { offloading: null, now: () => clock.now });
     const described = { identityId, createdAt: 1, modifiedAt: 1, providers: [] };
     const about = { startedAt: 5, state: 'usable', developerProvider: undefined } as const;
     await moves.putIdentities(POOL, [described], about);
+    const sides = { there: new Dataset(identityId), here: createDevice(operations, { identityId }) };
+    await prepare?.(sides);
     const takeOvers = createTakeOverStore(database);
     const lease = await takeOvers.claim(identity, { now: clock.now, until: clock.now + 9_000 });
     if (typeof lease === 'string') throw new Error(lease);
     expect(await takeOvers.finish(lease, { at: clock.now, countJump: 1_048_576 })).toBe(true);
-    return { there: new Dataset(identityId), here: createDevice(operations, { identityId }), identity };
+    return { ...sides, identity };
   }
 
   /** Runs the bridge until no mark is due. */
@@ -130,7 +135,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       });
     }
   }
-  const liveHere = async (here: ReturnType<typeof createDevice>) => {
+  const liveHere = async (here: Device) => {
     const { Records } = await here.list();
     return Object.fromEntries(Records.flatMap(({ Key, Value }) => (Value === null ? [] : [[Key, Value]])));
   };
@@ -369,6 +374,19 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     await createMerger(database)(pending);
     const moved = createDevice(operations, { identityId: root, datasetName: `game.${from}` });
     expect(await liveHere(moved)).toMatchObject({ b: 'late' });
+  });
+
+  it('finds a change that the takeover has missed, because the event of a later one arrived first', async () => {
+    const { there, here } = await owned(async (sides) => {
+      await sides.here.update(put('b', '1'));
+      await sides.here.update(put('b', '2', 1));
+      sides.there.set({ key: 'a', value: '1' });
+      sides.there.set({ key: 'b', value: '2' });
+      // A replica is written by events, which make no marks.
+      await deleteRows(database, ['sync.unbridged_datasets']);
+    });
+    await run(there);
+    for (const live of [await liveHere(here), liveThere(there)]) expect(live).toEqual({ a: '1', b: '2' });
   });
 
   it('writes the other keys of a call with a key that the origin refuses', async () => {

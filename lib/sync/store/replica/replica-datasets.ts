@@ -58,11 +58,12 @@ UPDATE sync.datasets SET
   sync_count = sync_count + $2::bigint,
   counted_sync_count = counted_sync_count + $2::bigint
 WHERE dataset_id = ANY ($1::uuid[]) AND sync_count > deleted_sync_count
-RETURNING dataset_id, sync_count`;
+RETURNING dataset_id, dataset_name, sync_count`;
 
 /** The count that a dataset had before it was raised. */
 export interface RaisedCount {
   datasetId: string;
+  datasetName: string;
   syncCount: number;
 }
 
@@ -79,11 +80,15 @@ export async function raiseCounts(
   const existing = (await listReplicas(on, identity)).filter(({ exists }) => exists);
   if (existing.length === 0) return [];
   const ids = existing.map(({ datasetName }) => datasetId({ ...identity, datasetName })).sort();
-  const { rows } = await on.query<{ dataset_id: string; sync_count: number }>(RAISE_COUNTS, [
-    plainArray(ids),
-    by,
-  ]);
-  return rows.map((row) => ({ datasetId: row.dataset_id, syncCount: row.sync_count - by }));
+  const { rows } = await on.query<{ dataset_id: string; dataset_name: string; sync_count: number }>(
+    RAISE_COUNTS,
+    [plainArray(ids), by],
+  );
+  return rows.map((row) => ({
+    datasetId: row.dataset_id,
+    datasetName: row.dataset_name,
+    syncCount: row.sync_count - by,
+  }));
 }
 
 /**
