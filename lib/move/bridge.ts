@@ -2,7 +2,6 @@ import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { ValueRefusedError } from '../common/errors.ts';
-import { isConnectionError } from '../database/connection-error.ts';
 import type { Mark } from '../sync/ports/mark.ts';
 import { type BridgeDatasetDeps, bridgeDataset, LEASE_MS } from './bridge-dataset.ts';
 import { allDone } from './copy-data.ts';
@@ -44,7 +43,7 @@ export interface BridgeOutcome {
  * Reads the marked datasets of owned identities on both sides, and writes to each side what only the other side has. The
  * datasets of one identity are bridged one after the other, under a lease. A dataset that fails does not stop the others.
  *
- * @throws {DatabaseError} a mark could not be postponed; all other identities have been tried, unless the connection broke
+ * @throws {DatabaseError} a mark could not be postponed. All other identities have been tried, unless that failed four times
  */
 export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
   const marks = await deps.store.listDue(deps.now(), MARKS);
@@ -54,7 +53,7 @@ export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
   const failures: unknown[] = [];
   const work = async () => {
     for (const group of queue) {
-      if (deps.signal?.aborted || failures.some(isConnectionError)) return;
+      if (deps.signal?.aborted || failures.length >= CONCURRENT) return;
       await bridgeIdentity(deps, group, outcome).catch((error: unknown) => failures.push(error));
     }
   };
