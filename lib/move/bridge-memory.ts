@@ -146,10 +146,10 @@ export function callsOf(writes: Plan['writeThere'], perCall = PATCHES_PER_CALL):
   const rank = ({ value, syncCount }: Plan['writeThere'][number]) =>
     value === null ? 0 : syncCount > 0 ? 1 : 2;
   const calls: Plan['writeThere'][] = [];
-  for (const of of [0, 1, 2]) {
+  for (const turn of [0, 1, 2]) {
     let bytes = 0;
     let call: Plan['writeThere'] = [];
-    for (const write of writes.filter((each) => rank(each) === of)) {
+    for (const write of writes.filter((each) => rank(each) === turn)) {
       const size = Buffer.byteLength(write.key) + Buffer.byteLength(write.value ?? '');
       if (call.length > 0 && (call.length === perCall || bytes + size > BYTES_PER_CALL)) {
         calls.push(call);
