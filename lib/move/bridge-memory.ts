@@ -92,10 +92,12 @@ export function settle(
  */
 export function deletionBase({ agreed, pending }: Pick<BothSides, 'agreed' | 'pending'>): number | null {
   if (agreed.there > 0) return agreed.there;
-  const counts = [...pending.values()]
-    .map(({ thereCount, afterThere }) => thereCount ?? afterThere)
-    .filter((count) => count > 0);
-  return counts.length === 0 ? null : Math.max(1, Math.min(...counts));
+  const counts = [...pending.values()].flatMap(({ thereCount, afterThere }) => {
+    // An interrupted pass may have written the key, at the earliest as the first write of the dataset.
+    if (thereCount === null) return [Math.max(1, afterThere)];
+    return thereCount > 0 ? [thereCount] : [];
+  });
+  return counts.length === 0 ? null : Math.min(...counts);
 }
 
 /** Returns whether a dataset that does not exist at the origin was deleted there since both sides agreed. */

@@ -67,7 +67,7 @@ it('a poison record, a dead URL and a database crash lose none of the 10,000 eve
   await expect.poll(health, { timeout: 15_000 }).toMatchObject({
     status: 'ok',
     mappings: [{ lastError: null, shards: [{ ...healthy, sequenceNumber: sequenceNumbers.at(-1) }] }],
-    schedules: Array(11).fill({ lastError: null }),
+    schedules: Array(12).fill({ lastError: null }),
   });
   expect(await rows('SELECT sequence_number FROM query.stream_progress')).toEqual([
     { sequence_number: sequenceNumbers.at(-1) },

@@ -311,6 +311,7 @@ export class Bridge {
     const isOver = plan.writeThere.length === 0 && !plan.deleteThere;
     if (isOver && plan.isComplete && this.mark === mark) this.mark = 0;
     if (isOver) return;
+    const decidedCauses = new Map(this.target.causes);
     disturb[1]();
     const calls = callsOf(plan.writeThere, 2);
     if (stop === 'here') {
@@ -319,7 +320,13 @@ export class Bridge {
       return;
     }
     if (plan.deleteThere) {
-      this.#deleteThere(given, { mark, jump: plan.jump, stop, inDeletion: disturb[2] });
+      this.#deleteThere(given, {
+        mark,
+        jump: plan.jump,
+        stop,
+        inDeletion: disturb[2],
+        causes: decidedCauses,
+      });
       return;
     }
     const sent: Sent[] = [];
@@ -347,7 +354,15 @@ export class Bridge {
       jump,
       stop,
       inDeletion,
-    }: { mark: number; jump: number; stop: PassOptions['stop']; inDeletion: Disturb },
+      causes,
+    }: {
+      mark: number;
+      jump: number;
+      stop: PassOptions['stop'];
+      inDeletion: Disturb;
+      /** Why the dataset was deleted here. */
+      causes: ReadonlyMap<string, Causes>;
+    },
   ): void {
     if (this.origin.syncCount !== given.there.syncCount) {
       this.totals.disturbed += 1;
@@ -360,7 +375,7 @@ export class Bridge {
         for (const cause of this.origin.causes.get(key) ?? []) this.listed.add(cause);
     }
     this.origin.delete(this.now);
-    this.origin.causes = new Map(this.target.causes);
+    this.origin.causes = new Map(causes);
     this.totals.writing += 1;
     this.events.push({ kind: 'removal' });
     if (stop === 'there') {
