@@ -166,7 +166,7 @@ function statusOf(url: string, headers: Record<string, string>): Promise<number 
   });
 }
 
-/** Creates a check of responses against an OpenAPI description. @returns the errors; undefined if there are none */
+/** Creates a check of responses against an OpenAPI description. @returns the errors; undefined for a valid response */
 function validatorOf(
   description: unknown,
 ): (path: string, status: number, body: unknown) => string | undefined {

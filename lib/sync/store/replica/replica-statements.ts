@@ -2,7 +2,7 @@
 // Aurora DSQL can run them.
 
 import { RECORD_BYTES } from '../../../database/within-bytes.ts';
-import { eraseRecords } from '../dataset-write-statements.ts';
+import { eraseRecords, insertRecords } from '../dataset-write-statements.ts';
 
 export interface ReplicaRow {
   sync_count: number;
@@ -41,18 +41,9 @@ export const READ_ALL_ROWS = READ_ROWS;
 export const READ_SOME_ROWS = `${READ_ROWS} AND record_id = ANY ($2::uuid[])`;
 
 /** Writes rows of the dataset $1. The transaction holds the dataset's lock, and has compared the versions. */
-export const WRITE_ROWS = `
-INSERT INTO sync.records (
-  dataset_id, record_id, record_key, record_value, device_last_modified_ms,
-  sync_count, last_modified_ms, last_modified_by)
+export const WRITE_ROWS = insertRecords(`
 SELECT $1::uuid, record.*
-FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) AS record
-ON CONFLICT (dataset_id, record_id) DO UPDATE SET
-  record_value = excluded.record_value,
-  device_last_modified_ms = excluded.device_last_modified_ms,
-  sync_count = excluded.sync_count,
-  last_modified_ms = excluded.last_modified_ms,
-  last_modified_by = excluded.last_modified_by`;
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) AS record`);
 
 /** Erases some rows of the dataset $1 at or below the version ($2, $3). Repeat it until it erases no row. */
 export const ERASE_COVERED = eraseRecords(
