@@ -7,6 +7,7 @@ import type { Database } from './database.ts';
 import { oneLine, unreachableError } from './drivers/pg/describe-unreachable.ts';
 import { openPg } from './drivers/pg/open-pg.ts';
 import { type EmbeddedDatabase, openPglite } from './drivers/pglite/open-pglite.ts';
+import { restoreTemplate } from './embedded-template.ts';
 import { diskError } from './full-disk.ts';
 import { migrate } from './schema/migrate.ts';
 import { limitWaiting } from './waiting-line.ts';
@@ -96,9 +97,11 @@ async function openEmbedded(directory: string, announce: (line: string) => void)
     if (existsSync(creating)) await rm(directory, { recursive: true, force: true });
     const isNew = !existsSync(join(directory, 'PG_VERSION'));
     if (isNew) {
-      announce(`creating the embedded database in ${directory}, which takes a few seconds`);
       await writeFile(creating, '', { mode: 0o600 });
       await mkdir(directory, { recursive: true, mode: 0o700 });
+      if (!(await restoreTemplate(directory))) {
+        announce(`creating the embedded database in ${directory}, which takes a few seconds`);
+      }
     }
     const database = await openPglite({ dataDir: directory });
     await rm(creating, { force: true });

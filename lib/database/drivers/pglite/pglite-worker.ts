@@ -13,6 +13,12 @@ const port = parentPort as MessagePort;
 const { TIMESTAMPTZ } = pg.types.builtins;
 const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ);
 
+/**
+ * The time to open a database depends on the size of this buffer: 1.05 s with 32 MB, 1.6 s with PostgreSQL's default of
+ * 128 MB. Statements are equally fast with both, because the operating system caches the files, too.
+ */
+const SHARED_BUFFERS = '32MB';
+
 async function answer(database: PGlite, request: WorkerRequest): Promise<unknown> {
   if (request.kind === 'query') {
     const { rows, affectedRows } = await database.query(request.sql, [...request.values]);
@@ -112,7 +118,10 @@ try {
   // If a thread was terminated during a sort or a join, its temporary files remain. A PostgreSQL server removes these
   // files when it starts. PGlite does not.
   await rm(join(dataDir, 'base', 'pgsql_tmp'), { recursive: true, force: true });
-  const database = await PGlite.create(dataDir, { parsers: { [TIMESTAMPTZ]: parseTimestamp } });
+  const database = await PGlite.create(dataDir, {
+    parsers: { [TIMESTAMPTZ]: parseTimestamp },
+    startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${SHARED_BUFFERS}`],
+  });
   await database.exec(RESTRICT_READERS);
   port.on('message', (request: WorkerRequest) => {
     answer(database, request).then(
