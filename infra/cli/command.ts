@@ -94,10 +94,26 @@ export interface Command extends CommandWith<CommandDeps> {
    */
   question?(args: string[]): string | undefined;
   /**
+   * For a command that edits text: how to do that in the operator's editor, which only the operator's own process can
+   * start. Undefined if these arguments need no editor.
+   * @throws as `prepare` does
+   */
+  inEditor?(args: string[]): EditorSession | undefined;
+  /**
    * The message to print after Ctrl+C stopped the command. Absent if the command cannot be stopped: the local cloud
    * then runs the command to completion.
    */
   stopped?: string;
+}
+
+/** The steps of a command that edits text. */
+export interface EditorSession {
+  /** The command line that writes the text. */
+  read: string[];
+  /** Returns the command line that saves the text of a file. */
+  save: (path: string) => string[];
+  /** The message if the operator did not change the text. */
+  unchanged: string;
 }
 
 /** The command line is invalid. */

@@ -9,6 +9,7 @@ import { indexes } from './commands/indexes.ts';
 import { keys } from './commands/keys.ts';
 import { move } from './commands/move.ts';
 import { pools } from './commands/pools.ts';
+import { quarantine } from './commands/quarantine.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { redrive } from './commands/redrive.ts';
 import { rules } from './commands/rules.ts';
@@ -26,6 +27,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['indexes', indexes],
   ['move', move],
   ['pools', pools],
+  ['quarantine', quarantine],
   ['redrive', redrive],
 ]);
 

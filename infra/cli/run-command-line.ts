@@ -13,7 +13,8 @@ import type { CommandDeps, Confirm } from './command.ts';
 import { ALL_COMMANDS, PROCESS_COMMANDS } from './commands.ts';
 import { createDescribeLogins } from './describe-logins.ts';
 import { openService } from './open-service.ts';
-import { DONE, type Outcome, outcomeOf, prepareFrom, stoppedText } from './run-command.ts';
+import { DONE, editorSessionOf, type Outcome, outcomeOf, prepareFrom, stoppedText } from './run-command.ts';
+import { runInEditor } from './run-in-editor.ts';
 import { runOperatorCommand } from './run-operator-command.ts';
 import { createConfirm } from './terminal/confirm.ts';
 import { createProgressView } from './terminal/progress-view.ts';
@@ -64,7 +65,7 @@ export async function runCommandLine(
     },
     progress: view.show,
   };
-  const run = PROCESS_COMMANDS.has(name) ? runInProcess : runOnDatabase;
+  const run = PROCESS_COMMANDS.has(name) ? runInProcess : runWithEditor;
   const { exitCode, error } = await run(commandLine, terminal, deps);
   view.clear();
   if (error !== undefined) console.error(toSafeError(error, exitCode));
@@ -106,6 +107,18 @@ async function runInProcess(
   } finally {
     globalThis.console = before;
   }
+}
+
+function runWithEditor(
+  commandLine: readonly string[],
+  terminal: CommandTerminal,
+  messages: Messages,
+): Promise<Outcome> {
+  const session = editorSessionOf(commandLine);
+  if (session === undefined) return runOnDatabase(commandLine, terminal, messages);
+  return runInEditor(session, terminal.env, (line, more) =>
+    runOnDatabase(line, terminal, { ...messages, ...more }),
+  );
 }
 
 async function runOnDatabase(

@@ -1,7 +1,13 @@
 import { SetupError, ValueRefusedError } from '../../lib/common/errors.ts';
 import { DatabaseError } from '../../lib/database/database.ts';
 import { refuseRepeated } from './arguments.ts';
-import { type CommandDeps, type CommandUsage, type CommandWith, UsageError } from './command.ts';
+import {
+  type CommandDeps,
+  type CommandUsage,
+  type CommandWith,
+  type EditorSession,
+  UsageError,
+} from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { usage } from './usage.ts';
 
@@ -57,6 +63,16 @@ export function fromAnywhere([name = '', ...args]: readonly string[], cwd: strin
 /** Returns the question that the operator must confirm first, if any. @throws {UsageError} */
 export function questionOf([name = '', ...args]: readonly string[]): string | undefined {
   return COMMANDS.get(name)?.question?.(args);
+}
+
+/** Returns how to edit the text of the command; undefined if the command needs no editor or its arguments are invalid. */
+export function editorSessionOf([name = '', ...args]: readonly string[]): EditorSession | undefined {
+  try {
+    return COMMANDS.get(name)?.inEditor?.(args);
+  } catch (error) {
+    if (error instanceof UsageError || isOfParseArgs(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Returns the message to print after Ctrl+C; undefined if the command has none. */

@@ -22,6 +22,9 @@ import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.
 import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
 import { trustLogin } from '../../lib/identity/user-of-token.ts';
 import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
+import { redriveEvent } from '../../lib/projection/redrive.ts';
+import { createQuarantineStore } from '../../lib/projection/store/quarantine-store.ts';
+import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { createCursors } from '../../lib/query/cursors.ts';
 import { createQueryReader } from '../../lib/query/store/query-reader.ts';
 import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
@@ -185,12 +188,18 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   const queries = createQueryRoute(async () => {
     // Loaded on use, because loading its packages would delay every start.
     const { createQueryApi } = await import('../../lib/wire/query/query-api.ts');
+    const quarantine = createQuarantineStore(uses.jobs);
+    const store = { ...createQueryStore(uses.jobs), ...quarantine };
     return createQueryApi({
       reader: createQueryReader(uses.jobs),
+      quarantine: {
+        ...quarantine,
+        redrive: (id, edited) => redriveEvent({ store, fetchPayload }, id, edited),
+      },
       cursors: createCursors(tokenKeys),
       logger: createFailureLogger('query-api'),
     });
-  });
+  }, service.verify);
   const routes = [health, createLivenessRoute(), queries, ...service.routes, kinesis];
   const acceptsOrigin = createOriginRule(config.origins, developers);
   const logger = createFailureLogger('http-port');

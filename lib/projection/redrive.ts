@@ -44,26 +44,72 @@ export async function redriveQuarantine({
   for (;;) {
     const page: QuarantinedDelivery[] = await store.readQuarantined(last, PAGE_SIZE);
     for (const { quarantineId, reason, delivery } of page) {
-      const read = await tryToRead(delivery, fetchPayload);
-      if (read === null) {
+      const result = await projectAgain({ store, fetchPayload }, delivery);
+      if (result.outcome === 'unavailable') {
         tally.unavailable();
         continue;
       }
-      // The delivery is in quarantine already, and `store.quarantine` would not replace its old reason. Store the
-      // current reason instead.
-      const quarantine = async (refused: readonly RefusedDelivery[]) => {
-        for (const current of refused) {
-          if (current.reason !== reason) await store.keepReason(quarantineId, current.reason);
-          tally.refused(current.reason);
-        }
-      };
-      const { quarantined } = await projectBatch({ ...store, quarantine }, [read]);
-      if (quarantined === 0 || isDismissing) await store.markRedriven(quarantineId);
-      if (quarantined === 0) tally.projected();
+      if (result.outcome === 'refused') {
+        if (result.reason !== reason) await store.keepReason(quarantineId, result.reason);
+        tally.refused(result.reason);
+      }
+      if (result.outcome === 'projected' || isDismissing) await store.markRedriven(quarantineId);
+      if (result.outcome === 'projected') tally.projected();
     }
     if (page.length < PAGE_SIZE) return tally.outcome();
     last = page.at(-1) ?? null;
   }
+}
+
+/** The result of redriving one delivery in quarantine. */
+export type RedrivenEvent =
+  | { outcome: 'projected' }
+  /** The delivery cannot be projected; the reason never quotes the data. */
+  | { outcome: 'refused'; reason: string }
+  /** The payload is unavailable for now; another attempt may succeed. */
+  | { outcome: 'unavailable' }
+  /** No delivery in quarantine has this id. */
+  | { outcome: 'not-found' };
+
+/**
+ * Projects one delivery in quarantine, even if it was projected or dismissed before. Marks the delivery if it was
+ * projected.
+ *
+ * @param edited data to project instead of the stored data. It is decoded and checked as the data of any delivery. The
+ *   stored data never changes, and neither does the stored reason if the edited data cannot be projected
+ * @throws any error of the store
+ */
+export async function redriveEvent(
+  { store, fetchPayload }: RedriveDeps,
+  quarantineId: string,
+  edited?: Uint8Array,
+): Promise<RedrivenEvent> {
+  const event = await store.find(quarantineId);
+  if (event === null) return { outcome: 'not-found' };
+  const delivery = edited === undefined ? event.delivery : { ...event.delivery, data: edited };
+  const result = await projectAgain({ store, fetchPayload }, delivery);
+  if (result.outcome === 'projected') await store.markRedriven(quarantineId);
+  const isNewReason = result.outcome === 'refused' && result.reason !== event.reason;
+  if (isNewReason && edited === undefined) await store.keepReason(quarantineId, result.reason);
+  return result;
+}
+
+/**
+ * Projects a delivery that is in quarantine already. `store.quarantine` would not replace its old reason, so the reason
+ * is returned instead.
+ */
+async function projectAgain(
+  { store, fetchPayload }: RedriveDeps,
+  delivery: Delivery,
+): Promise<Exclude<RedrivenEvent, { outcome: 'not-found' }>> {
+  const read = await tryToRead(delivery, fetchPayload);
+  if (read === null) return { outcome: 'unavailable' };
+  let reason: string | undefined;
+  const quarantine = async ([refused]: readonly RefusedDelivery[]) => {
+    reason = refused?.reason;
+  };
+  await projectBatch({ ...store, quarantine }, [read]);
+  return reason === undefined ? { outcome: 'projected' } : { outcome: 'refused', reason };
 }
 
 /**

@@ -6,19 +6,19 @@ import {
   failureObjectName,
   readFailureObject,
 } from '../../../lib/projection/failure-object.ts';
-import {
-  type RedriveOutcome,
-  redriveDeliveries,
-  redriveQuarantine,
-} from '../../../lib/projection/redrive.ts';
-import { createQuarantineStore } from '../../../lib/projection/store/quarantine-store.ts';
-import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import { type RedriveOutcome, redriveDeliveries } from '../../../lib/projection/redrive.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
 import { readCommandLine } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
-import { count } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
-import { skipSilentOrigins } from './redrive/skip-silent-origins.ts';
+import {
+  describe,
+  type Left,
+  redriveAll,
+  requireNothingLeft,
+  toJson,
+  toRedriveDeps,
+} from './redrive/from-quarantine.ts';
 
 /**
  * Projects events again. The events are those in quarantine, or those in the objects of a failure destination. Reports
@@ -32,7 +32,7 @@ export const redrive: Command = {
     const { failures, isDismissing, asJson } = readArguments(args);
     return (deps) =>
       failures === undefined
-        ? fromQuarantine(deps, { isDismissing, asJson })
+        ? redriveAll(deps, { isDismissing, asJson })
         : fromFailures(failures, deps, asJson);
   },
   fromAnywhere(args, cwd) {
@@ -64,39 +64,6 @@ function readArguments(args: string[]): RedriveArguments {
     throw new UsageError('--dismiss applies to the quarantine; it cannot be combined with --failures');
   }
   return { failures: values.failures, isDismissing: values.dismiss, asJson: values.json };
-}
-
-interface Left {
-  objects: number;
-  /**
-   * Number of objects that could not be redriven: the object could not be read, or contains a value that no table can
-   * store.
-   */
-  failed: number;
-  /** Number of events whose payload was temporarily unavailable. */
-  unavailable: number;
-}
-
-async function fromQuarantine(
-  deps: CommandDeps,
-  { isDismissing, asJson }: Omit<RedriveArguments, 'failures'>,
-): Promise<void> {
-  const outcome = await redriveQuarantine({ ...toRedriveDeps(deps), isDismissing });
-  const refused = countRefused(outcome);
-  if (asJson) {
-    printJson(deps.print, { quarantine: { ...toJson(outcome), dismissed: isDismissing ? refused : 0 } });
-  } else {
-    deps.print(`quarantine: ${describe(outcome)}`);
-    if (refused > 0) deps.print(isDismissing ? describeDismissed(refused) : DISMISS_HINT);
-  }
-  requireNothingLeft({ objects: 0, failed: 0, unavailable: outcome.unavailable });
-}
-
-const DISMISS_HINT =
-  'If these events cannot be repaired, run `redrive --dismiss`; bulk publishes then no longer wait for them.';
-
-function describeDismissed(events: number): string {
-  return `Dismissed: ${count(events, 'event')}. They stay in query.quarantine for seven more days.`;
 }
 
 async function fromFailures(where: string, deps: CommandDeps, asJson: boolean): Promise<void> {
@@ -143,38 +110,4 @@ async function redriveObject(
 ): Promise<RedriveOutcome | null> {
   const deliveries = readFailureObject(await read());
   return deliveries && redriveDeliveries(deliveries, deps);
-}
-
-function toRedriveDeps({ database, fetchPayload, now }: CommandDeps) {
-  return {
-    store: { ...createQueryStore(database), ...createQuarantineStore(database) },
-    fetchPayload: skipSilentOrigins(fetchPayload, now),
-  };
-}
-
-function toJson({ projected, unavailable, refused }: RedriveOutcome) {
-  return { projected, unavailable, refused: Object.fromEntries(refused) };
-}
-
-function describe({ projected, unavailable, refused }: RedriveOutcome): string {
-  const reasons = Array.from(refused, ([word, events]) => `${events} ${word}`).join(', ');
-  return [
-    `${projected} projected`,
-    `${countRefused({ refused })} cannot be projected as they are${reasons && ` (${reasons}; see docs/query.md)`}`,
-    ...(unavailable > 0 ? [`${unavailable} temporarily unavailable: try again later`] : []),
-  ].join(', ');
-}
-
-function countRefused({ refused }: Pick<RedriveOutcome, 'refused'>): number {
-  return [...refused.values()].reduce((sum, events) => sum + events, 0);
-}
-
-/** @throws {SetupError} an object failed, or the payload of an event was unavailable; the command must run again */
-function requireNothingLeft({ objects, failed, unavailable }: Left): void {
-  const events = unavailable === 1 ? '1 event was' : `${unavailable} events were`;
-  const left = [
-    ...(failed > 0 ? [`${failed} of ${objects} objects failed`] : []),
-    ...(unavailable > 0 ? [`${events} temporarily unavailable; run this command again later`] : []),
-  ];
-  if (left.length > 0) throw new SetupError(left.join(', '));
 }

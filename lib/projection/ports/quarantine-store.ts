@@ -4,6 +4,12 @@ import type { Delivery } from '../delivery.ts';
 export interface QuarantinedDelivery {
   quarantineId: string;
   reason: string;
+  /** Null if the data is not an event. */
+  identityPoolId: string | null;
+  /** Epoch milliseconds. */
+  quarantinedAt: number;
+  /** When the delivery was projected or dismissed, in epoch milliseconds; null if it still waits. */
+  redrivenAt: number | null;
   delivery: Delivery;
 }
 
@@ -15,6 +21,15 @@ export interface QuarantineStore {
    * @param after the last delivery of the previous page; null for the first page
    */
   readQuarantined(after: QuarantinedDelivery | null, limit: number): Promise<QuarantinedDelivery[]>;
+  /** Returns a delivery, even if it was projected or dismissed. Returns null if no delivery has this id, a UUID. */
+  find(quarantineId: string): Promise<QuarantinedDelivery | null>;
+  /**
+   * Marks deliveries as dismissed: bulk publishes no longer wait for them.
+   *
+   * @param quarantineIds UUIDs; unknown ids are ignored
+   * @returns the number of deliveries that were waiting until now
+   */
+  dismiss(quarantineIds: readonly string[]): Promise<number>;
   /** Marks a delivery as projected or dismissed. */
   markRedriven(quarantineId: string): Promise<void>;
   /** Stores the current reason why the delivery cannot be projected. */

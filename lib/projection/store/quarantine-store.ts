@@ -1,9 +1,13 @@
+import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
-import type { QuarantineStore } from '../ports/quarantine-store.ts';
+import type { QuarantinedDelivery, QuarantineStore } from '../ports/quarantine-store.ts';
 
 interface QuarantineRow {
   quarantine_id: string;
   reason: string;
+  identity_pool_id: string | null;
+  quarantined_at: Date;
+  redriven_at: Date | null;
   stream_name: string;
   shard_id: string;
   sequence_number: string;
@@ -11,12 +15,22 @@ interface QuarantineRow {
   payload: Uint8Array;
 }
 
+const COLUMNS = `quarantine_id, reason, identity_pool_id, quarantined_at, redriven_at, stream_name, shard_id,
+  sequence_number, arrived_at, payload`;
+
 const READ = `
-SELECT quarantine_id, reason, stream_name, shard_id, sequence_number, arrived_at, payload
+SELECT ${COLUMNS}
 FROM projection.quarantine
 WHERE redriven_at IS NULL AND (arrived_at, quarantine_id) > ($1::timestamptz, $2::uuid)
 ORDER BY arrived_at, quarantine_id
 LIMIT $3::bigint`;
+
+const FIND = `SELECT ${COLUMNS} FROM projection.quarantine WHERE quarantine_id = $1::uuid`;
+
+const DISMISS = `
+UPDATE projection.quarantine SET redriven_at = now()
+WHERE quarantine_id IN (SELECT unnest($1::text::uuid[])) AND redriven_at IS NULL
+RETURNING quarantine_id`;
 
 const FIRST = {
   arrivedAt: new Date('0001-01-01T00:00:00Z'),
@@ -31,19 +45,17 @@ export function createQuarantineStore(database: Database): QuarantineStore {
         ? { arrivedAt: new Date(after.delivery.position.arrivedAt), quarantineId: after.quarantineId }
         : FIRST;
       const { rows } = await database.query<QuarantineRow>(READ, [arrivedAt, quarantineId, limit]);
-      return rows.map((row) => ({
-        quarantineId: row.quarantine_id,
-        reason: row.reason,
-        delivery: {
-          position: {
-            streamName: row.stream_name,
-            shardId: row.shard_id,
-            sequenceNumber: row.sequence_number,
-            arrivedAt: row.arrived_at.getTime(),
-          },
-          data: row.payload,
-        },
-      }));
+      return rows.map(toDelivery);
+    },
+
+    async find(quarantineId) {
+      const { rows } = await database.query<QuarantineRow>(FIND, [quarantineId]);
+      return rows[0] ? toDelivery(rows[0]) : null;
+    },
+
+    async dismiss(quarantineIds) {
+      const { rows } = await database.query(DISMISS, [plainArray(quarantineIds)]);
+      return rows.length;
     },
 
     async markRedriven(quarantineId) {
@@ -57,6 +69,25 @@ export function createQuarantineStore(database: Database): QuarantineStore {
         quarantineId,
         reason,
       ]);
+    },
+  };
+}
+
+function toDelivery(row: QuarantineRow): QuarantinedDelivery {
+  return {
+    quarantineId: row.quarantine_id,
+    reason: row.reason,
+    identityPoolId: row.identity_pool_id,
+    quarantinedAt: row.quarantined_at.getTime(),
+    redrivenAt: row.redriven_at?.getTime() ?? null,
+    delivery: {
+      position: {
+        streamName: row.stream_name,
+        shardId: row.shard_id,
+        sequenceNumber: row.sequence_number,
+        arrivedAt: row.arrived_at.getTime(),
+      },
+      data: row.payload,
     },
   };
 }

@@ -1,16 +1,21 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { HTTPException } from 'hono/http-exception';
 import { ValueRefusedError } from '../../common/errors.ts';
 import type { Cursors } from '../../query/cursors.ts';
 import type { PageRequest, QueryPage } from '../../query/model.ts';
 import { type KeyOrder, QueryError, type QueryReader } from '../../query/ports/query-reader.ts';
 import type { WireLogger } from '../wire-response.ts';
+import { addQuarantineRoutes, type QuarantineOperations, type QueryBindings } from './quarantine-routes.ts';
 import * as schemas from './schemas.ts';
 
 /** The first part of all paths of the query API. */
 const QUERY_PATH = '/query';
 
-/** Answers one request to the query API. Never rejects. */
-export type QueryApi = (request: Request) => Promise<Response>;
+/**
+ * Answers one request to the query API. Never rejects.
+ * @param caller `isOperator`: whether the request is signed with a developer's access key. Default: false
+ */
+export type QueryApi = (request: Request, caller?: QueryBindings) => Promise<Response>;
 
 interface Paging {
   limit: number;
@@ -134,19 +139,23 @@ function orderOf({ order, min, max, value }: z.output<typeof schemas.OF_KEY>): K
  */
 export function createQueryApi({
   reader,
+  quarantine,
   cursors,
   logger,
 }: {
   reader: QueryReader;
+  /** What operators do with quarantined events. */
+  quarantine: QuarantineOperations;
   cursors: Cursors;
   logger: WireLogger;
 }): QueryApi {
-  const app = new OpenAPIHono({
+  const app = new OpenAPIHono<{ Bindings: QueryBindings }>({
     defaultHook: (result, context) =>
       result.success ? undefined : context.json({ message: firstIssue(result.error) }, 400),
   }).basePath(QUERY_PATH);
 
   for (const definition of listsOf(reader)) add(definition as List<Paging>);
+  addQuarantineRoutes(app, quarantine);
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'Query API of cognito-sync-backend', version: '1' },
@@ -159,6 +168,10 @@ export function createQueryApi({
     // For example, a NUL character in a filter.
     if (error instanceof ValueRefusedError) {
       return context.json({ message: 'a parameter contains a character that SQL text cannot store' }, 400);
+    }
+    // For example, a body that is not JSON.
+    if (error instanceof HTTPException && error.status < 500) {
+      return context.json({ message: error.message }, error.status);
     }
     logger.error('a query failed', { error });
     return context.json({ message: 'internal error' }, 500);
@@ -188,7 +201,7 @@ export function createQueryApi({
     });
   }
 
-  return async (request) => app.fetch(request);
+  return async (request, caller = { isOperator: false }) => app.fetch(request, caller);
 }
 
 const FAILURES: Readonly<Record<number, string>> = {

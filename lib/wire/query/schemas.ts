@@ -40,21 +40,34 @@ export const RECORD = z.object(record).openapi('Record');
 export const CHANGE = z
   .object({ ...record, recordValue: z.string().nullable().describe('Null if the record was removed.') })
   .openapi('Change');
-export const QUARANTINED_EVENT = z
+const quarantinedEvent = {
+  quarantineId: z.uuid(),
+  reason: z.string().openapi({ example: 'not-a-cognito-event: identityPoolId must be an id' }),
+  identityPoolId: poolId.nullable(),
+  streamName: z.string(),
+  shardId: z.string(),
+  sequenceNumber: z.string(),
+  arrivedAt: date,
+  quarantinedAt: date,
+  redrivenAt: date.nullable().describe('When the event was projected or dismissed; null if it still waits.'),
+};
+export const QUARANTINED_EVENT = z.object(quarantinedEvent).openapi('QuarantinedEvent');
+export const EVENT_WITH_PAYLOAD = z
+  .object({
+    ...quarantinedEvent,
+    payload: z.string().describe('The data of the event. It contains values of records.'),
+    payloadEncoding: z.enum(['utf8', 'base64']).describe('`base64` if the data is not UTF-8.'),
+  })
+  .openapi('EventWithPayload');
+export const REDRIVEN_EVENT = z
   .object({
     quarantineId: z.uuid(),
-    reason: z.string().openapi({ example: 'not-a-cognito-event: identityPoolId must be an id' }),
-    identityPoolId: poolId.nullable(),
-    streamName: z.string(),
-    shardId: z.string(),
-    sequenceNumber: z.string(),
-    arrivedAt: date,
-    quarantinedAt: date,
-    redrivenAt: date
-      .nullable()
-      .describe('When the event was projected or dismissed; null if it still waits.'),
+    outcome: z
+      .enum(['projected', 'refused', 'unavailable', 'not-found'])
+      .describe('`unavailable` if the payload cannot be fetched for now; another attempt may succeed.'),
+    reason: z.string().nullable().describe('Why the event cannot be projected; null for any other outcome.'),
   })
-  .openapi('QuarantinedEvent');
+  .openapi('RedrivenEvent');
 export const BULK_PUBLISH = z
   .object({
     identityPoolId: poolId,

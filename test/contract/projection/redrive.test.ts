@@ -3,7 +3,7 @@ import { ValueRefusedError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import type { Delivery } from '../../../lib/projection/delivery.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
-import { redriveDeliveries, redriveQuarantine } from '../../../lib/projection/redrive.ts';
+import { redriveDeliveries, redriveEvent, redriveQuarantine } from '../../../lib/projection/redrive.ts';
 import { createQuarantineStore } from '../../../lib/projection/store/quarantine-store.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import {
@@ -64,6 +64,39 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
         'SELECT reason FROM query.quarantine WHERE redriven_at IS NULL ORDER BY arrived_at',
       )
     ).rows.map(({ reason }) => reason);
+
+  it('redrives one event, also with edited data, and keeps the stored data', async () => {
+    await project([offloaded('a'), garbage()], refusing);
+    const [first, second] = await store.readQuarantined(null, 10);
+    const [a = '', b = ''] = [first?.quarantineId, second?.quarantineId].toSorted((one) =>
+      one === first?.quarantineId && first?.reason.startsWith('offloaded') ? -1 : 1,
+    );
+    expect(await redriveEvent({ store, fetchPayload: unavailable }, a)).toEqual({ outcome: 'unavailable' });
+    expect(await redriveEvent({ store, fetchPayload: served }, a)).toEqual({ outcome: 'projected' });
+    expect(await keys()).toEqual(['a']);
+
+    const refused = await redriveEvent({ store, fetchPayload: served }, b, Buffer.from('{}'));
+    expect(refused).toEqual({ outcome: 'refused', reason: expect.stringMatching(/^not-a-cognito-event/) });
+    expect(await waiting()).toEqual(['not-json: the data is not JSON in UTF-8']);
+    const edited = toBytes(wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'b' })] }));
+    expect(await redriveEvent({ store, fetchPayload: served }, b, edited)).toEqual({ outcome: 'projected' });
+    expect(await keys()).toEqual(['a', 'b']);
+    expect(await waiting()).toEqual([]);
+    const found = await store.find(b);
+    expect(Buffer.from(found?.delivery.data ?? []).toString()).toBe('garbage');
+    expect(found?.redrivenAt).toBeGreaterThan(0);
+  });
+
+  it('dismisses the events that wait, and finds no event for an unknown id', async () => {
+    await project([garbage(), garbage(), inline('a')], served);
+    const ids = (await store.readQuarantined(null, 10)).map(({ quarantineId }) => quarantineId);
+    const unknown = '00000000-0000-4000-8000-000000000000';
+    expect(await store.dismiss([...ids.slice(0, 1), unknown])).toBe(1);
+    expect(await store.dismiss(ids)).toBe(1);
+    expect(await waiting()).toEqual([]);
+    expect(await store.find(unknown)).toBeNull();
+    expect(await redriveEvent({ store, fetchPayload: served }, unknown)).toEqual({ outcome: 'not-found' });
+  });
 
   it('projects the events that can be projected, and marks them as redriven; the other events keep their reasons', async () => {
     await project([offloaded('a'), garbage(), offloaded('b')], refusing);

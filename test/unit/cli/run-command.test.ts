@@ -22,6 +22,13 @@ describe('the command line', () => {
     { line: ['indexes', 'add', 'date'], error: 'indexes add takes one of numeric, text' },
     { line: ['indexes', 'drop', 'text', 'numeric'], error: 'indexes drop takes one of numeric, text' },
     { line: ['indexes', '--all'], error: "Unknown option '--all'" },
+    { line: ['quarantine'], error: 'quarantine takes one of list, show, edit, redrive, dismiss, export' },
+    { line: ['quarantine', 'show'], error: 'quarantine show takes one id' },
+    { line: ['quarantine', 'list', 'x'], error: 'quarantine list takes no id' },
+    { line: ['quarantine', 'dismiss'], error: 'quarantine dismiss takes at least one id' },
+    { line: ['quarantine', 'dismiss', 'all'], error: 'all is not the id of an event in quarantine' },
+    { line: ['quarantine', 'export', '--json'], error: 'quarantine export does not take --json' },
+    { line: ['quarantine', 'list', '--limit', '0'], error: '--limit takes a number from 1 to 100000' },
     { line: ['redrive', 'all'], error: 'redrive does not take all' },
     { line: ['redrive', '--failures='], error: '--failures takes an S3 URI or a directory' },
     {

@@ -1,0 +1,56 @@
+import { SetupError } from '../../../../lib/common/errors.ts';
+import { toSafeLine } from '../../../../lib/common/text.ts';
+import { type QuarantinedEventText, toText } from '../../../../lib/projection/quarantined-event.ts';
+import { createQuarantineStore } from '../../../../lib/projection/store/quarantine-store.ts';
+import type { CommandDeps } from '../../command.ts';
+import { printJson } from '../../terminal/print-json.ts';
+import type { QuarantineArguments } from './quarantine-arguments.ts';
+
+/**
+ * Shows an event with its payload. Indents the payload if it is JSON.
+ * @throws {SetupError} no event has the id
+ */
+export async function showEvent(
+  { database, print, write }: CommandDeps,
+  [quarantineId = '']: readonly string[],
+  { asJson, isPayload }: Pick<QuarantineArguments, 'asJson' | 'isPayload'>,
+): Promise<void> {
+  const found = await createQuarantineStore(database).find(quarantineId);
+  if (found === null) throw unknownEvent(quarantineId);
+  const event = toText(found);
+  if (asJson) return printJson(print, event);
+  const payload = payloadText(event);
+  if (isPayload) return write(`${payload}\n`);
+  for (const line of describe(event)) print(toSafeLine(line));
+  print('');
+  for (const line of payload.split('\n')) print(toSafeLine(line));
+}
+
+export function unknownEvent(quarantineId: string): SetupError {
+  return new SetupError(
+    `no event in quarantine has the id ${quarantineId}; \`quarantine list --all\` lists the ids`,
+  );
+}
+
+function payloadText({ payload, payloadEncoding }: QuarantinedEventText): string {
+  if (payloadEncoding === 'base64') return payload;
+  try {
+    return JSON.stringify(JSON.parse(payload), null, 2);
+  } catch {
+    return payload;
+  }
+}
+
+function describe(event: QuarantinedEventText): string[] {
+  const { payloadEncoding, redrivenAt } = event;
+  return [
+    `id           ${event.quarantineId}`,
+    `reason       ${event.reason}`,
+    `pool         ${event.identityPoolId ?? '(unknown)'}`,
+    `position     ${event.streamName} ${event.shardId} ${event.sequenceNumber}`,
+    `arrived      ${event.arrivedAt}`,
+    `quarantined  ${event.quarantinedAt}`,
+    `state        ${redrivenAt === null ? 'waiting' : `projected or dismissed at ${redrivenAt}`}`,
+    ...(payloadEncoding === 'base64' ? ['payload      not UTF-8; shown in base64'] : []),
+  ];
+}

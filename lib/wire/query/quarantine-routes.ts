@@ -1,0 +1,128 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import type { QuarantineStore } from '../../projection/ports/quarantine-store.ts';
+import { toText } from '../../projection/quarantined-event.ts';
+import type { RedrivenEvent } from '../../projection/redrive.ts';
+import * as schemas from './schemas.ts';
+
+/** What operators do with quarantined events. */
+export interface QuarantineOperations extends Pick<QuarantineStore, 'find' | 'dismiss'> {
+  /** Projects an event again. @param edited data to project instead of the event's data */
+  redrive(quarantineId: string, edited?: Uint8Array): Promise<RedrivenEvent>;
+}
+
+/** Bindings of a request to the query API. */
+export interface QueryBindings {
+  /** Whether the caller is an operator: the request is signed with a developer's access key. */
+  isOperator: boolean;
+}
+
+const NOT_AN_OPERATOR =
+  "only operators may do this; sign the request with a developer's access key (Signature Version 4, service execute-api)";
+
+const failure = (description: string) => json(description, schemas.ERROR);
+const FAILURES = {
+  400: failure('A parameter or the body is invalid'),
+  403: failure("The request is not signed with a developer's access key"),
+  500: failure('An unexpected error, which the service has logged'),
+};
+const UNKNOWN = failure('No event in quarantine has this id');
+
+const ONE = z.object({ id: z.uuid() });
+const EDITED = z.object({
+  payload: z.string().optional().describe('Projected instead of the payload of the event.'),
+});
+/** Dismissing costs one statement, and redriving may fetch a payload for each event. */
+const TO_DISMISS = z.object({ ids: z.array(z.uuid()).min(1).max(1_000) });
+const TO_REDRIVE = z.object({ ids: z.array(z.uuid()).min(1).max(100) });
+
+/** Adds the routes on single quarantined events to the query API. Only operators may use them. */
+export function addQuarantineRoutes(
+  app: OpenAPIHono<{ Bindings: QueryBindings }>,
+  { find, dismiss, redrive }: QuarantineOperations,
+): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/quarantine/{id}',
+      summary: 'A quarantined event with its payload. Only for operators',
+      request: { params: ONE },
+      responses: { 200: json('The event', schemas.EVENT_WITH_PAYLOAD), 404: UNKNOWN, ...FAILURES },
+    }),
+    async (context) => {
+      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
+      const event = await find(context.req.valid('param').id);
+      if (event === null) return context.json({ message: 'no event in quarantine has this id' }, 404);
+      return context.json(toText(event), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/quarantine/{id}/redrive',
+      summary: 'Projects a quarantined event again, or an edited payload instead. Only for operators',
+      description: 'An edited payload is checked as any event. The stored payload does not change.',
+      request: { params: ONE, body: bodyOf(EDITED, false) },
+      responses: { 200: json('The result', schemas.REDRIVEN_EVENT), 404: UNKNOWN, ...FAILURES },
+    }),
+    async (context) => {
+      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
+      const { id } = context.req.valid('param');
+      const { payload } = context.req.valid('json') ?? {};
+      const result = await redrive(id, payload === undefined ? undefined : Buffer.from(payload));
+      if (result.outcome === 'not-found') {
+        return context.json({ message: 'no event in quarantine has this id' }, 404);
+      }
+      return context.json(toItem(id, result), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/quarantine/redrive',
+      summary: 'Projects quarantined events again. Only for operators',
+      request: { body: bodyOf(TO_REDRIVE, true) },
+      responses: {
+        200: json('The results', z.object({ items: z.array(schemas.REDRIVEN_EVENT) })),
+        ...FAILURES,
+      },
+    }),
+    async (context) => {
+      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
+      const items: z.output<typeof schemas.REDRIVEN_EVENT>[] = [];
+      for (const id of new Set(context.req.valid('json').ids)) items.push(toItem(id, await redrive(id)));
+      return context.json({ items }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/quarantine/dismiss',
+      summary: 'Dismisses quarantined events, so that bulk publishes no longer wait. Only for operators',
+      request: { body: bodyOf(TO_DISMISS, true) },
+      responses: { 200: json('How many events were waiting', z.object({ dismissed: z.int() })), ...FAILURES },
+    }),
+    async (context) => {
+      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
+      return context.json({ dismissed: await dismiss(context.req.valid('json').ids) }, 200);
+    },
+  );
+}
+
+function json<Schema extends z.ZodType>(description: string, schema: Schema) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+function toItem(quarantineId: string, result: RedrivenEvent): z.output<typeof schemas.REDRIVEN_EVENT> {
+  return {
+    quarantineId,
+    outcome: result.outcome,
+    reason: result.outcome === 'refused' ? result.reason : null,
+  };
+}
+
+function bodyOf<Schema extends z.ZodType>(schema: Schema, required: boolean) {
+  return { required, content: { 'application/json': { schema } } };
+}
