@@ -15,6 +15,7 @@ import { createRefreshed } from '../lib/common/refreshed.ts';
 import { createSteadyClock } from '../lib/common/steady-clock.ts';
 import { readStream } from '../lib/common/stream-name.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
+import { NO_ORIGIN } from '../lib/identity/ports/origin-logins.ts';
 import { createPublishNow } from '../lib/sync/jobs/publish-now.ts';
 import { createPayloadLinks } from '../lib/sync/payload-links.ts';
 import { readLimits } from '../lib/sync/read-limits.ts';
@@ -87,6 +88,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     rateLimits: limitRates(readRateLimits(env, true)),
     // The function does not take identities over: only the local cloud supports migrations.
     ownership: null,
+    originLogins: NO_ORIGIN,
     afterWrite: publishNow,
     // The scheduled function finds the request.
     afterBulkPublish: () => undefined,

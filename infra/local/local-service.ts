@@ -23,6 +23,7 @@ import { createPayloadRoute, createServiceRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
 import { createPushRoute } from './http/push-route.ts';
 import { ACCOUNT_ID } from './names.ts';
+import { openOriginLogins } from './open-origin-logins.ts';
 import type { ProjectionBacklog } from './projection-backlog.ts';
 import { createPushInbox } from './push-inbox.ts';
 import { type ServiceSchedules, startServiceSchedules } from './schedules/service-schedules.ts';
@@ -76,9 +77,17 @@ export function createLocalService({ uses, origin, readOrigin, ...deps }: LocalS
     sleep: (ms) => sleep(ms, undefined, { ref: false }),
     report: takeOverLogger.error,
   });
+  const originLogins = openOriginLogins({
+    database: uses.identity,
+    ownership,
+    readOrigin,
+    offloading,
+    report: takeOverLogger.error,
+  });
   const service = createService({
     ...deps,
     ownership,
+    originLogins,
     databases: uses,
     accountId: ACCOUNT_ID,
     payloadLinks: links,
@@ -113,6 +122,9 @@ export function createLocalService({ uses, origin, readOrigin, ...deps }: LocalS
     },
     offloading,
     emptyInbox: () => inbox.clear(),
-    close: () => ownership.close(),
+    close() {
+      originLogins.close();
+      ownership.close();
+    },
   };
 }

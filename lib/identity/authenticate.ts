@@ -1,4 +1,5 @@
 import type { IdentityKey } from '../common/dataset-key.ts';
+import { askOrigin } from './ask-origin.ts';
 import { changeLogins } from './change-logins.ts';
 import { type IdentityDependencies, newId } from './dependencies.ts';
 import { guestsNotAllowed, identityForbidden } from './errors.ts';
@@ -6,6 +7,7 @@ import type { AskedIdentity } from './find-asked-identity.ts';
 import { linkLogins } from './link-logins.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
 import type { StoredIdentity } from './ports/identity-store.ts';
+import type { AskedOperation } from './ports/origin-logins.ts';
 import { readPublicLogins } from './read-logins.ts';
 
 export interface AuthenticatedIdentity {
@@ -16,31 +18,43 @@ export interface AuthenticatedIdentity {
   tokenExpiresAt: number | undefined;
 }
 
-type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+type Needed =
+  | 'store'
+  | 'openIdTokens'
+  | 'verifyLogin'
+  | 'origin'
+  | 'mergeDatasets'
+  | 'now'
+  | 'randomId'
+  | 'region';
 
 /**
  * Authenticates a client as the identity that it asks for. A guest's id is sufficient proof. For any other identity,
  * the client must present one of the identity's logins. Further logins in the request are linked to the identity. If a
  * client presents a guest's id and logins of another identity, the guest is merged into that identity.
  *
+ * @param operation the operation that the client calls
  * @throws {ServiceError} NotAuthorizedException if the client does not prove that it is the identity, or if the
  *   identity is a guest and the pool does not allow guests; otherwise the errors of `changeLogins`
  */
 export async function authenticate(
   dependencies: Pick<IdentityDependencies, Needed>,
   { identity, pool }: AskedIdentity,
+  operation: AskedOperation,
   given: Logins = {},
 ): Promise<AuthenticatedIdentity> {
   const { identityPoolId } = identity;
   const asked = identity.identityId;
-  const { proven, provenAt, logins, tokenExpiresAt } = await readPublicLogins(dependencies, pool, given);
+  const presented = await readPublicLogins(dependencies, pool, given);
+  const { tokenExpiresAt } = presented;
   const providers = Object.keys(given).sort();
   if (providers.length === 0) {
     authenticateGuest(identity, pool);
+    await dependencies.origin.checkGuest(identity, operation);
     await markUsed(dependencies, identity);
     return { identity: { identityPoolId, identityId: asked }, providers, tokenExpiresAt };
   }
-  const question = { identityPoolId, asked, proven, provenAt, logins };
+  const question = await askOrigin(dependencies, pool, { operation, asked, presented });
   const identityId = await changeLogins(dependencies, question, (found) => {
     // The pool may have been deleted since the identity was read.
     if (found.asked === null) throw identityForbidden(asked);

@@ -3,6 +3,7 @@ import type { Merge } from '../sync/ports/merge-store.ts';
 import type { OpenIdTokens } from './open-id-token.ts';
 import type { PageTokens } from './paging.ts';
 import type { IdentityStore } from './ports/identity-store.ts';
+import type { OriginLogins } from './ports/origin-logins.ts';
 import type { VerifyLogin } from './ports/verify-login.ts';
 import type { TemporaryCredentialsIssuer } from './temporary-credentials.ts';
 
@@ -14,6 +15,8 @@ export interface IdentityDependencies {
   pageTokens: PageTokens;
   /** Verifies tokens of public login providers. `trustLogin` accepts any token, for development on one machine. */
   verifyLogin: VerifyLogin;
+  /** The origin of pools that are being migrated; `NO_ORIGIN` if no pool can be. */
+  origin: OriginLogins;
   /**
    * Moves the datasets of an identity that was merged to the identity into which it was merged. The call can be
    * repeated.

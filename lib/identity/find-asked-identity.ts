@@ -1,4 +1,5 @@
-import type { IdentityPoolDescription } from './model.ts';
+import type { IdentityDependencies } from './dependencies.ts';
+import type { IdentityPoolDescription, Logins } from './model.ts';
 import type { IdentityStore, StoredIdentity } from './ports/identity-store.ts';
 
 /** The identity that a request asks for, and its pool. */
@@ -18,4 +19,18 @@ export async function findAskedIdentity(
   const identity = await store.readIdentity(identityId);
   const pool = identity && (await store.readPool(identity.identityPoolId));
   return identity && pool ? { identity, pool } : null;
+}
+
+/**
+ * The same for a client. A guest that is unknown here may have been created at the origin of a migration after the copy. An
+ * identity with logins is not searched for there: after the error, the client calls GetId, which finds the identity.
+ */
+export async function findAskedByClient(
+  { store, origin }: Pick<IdentityDependencies, 'store' | 'origin'>,
+  identityId: string,
+  logins: Logins = {},
+): Promise<AskedIdentity | null> {
+  const asked = await findAskedIdentity(store, identityId);
+  if (asked !== null || Object.keys(logins).length > 0) return asked;
+  return (await origin.findGuest(identityId)) ? findAskedIdentity(store, identityId) : null;
 }

@@ -17,7 +17,7 @@ export interface LinkOptions {
  * Decides which identity the client gets for its logins, and which identities are merged into that identity. All
  * identities that own one of the logins belong to one person, so only one of these identities survives. If the
  * requested identity is not a guest, it survives. Otherwise the owner that was created first survives, and a requested
- * guest is merged into that owner.
+ * guest is merged into that owner. If the origin of a migration names an identity, that one survives, as it does there.
  *
  * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities merges
  * them". The guide does not say which identity survives.
@@ -27,9 +27,22 @@ export interface LinkOptions {
  *   `requireLinkable`
  */
 export function linkLogins(found: FoundLogins, options: LinkOptions): LinkDecision {
-  const decision = decide(found, options);
+  const decision = { ...decide(found, options), ...knownProviders(found, options) };
   requireLinkable(found, decision, options.developerProvider);
   return decision;
+}
+
+/**
+ * If the origin of a migration named the client's identity, all presented logins belong to it. So their providers are no
+ * longer copied without a user. An identity can have several users of the developer provider; the copy knows all of them.
+ */
+function knownProviders(
+  { named, owned, unowned }: FoundLogins,
+  { developerProvider }: LinkOptions,
+): Pick<LinkDecision, 'known'> {
+  if (!named) return {};
+  const presented = [...owned.map(({ login }) => login), ...unowned].map(({ provider }) => provider);
+  return { known: presented.filter((provider) => provider !== developerProvider) };
 }
 
 /** The largest number of logins of an identity. Source: API reference of Cognito Identity, MergeDeveloperIdentities. */
@@ -38,18 +51,22 @@ export const MAX_LOGINS = 20;
 /**
  * Checks that an identity may have the logins that a decision gives it: at most one login per public provider, and at
  * most `MAX_LOGINS` logins. Logins that the identity already has are not checked, so that an identity from before this
- * rule remains usable. Source: API reference of Cognito Identity, MergeDeveloperIdentities: "If the users to be merged
+ * rule remains usable. If the origin of a migration named the identity, it has checked the logins whose users only it knows:
+ * one of them can be the login that the client presents. Source: API reference of Cognito Identity, MergeDeveloperIdentities: "If the users to be merged
  * are associated with the same public provider, but as two different users, an exception will be thrown."
  *
  * @throws {ServiceError} ResourceConflictException
  */
 export function requireLinkable(
-  { asked, proven, owned }: FoundLogins,
+  { asked, proven, named = null, owned }: FoundLogins,
   { identityId, link, merge }: Pick<LinkDecision, 'identityId' | 'link' | 'merge'>,
   developerProvider: string | undefined,
 ): void {
-  const all = [asked, proven, ...owned.map(({ owner }) => owner)];
-  const providersOf = (id: string) => all.find((identity) => identity?.identityId === id)?.providers ?? [];
+  const all = [asked, proven, named, ...owned.map(({ owner }) => owner)];
+  const providersOf = (id: string) => {
+    const { providers = [], copied = [] } = all.find((identity) => identity?.identityId === id) ?? {};
+    return named === null ? providers : providers.filter((provider) => !copied.includes(provider));
+  };
   const had = providersOf(identityId);
   const added = [...link.map(({ provider }) => provider), ...merge.flatMap(providersOf)];
   if (added.length > 0 && had.length + added.length > MAX_LOGINS) throw tooManyLogins(MAX_LOGINS);
@@ -61,15 +78,24 @@ export function requireLinkable(
 }
 
 function decide(found: FoundLogins, { newIdentityId, isVouchedFor = false }: LinkOptions): LinkDecision {
-  const { asked, proven, unowned: link } = found;
+  const { asked, proven, named = null, unowned: link } = found;
   const owners = ownersIn(found);
   const [first] = owners;
+  if (proven !== null && asked !== null && proven.identityId !== asked.identityId) throw loginsDoNotMatch();
+  if (named !== null) {
+    const others = [...owners, named];
+    const isKnown =
+      asked === null || asked.isGuest || others.some(({ identityId }) => identityId === asked.identityId);
+    if (!isKnown && !isVouchedFor) throw loginsDoNotMatch();
+    // A proven identity survives: its token says nothing to the origin, which was only asked whose the other logins are.
+    const survivor = isVouchedFor || proven !== null ? (asked ?? proven ?? named) : named;
+    return mergeInto(survivor, asked === null ? others : [...others, asked], link);
+  }
   if (asked === null) {
     return first
       ? mergeInto(first, owners, link)
       : { identityId: newIdentityId, isNew: true, link, merge: [] };
   }
-  if (proven !== null && proven.identityId !== asked.identityId) throw loginsDoNotMatch();
   if (asked.isGuest) return mergeInto(first ?? asked, [...owners, asked], link);
   const isKnown = isVouchedFor || owners.some(({ identityId }) => identityId === asked.identityId);
   if (!isKnown) throw loginsDoNotMatch();
@@ -93,8 +119,8 @@ function mergeInto(
   identities: readonly LivingIdentity[],
   link: LinkDecision['link'],
 ): LinkDecision {
-  const merge = identities
-    .map(({ identityId }) => identityId)
-    .filter((identityId) => identityId !== survivor.identityId);
+  const merge = [...new Set(identities.map(({ identityId }) => identityId))].filter(
+    (identityId) => identityId !== survivor.identityId,
+  );
   return { identityId: survivor.identityId, isNew: false, link, merge };
 }

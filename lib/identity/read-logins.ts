@@ -3,18 +3,18 @@ import { isStorable } from '../common/text.ts';
 import type { IdentityDependencies } from './dependencies.ts';
 import { developerProviderIsNotPublic, ExpiredLoginTokenError, invalidLoginToken } from './errors.ts';
 import type { IdentityPoolDescription, Logins } from './model.ts';
-import type { OpenIdTokens, ValidOpenIdToken } from './open-id-token.ts';
+import type { OpenedOpenIdToken, ValidOpenIdToken } from './open-id-token.ts';
 import type { Login } from './ports/identity-store.ts';
 import type { VerifyLogin } from './ports/verify-login.ts';
 
-/** The provider name of the tokens that this service issues. */
-const OWN_PROVIDER = 'cognito-identity.amazonaws.com';
+/** The provider name of the OpenID tokens that this service and the origin issue. */
+export const OWN_PROVIDER = 'cognito-identity.amazonaws.com';
 
 /** The logins that a request presents. */
 export interface PresentedLogins {
   /**
-   * The identity named in the OpenID token of this service that the client presents; null if the client presents no
-   * such token.
+   * The identity named in the OpenID token that the client presents, which this service or the origin of a migration has
+   * issued; null if the client presents no such token.
    */
   proven: string | null;
   /** When that token was issued, epoch milliseconds; null if the client presents no such token. */
@@ -22,6 +22,10 @@ export interface PresentedLogins {
   logins: Login[];
   /** Epoch seconds at which that OpenID token expires; undefined if the client presents no such token. */
   tokenExpiresAt: number | undefined;
+  /** Whether the origin of a migration issued that OpenID token. */
+  isProvenByOrigin: boolean;
+  /** The tokens that can be presented to the origin of a migration: all but those of this service. */
+  forOrigin: Logins;
 }
 
 /**
@@ -32,7 +36,7 @@ export interface PresentedLogins {
  *   invalid, or is that of the developer provider; the errors of `verifyLogin`
  */
 export async function readPublicLogins(
-  { openIdTokens, verifyLogin }: Pick<IdentityDependencies, 'openIdTokens' | 'verifyLogin'>,
+  dependencies: Pick<IdentityDependencies, 'openIdTokens' | 'verifyLogin' | 'origin'>,
   pool: IdentityPoolDescription,
   given: Logins = {},
 ): Promise<PresentedLogins> {
@@ -41,18 +45,38 @@ export async function readPublicLogins(
   if (DeveloperProviderName !== undefined && Object.hasOwn(given, DeveloperProviderName)) {
     throw developerProviderIsNotPublic();
   }
-  const own = ownToken === undefined ? undefined : openOwnToken(openIdTokens, ownToken, IdentityPoolId);
+  const own = ownToken === undefined ? null : await openOwnToken(dependencies, ownToken, IdentityPoolId);
+  const isProvenByOrigin = own?.isOfOrigin ?? false;
   return {
     proven: own?.identity.identityId ?? null,
     provenAt: own?.issuedAt ?? null,
-    logins: await verifyLogins(verifyLogin, pool, others),
+    logins: await verifyLogins(dependencies.verifyLogin, pool, others),
     tokenExpiresAt: own?.expiresAt,
+    isProvenByOrigin,
+    forOrigin: isProvenByOrigin ? given : others,
   };
 }
 
-/** Opens a token that this service issued. Rejects a guest's token: it names the guest, but proves no login. */
-function openOwnToken(openIdTokens: OpenIdTokens, token: string, identityPoolId: string): ValidOpenIdToken {
+/**
+ * Opens an OpenID token that this service or the origin of a migration issued.
+ * @returns `isOfOrigin`: whether the origin issued it
+ */
+export async function openToken(
+  { openIdTokens, origin }: Pick<IdentityDependencies, 'openIdTokens' | 'origin'>,
+  token: string,
+): Promise<OpenedOpenIdToken & { isOfOrigin: boolean }> {
   const opened = openIdTokens.open(token);
+  if (opened.state !== 'invalid') return { ...opened, isOfOrigin: false };
+  return { ...(await origin.openToken(token)), isOfOrigin: true };
+}
+
+/** Opens a token that proves an identity. Rejects a guest's token: it names the guest, but proves no login. */
+async function openOwnToken(
+  dependencies: Pick<IdentityDependencies, 'openIdTokens' | 'origin'>,
+  token: string,
+  identityPoolId: string,
+): Promise<ValidOpenIdToken & { isOfOrigin: boolean }> {
+  const opened = await openToken(dependencies, token);
   if (opened.state === 'expired') throw new ExpiredLoginTokenError();
   const isProof =
     opened.state === 'valid' && opened.isAuthenticated && opened.identity.identityPoolId === identityPoolId;

@@ -72,7 +72,8 @@ type Issuing = Pick<
 /**
  * Wraps the operations that issue credentials and tokens, so that they issue them only for identities that this service
  * owns. The logins of a replica can be outdated. For example, a copied guest may have received a login at the origin since;
- * then its id must no longer suffice. So the operation runs again after a takeover.
+ * then its id must no longer suffice. So the operation runs again after a takeover. The operation comes first, because it
+ * verifies the client's tokens: otherwise anyone who knows an identity's id could cause its takeover.
  */
 export function ownIssuing(
   { GetCredentialsForIdentity, GetOpenIdToken, GetOpenIdTokenForDeveloperIdentity }: Issuing,
@@ -80,14 +81,8 @@ export function ownIssuing(
 ): Issuing {
   const idOf = ({ IdentityId }: { IdentityId: string }) => IdentityId;
   return {
-    async GetCredentialsForIdentity(input) {
-      await ownership.ownById(input.IdentityId);
-      return untilOwned(() => GetCredentialsForIdentity(input), idOf, ownership);
-    },
-    async GetOpenIdToken(input) {
-      await ownership.ownById(input.IdentityId);
-      return untilOwned(() => GetOpenIdToken(input), idOf, ownership);
-    },
+    GetCredentialsForIdentity: (input) => untilOwned(() => GetCredentialsForIdentity(input), idOf, ownership),
+    GetOpenIdToken: (input) => untilOwned(() => GetOpenIdToken(input), idOf, ownership),
     GetOpenIdTokenForDeveloperIdentity: (input, caller) =>
       untilOwned(() => GetOpenIdTokenForDeveloperIdentity(input, caller), idOf, ownership),
   };

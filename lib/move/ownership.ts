@@ -26,6 +26,10 @@ export interface Ownership {
    * @returns false if the origin did not delete the dataset after this count, or the dataset exists here
    */
   keepDeletion(dataset: DatasetKey, syncCount: number): Promise<boolean>;
+  /** Returns the ids of the pools that are being migrated. */
+  listMoving(): Promise<string[]>;
+  /** Returns the origin of a pool; null if the pool is not being migrated. @throws an error that says what is wrong */
+  originOf(identityPoolId: string): Promise<Origin | null>;
   close(): void;
 }
 
@@ -172,6 +176,13 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       }
     },
 
+    listMoving: async () => [...(await moving.get()).keys()],
+
+    async originOf(identityPoolId) {
+      const pool = (await moving.get()).get(identityPoolId);
+      return pool === undefined ? null : originOf(identityPoolId, pool.origin);
+    },
+
     close() {
       for (const origin of origins.values()) origin.close();
       slots.close();
@@ -210,7 +221,7 @@ function remember(owned: Set<string> | undefined, identityId: string): void {
  * AWSURLRequestRetryHandler.m of the SDK for iOS, PredefinedRetryPolicies.java and RetryUtils.java of the SDK for Android,
  * DefaultRetryPolicy.cs of the SDK for .NET, and lib/service.js of the SDK v2 for JavaScript.
  */
-function tryAgain(): ServiceError {
+export function tryAgain(): ServiceError {
   return new ServiceError(
     'InternalErrorException',
     'The service from which this identity pool is being moved did not respond; try again.',

@@ -2,7 +2,9 @@ import { type Credentials, type Environment, isRegion } from '../common/environm
 import { SetupError } from '../common/errors.ts';
 import { isLoopback } from '../common/loopback.ts';
 import { readServiceKeys } from '../common/service-keys.ts';
+import { MIN_KEY_BYTES } from '../common/signed-text.ts';
 import { STREAM_NAME } from '../common/stream-name.ts';
+import type { OriginTokenKeys } from '../identity/logins/origin-tokens.ts';
 
 /** Where the origin of a migration is, and how to call it. */
 export interface OriginSettings {
@@ -12,6 +14,8 @@ export interface OriginSettings {
   endpoint?: string;
   /** Absent if the SDK finds the credentials: in the standard AWS variables, a profile or a role. */
   credentials?: Credentials & { sessionToken?: string };
+  /** Absent if OpenID tokens of the origin are not accepted here. */
+  tokenKeys?: OriginTokenKeys;
 }
 
 /** Returns the name of an origin, which identifies it: the address of the service, or Amazon's service and the region. */
@@ -21,7 +25,8 @@ export function originName({ endpoint, region }: Pick<OriginSettings, 'endpoint'
 
 /**
  * Reads ORIGIN_ENDPOINT_URL, ORIGIN_REGION, ORIGIN_ACCESS_KEY_ID, ORIGIN_SECRET_ACCESS_KEY, ORIGIN_SESSION_TOKEN and
- * ORIGIN_STREAM. For each that is unset, the standard AWS variable applies.
+ * ORIGIN_STREAM. For each that is unset, the standard AWS variable applies. Also reads how OpenID tokens of the origin are
+ * verified: ORIGIN_TOKEN_KEYS, ORIGIN_ISSUER and ORIGIN_JWKS_URI.
  *
  * @param identityPoolId its region is the default of ORIGIN_REGION and AWS_REGION
  * @throws {SetupError} a variable is invalid; the message quotes no secret
@@ -38,7 +43,53 @@ export function readOriginSettings(env: Environment, identityPoolId: string): Or
     throw new SetupError('invalid ORIGIN_STREAM: use the name of a Kinesis stream, not its ARN');
   }
   const credentials = readCredentials(env, endpoint);
-  return { region, streamName, ...(endpoint && { endpoint }), ...(credentials && { credentials }) };
+  const tokenKeys = readTokenKeys(env, endpoint);
+  return {
+    region,
+    streamName,
+    ...(endpoint && { endpoint }),
+    ...(credentials && { credentials }),
+    ...(tokenKeys && { tokenKeys }),
+  };
+}
+
+/** The issuer of Amazon's tokens, and the address of its keys. Source: both were seen in several public projects. */
+const AMAZON_ISSUER = 'https://cognito-identity.amazonaws.com';
+const AMAZON_JWKS_URI = `${AMAZON_ISSUER}/.well-known/jwks_uri`;
+const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
+
+function readTokenKeys(env: Environment, endpoint: string | undefined): OriginTokenKeys | undefined {
+  const { ORIGIN_TOKEN_KEYS: secrets, ORIGIN_ISSUER: issuer, ORIGIN_JWKS_URI: jwksUri } = env;
+  if (secrets && (issuer || jwksUri))
+    throw new SetupError(
+      'set either ORIGIN_TOKEN_KEYS or ORIGIN_ISSUER and ORIGIN_JWKS_URI: tokens are signed with secret keys or with published ones',
+    );
+  if (secrets) {
+    const [first, ...others] = secrets.split(',').map((key) => readKey(key.trim()));
+    if (first) return { secrets: [first, ...others] };
+  }
+  if (endpoint !== undefined && !jwksUri) return undefined;
+  return {
+    issuer: (issuer || AMAZON_ISSUER).replace(/\/$/, ''),
+    jwksUri: jwksUri ? readJwksUri(jwksUri) : AMAZON_JWKS_URI,
+  };
+}
+
+function readKey(text: string): Buffer {
+  const key = Buffer.from(text, 'base64');
+  if (BASE64.test(text) && key.length >= MIN_KEY_BYTES) return key;
+  throw new SetupError(
+    `invalid ORIGIN_TOKEN_KEYS: use the tokenKeys of the origin, in base64 with at least ${MIN_KEY_BYTES} bytes each, separated by commas`,
+  );
+}
+
+function readJwksUri(text: string): string {
+  const url = URL.parse(text);
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
+  if (isSafe && url.username === '' && url.password === '') return text;
+  throw new SetupError(
+    'invalid ORIGIN_JWKS_URI: use the https address of the keys of the origin, or an http address on this machine',
+  );
 }
 
 /** Rejects everything but the address of a server: the SDK would send signed requests to any URL. */

@@ -41,22 +41,34 @@ const MAX_LENGTH = 50_000;
  * @throws {ServiceError} NotAuthorizedException if the token is invalid
  * @throws {ProviderUnavailableError} the keys that could verify the token cannot be loaded
  */
-export async function verifyJwt(
+export async function verifyJwt(token: string, provider: JwtProvider, deps: JwtDeps): Promise<string> {
+  return (await verifyClaims(token, provider, deps)).sub;
+}
+
+interface JwtDeps {
+  keySets: KeySets;
+  /** Returns the current time in epoch milliseconds. */
+  now: () => number;
+  signal: AbortSignal;
+}
+
+/** Does the same, and returns all claims. `exp` is always a number. */
+export async function verifyClaims(
   token: string,
   { issuers, audiences, keys: source }: JwtProvider,
-  { keySets, now, signal }: { keySets: KeySets; now: () => number; signal: AbortSignal },
-): Promise<string> {
+  { keySets, now, signal }: JwtDeps,
+): Promise<JWTPayload & { sub: string }> {
   const claims = readClaims(token);
   checkIssuerAndAudience(claims, issuers, audiences);
   checkTimes(claims, Math.floor(now() / 1000));
-  if (typeof claims.sub !== 'string' || claims.sub === '' || !isStorable(claims.sub))
-    throw missingClaim('sub');
+  const { sub } = claims;
+  if (typeof sub !== 'string' || sub === '' || !isStorable(sub)) throw missingClaim('sub');
   const keys = await keySets.current(source, signal);
   if (!(await isSignedBy(keys, token, now()))) {
     const newer = await keySets.newerThan(keys, source, signal);
     if (newer === null || !(await isSignedBy(newer, token, now()))) throw signatureNotVerified();
   }
-  return claims.sub;
+  return { ...claims, sub };
 }
 
 /** Returns the claims of a token whose signature is not yet verified. */

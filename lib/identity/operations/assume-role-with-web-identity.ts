@@ -5,10 +5,12 @@ import type { IdentityDependencies } from '../dependencies.ts';
 import { ExpiredLoginTokenError, invalidLoginToken } from '../errors.ts';
 import type { AssumeRoleWithWebIdentity } from '../model.ts';
 import type { ValidOpenIdToken } from '../open-id-token.ts';
+import { openToken } from '../read-logins.ts';
 import { toCredentials } from '../to-output.ts';
 
 /**
- * AssumeRoleWithWebIdentity of AWS STS: returns credentials to the bearer of a token that this service issued. The
+ * AssumeRoleWithWebIdentity of AWS STS: returns credentials to the bearer of a token that this service issued, or the origin
+ * of a pool that is being migrated. The
  * credentials are valid for an hour. A guest's token is valid while the identity is still a guest. A token that was
  * obtained with a login remains valid after its identity is merged into another identity; the credentials are then for
  * that other identity. This service has no roles, so any ARN is accepted. The credentials may outlive the token,
@@ -22,9 +24,13 @@ export function createAssumeRoleWithWebIdentity({
   store,
   credentials,
   openIdTokens,
-}: Pick<IdentityDependencies, 'store' | 'credentials' | 'openIdTokens'>): AssumeRoleWithWebIdentity {
+  origin,
+}: Pick<
+  IdentityDependencies,
+  'store' | 'credentials' | 'openIdTokens' | 'origin'
+>): AssumeRoleWithWebIdentity {
   return async ({ WebIdentityToken }) => {
-    const opened = openIdTokens.open(WebIdentityToken);
+    const opened = await openToken({ openIdTokens, origin }, WebIdentityToken);
     if (opened.state === 'expired') throw new ExpiredLoginTokenError();
     if (opened.state === 'invalid') throw invalidLoginToken();
     const identity = await findBearer(store, opened);

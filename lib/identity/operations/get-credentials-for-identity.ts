@@ -1,7 +1,7 @@
 import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { identityForbidden } from '../errors.ts';
-import { findAskedIdentity } from '../find-asked-identity.ts';
+import { findAskedByClient } from '../find-asked-identity.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toCredentials } from '../to-output.ts';
 
@@ -10,6 +10,7 @@ type Needed =
   | 'credentials'
   | 'openIdTokens'
   | 'verifyLogin'
+  | 'origin'
   | 'mergeDatasets'
   | 'now'
   | 'randomId'
@@ -27,9 +28,9 @@ export function createGetCredentialsForIdentity(
   dependencies: Pick<IdentityDependencies, Needed>,
 ): IdentityOperations['GetCredentialsForIdentity'] {
   return async ({ IdentityId, Logins }) => {
-    const asked = await findAskedIdentity(dependencies.store, IdentityId);
+    const asked = await findAskedByClient(dependencies, IdentityId, Logins);
     if (!asked) throw identityForbidden(IdentityId);
-    const { identity } = await authenticate(dependencies, asked, Logins);
+    const { identity } = await authenticate(dependencies, asked, 'GetCredentialsForIdentity', Logins);
     return {
       IdentityId: identity.identityId,
       Credentials: toCredentials(dependencies.credentials.issue(identity)),

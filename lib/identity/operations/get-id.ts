@@ -1,3 +1,4 @@
+import { askOrigin } from '../ask-origin.ts';
 import { changeLogins } from '../change-logins.ts';
 import { type IdentityDependencies, newId } from '../dependencies.ts';
 import { guestsNotAllowed, poolNotFound } from '../errors.ts';
@@ -6,11 +7,20 @@ import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { readPublicLogins } from '../read-logins.ts';
 
-type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+type Needed =
+  | 'store'
+  | 'openIdTokens'
+  | 'verifyLogin'
+  | 'origin'
+  | 'mergeDatasets'
+  | 'now'
+  | 'randomId'
+  | 'region';
 
 /**
  * GetId: without logins, each call creates and returns a new guest. With logins, the same user always gets the same
- * identity.
+ * identity. If the pool is being migrated, a new guest is created at the origin, too, so that devices can use it on both
+ * sides.
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException if the pool does
  *   not accept guests, or a login is invalid; the errors of `readPublicLogins` and `linkLogins`
  */
@@ -18,8 +28,8 @@ export function createGetId(dependencies: Pick<IdentityDependencies, Needed>): I
   return async ({ IdentityPoolId, Logins = {} }) => {
     const pool = await findPool(dependencies.store, IdentityPoolId);
     if (Object.keys(Logins).length === 0) return { IdentityId: await createGuest(dependencies, pool) };
-    const { proven, provenAt, logins } = await readPublicLogins(dependencies, pool, Logins);
-    const question = { identityPoolId: IdentityPoolId, asked: null, proven, provenAt, logins };
+    const presented = await readPublicLogins(dependencies, pool, Logins);
+    const question = await askOrigin(dependencies, pool, { operation: 'GetId', asked: null, presented });
     const newIdentityId = newId(dependencies);
     const IdentityId = await changeLogins(dependencies, question, (found) =>
       linkLogins(found, { newIdentityId, developerProvider: pool.DeveloperProviderName }),
@@ -29,10 +39,17 @@ export function createGetId(dependencies: Pick<IdentityDependencies, Needed>): I
 }
 
 async function createGuest(
-  { store, now, ...ids }: Pick<IdentityDependencies, 'store' | 'now' | 'randomId' | 'region'>,
+  {
+    store,
+    origin,
+    now,
+    ...ids
+  }: Pick<IdentityDependencies, 'store' | 'origin' | 'now' | 'randomId' | 'region'>,
   { IdentityPoolId, AllowUnauthenticatedIdentities }: IdentityPoolDescription,
 ): Promise<string> {
   if (!AllowUnauthenticatedIdentities) throw guestsNotAllowed();
+  const copied = await origin.newGuest(IdentityPoolId);
+  if (copied !== null) return copied;
   const identityId = newId(ids);
   const isCreated = await store.createGuest({ identityPoolId: IdentityPoolId, identityId }, now());
   if (!isCreated) throw poolNotFound(IdentityPoolId);

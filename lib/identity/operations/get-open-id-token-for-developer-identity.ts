@@ -5,12 +5,20 @@ import { type IdentityDependencies, newId } from '../dependencies.ts';
 import { identityNotFound } from '../errors.ts';
 import { findPool } from '../find-pool.ts';
 import { linkLogins } from '../link-logins.ts';
-import type { IdentityOperations } from '../model.ts';
+import type { IdentityOperations, IdentityPoolDescription, Logins } from '../model.ts';
 import { MAX_TOKEN_DURATION_SECONDS } from '../open-id-token.ts';
 import type { FoundLogins, Login } from '../ports/identity-store.ts';
 import { readDeveloperLogins } from '../read-logins.ts';
 
-type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+type Needed =
+  | 'store'
+  | 'openIdTokens'
+  | 'verifyLogin'
+  | 'origin'
+  | 'mergeDatasets'
+  | 'now'
+  | 'randomId'
+  | 'region';
 
 // Source: API reference of Cognito Identity, GetOpenIdTokenForDeveloperIdentity.
 const DEFAULT_DURATION_SECONDS = 15 * 60;
@@ -34,7 +42,9 @@ export function createGetOpenIdTokenForDeveloperIdentity(
     const pool = await findPool(dependencies.store, IdentityPoolId);
     const logins = await readDeveloperLogins(dependencies, pool, Logins);
     const [user] = logins;
-    const question = { identityPoolId: IdentityPoolId, asked: IdentityId, proven: null, logins };
+    const named = await askAboutUser(dependencies, pool, { IdentityId, Logins, logins });
+    const about = { identityPoolId: IdentityPoolId, asked: IdentityId, proven: null, logins };
+    const question = named === null ? about : { ...about, named };
     const newIdentityId = newId(dependencies);
     const identityId = await changeLogins(dependencies, question, (found) => {
       if (IdentityId !== null && found.asked === null) throw identityNotFound(IdentityId);
@@ -52,6 +62,19 @@ export function createGetOpenIdTokenForDeveloperIdentity(
       Token: dependencies.openIdTokens.issue(identity, providers, durationSeconds),
     };
   };
+}
+
+/** If the pool is being migrated, only the origin may know the identity of a login that is unknown here. */
+async function askAboutUser(
+  { store, origin }: Pick<IdentityDependencies, 'store' | 'origin'>,
+  pool: IdentityPoolDescription,
+  { IdentityId, Logins, logins }: { IdentityId: string | null; Logins: Logins; logins: readonly Login[] },
+): Promise<string | null> {
+  const { IdentityPoolId: identityPoolId } = pool;
+  if (!(await origin.isMoving(identityPoolId))) return null;
+  const { unowned } = await store.findLogins({ identityPoolId, asked: IdentityId, proven: null, logins });
+  if (unowned.length === 0) return null;
+  return origin.developerIdentityOf({ pool, identityId: IdentityId, logins: Logins });
 }
 
 function readDuration(seconds = DEFAULT_DURATION_SECONDS): number {

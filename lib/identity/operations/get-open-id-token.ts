@@ -2,10 +2,18 @@ import { ServiceError } from '../../common/errors.ts';
 import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies } from '../dependencies.ts';
 import { identityForbidden } from '../errors.ts';
-import { findAskedIdentity } from '../find-asked-identity.ts';
+import { findAskedByClient } from '../find-asked-identity.ts';
 import type { IdentityOperations } from '../model.ts';
 
-type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now' | 'randomId' | 'region';
+type Needed =
+  | 'store'
+  | 'openIdTokens'
+  | 'verifyLogin'
+  | 'origin'
+  | 'mergeDatasets'
+  | 'now'
+  | 'randomId'
+  | 'region';
 
 /** Source: API reference of Cognito Identity, GetOpenIdToken. */
 const DURATION_SECONDS = 10 * 60;
@@ -22,7 +30,7 @@ export function createGetOpenIdToken(
   dependencies: Pick<IdentityDependencies, Needed>,
 ): IdentityOperations['GetOpenIdToken'] {
   return async ({ IdentityId, Logins }) => {
-    const asked = await findAskedIdentity(dependencies.store, IdentityId);
+    const asked = await findAskedByClient(dependencies, IdentityId, Logins);
     if (!asked) throw identityForbidden(IdentityId);
     if (asked.pool.AllowClassicFlow === false) {
       throw new ServiceError(
@@ -30,7 +38,12 @@ export function createGetOpenIdToken(
         'Basic (classic) flow is not enabled, please use enhanced flow.',
       );
     }
-    const { identity, providers, tokenExpiresAt } = await authenticate(dependencies, asked, Logins);
+    const { identity, providers, tokenExpiresAt } = await authenticate(
+      dependencies,
+      asked,
+      'GetOpenIdToken',
+      Logins,
+    );
     return {
       IdentityId: identity.identityId,
       Token: dependencies.openIdTokens.issue(identity, providers, DURATION_SECONDS, tokenExpiresAt),

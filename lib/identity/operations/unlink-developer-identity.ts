@@ -7,7 +7,7 @@ import type { IdentityOperations } from '../model.ts';
 import type { FoundLogins } from '../ports/identity-store.ts';
 import { checkDeveloperProvider, developerLogin } from '../read-logins.ts';
 
-type Needed = 'store' | 'mergeDatasets' | 'now';
+type Needed = 'store' | 'origin' | 'mergeDatasets' | 'now';
 
 /**
  * UnlinkDeveloperIdentity: removes a user of the developer provider from an identity. The user gets a new identity at
@@ -24,9 +24,11 @@ export function createUnlinkDeveloperIdentity(
   return async (input, caller) => {
     authorizeDeveloper(caller);
     const { IdentityPoolId, IdentityId, DeveloperUserIdentifier } = input;
-    const provider = checkDeveloperProvider(await findPool(dependencies.store, IdentityPoolId), input);
+    const pool = await findPool(dependencies.store, IdentityPoolId);
+    const provider = checkDeveloperProvider(pool, input);
     const user = developerLogin(provider, DeveloperUserIdentifier, 'developerUserIdentifier');
     const question = { identityPoolId: IdentityPoolId, asked: IdentityId, proven: null, logins: [user] };
+    await dependencies.origin.unlinkDeveloperUser({ pool, identityId: IdentityId, ...user });
     await changeLogins(dependencies, question, (found) => ({
       identityId: findOwner(found, IdentityId),
       isNew: false,

@@ -6,7 +6,7 @@ import type { IdentityOperations } from '../model.ts';
 import type { FoundLogins } from '../ports/identity-store.ts';
 import { readPublicLogins } from '../read-logins.ts';
 
-type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'mergeDatasets' | 'now';
+type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'origin' | 'mergeDatasets' | 'now';
 
 /**
  * UnlinkIdentity: removes all logins of the providers in LoginsToRemove from an identity. At least one login in the
@@ -30,10 +30,17 @@ export function createUnlinkIdentity(
     if (DeveloperProviderName !== undefined && LoginsToRemove.includes(DeveloperProviderName)) {
       throw developerProviderIsNotPublic();
     }
-    const { proven, provenAt, logins } = await readPublicLogins(dependencies, asked.pool, Logins);
+    const presented = await readPublicLogins(dependencies, asked.pool, Logins);
+    const { proven, provenAt, logins, forOrigin } = presented;
     const question = { identityPoolId, asked: IdentityId, proven, provenAt, logins };
+    const isProvenAtOrigin = await dependencies.origin.unlink({
+      pool: asked.pool,
+      identityId: IdentityId,
+      logins: forOrigin,
+      providers: LoginsToRemove,
+    });
     await changeLogins(dependencies, question, (found) => {
-      const identityId = proveAsked(found, IdentityId);
+      const identityId = proveAsked(found, IdentityId, isProvenAtOrigin);
       const unlink = { logins: [], providers: LoginsToRemove };
       return { identityId, isNew: false, link: [], merge: [], unlink };
     });
@@ -42,14 +49,19 @@ export function createUnlinkIdentity(
 }
 
 /** Returns the id of the requested identity, or of the identity into which it was merged. */
-function proveAsked({ asked, proven, owned }: FoundLogins, requestedId: string): string {
+function proveAsked(
+  { asked, proven, owned }: FoundLogins,
+  requestedId: string,
+  isProvenAtOrigin: boolean,
+): string {
   // The identity may have been deleted since it was read.
   if (asked === null) throw identityForbidden(requestedId);
   const { identityId } = asked;
   const isProven =
-    proven === null
+    isProvenAtOrigin ||
+    (proven === null
       ? owned.some(({ owner }) => owner.identityId === identityId)
-      : proven.identityId === identityId;
+      : proven.identityId === identityId);
   if (!isProven) throw loginsDoNotMatch();
   return identityId;
 }

@@ -45,6 +45,8 @@ export interface LivingIdentity {
   unlinkedAt: number | null;
   /** The providers of the identity's logins, sorted, as in `StoredIdentity`. A provider occurs once per login. */
   providers: readonly string[];
+  /** Those of the providers at which only the origin of a migration knows the user. */
+  copied: readonly string[];
 }
 
 /** The identity that a client asks for, and the logins that it presents. */
@@ -58,6 +60,8 @@ export interface LoginQuestion {
   provenAt?: number | null;
   /** The logins that the client presents. No login occurs twice. */
   logins: readonly Login[];
+  /** The identity to which the logins belong at the origin of a migration. Null or absent if the origin was not asked. */
+  named?: string | null;
 }
 
 /**
@@ -68,6 +72,8 @@ export interface FoundLogins {
   /** Null if the client asks for no identity, or the requested identity is not in the pool. */
   asked: LivingIdentity | null;
   proven: LivingIdentity | null;
+  /** Absent if the origin was not asked. Null if the identity was deleted here. */
+  named?: LivingIdentity | null;
   owned: readonly { login: Login; owner: LivingIdentity }[];
   unowned: readonly Login[];
 }
@@ -82,6 +88,8 @@ export interface LinkDecision {
   link: readonly Login[];
   /** Identities that are merged, with their logins, into the client's identity. */
   merge: readonly string[];
+  /** Providers at which the client's identity has a known user from now on, although it may be copied. Default: none. */
+  known?: readonly string[];
   /** Logins of the client's identity to unlink. Absent for all other decisions. If present, nothing else is written. */
   unlink?: UnlinkedLogins;
 }

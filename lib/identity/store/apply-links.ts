@@ -3,7 +3,8 @@ import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
 import { transact } from '../../sync/store/transact.ts';
-import type { FoundLogins, LinkChange, UnlinkedLogins } from '../ports/identity-store.ts';
+import type { FoundLogins, LinkChange, LivingIdentity, UnlinkedLogins } from '../ports/identity-store.ts';
+import { changeCopiedProviders } from './copied-identities.ts';
 import { findLogins } from './find-logins.ts';
 import {
   ADD_PENDING_MERGES,
@@ -54,6 +55,20 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
   else await transaction.query(MODIFY_IDENTITY, [decision.identityId, change.at]);
   if (decision.merge.length > 0) await mergeIdentities(transaction, change);
   if (decision.link.length > 0) await linkLogins(transaction, change);
+  await settleCopied(transaction, change);
+}
+
+/**
+ * Keeps the providers at which only the origin of a migration knows the user: those of merged identities are now providers
+ * of the client's identity, and a provider whose user is known is no longer one of them.
+ */
+async function settleCopied(transaction: Transaction, { found, decision }: LinkChange): Promise<void> {
+  const { identityId, merge, known = [] } = decision;
+  const copiedOf = (id: string) => livingIn(found).find((living) => living.identityId === id)?.copied ?? [];
+  const before = copiedOf(identityId);
+  const after = [...new Set([...before, ...merge.flatMap(copiedOf)])].filter((name) => !known.includes(name));
+  const isSame = new Set(before).symmetricDifference(new Set(after)).size === 0;
+  if (!isSame) await changeCopiedProviders(transaction, identityId, after);
 }
 
 /**
@@ -69,9 +84,13 @@ async function lockLiving(transaction: Transaction, identityId: string): Promise
   if (rows[0]?.merged_into !== null) throw new OutdatedError();
 }
 
-function identitiesIn({ asked, proven, owned }: FoundLogins): string[] {
-  const all = [asked, proven, ...owned.map(({ owner }) => owner)];
-  return [...new Set(all.flatMap((identity) => identity?.identityId ?? []))].sort();
+function livingIn({ asked, proven, named = null, owned }: FoundLogins): LivingIdentity[] {
+  const all = [asked, proven, named, ...owned.map(({ owner }) => owner)];
+  return all.filter((identity) => identity !== null);
+}
+
+function identitiesIn(found: FoundLogins): string[] {
+  return [...new Set(livingIn(found).map(({ identityId }) => identityId))].sort();
 }
 
 async function createIdentity(transaction: Transaction, { question, decision, at }: LinkChange) {
@@ -97,12 +116,16 @@ async function linkLogins(transaction: Transaction, { question, decision, at }: 
 
 async function unlinkLogins(
   transaction: Transaction,
-  { question: { identityPoolId }, decision: { identityId }, at }: LinkChange,
+  { question: { identityPoolId }, found, decision: { identityId }, at }: LinkChange,
   { logins, providers }: UnlinkedLogins,
 ) {
   const ids = plainArray(logins.map((login) => loginId(identityPoolId, login)));
   const { rowsChanged } = await transaction.query(UNLINK_LOGINS, [identityId, ids, textArray(providers)]);
-  if (rowsChanged > 0) await transaction.query(MARK_UNLINKED, [identityId, at]);
+  const copied = livingIn(found).find((living) => living.identityId === identityId)?.copied ?? [];
+  const kept = copied.filter((provider) => !providers.includes(provider));
+  if (kept.length < copied.length) await changeCopiedProviders(transaction, identityId, kept);
+  if (rowsChanged > 0 || kept.length < copied.length)
+    await transaction.query(MARK_UNLINKED, [identityId, at]);
 }
 
 /**

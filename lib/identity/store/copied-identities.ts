@@ -57,9 +57,13 @@ const CHANGE_PROVIDERS = 'UPDATE identity.identities SET copied_providers = $2 W
 const LIST_LOGINS_OF = `
 SELECT login_id, user_id FROM identity.logins WHERE identity_id = $1 AND provider = $2`;
 
-/** How an identity is stored here. `isOutdated`: its stored form differs from that of the other service. */
+/**
+ * How an identity is stored here. `isGuest`: its id suffices to use it. `isOutdated`: its stored form differs from that of the
+ * other service.
+ */
 export interface StoredCopy {
   isMerged: boolean;
+  isGuest: boolean;
   isOutdated: boolean;
 }
 
@@ -79,7 +83,10 @@ export async function findCopied(
       const row = stored.get(identityId);
       if (!row) return [];
       const about = { developerProvider, linked: linked.get(identityId) ?? new Set() };
-      const copy = { isMerged: row.merged_into !== null, isOutdated: isOutdated(row, identity, about) };
+      const isMerged = row.merged_into !== null;
+      const isGuest =
+        !isMerged && row.copied_providers === null && row.unlinked_ms === null && !linked.has(identityId);
+      const copy = { isMerged, isGuest, isOutdated: isOutdated(row, identity, about) };
       return [[identityId, copy]];
     }),
   );
@@ -189,6 +196,36 @@ export async function linkDeveloperUsers(
   if (userIds.length > added.length - rowsChanged)
     await on.query(CHANGE_PROVIDERS, [identityId, toText(kept)]);
   return added.length - rowsChanged;
+}
+
+/** Stores the providers at which only the other service knows the user of an identity. */
+export async function changeCopiedProviders(
+  on: Transaction,
+  identityId: string,
+  providers: readonly string[],
+): Promise<void> {
+  await on.query(CHANGE_PROVIDERS, [identityId, toText(providers)]);
+}
+
+/**
+ * Ends the use of a guest by its id, because the identity is no longer a guest at the other service. Changes nothing if the
+ * identity is not a guest here.
+ *
+ * @param about `providers`: those of the identity there; none if it was merged there, and no client can use it. `at`: epoch
+ *   milliseconds
+ */
+export async function endGuest(
+  on: Transaction,
+  identity: IdentityKey,
+  { providers, at }: { providers: readonly string[]; at: number },
+): Promise<void> {
+  if (!(await lockLivingCopy(on, identity))) return;
+  const { identityId } = identity;
+  const [stored] = (await on.query<CopiedRow>(READ_COPIED, [textArray([identityId])])).rows;
+  const hasLogin = (await listLinked(on, [identityId])).size > 0;
+  if (!stored || hasLogin || stored.copied_providers !== null || stored.unlinked_ms !== null) return;
+  if (providers.length > 0) await changeCopiedProviders(on, identityId, providers);
+  else await on.query(MARK_UNLINKED, [identityId, at]);
 }
 
 export interface DeveloperUsers {

@@ -8,9 +8,9 @@ import { loginId } from './login-id.ts';
 /** Implements `IdentityStore.findLogins`, inside or outside a transaction. */
 export async function findLogins(
   on: Transaction,
-  { identityPoolId, asked, proven, logins }: LoginQuestion,
+  { identityPoolId, asked, proven, logins, named: atOrigin = null }: LoginQuestion,
 ): Promise<FoundLogins> {
-  const named = [asked, proven].filter((identityId) => identityId !== null);
+  const named = [asked, proven, atOrigin].filter((identityId) => identityId !== null);
   const ids = new Map(logins.map((login) => [login, loginId(identityPoolId, login)]));
   const values = [identityPoolId, textArray(named), plainArray([...ids.values()])];
   const { rows } = await on.query<FoundRow>(FIND_LOGINS, values);
@@ -22,6 +22,7 @@ export async function findLogins(
   return {
     asked: found.get(asked ?? '') ?? null,
     proven: found.get(proven ?? '') ?? null,
+    ...(atOrigin !== null && { named: found.get(atOrigin) ?? null }),
     owned: logins.flatMap((login) => {
       const owner = ownerOf(login);
       return owner ? [{ login, owner }] : [];
@@ -31,7 +32,8 @@ export async function findLogins(
 }
 
 function toLivingIdentity(row: FoundRow, rows: readonly FoundRow[]): LivingIdentity {
-  const providers = [...rows.flatMap(({ provider }) => provider ?? []), ...copiedProviders(row)].sort();
+  const copied = copiedProviders(row);
+  const providers = [...rows.flatMap(({ provider }) => provider ?? []), ...copied].sort();
   const hasLogin = providers.length > 0;
   return {
     identityId: row.identity_id,
@@ -40,5 +42,6 @@ function toLivingIdentity(row: FoundRow, rows: readonly FoundRow[]): LivingIdent
     isUnlinked: !hasLogin && row.unlinked_ms !== null,
     unlinkedAt: row.unlinked_ms,
     providers,
+    copied,
   };
 }

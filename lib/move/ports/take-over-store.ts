@@ -64,6 +64,11 @@ export interface TakeOverStore {
   finish(lease: IdentityLease, about: { at: number; countJump: number }): Promise<boolean>;
   release(lease: IdentityLease): Promise<void>;
   /**
+   * Ends the use of a guest by its id, because it is no longer a guest at the origin. Changes nothing if it is none here.
+   * @param about `providers`: those of the identity there; none if it was merged there. `at`: epoch milliseconds
+   */
+  endGuest(identity: IdentityKey, about: { providers: readonly string[]; at: number }): Promise<void>;
+  /**
    * Stores that a dataset of an identity that this service owns was deleted at the origin.
    * @param about `syncCount`: the count of the deletion. `at`: its date, epoch milliseconds
    * @returns false if the dataset exists here, or this service does not own the identity; then nothing is written

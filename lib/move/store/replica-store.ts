@@ -6,6 +6,7 @@ import {
   type CopiedIdentity,
   changeCopied,
   createCopied,
+  endGuest,
   findCopied,
   linkDeveloperUsers,
   lockLivingCopy,
@@ -56,6 +57,12 @@ export function createReplicaStore(
         await whileReplica(database, { identityPoolId, identityId: identity.identityId }, (transaction) =>
           changeCopied(transaction, identity, developerProvider),
         );
+      }
+      for (const { identityId, providers } of startedAt === null ? [] : put.endedGuests) {
+        await transact(database, async (transaction) => {
+          await endGuest(transaction, { identityPoolId, identityId }, { providers, at: now() });
+          return true;
+        });
       }
       return put;
     },
@@ -147,7 +154,7 @@ async function putIdentities(
   on: Transaction,
   identityPoolId: string,
   { identities, startedAt, developerProvider, at }: Given,
-): Promise<{ created: number; kept: number; outdated: CopiedIdentity[] }> {
+): Promise<{ created: number; kept: number; outdated: CopiedIdentity[]; endedGuests: CopiedIdentity[] }> {
   const ids = identities.map(({ identityId }) => identityId);
   const moved = await readMoved(on, identityPoolId, ids);
   const stored = await findCopied(on, identities, developerProvider);
@@ -167,7 +174,12 @@ async function putIdentities(
     plainArray(marked.map((identityId) => identityRowId({ identityPoolId, identityId }))),
     plainArray(marked.map((id) => (!moved.has(id) && stored.has(id) ? at : null))),
   ]);
-  return { created, kept: ids.filter(isKept).length, outdated };
+  // An identity that this service owns is not changed, except that its id must not suffice here if it does not there.
+  const endedGuests = identities.filter(
+    ({ identityId: id, providers, isDisabled }) =>
+      isKept(id) && moved.has(id) && stored.get(id)?.isGuest && (providers.length > 0 || isDisabled),
+  );
+  return { created, kept: ids.filter(isKept).length, outdated, endedGuests };
 }
 
 /**

@@ -3,7 +3,12 @@ import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
-import { changeCopied, findCopied, lockLivingCopy } from '../../identity/store/copied-identities.ts';
+import {
+  changeCopied,
+  endGuest,
+  findCopied,
+  lockLivingCopy,
+} from '../../identity/store/copied-identities.ts';
 import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import { putMarks } from '../../sync/store/replica/marks.ts';
 import { keepDeletion, raiseCounts } from '../../sync/store/replica/replica-datasets.ts';
@@ -117,6 +122,14 @@ export function createTakeOverStore(database: Database): TakeOverStore {
 
     async release({ identity, leaseId }) {
       await database.query(RELEASE_IDENTITY, [identityRowId(identity), leaseId]);
+    },
+
+    async endGuest(identity, about) {
+      await transact(database, async (transaction) => {
+        await transaction.query(LOCK_MOVED, [identityRowId(identity)]);
+        await endGuest(transaction, identity, about);
+        return true;
+      });
     },
 
     async keepDeletion(dataset, { syncCount, at }) {

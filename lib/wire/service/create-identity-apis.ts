@@ -20,7 +20,13 @@ import type { WireLogger } from '../wire-response.ts';
 interface IdentityApisDeps
   extends Pick<
     IdentityDependencies,
-    'credentials' | 'verifyLogin' | 'mergeDatasets' | 'deletePoolData' | 'deleteIdentityData' | 'region'
+    | 'credentials'
+    | 'verifyLogin'
+    | 'origin'
+    | 'mergeDatasets'
+    | 'deletePoolData'
+    | 'deleteIdentityData'
+    | 'region'
   > {
   database: Database;
   /** Null if no pool can be moved to this service. */

@@ -5,6 +5,7 @@ import type { SigningKeys } from '../../common/signed-text.ts';
 import type { DatabaseUse } from '../../database/connections.ts';
 import type { Database } from '../../database/database.ts';
 import type { IdentityDependencies } from '../../identity/dependencies.ts';
+import type { OriginLogins } from '../../identity/ports/origin-logins.ts';
 import { createTemporaryCredentials } from '../../identity/temporary-credentials.ts';
 import { ownSyncOperations } from '../../move/own-operations.ts';
 import type { Ownership } from '../../move/ownership.ts';
@@ -36,6 +37,8 @@ export interface ServiceDeps
       'payloadLinks' | 'limits' | 'invokeFunction' | 'streamExists' | 'afterWrite' | 'afterBulkPublish'
     >,
     Pick<IdentityDependencies, 'verifyLogin' | 'region'> {
+  /** The origin of pools that are being migrated; `NO_ORIGIN` if no pool can be moved to this service. */
+  originLogins: OriginLogins;
   databases: Readonly<Record<ServiceUse, Database>>;
   /** The access keys of developers. */
   developers: Developers;
@@ -112,6 +115,7 @@ export function createService(deps: ServiceDeps): Service {
     verify,
     credentials: temporary,
     verifyLogin: deps.verifyLogin,
+    origin: deps.originLogins,
     region,
     limits: rateLimits,
     logger: createLogger('identity-api'),

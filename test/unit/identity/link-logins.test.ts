@@ -10,6 +10,7 @@ const identity = (identityId: string, createdAt = 1, isGuest = false): LivingIde
   isUnlinked: false,
   unlinkedAt: null,
   providers: [],
+  copied: [],
 });
 const withLogins = (identityId: string, ...providers: string[]): LivingIdentity => ({
   ...identity(identityId),

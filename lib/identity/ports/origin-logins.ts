@@ -1,0 +1,92 @@
+import type { IdentityPoolDescription, Logins } from '../model.ts';
+import type { OpenedOpenIdToken } from '../open-id-token.ts';
+import type { StoredIdentity } from './identity-store.ts';
+
+/** The operation that a client calls. The origin is asked with the same operation. */
+export type AskedOperation = 'GetId' | 'GetOpenIdToken' | 'GetCredentialsForIdentity';
+
+/** Logins to present to the origin. This service has verified all of them. */
+export interface PresentedToOrigin {
+  pool: IdentityPoolDescription;
+  operation: AskedOperation;
+  /** The identity that the client asks for; null if it wants to learn its identity. */
+  identityId: string | null;
+  logins: Logins;
+  /** The providers of the logins that belong to no identity here. */
+  unknown: readonly string[];
+}
+
+/**
+ * The service from which pools are being migrated. It knows whose logins are those of copied identities. Every method throws
+ * {ServiceError} InternalErrorException, which clients retry, if the origin does not respond or throttles. So a client never
+ * receives a new identity because the origin is unreachable.
+ */
+export interface OriginLogins {
+  /** Returns whether a pool is being migrated. */
+  isMoving(identityPoolId: string): Promise<boolean>;
+  /**
+   * Presents logins to the origin. If the identity that it names is unknown here, creates it here.
+   *
+   * @returns the id of the identity; null if the pool is not being migrated, or its origin does not have these providers
+   * @throws {ServiceError} the origin's own error, if it does not accept the logins for this identity
+   */
+  identityOf(presented: PresentedToOrigin): Promise<string | null>;
+  /**
+   * The same for a user of the developer provider. The origin creates the user if it does not exist.
+   * @param about `identityId`: the identity to which the user is to be linked; null for the user's own identity
+   */
+  developerIdentityOf(about: {
+    pool: IdentityPoolDescription;
+    identityId: string | null;
+    logins: Logins;
+  }): Promise<string | null>;
+  /**
+   * Unlinks logins at the origin, too. Otherwise it would name the identity again at the next login.
+   *
+   * @param about `logins`: the logins with which the client proves the identity. `providers`: those to unlink
+   * @returns whether the origin has accepted the proof; false if it was not asked
+   * @throws {ServiceError} the origin's own error, if it does not accept the logins for this identity
+   */
+  unlink(about: {
+    pool: IdentityPoolDescription;
+    identityId: string;
+    logins: Logins;
+    providers: readonly string[];
+  }): Promise<boolean>;
+  /** The same for a user of the developer provider. Does nothing if the user does not exist at the origin. */
+  unlinkDeveloperUser(about: {
+    pool: IdentityPoolDescription;
+    identityId: string;
+    provider: string;
+    userId: string;
+  }): Promise<void>;
+  /** Creates a guest at the origin and here. @returns its id; null if the pool is not being migrated */
+  newGuest(identityPoolId: string): Promise<string | null>;
+  /**
+   * Creates a guest here that was created at the origin after the copy.
+   * @returns whether the origin has this guest in a pool that is being migrated
+   */
+  findGuest(identityId: string): Promise<boolean>;
+  /**
+   * Asks the origin, at most once an hour for each guest, whether the guest has received a login there or was merged. If so,
+   * its id is no longer sufficient here either. If the origin does not respond, the guest remains usable.
+   *
+   * @throws {ServiceError} NotAuthorizedException if the identity is no longer a guest at the origin
+   */
+  checkGuest(guest: StoredIdentity, operation: AskedOperation): Promise<void>;
+  /** Opens an OpenID token that the origin of a pool that is being migrated has issued. */
+  openToken(token: string): Promise<OpenedOpenIdToken>;
+}
+
+/** No pool is being migrated to this service. */
+export const NO_ORIGIN: OriginLogins = {
+  isMoving: async () => false,
+  identityOf: async () => null,
+  developerIdentityOf: async () => null,
+  unlink: async () => false,
+  unlinkDeveloperUser: async () => undefined,
+  newGuest: async () => null,
+  findGuest: async () => false,
+  checkGuest: async () => undefined,
+  openToken: async () => ({ state: 'invalid' }),
+};
