@@ -70,6 +70,19 @@ export function refuseRepeated(args: readonly string[], repeatable: readonly str
   }
 }
 
+const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * Reads a duration, such as 30d, 12h, 90m or 0s. @returns milliseconds
+ * @throws {UsageError} the value is not a duration
+ */
+export function readDuration(option: string, value: string): number {
+  const [, number = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
+  const unitMs = Object.entries(UNITS_MS).find(([name]) => name === unit)?.[1];
+  if (unitMs !== undefined) return Number(number) * unitMs;
+  throw new UsageError(`${option} takes a duration such as 30d, 12h, 90m or 0s`);
+}
+
 /** Reads an integer from `min` to `max`. @throws {UsageError} the value is not such a number */
 export function readNumber(
   option: string,

@@ -1,8 +1,9 @@
 import { setTimeout as timer } from 'node:timers/promises';
 import { openOrigin } from '../../lib/aws/origin.ts';
-import { createPacedCalls } from '../../lib/backfill/reconcile/reconcile-calls.ts';
+import { retryPaced } from '../../lib/backfill/reconcile/reconcile-calls.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { type BridgeDeps, type BridgeProblem, bridgeDue } from '../../lib/move/bridge.ts';
+import { type BridgeDeps, type BridgeProblem, bridgeDue, MARKS_PER_RUN } from '../../lib/move/bridge.ts';
+import type { OriginRates } from '../../lib/move/origin-rates.ts';
 import { type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
 import { createBridgeStore } from '../../lib/move/store/bridge-store.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
@@ -12,8 +13,8 @@ import { type Schedule, startSchedule } from './schedules/schedule.ts';
 
 const FUNCTION_NAME = 'bridge-origin';
 const INTERVAL_MS = 1_000;
-/** Maximum calls per second to the origin. Amazon publishes no rate limit. */
-const MAX_CALLS_PER_SECOND = 10;
+/** A dataset that the origin does not return must not hold a worker: its mark is tried again later. */
+const RETRIES = { pausesMs: [1_000], retried: ['throttled'] } as const;
 
 /** A problem of a pool is logged at most this often, however many datasets have it. */
 const LOG_EVERY_MS = 60 * 60_000;
@@ -28,6 +29,7 @@ const WHAT_TO_DO: { [Problem in BridgeProblem]?: string } = {
 interface BridgeOriginDeps {
   database: Database;
   readOrigin: (identityPoolId: string) => OriginSettings;
+  originRates: OriginRates;
   offloading: Offloading;
   /** Called after a change here, so that the relay publishes its events. */
   onWritten: () => void;
@@ -40,6 +42,7 @@ interface BridgeOriginDeps {
 export function startOriginBridge({
   database,
   readOrigin,
+  originRates,
   offloading,
   onWritten,
 }: BridgeOriginDeps): Schedule {
@@ -54,15 +57,10 @@ export function startOriginBridge({
     const pool = await pools.readPool(identityPoolId, Date.now());
     const settings = readOrigin(identityPoolId);
     const name = originName(settings);
-    if (pool?.origin !== name) return null;
+    if (pool?.origin !== name || pool.finishedAt !== null) return null;
     const known = opened.get(name);
     if (known) return known;
-    const paced = createPacedCalls({
-      maxCallsPerSecond: MAX_CALLS_PER_SECOND,
-      now: Date.now,
-      sleep,
-      signal: stopping.signal,
-    });
+    const paced = retryPaced(originRates(settings), { sleep, signal: stopping.signal, ...RETRIES });
     const origin = { origin: openOrigin(settings), paced };
     opened.set(name, origin);
     return origin;
@@ -82,7 +80,13 @@ export function startOriginBridge({
     functionName: FUNCTION_NAME,
     intervalMs: INTERVAL_MS,
     logger,
-    run: () => bridgeDue({ store, originOf, onWritten, onProblem, now: Date.now, signal: stopping.signal }),
+    async run() {
+      const { signal } = stopping;
+      for (let tried = MARKS_PER_RUN; tried >= MARKS_PER_RUN && !signal.aborted; ) {
+        const outcome = await bridgeDue({ store, originOf, onWritten, onProblem, now: Date.now, signal });
+        tried = outcome.bridged + outcome.postponed;
+      }
+    },
   });
   return {
     ...schedule,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as timer } from 'node:timers/promises';
 import { createFollowOrigin } from '../../functions/follow-origin.ts';
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
@@ -12,6 +13,7 @@ import { checkFollowed } from '../../lib/move/check-followed.ts';
 import { hintChange } from '../../lib/move/hint-changes.ts';
 import type { MovingPool } from '../../lib/move/ports/move-store.ts';
 import type { Origin } from '../../lib/move/ports/origin.ts';
+import { limitRate, type OriginRates } from '../../lib/move/origin-rates.ts';
 import { type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
 import { createBridgeStore } from '../../lib/move/store/bridge-store.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
@@ -39,12 +41,15 @@ const CHECK_EVERY_MS = 30_000;
 /** An event can be on its way from the stream to the mapping for this long, or be in a batch in progress. */
 const MARGIN_MS = 60_000;
 
+const sleep = (ms: number) => timer(ms, undefined, { ref: false });
+
 interface FollowOriginDeps {
   database: Database;
   /** Directory of the event source mappings. */
   directory: string;
   region: string;
   readOrigin: (identityPoolId: string) => OriginSettings;
+  originRates: OriginRates;
   offloading: Offloading;
   /** Called after a batch that changed something. */
   onWritten: () => void;
@@ -77,7 +82,8 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
     logger.error('changes of a moving pool are not followed', { identityPoolId, problem });
   }
 
-  async function followPool({ identityPoolId, origin }: MovingPool): Promise<void> {
+  /** @param used receives the mapping that follows the pool */
+  async function followPool({ identityPoolId, origin }: MovingPool, used: Set<string>): Promise<void> {
     const settings = deps.readOrigin(identityPoolId);
     const name = originName(settings);
     if (name !== origin)
@@ -86,6 +92,7 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
         `the pool was copied from ${origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${name}`,
       );
     const key = `${name} ${settings.streamName}`;
+    used.add(key);
     const running = followed.get(key) ?? (await follow(deps, settings, logger));
     followed.set(key, running);
     const now = Date.now();
@@ -105,8 +112,17 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
       if (followed.size > 0 && now - checkedAt < CHECK_EVERY_MS) return;
       checkedAt = now;
       const failures: unknown[] = [];
-      for (const pool of await store.listPools(now))
-        await followPool(pool).catch((error: unknown) => void failures.push(error));
+      const used = new Set<string>();
+      for (const pool of await store.listPools(now)) {
+        if (pool.finishedAt !== null) continue;
+        await followPool(pool, used).catch((error: unknown) => void failures.push(error));
+      }
+      for (const [key, following] of followed) {
+        // If the settings of a pool cannot be read, its mapping is unknown.
+        if (used.has(key) || failures.length > 0) continue;
+        followed.delete(key);
+        await following.close();
+      }
       // One pool must not keep the others from being followed.
       if (failures.length > 0) throw failures[0];
     },
@@ -138,7 +154,7 @@ function isCaughtUp(mapping: EventSourceMapping): boolean {
 }
 
 async function follow(
-  { database, directory, region, offloading, onWritten }: FollowOriginDeps,
+  { database, directory, region, originRates, offloading, onWritten }: FollowOriginDeps,
   settings: OriginSettings,
   logger: ReturnType<typeof createFailureLogger>,
 ): Promise<Following> {
@@ -150,7 +166,7 @@ async function follow(
   await mkdir(failures, { recursive: true });
   const checkpoints = await openCheckpointFile({ directory, functionName, streamName });
   const client = createKinesisClient(address);
-  const origin = openOrigin(settings);
+  const origin = limitRate(openOrigin(settings), originRates(settings), { sleep });
   const bridge = createBridgeStore(database, { offloading });
   const followOrigin = createFollowOrigin({
     onKept: (change) => hintChange(bridge, change),

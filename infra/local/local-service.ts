@@ -7,6 +7,7 @@ import { openOrigin } from '../../lib/aws/origin.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { createOwnership } from '../../lib/move/ownership.ts';
+import { limitRate, type OriginRates } from '../../lib/move/origin-rates.ts';
 import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../lib/move/store/take-over-store.ts';
@@ -36,6 +37,7 @@ interface LocalServiceDeps
   uses: Readonly<Record<DatabaseUse, Database>>;
   /** Reads the address and the credentials of a migration's origin. */
   readOrigin: (identityPoolId: string) => OriginSettings;
+  originRates: OriginRates;
   /** Returns the origin of the port that serves `routes`. Called only once the port is listening. */
   origin: () => string;
 }
@@ -59,7 +61,13 @@ export interface LocalService {
 }
 
 /** Creates the service with the adapters of the local cloud, and its scheduled functions. */
-export function createLocalService({ uses, origin, readOrigin, ...deps }: LocalServiceDeps): LocalService {
+export function createLocalService({
+  uses,
+  origin,
+  readOrigin,
+  originRates,
+  ...deps
+}: LocalServiceDeps): LocalService {
   const { tokenKeys, region, limits } = deps;
   let schedules: ServiceSchedules | undefined;
   let kinesis: KinesisClient | undefined;
@@ -67,14 +75,20 @@ export function createLocalService({ uses, origin, readOrigin, ...deps }: LocalS
   const offloading = { links, inlineBytes: limits.inlineBytes };
   const inbox = createPushInbox({ randomId: randomUUID });
   const takeOverLogger = logByCause(createFailureLogger('take-over'), () => performance.now());
+  const pause = (ms: number) => sleep(ms, undefined, { ref: false });
+  // These questions are asked for every request, so they must not wait for writes.
+  const { listMoving, ownersOf } = createTakeOverStore(uses.reads);
   const ownership = createOwnership({
-    takeOvers: createTakeOverStore(uses.writes),
+    takeOvers: { ...createTakeOverStore(uses.writes), listMoving, ownersOf },
     store: createMoveStore(uses.writes, { offloading, now: Date.now }),
     limits,
-    openOrigin: (identityPoolId) => openOrigin(readOrigin(identityPoolId)),
+    openOrigin(identityPoolId) {
+      const settings = readOrigin(identityPoolId);
+      return limitRate(openOrigin(settings), originRates(settings), { sleep: pause });
+    },
     now: Date.now,
     steadyNow: () => performance.now(),
-    sleep: (ms) => sleep(ms, undefined, { ref: false }),
+    sleep: pause,
     report: takeOverLogger.error,
   });
   const originLogins = openOriginLogins({

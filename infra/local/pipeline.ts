@@ -5,6 +5,7 @@ import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { LocalDatabase } from '../../lib/database/open-local.ts';
+import type { OriginRates } from '../../lib/move/origin-rates.ts';
 import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
 import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
@@ -54,6 +55,7 @@ interface PipelineDeps {
   report: (batch: BatchReport) => void;
   /** Reads where the origin of a migration is. */
   readOrigin: (identityPoolId: string) => OriginSettings;
+  originRates: OriginRates;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as timer } from 'node:timers/promises';
 
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { deleteStream } from '../../lib/aws/kinesis-stream.ts';
@@ -21,6 +22,7 @@ import { openForOperator } from '../../lib/database/open-for-operator.ts';
 import { type LocalDatabase, openDatabase } from '../../lib/database/open-local.ts';
 import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
 import { trustLogin } from '../../lib/identity/user-of-token.ts';
+import { createOriginRates } from '../../lib/move/origin-rates.ts';
 import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
 import { redriveEvent } from '../../lib/projection/redrive.ts';
 import { createQuarantineStore } from '../../lib/projection/store/quarantine-store.ts';
@@ -154,6 +156,10 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
 
   const tokenKeys = config.tokenKeys ?? [await readTokenKey(directory.tokenKey)];
   const logins = config.logins === 'trusted' ? null : openLoginVerifier(config.loginProviders);
+  const originRates = createOriginRates({
+    now: Date.now,
+    sleep: (ms) => timer(ms, undefined, { ref: false }),
+  });
   const service = createLocalService({
     uses,
     invokeFunction: functions.invoke,
@@ -164,6 +170,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     region,
     verifyLogin: logins?.verify ?? trustLogin,
     readOrigin: config.readOrigin,
+    originRates,
     // `origin` is called only once the port is listening. `url` is set by then.
     origin: () => url,
   });
@@ -247,6 +254,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
       fetchPayload,
       report,
       readOrigin: config.readOrigin,
+      originRates,
     });
   running = await run();
   started.defer(() => running?.close());

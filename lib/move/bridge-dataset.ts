@@ -66,6 +66,7 @@ export async function bridgeDataset(
   if (decided === null) throw new LeaseLostError();
   if (decided.outboxIds.length > 0 || decided.subscribed) deps.onWritten(dataset, decided);
   const { plan } = decided;
+  if (plan.lastOldWrite !== null) await store.saveOldWrite(dataset.identityPoolId, plan.lastOldWrite);
   if (plan.deleteThere) return deleteThere(run, lease, mark, decided);
   if (plan.writeThere.length === 0) return plan.isComplete ? 'done' : 'again';
   return writeThere(run, lease, mark, decided);

@@ -10,8 +10,8 @@ import type { BridgeStore } from './ports/bridge-store.ts';
 import type { Origin } from './ports/origin.ts';
 import type { IdentityLease } from './ports/take-over-store.ts';
 
-/** Marks per run. */
-const MARKS = 100;
+/** Maximum number of marks per run. */
+export const MARKS_PER_RUN = 100;
 /** Identities at a time. The rate limits the calls; this limits memory. */
 const CONCURRENT = 4;
 /** Maximum number of passes over a dataset per run. If devices keep changing the dataset, a later run continues. */
@@ -20,6 +20,8 @@ const PASSES = 5;
 const MIN_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 5 * 60_000;
 const PROBLEM_PAUSE_MS = 60 * 60_000;
+/** After a problem of the whole pool, which ends as soon as someone changes a setting. */
+const POOL_PROBLEM_PAUSE_MS = 60_000;
 
 export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'> {
   store: BridgeStore;
@@ -46,15 +48,16 @@ export interface BridgeOutcome {
  * @throws {DatabaseError} a mark could not be postponed. All other identities have been tried, unless that failed four times
  */
 export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
-  const marks = await deps.store.listDue(deps.now(), MARKS);
+  const marks = await deps.store.listDue(deps.now(), MARKS_PER_RUN);
   const outcome = { bridged: 0, postponed: 0 };
   const groups = Map.groupBy(marks, ({ dataset }) => `${dataset.identityPoolId} ${dataset.identityId}`);
   const queue = groups.values();
   const failures: unknown[] = [];
+  const run: Run = { ...deps, poolProblems: new Map() };
   const work = async () => {
     for (const group of queue) {
       if (deps.signal?.aborted || failures.length >= CONCURRENT) return;
-      await bridgeIdentity(deps, group, outcome).catch((error: unknown) => failures.push(error));
+      await bridgeIdentity(run, group, outcome).catch((error: unknown) => failures.push(error));
     }
   };
   await allDone(Array.from({ length: CONCURRENT }, work));
@@ -62,8 +65,13 @@ export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
   return outcome;
 }
 
+interface Run extends BridgeDeps {
+  /** Problems of whole pools that this run has found. The other datasets of such a pool are not tried. */
+  poolProblems: Map<string, BridgeProblem>;
+}
+
 async function bridgeIdentity(
-  deps: BridgeDeps,
+  deps: Run,
   marks: readonly Mark[],
   outcome: BridgeOutcome,
 ): Promise<void> {
@@ -115,19 +123,26 @@ export type BridgeProblem =
 /** Conditions that pass without anyone's help. */
 const TRANSIENT: ReadonlySet<BridgeProblem> = new Set(['busy', 'changing', 'throttled', 'unavailable']);
 
+/** Conditions that concern all datasets of a pool. */
+const OF_POOL: ReadonlySet<BridgeProblem> = new Set(['credentials', 'no-origin', 'not-authorized', 'not-found']);
+
 function pauseAfter(problem: BridgeProblem, { attempts }: Mark): number {
+  if (OF_POOL.has(problem)) return POOL_PROBLEM_PAUSE_MS;
   if (problem !== 'failed' && !TRANSIENT.has(problem)) return PROBLEM_PAUSE_MS;
   return Math.min(MIN_PAUSE_MS * 2 ** Math.min(attempts, 20), MAX_PAUSE_MS);
 }
 
 /** @returns null if both sides agree */
-async function tryDataset(deps: BridgeDeps, lease: IdentityLease, mark: Mark): Promise<BridgeProblem | null> {
+async function tryDataset(deps: Run, lease: IdentityLease, mark: Mark): Promise<BridgeProblem | null> {
+  const { identityPoolId } = mark.dataset;
+  const known = deps.poolProblems.get(identityPoolId);
+  if (known !== undefined) return known;
   let error: unknown = null;
   const problem = await bridge(deps, lease, mark).catch((thrown: unknown) => {
     error = thrown;
     return problemOf(thrown);
   });
-  const { identityPoolId } = mark.dataset;
+  if (problem !== null && OF_POOL.has(problem)) deps.poolProblems.set(identityPoolId, problem);
   if (problem !== null && !TRANSIENT.has(problem)) deps.onProblem?.({ identityPoolId, problem, error });
   return problem;
 }

@@ -17,11 +17,14 @@ export function compareDataset(
   origin: Pick<OriginListing, 'exists' | 'syncCount' | 'records'>,
   withCounts: boolean,
 ): DatasetDifference | null {
-  if (!here.exists || !origin.exists) {
-    if (here.exists === origin.exists) return null;
+  const live = { here: liveOf(here.rows), there: liveOf(origin.records) };
+  if (here.exists !== origin.exists) {
+    // The bridge writes live values. It does not create a dataset for tombstones.
+    if (!withCounts && live.here.size === 0 && live.there.size === 0) return null;
     return { kind: here.exists ? 'not-at-origin' : 'not-here' };
   }
-  const records = countDifferent(liveOf(here.rows), liveOf(origin.records));
+  if (!here.exists) return null;
+  const records = countDifferent(live.here, live.there);
   if (records > 0) return { kind: 'values', records };
   if (!withCounts) return null;
   const counts = new Map(here.rows.map(({ key, syncCount }) => [key, syncCount]));

@@ -123,6 +123,7 @@ async function begin(
   const startedAt = isNew ? Math.max(now(), (stored?.startedAt ?? 0) + 1) : stored.startedAt;
   if (isNew && !(await store.startCopy(lease, { origin: origin.name, startedAt, isPoolNew })))
     throw new LeaseLostError();
+  if (!isNew) await store.resumeCopy(lease);
   const progress = isNew ? noProgress() : stored.progress;
   const isFirst = isPoolNew || stored === null || stored.copiedAt === null;
   // Before an identity of the pool can be used here, every process must know that the pool is being migrated.

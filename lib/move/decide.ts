@@ -36,6 +36,8 @@ export interface Plan {
   settled: string[];
   /** False if more keys differ than one pass may write. */
   isComplete: boolean;
+  /** Date of the last write of a device at the origin since both sides agreed; null if there was none. */
+  lastOldWrite: number | null;
 }
 
 /** A plan that changes nothing. */
@@ -48,6 +50,7 @@ export const NO_CHANGE: Plan = {
   conflicts: [],
   settled: [],
   isComplete: true,
+  lastOldWrite: null,
 };
 
 /**
@@ -70,6 +73,18 @@ const BYTES_PER_PASS = 4 * 1024 * 1024;
  */
 export function decide(given: BothSides, limits = { keys: KEYS_PER_PASS, bytes: BYTES_PER_PASS }): Plan {
   const sides = restarted(given);
+  return { ...decideSides(sides, limits), lastOldWrite: lastOldWriteOf(sides) };
+}
+
+/** A deletion at the origin has no date, but its event has one. */
+function lastOldWriteOf(sides: BothSides): number | null {
+  let last: number | null = null;
+  for (const [key, { modifiedMs }] of sides.there.rows)
+    if (changesOf(sides, key).isThere) last = Math.max(last ?? modifiedMs, modifiedMs);
+  return last;
+}
+
+function decideSides(sides: BothSides, limits: { keys: number; bytes: number }): Plan {
   const { here, there, pending, agreed, isDeletedThere, isMerged } = sides;
   const owed = [...pending].flatMap(([key, { thereCount }]) => (thereCount === null ? [key] : []));
   const keys = new Set([...owed, ...here.rows.keys(), ...there.rows.keys()]);

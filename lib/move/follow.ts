@@ -26,14 +26,17 @@ export interface FollowOutcome {
 
 export interface FollowDeps extends CreateDeps {
   store: CreateDeps['store'] &
-    Pick<MoveStore, 'readPool' | 'applyChange' | 'versionsOf' | 'saveFollowed' | 'saveGap'>;
+    Pick<MoveStore, 'readPool' | 'applyChange' | 'versionsOf' | 'saveFollowed' | 'saveOldWrite' | 'saveGap'>;
   origin: CreateDeps['origin'] & Pick<Origin, 'name'>;
   /** Stores the version assigned to a removal that arrived without one. */
   keepRemovalVersion: QueryStore['keepRemovalVersion'];
   /** Receives the reason why an event cannot be applied, and the position of the event. */
   onRefused: (position: StreamPosition, reason: string) => void;
-  /** Receives a change that was not applied, because this service owns the identity, or has deleted or merged it. */
-  onKept?: (change: DatasetChange) => Promise<unknown>;
+  /**
+   * Receives a change that was not applied, because this service owns the identity, or has deleted or merged it. Returns
+   * whether an old version of the app made the change.
+   */
+  onKept?: (change: DatasetChange) => Promise<boolean>;
 }
 
 /**
@@ -78,15 +81,21 @@ export async function followBatch(
       await refuse(deps, delivery, `identity-refused: ${reason}`);
     }
   }
+  const oldWrites = new Map<string, number>();
   for (const change of changes) {
     const applied = await apply(deps, change, readable);
     outcome.records += applied.records;
+    let isOldWrite = true;
     if (applied.outcome === 'kept') {
       outcome.kept += 1;
-      await deps.onKept?.(change);
+      isOldWrite = (await deps.onKept?.(change)) ?? false;
     }
     if (applied.outcome === 'refused') outcome.refused += 1;
+    const { identityPoolId } = change.dataset;
+    const last = Math.max(oldWrites.get(identityPoolId) ?? 0, change.version.lastModifiedDate);
+    if (isOldWrite) oldWrites.set(identityPoolId, last);
   }
+  for (const [identityPoolId, at] of oldWrites) await deps.store.saveOldWrite(identityPoolId, at);
   await saveFollowed(deps, readable);
   return outcome;
 }
@@ -107,7 +116,7 @@ async function readPools(
   const pools = new Map<string, MovingPool>();
   for (const identityPoolId of ids) {
     const pool = await store.readPool(identityPoolId, now());
-    if (pool?.origin === origin.name) pools.set(identityPoolId, pool);
+    if (pool?.origin === origin.name && pool.finishedAt === null) pools.set(identityPoolId, pool);
   }
   return pools;
 }

@@ -6,7 +6,7 @@ import type { BridgeStore } from './ports/bridge-store.ts';
  * Marks a dataset of an owned identity after an event of the origin, so that the bridge reads it. Ignores events that
  * contain only what the bridge itself has read or written at the origin.
  *
- * @returns whether the dataset was marked
+ * @returns whether an old version of the app made the change
  */
 export async function hintChange(
   store: Pick<BridgeStore, 'isOwned' | 'readMemory' | 'mark'>,
@@ -14,7 +14,10 @@ export async function hintChange(
 ): Promise<boolean> {
   if (!(await store.isOwned(dataset))) return false;
   const written = records.map(({ key, value, version }) => ({ key, value, syncCount: version.syncCount }));
-  if (removal === null && isKnown(written, await store.readMemory(dataset))) return false;
+  const memory = await store.readMemory(dataset);
+  if (removal === null && isKnown(written, memory)) return false;
   await store.mark(dataset.identityPoolId, [dataset]);
-  return true;
+  // After a deletion by the bridge, both sides agree that the dataset does not exist at the origin.
+  const isOwnDeletion = written.length === 0 && memory.agreed.there === 0 && memory.pending.size === 0;
+  return !isOwnDeletion;
 }

@@ -1,8 +1,10 @@
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
+import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import { ServiceError } from '../common/errors.ts';
 import { createRefreshed } from '../common/refreshed.ts';
 import { createSemaphore } from '../common/semaphore.ts';
+import type { Skipped } from './copy-run.ts';
 import type { Origin } from './ports/origin.ts';
 import { type TakeOverDeps, takeOver } from './take-over.ts';
 
@@ -55,6 +57,13 @@ const CONCURRENT_PER_OWNER = 10;
 /** Maximum number of identities per pool that are cached as owned. */
 const MAX_OWNED = 100_000;
 
+/** How long a process remembers that the origin did not delete a dataset, and how many such datasets. */
+const REMEMBERED_MS = 60_000;
+const MAX_REMEMBERED = 10_000;
+
+/** The origin limits the rate of its calls itself. */
+const unpaced: PacedCalls = (call) => call();
+
 interface Moving {
   origin: string;
   startedAt: number;
@@ -91,6 +100,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
   });
   const running = new Map<string, Promise<void>>();
   const origins = new Map<string, Origin>();
+  const notDeleted = createRecent(deps.steadyNow);
 
   function originOf(identityPoolId: string, name: string): Origin {
     const origin = origins.get(identityPoolId) ?? deps.openOrigin(identityPoolId);
@@ -106,7 +116,10 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     try {
       const opened = originOf(identity.identityPoolId, origin);
       // The client retries, so a failed call is not repeated here.
-      const outcome = await takeOver({ ...deps, origin: opened, paced: (call) => call() }, identity);
+      const onSkipped = (skipped: Skipped) =>
+        report('an identity was taken over, but not completely; run `move copy`', { ...identity, ...skipped });
+      const run = { ...deps, origin: opened, paced: unpaced, onSkipped };
+      const outcome = await takeOver(run, identity);
       if (outcome === 'busy') throw new Error('another process works on the identity, or it keeps changing');
       if (outcome === 'gone')
         report('an identity no longer exists at the origin; its replica was kept', identity);
@@ -160,14 +173,19 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
 
     async keepDeletion(dataset, syncCount) {
       const pool = (await moving.get()).get(dataset.identityPoolId);
-      if (pool === undefined) return false;
+      const name = `${dataset.identityPoolId} ${dataset.identityId} ${dataset.datasetName}`;
+      if (pool === undefined || notDeleted.has(name)) return false;
       const free = await slots.acquire('deletions', MAX_WAIT_MS);
       try {
         const origin = originOf(dataset.identityPoolId, pool.origin);
-        if (!(await wasDeletedAfter(origin, dataset, syncCount))) return false;
-        const there = await origin.listRecords(dataset);
-        const about = { syncCount: Math.max(there.syncCount, syncCount + 1), at: deps.now() };
-        return await takeOvers.keepDeletion(dataset, about);
+        // A dataset that exists here has all deletions of the origin.
+        const { exists } = await deps.store.readDataset(dataset);
+        if (exists || !(await wasDeletedAfter(origin, dataset, syncCount))) {
+          notDeleted.add(name);
+          return false;
+        }
+        // The next device with a higher count asks again.
+        return await takeOvers.keepDeletion(dataset, { syncCount: syncCount + 1, at: deps.now() });
       } catch (error) {
         report('the origin could not be asked about a deleted dataset', { ...dataset, error });
         throw tryAgain();
@@ -206,6 +224,20 @@ function withOwned(
   before: Moving | undefined,
 ): Moving {
   return { origin, startedAt, owned: before?.startedAt === startedAt ? before.owned : new Set() };
+}
+
+/** Creates a set that forgets its members after a minute. */
+function createRecent(steadyNow: () => number) {
+  const until = new Map<string, number>();
+  return {
+    has: (name: string) => (until.get(name) ?? 0) > steadyNow(),
+    add(name: string): void {
+      const [oldest] = until.keys();
+      if (until.size >= MAX_REMEMBERED && oldest !== undefined) until.delete(oldest);
+      until.delete(name);
+      until.set(name, steadyNow() + REMEMBERED_MS);
+    },
+  };
 }
 
 function remember(owned: Set<string> | undefined, identityId: string): void {

@@ -10,6 +10,8 @@ import type { OriginTokenKeys } from '../identity/logins/origin-tokens.ts';
 export interface OriginSettings {
   region: string;
   streamName: string;
+  /** Maximum number of calls to the origin per second; absent for the default. */
+  maxCallsPerSecond?: number;
   /** Base URL of the origin; absent for Amazon's service. */
   endpoint?: string;
   /** Absent if the SDK finds the credentials: in the standard AWS variables, a profile or a role. */
@@ -24,9 +26,9 @@ export function originName({ endpoint, region }: Pick<OriginSettings, 'endpoint'
 }
 
 /**
- * Reads ORIGIN_ENDPOINT_URL, ORIGIN_REGION, ORIGIN_ACCESS_KEY_ID, ORIGIN_SECRET_ACCESS_KEY, ORIGIN_SESSION_TOKEN and
- * ORIGIN_STREAM. For each that is unset, the standard AWS variable applies. Also reads how OpenID tokens of the origin are
- * verified: ORIGIN_TOKEN_KEYS, ORIGIN_ISSUER and ORIGIN_JWKS_URI.
+ * Reads ORIGIN_ENDPOINT_URL, ORIGIN_REGION, ORIGIN_ACCESS_KEY_ID, ORIGIN_SECRET_ACCESS_KEY, ORIGIN_SESSION_TOKEN,
+ * ORIGIN_STREAM and ORIGIN_RATE. For each that is unset, the standard AWS variable or the default applies. Also reads how
+ * OpenID tokens of the origin are verified: ORIGIN_TOKEN_KEYS, ORIGIN_ISSUER and ORIGIN_JWKS_URI.
  *
  * @param identityPoolId its region is the default of ORIGIN_REGION and AWS_REGION
  * @throws {SetupError} a variable is invalid; the message quotes no secret
@@ -44,9 +46,11 @@ export function readOriginSettings(env: Environment, identityPoolId: string): Or
   }
   const credentials = readCredentials(env, endpoint);
   const tokenKeys = readTokenKeys(env, endpoint);
+  const maxCallsPerSecond = readRate(env);
   return {
     region,
     streamName,
+    ...(maxCallsPerSecond && { maxCallsPerSecond }),
     ...(endpoint && { endpoint }),
     ...(credentials && { credentials }),
     ...(tokenKeys && { tokenKeys }),
@@ -92,6 +96,29 @@ function readJwksUri(text: string): string {
   );
 }
 
+/** Amazon publishes no rate limit. */
+const DEFAULT_CALLS_PER_SECOND = 10;
+const LOCAL_CALLS_PER_SECOND = 1_000;
+
+/** Returns the maximum number of calls to an origin per second. An origin on this machine has no other callers to protect. */
+export function callsPerSecond({
+  maxCallsPerSecond,
+  endpoint,
+}: Pick<OriginSettings, 'maxCallsPerSecond' | 'endpoint'>): number {
+  return maxCallsPerSecond ?? (isLocal(endpoint) ? LOCAL_CALLS_PER_SECOND : DEFAULT_CALLS_PER_SECOND);
+}
+
+function isLocal(endpoint: string | undefined): boolean {
+  return endpoint !== undefined && isLoopback(new URL(endpoint).hostname.replaceAll(/[[\]]/g, ''));
+}
+
+function readRate({ ORIGIN_RATE: value }: Environment): number | undefined {
+  if (!value) return undefined;
+  const rate = /^\d{1,4}$/.test(value) ? Number(value) : 0;
+  if (rate >= 1 && rate <= 1_000) return rate;
+  throw new SetupError('invalid ORIGIN_RATE: use the maximum number of calls per second, from 1 to 1000');
+}
+
 /** Rejects everything but the address of a server: the SDK would send signed requests to any URL. */
 function readEndpoint({ ORIGIN_ENDPOINT_URL: value }: Environment): string | undefined {
   if (!value) return undefined;
@@ -122,6 +149,5 @@ function readCredentials(env: Environment, endpoint: string | undefined): Origin
     );
   }
   const isNamed = Boolean(env.AWS_ACCESS_KEY_ID || env.AWS_PROFILE);
-  const host = endpoint === undefined ? '' : new URL(endpoint).hostname.replaceAll(/[[\]]/g, '');
-  return !isNamed && isLoopback(host) ? readServiceKeys(env).developers[0] : undefined;
+  return !isNamed && isLocal(endpoint) ? readServiceKeys(env).developers[0] : undefined;
 }

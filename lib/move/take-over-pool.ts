@@ -98,9 +98,9 @@ export async function takeOverAll(
 }
 
 /** Returns the replicas in pages. */
-async function* replicasIn(
-  { store, takeOvers }: TakeOverPoolDeps,
-  { identityPoolId, identityId }: TakeOverPoolOptions,
+export async function* replicasIn(
+  { store, takeOvers }: Pick<TakeOverPoolDeps, 'store' | 'takeOvers'>,
+  { identityPoolId, identityId }: Pick<TakeOverPoolOptions, 'identityPoolId' | 'identityId'>,
 ): AsyncGenerator<Pick<IdentityKey, 'identityId'>[]> {
   if (identityId !== null) {
     const [owner] = await takeOvers.ownersOf([{ identityPoolId, identityId }]);

@@ -64,8 +64,25 @@ export async function takeOver(deps: TakeOverDeps, identity: IdentityKey): Promi
   }
 }
 
+/**
+ * Makes this service the owner of a replica without a comparison. Changes that are missing here remain missing.
+ * @returns false if this service already owned the identity, or another process works on it
+ */
+export async function takeOverUncompared(
+  deps: Pick<TakeOverDeps, 'takeOvers' | 'now' | 'sleep'>,
+  identity: IdentityKey,
+): Promise<boolean> {
+  const lease = await claim(deps, identity);
+  if (lease === 'ours' || lease === 'busy') return false;
+  try {
+    return await deps.takeOvers.finish(lease, { at: deps.now(), countJump: COUNT_JUMP });
+  } finally {
+    await deps.takeOvers.release(lease);
+  }
+}
+
 async function claim(
-  { takeOvers, now, sleep }: TakeOverDeps,
+  { takeOvers, now, sleep }: Pick<TakeOverDeps, 'takeOvers' | 'now' | 'sleep'>,
   identity: IdentityKey,
 ): Promise<IdentityLease | 'ours' | 'busy'> {
   for (let waitedMs = 0; ; waitedMs += PAUSE_MS) {

@@ -117,7 +117,8 @@ async function* allMoved({ deps, options }: VerifyRun): AsyncGenerator<ReplicaId
   for (let after = ''; ; ) {
     const about = { after, limit: PAGE, startedAt: 0 };
     const page = await deps.store.listIdentities(options.identityPoolId, about);
-    yield* page.filter(({ isMoved }) => isMoved);
+    // The datasets of an identity that was merged here belong to another identity here.
+    yield* page.filter(({ isMoved, isMerged }) => isMoved && !isMerged);
     after = page.at(-1)?.identityId ?? after;
     if (page.length < PAGE) return;
   }

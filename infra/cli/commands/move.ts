@@ -1,7 +1,8 @@
-import { readCommandLine, readNumber, readPool } from '../arguments.ts';
+import { readCommandLine, readDuration, readNumber, readPool } from '../arguments.ts';
 import { type Command, UsageError } from '../command.ts';
 import { conflicts } from './move/conflicts.ts';
 import { copy } from './move/copy.ts';
+import { finish } from './move/finish.ts';
 import { status } from './move/status.ts';
 import { takeOverPool } from './move/take-over.ts';
 import { verify } from './move/verify.ts';
@@ -9,9 +10,13 @@ import { verify } from './move/verify.ts';
 /** Calls per second to the origin. Amazon publishes no rate limit; this rate does not slow down an app's devices. */
 const DEFAULT_RATE = 10;
 
+/** An app that is still in use usually writes within a month. */
+const DEFAULT_QUIET_FOR = '30d';
+
 const OPTIONS = {
   copy: ['pool', 'rate', 'dry-run'],
   conflicts: ['pool'],
+  finish: ['pool', 'quiet-for', 'force', 'dry-run', 'rate'],
   status: ['pool'],
   'take-over': ['pool', 'identity', 'rate'],
   verify: ['pool', 'rate', 'sample'],
@@ -19,16 +24,17 @@ const OPTIONS = {
 
 const isAction = (action: string): action is keyof typeof OPTIONS => Object.hasOwn(OPTIONS, action);
 
-/** Moves an identity pool from another service: copies it, takes identities over, reports, and compares both services. */
+/** Moves an identity pool from another service: copies it, takes identities over, reports, compares, and finishes. */
 export const move: Command = {
   summary:
-    'move an identity pool from another service (ORIGIN_ENDPOINT_URL): copy it, take it over, compare it',
+    'move an identity pool from another service (ORIGIN_ENDPOINT_URL): copy it, take it over, compare it, finish',
   usage: [
     'move copy --pool <id> [--rate CALLS_PER_SECOND] [--dry-run] [--json]',
     'move take-over --pool <id> [--identity <id>] [--rate CALLS_PER_SECOND] [--json]',
     'move status [--pool <id>] [--json]',
     'move conflicts --pool <id> [--json]',
     'move verify --pool <id> [--sample IDENTITIES] [--rate CALLS_PER_SECOND] [--json]',
+    'move finish --pool <id> [--quiet-for DURATION] [--force] [--dry-run] [--rate CALLS_PER_SECOND] [--json]',
   ],
   stopped: 'stopped; everything done so far is kept, and the next run of the command continues there',
   prepare(args) {
@@ -38,10 +44,12 @@ export const move: Command = {
       sample: { type: 'string' },
       identity: { type: 'string' },
       'dry-run': { type: 'boolean' },
+      'quiet-for': { type: 'string' },
+      force: { type: 'boolean' },
     });
     const [action = '', ...more] = positionals;
     if (!isAction(action) || more.length > 0)
-      throw new UsageError('move takes one of copy, take-over, status, conflicts, verify');
+      throw new UsageError('move takes one of copy, take-over, status, conflicts, verify, finish');
     const valid: readonly string[] = [...OPTIONS[action], 'json'];
     for (const option of Object.keys(values)) {
       if (!valid.includes(option)) throw new UsageError(`move ${action} does not take --${option}`);
@@ -60,6 +68,11 @@ export const move: Command = {
     if (action === 'take-over') {
       const identityId = values.identity ?? null;
       return (deps) => takeOverPool(deps, { ...options, identityId });
+    }
+    if (action === 'finish') {
+      const { force: isForced = false, 'quiet-for': quietFor = DEFAULT_QUIET_FOR } = values;
+      const quietForMs = readDuration('--quiet-for', quietFor);
+      return (deps) => finish(deps, { ...options, quietForMs, isForced, isDryRun });
     }
     const sample =
       values.sample === undefined ? null : readNumber('--sample', values.sample, { min: 1, max: 1_000_000 });

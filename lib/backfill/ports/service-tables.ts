@@ -13,6 +13,11 @@ export interface ServiceRows {
   /** Events with records, and parked events. */
   unpublishedEvents: number;
   payloads: number;
+  /** Decided conflicts of migrations, and keys that the bridge of a migration remembers. */
+  conflicts: number;
+  bridgedKeys: number;
+  /** Datasets that the bridge of a migration still has to read or to delete at the origin. */
+  unbridgedDatasets: number;
 }
 
 /** An identity in the tables of the service. */

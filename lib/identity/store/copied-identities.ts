@@ -250,3 +250,13 @@ function toText(providers: readonly string[]): string | null {
 function unlinkedAt({ isDisabled, modifiedAt }: CopiedIdentity): number | null {
   return isDisabled ? modifiedAt : null;
 }
+
+const COUNT_UNKNOWN_LOGINS = `
+SELECT count(*) AS identities FROM identity.identities
+WHERE identity_pool_id = $1 AND copied_providers IS NOT NULL AND merged_into IS NULL`;
+
+/** Counts the identities of a pool with a login at the other service whose user is unknown here. */
+export async function countUnknownLogins(on: Transaction, identityPoolId: string): Promise<number> {
+  const { rows } = await on.query<{ identities: number }>(COUNT_UNKNOWN_LOGINS, [identityPoolId]);
+  return rows[0]?.identities ?? 0;
+}

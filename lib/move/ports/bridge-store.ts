@@ -37,12 +37,24 @@ export interface ListedConflict {
   decidedAt: number;
 }
 
-/** `byProblem`: the marks whose last attempt failed, by the reason. */
+/**
+ * `datasets`: those that were compared with the origin since their takeover. `marks`: datasets that wait for the bridge.
+ * `byProblem`: the marks whose last attempt failed, by the reason. `owedKeys`: keys that must still be written at the origin.
+ */
 export interface BridgeCounts {
+  datasets: number;
   marks: number;
+  owedKeys: number;
   problems: number;
   byProblem: Record<string, number>;
   conflicts: number;
+}
+
+/** A dataset that waits for the bridge. `problem`: why the last attempt failed; null before a failure. */
+export interface WaitingDataset {
+  identityId: string;
+  datasetName: string;
+  problem: string | null;
 }
 
 /** The database operations of the bridge. */
@@ -53,10 +65,14 @@ export interface BridgeStore {
   removeMark(mark: Mark): Promise<void>;
   /** Saves why a dataset could not be bridged, and when to try again. */
   postpone(mark: Mark, about: { until: number; problem: string | null }): Promise<void>;
+  /** Saves the date of a write that an old version made at the origin, unless a later one is saved. */
+  saveOldWrite(identityPoolId: string, at: number): Promise<void>;
   /** Marks datasets of a pool, so that the next run reads them. */
   mark(identityPoolId: string, datasets: readonly DatasetKey[]): Promise<void>;
-  /** Counts the marks of a pool, those whose last attempt failed, and the decided conflicts. */
+  /** Counts what is left to do for a pool, and the decided conflicts. */
   count(identityPoolId: string): Promise<BridgeCounts>;
+  /** Lists datasets of a pool that wait for the bridge. */
+  listWaiting(identityPoolId: string, limit: number): Promise<WaitingDataset[]>;
   /**
    * Takes the lease of an identity that this service owns.
    * @returns `not owned` if this service does not own the identity, or the identity never came from the origin
@@ -73,8 +89,9 @@ export interface BridgeStore {
   isOwned(identity: IdentityKey): Promise<boolean>;
   /**
    * Reads the dataset here, decides, writes here, and saves what must be written at the origin, in one transaction. If the
-   * plan is complete and nothing must be written at the origin, the transaction removes the mark. If the pool was deleted here, or is not
-   * bridged, nothing is decided: what is deleted with a pool stays at the origin.
+   * plan is complete and nothing must be written at the origin, the transaction removes the mark. If the pool was deleted here,
+   * nothing is decided: what is deleted with a pool stays at the origin. If its migration was finished, nothing is
+   * decided either, and the mark remains.
    * @returns null if the lease was lost; then nothing is written
    */
   decide(lease: IdentityLease, mark: Mark, about: ReadThere & { at: number }): Promise<Decided | null>;

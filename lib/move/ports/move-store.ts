@@ -60,6 +60,12 @@ export interface MovingPool {
   copiedAt: number | null;
   /** Arrival of the last event of the origin's stream that was applied; null if there was none. */
   followedUpTo: number | null;
+  /** The time up to which all events of the origin's stream are applied; null if it is unknown. */
+  caughtUpTo: number | null;
+  /** Date, at the origin, of the last known write that an old version made there; null if none is known. */
+  lastOldWrite: number | null;
+  /** When the migration was finished; null while the pool is being migrated. */
+  finishedAt: number | null;
   /** Since when events may be missing, because they expired before they were applied; null if none are. */
   gapSince: number | null;
   /** End of the last comparison with the origin, and the number of differences that it found; null until then. */
@@ -125,6 +131,8 @@ export interface MoveStore {
    * @returns false if the lease was lost
    */
   startCopy(lease: Lease, about: { origin: string; startedAt: number; isPoolNew: boolean }): Promise<boolean>;
+  /** Lets changes of the pool be marked. A copy that an earlier version of this service started did not do that. */
+  resumeCopy(lease: Lease): Promise<void>;
   poolExists(identityPoolId: string): Promise<boolean>;
   /**
    * Creates a pool with the settings that it has at the origin. The pool streams here, so the query store shows what is
@@ -141,6 +149,8 @@ export interface MoveStore {
   saveVerification(identityPoolId: string, result: { at: number; differences: number }): Promise<void>;
   /** Saves the arrival of an event that was applied, unless a later arrival is saved. */
   saveFollowed(identityPoolId: string, arrivedAt: number): Promise<void>;
+  /** Saves the date of a write that an old version made at the origin, unless a later one is saved. */
+  saveOldWrite(identityPoolId: string, at: number): Promise<void>;
   /**
    * Saves that all events up to a time are applied. Notices a gap: the events were not all applied for longer than the
    * stream keeps them. A complete copy that starts later repairs the gap.
@@ -199,6 +209,8 @@ export interface ReplicaIdentity {
   state: MovedState;
   /** Whether the origin has the identity too. */
   isMoved: boolean;
+  /** Whether the identity was merged into another one here. At the origin, it still has its own datasets. */
+  isMerged: boolean;
   /** Epoch milliseconds. */
   createdAt: number;
   /** Whether the last copy has listed the identity, and whether it has compared its data. */

@@ -1,17 +1,27 @@
 import type { Database } from '../../database/database.ts';
-import { countMarks } from '../../sync/store/replica/marks.ts';
+import { countMarks, listWaiting } from '../../sync/store/replica/marks.ts';
 import type { BridgeStore } from '../ports/bridge-store.ts';
 import { COUNT_CONFLICTS, type ConflictRow, LIST_CONFLICTS } from './bridge-statements.ts';
+import { COUNT_AGREED, COUNT_OWED } from './move-statements.ts';
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Creates the part of the bridge's store that only reports. */
-export function createBridgeReports(database: Database): Pick<BridgeStore, 'count' | 'listConflicts'> {
+export function createBridgeReports(database: Database): Pick<BridgeStore, 'count' | 'listWaiting' | 'listConflicts'> {
   return {
     async count(identityPoolId) {
-      const { rows } = await database.query<{ conflicts: number }>(COUNT_CONFLICTS, [identityPoolId]);
-      return { ...(await countMarks(database, identityPoolId)), conflicts: rows[0]?.conflicts ?? 0 };
+      const [conflicts] = (await database.query<{ conflicts: number }>(COUNT_CONFLICTS, [identityPoolId])).rows;
+      const [agreed] = (await database.query<{ datasets: number }>(COUNT_AGREED, [identityPoolId])).rows;
+      const [owed] = (await database.query<{ keys: number }>(COUNT_OWED, [identityPoolId])).rows;
+      return {
+        ...(await countMarks(database, identityPoolId)),
+        conflicts: conflicts?.conflicts ?? 0,
+        datasets: agreed?.datasets ?? 0,
+        owedKeys: owed?.keys ?? 0,
+      };
     },
+
+    listWaiting: (identityPoolId, limit) => listWaiting(database, identityPoolId, limit),
 
     async listConflicts(identityPoolId, { after, limit }) {
       const [decidedMs = '-1', id = FIRST_ID] = after?.split(' ') ?? [];

@@ -7,6 +7,17 @@ WHERE identity_row_id = $1 AND taken_over_ms IS NOT NULL
   AND (lease_id IS NULL OR lease_id = $2::uuid
     OR leased_until_ms <= $3::bigint OR leased_until_ms > $3::bigint + 3600000)`;
 
+export interface LeasedRow {
+  is_owned: boolean;
+  is_leased: boolean;
+}
+
+/** Whether this service owns the identity, and whether a process works on it at $2, perhaps to take it over. */
+export const READ_LEASED = `
+SELECT taken_over_ms IS NOT NULL AS is_owned,
+  lease_id IS NOT NULL AND leased_until_ms > $2::bigint AND leased_until_ms <= $2::bigint + 3600000 AS is_leased
+FROM move.identities WHERE identity_row_id = $1`;
+
 export const RENEW_OWNED = `
 UPDATE move.identities SET leased_until_ms = $3
 WHERE identity_row_id = $1 AND lease_id = $2 AND taken_over_ms IS NOT NULL`;
@@ -59,6 +70,18 @@ export const DELETE_CONFLICTS_OF =
   'DELETE FROM move.conflicts WHERE identity_pool_id = $1 AND identity_id = $2';
 
 export const DELETE_PENDING_OF = 'DELETE FROM move.pending WHERE dataset_id = ANY ($1::uuid[])';
+
+export const DELETE_PENDING_OF_IDENTITY = `
+DELETE FROM move.pending
+WHERE dataset_id IN (SELECT dataset_id FROM move.datasets WHERE identity_row_id = $1)`;
+
+export const COUNT_MOVED_OF = `
+SELECT
+  (SELECT count(*) FROM move.conflicts WHERE identity_pool_id = $2 AND identity_id = $3) AS conflicts,
+  (
+    SELECT count(*) FROM move.datasets JOIN move.pending ON pending.dataset_id = datasets.dataset_id
+    WHERE datasets.identity_row_id = $1
+  ) AS keys`;
 
 export const COUNT_CONFLICTS = 'SELECT count(*) AS conflicts FROM move.conflicts WHERE identity_pool_id = $1';
 

@@ -13,7 +13,7 @@ import type { Offloading } from '../../sync/build-stream-event.ts';
 
 import type { Mark } from '../../sync/ports/mark.ts';
 import { eraseDeleted } from '../../sync/store/erase-deleted.ts';
-import { isBridged, listDue, postponeMark, putMarks, removeMark } from '../../sync/store/replica/marks.ts';
+import { listDue, postponeMark, putMarks, readBridging, removeMark } from '../../sync/store/replica/marks.ts';
 import { type LockedDataset, lockBridged, writeBridged } from '../../sync/store/replica/write-bridged.ts';
 import { transact } from '../../sync/store/transact.ts';
 import { type Memory, remember } from '../bridge-memory.ts';
@@ -27,16 +27,18 @@ import {
   DELETE_CONFLICTS_OF,
   DELETE_PENDING_OF,
   LOCK_OWNED,
+  type LeasedRow,
   type PendingRow,
   PUT_AGREED_COUNTS,
   PUT_CONFLICTS,
   PUT_PENDING,
   READ_AGREED,
+  READ_LEASED,
   READ_PENDING,
   REMOVE_PENDING,
   RENEW_OWNED,
 } from './bridge-statements.ts';
-import { type MovedRow, READ_MOVED } from './move-statements.ts';
+import { type MovedRow, READ_MOVED, SAVE_OLD_WRITE } from './move-statements.ts';
 import { RELEASE_IDENTITY } from './take-over-statements.ts';
 
 /** Creates the store of the bridge, on any `Database`. */
@@ -55,6 +57,9 @@ export function createBridgeStore(
     removeMark: (mark) => removeMark(database, mark),
     postpone: (mark, about) => postponeMark(database, mark, about),
     mark: (identityPoolId, datasets) => putMarks(database, identityPoolId, datasets),
+    async saveOldWrite(identityPoolId, at) {
+      await database.query(SAVE_OLD_WRITE, [identityPoolId, at]);
+    },
     isOwned,
 
     async claim(identity, { now, until }) {
@@ -62,8 +67,8 @@ export function createBridgeStore(
       const rowId = identityRowId(identity);
       const { rowsChanged } = await database.query(CLAIM_OWNED, [rowId, leaseId, now, until]);
       if (rowsChanged === 1) return { identity, leaseId };
-      const { rows } = await database.query<MovedRow>(READ_MOVED, [plainArray([rowId])]);
-      return typeof rows[0]?.taken_over_ms === 'number' ? 'busy' : 'not owned';
+      const { rows } = await database.query<LeasedRow>(READ_LEASED, [rowId, now]);
+      return rows[0]?.is_owned || rows[0]?.is_leased ? 'busy' : 'not owned';
     },
 
     async renew({ identity, leaseId }, until) {
@@ -160,7 +165,8 @@ async function decideAndWrite(
   // Nothing is written for a deleted identity, not even its id.
   const locked = state === 'missing' ? { key: dataset, row: null, rows: [] } : await lockBridged(on, dataset);
   // Read last: if the identity or the dataset is gone because its pool was deleted, the pool's mark is visible here.
-  const isStopped = !(await isBridged(on, dataset.identityPoolId));
+  const bridging = await readBridging(on, dataset.identityPoolId);
+  const isStopped = bridging !== 'on';
   const memory = await readMemory(on, dataset);
   const here = toSide(locked, new Set(unstorableKeys));
   const given: BothSides = { here, there, ...memory, isDeletedThere, isMerged: state === 'merged' };
@@ -175,7 +181,7 @@ async function decideAndWrite(
     await putConflicts(on, dataset, plan.conflicts, at);
   }
   const isOver = plan.writeThere.length === 0 && !plan.deleteThere && plan.isComplete;
-  if (isOver) await removeMark(on, mark);
+  if (isOver && bridging !== 'off') await removeMark(on, mark);
   return { plan, given, saved, ...written };
 }
 

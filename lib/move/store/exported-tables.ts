@@ -16,6 +16,8 @@ export const MOVING_POOLS: TableShape = {
     caught_up_ms: 'bigint?',
     gap_since_ms: 'bigint?',
     gap_seen_ms: 'bigint?',
+    last_old_write_ms: 'bigint?',
+    finished_ms: 'bigint?',
     verified_ms: 'bigint?',
     differences: 'bigint?',
   },

@@ -19,7 +19,10 @@ import {
   TAKE_LEASE,
 } from './move-statements.ts';
 
-type LeaseStore = Pick<MoveStore, 'takeLease' | 'save' | 'startCopy' | 'finishCopy' | 'releaseLease'>;
+type LeaseStore = Pick<
+  MoveStore,
+  'takeLease' | 'save' | 'startCopy' | 'resumeCopy' | 'finishCopy' | 'releaseLease'
+>;
 
 /** Creates the part of the move store that lets only one process work on a pool, on any `Database`. */
 export function createLeaseStore(database: Database): LeaseStore {
@@ -50,6 +53,7 @@ export function createLeaseStore(database: Database): LeaseStore {
       });
       return isStarted ?? false;
     },
+    resumeCopy: ({ identityPoolId }) => setBridges(database, identityPoolId, true),
     finishCopy: (lease, progress, at) =>
       change(FINISH_COPY, lease, [JSON.stringify(progress), at, progress.counts.unread > 0]),
     async releaseLease(lease) {

@@ -7,7 +7,10 @@ export interface MovingPoolRow {
   progress: string;
   copied_ms: number | null;
   followed_ms: number | null;
+  caught_up_ms: number | null;
   gap_since_ms: number | null;
+  last_old_write_ms: number | null;
+  finished_ms: number | null;
   verified_ms: number | null;
   differences: number | null;
   lease_holder: string | null;
@@ -15,8 +18,8 @@ export interface MovingPoolRow {
 }
 
 const POOL = `
-  identity_pool_id, origin, run_ms, progress, copied_ms, followed_ms, gap_since_ms, verified_ms, differences,
-  lease_holder, leased_until_ms`;
+  identity_pool_id, origin, run_ms, progress, copied_ms, followed_ms, caught_up_ms, gap_since_ms, last_old_write_ms,
+  finished_ms, verified_ms, differences, lease_holder, leased_until_ms`;
 
 export const READ_POOL = `SELECT ${POOL} FROM move.pools WHERE identity_pool_id = $1`;
 
@@ -40,13 +43,16 @@ WHERE stored.lease_id IS NULL OR stored.lease_id = excluded.lease_id
 export const SAVE = `
 UPDATE move.pools SET progress = $3, leased_until_ms = $4 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
+/** A pool whose migration was finished is being migrated again. */
 export const START_COPY = `
-UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5 WHERE identity_pool_id = $1 AND lease_id = $2`;
+UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5, finished_ms = NULL
+WHERE identity_pool_id = $1 AND lease_id = $2`;
 
 /** Nothing that is known of an earlier pool with this id remains. */
 export const START_FIRST_COPY = `
 UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5, copied_ms = NULL, followed_ms = NULL, caught_up_ms = NULL,
-  gap_since_ms = NULL, gap_seen_ms = NULL, verified_ms = NULL, differences = NULL
+  gap_since_ms = NULL, gap_seen_ms = NULL, verified_ms = NULL, differences = NULL, last_old_write_ms = NULL,
+  finished_ms = NULL
 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
 /**
@@ -63,6 +69,29 @@ UPDATE move.pools SET verified_ms = $2, differences = $3 WHERE identity_pool_id 
 
 export const SAVE_FOLLOWED = `
 UPDATE move.pools SET followed_ms = greatest(coalesce(followed_ms, 0), $2::bigint) WHERE identity_pool_id = $1`;
+
+export const SAVE_OLD_WRITE = `
+UPDATE move.pools SET last_old_write_ms = $2
+WHERE identity_pool_id = $1 AND (last_old_write_ms IS NULL OR last_old_write_ms < $2::bigint)`;
+
+/** Finishes the migration $2 at $3, unless a process works on the pool. */
+export const FINISH_MOVE = `
+UPDATE move.pools SET finished_ms = $3
+WHERE identity_pool_id = $1 AND run_ms = $2 AND finished_ms IS NULL
+  AND (lease_id IS NULL OR leased_until_ms <= $3::bigint OR leased_until_ms > $3::bigint + 3600000)`;
+
+/** Counts the keys that must still be written at the origin. */
+export const COUNT_OWED = `
+SELECT count(*) AS keys FROM move.identities
+JOIN move.datasets ON datasets.identity_row_id = identities.identity_row_id
+JOIN move.pending ON pending.dataset_id = datasets.dataset_id
+WHERE identities.identity_pool_id = $1 AND pending.there_count IS NULL`;
+
+/** Counts the datasets of owned identities that were compared with the origin. */
+export const COUNT_AGREED = `
+SELECT count(*) AS datasets FROM move.identities
+JOIN move.datasets ON datasets.identity_row_id = identities.identity_row_id
+WHERE identities.identity_pool_id = $1`;
 
 /**
  * Saves that all events up to $2 are applied. If the events were not all applied for longer than the stream keeps them

@@ -10,6 +10,7 @@ import {
   SAVE_CAUGHT_UP,
   SAVE_FOLLOWED,
   SAVE_GAP,
+  SAVE_OLD_WRITE,
   SAVE_VERIFICATION,
 } from './move-statements.ts';
 import { createPoolCopyStore } from './pool-copy-store.ts';
@@ -53,6 +54,10 @@ export function createMoveStore(database: Database, options: MoveStoreOptions): 
       await database.query(SAVE_FOLLOWED, [identityPoolId, arrivedAt]);
     },
 
+    async saveOldWrite(identityPoolId, at) {
+      await database.query(SAVE_OLD_WRITE, [identityPoolId, at]);
+    },
+
     async saveCaughtUp(identityPoolId, { upTo, retentionMs }) {
       await database.query(SAVE_CAUGHT_UP, [identityPoolId, upTo, retentionMs, options.now()]);
     },
@@ -78,6 +83,9 @@ function toPool(row: MovingPoolRow, now: number): MovingPool {
     progress: parseProgress(row.progress),
     copiedAt: row.copied_ms,
     followedUpTo: row.followed_ms,
+    caughtUpTo: row.caught_up_ms,
+    lastOldWrite: row.last_old_write_ms,
+    finishedAt: row.finished_ms,
     gapSince: row.gap_since_ms,
     verifiedAt: row.verified_ms,
     differences: row.differences,

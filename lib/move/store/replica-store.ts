@@ -86,7 +86,9 @@ export function createReplicaStore(
         const state = row?.taken_over_ms === null && mergedInto === null ? 'replica' : 'kept';
         const isListed = row?.listed_run_ms === startedAt;
         const isCopied = row?.copied_run_ms === startedAt;
-        return { identityId, providers, createdAt, state, isMoved: row !== undefined, isListed, isCopied };
+        const isMoved = row !== undefined;
+        const isMerged = mergedInto !== null;
+        return { identityId, providers, createdAt, state, isMoved, isMerged, isListed, isCopied };
       });
     },
 

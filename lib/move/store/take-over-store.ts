@@ -11,7 +11,7 @@ import {
 } from '../../identity/store/copied-identities.ts';
 import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import { putMarks } from '../../sync/store/replica/marks.ts';
-import { keepDeletion, raiseCounts } from '../../sync/store/replica/replica-datasets.ts';
+import { keepDeletion, listReplicas, raiseCounts } from '../../sync/store/replica/replica-datasets.ts';
 import { transact } from '../../sync/store/transact.ts';
 import type { IdentityOwner, TakeOverStore } from '../ports/take-over-store.ts';
 import { LOCK_MOVED, type MovedRow, READ_MOVED } from './move-statements.ts';
@@ -26,10 +26,10 @@ import {
 } from './take-over-statements.ts';
 
 /**
- * Rows that a takeover changes at most to mark datasets, in addition to two for each dataset. Aurora DSQL allows 3,000. Of
- * more than 966 datasets, some are compared again only after the next change or copy.
+ * Datasets that one transaction marks at most. Aurora DSQL changes at most 3,000 rows in a transaction, and a takeover
+ * changes two rows per dataset itself.
  */
-const ROWS = 2_900;
+const MARKS_PER_STEP = 900;
 
 /** Creates the store of takeovers, on any `Database`. */
 export function createTakeOverStore(database: Database): TakeOverStore {
@@ -53,6 +53,21 @@ export function createTakeOverStore(database: Database): TakeOverStore {
       else owners.push('unknown');
     }
     return owners;
+  }
+
+  /**
+   * Marks the datasets of an identity before its takeover if there are too many for one transaction. The bridge keeps the
+   * marks while the identity is leased.
+   */
+  async function markMany(identity: IdentityKey): Promise<ReadonlySet<string>> {
+    const existing = (await listReplicas(database, identity)).filter(({ exists }) => exists);
+    const names = existing.length > MARKS_PER_STEP ? existing.map(({ datasetName }) => datasetName) : [];
+    for (let from = 0; from < names.length; from += MARKS_PER_STEP) {
+      const step = names.slice(from, from + MARKS_PER_STEP);
+      const datasets = step.map((datasetName) => ({ ...identity, datasetName }));
+      await putMarks(database, identity.identityPoolId, datasets);
+    }
+    return new Set(names);
   }
 
   return {
@@ -101,6 +116,7 @@ export function createTakeOverStore(database: Database): TakeOverStore {
 
     async finish({ identity, leaseId }, { at, countJump }) {
       const rowId = identityRowId(identity);
+      const marked = await markMany(identity);
       const isOwner = await transact(database, async (transaction) => {
         const { rows } = await transaction.query(LOCK_CLAIMED, [rowId, leaseId, at]);
         if (rows.length === 0 || !(await lockLivingCopy(transaction, identity))) return null;
@@ -111,8 +127,8 @@ export function createTakeOverStore(database: Database): TakeOverStore {
           plainArray(raised.map(({ syncCount }) => syncCount)),
         ]);
         // Events can arrive in any order, so an earlier change than the last one may be missing here.
-        const marks = Math.max(0, ROWS - 2 * raised.length);
-        const datasets = raised.slice(0, marks).map(({ datasetName }) => ({ ...identity, datasetName }));
+        const names = raised.map(({ datasetName }) => datasetName).filter((name) => !marked.has(name));
+        const datasets = names.slice(0, MARKS_PER_STEP).map((datasetName) => ({ ...identity, datasetName }));
         await putMarks(transaction, identity.identityPoolId, datasets);
         await transaction.query(TAKE_OVER, [rowId, at]);
         return true;

@@ -43,6 +43,9 @@ const NO_ROWS = {
   records: 0,
   pendingMerges: 0,
   pendingDeletions: 0,
+  conflicts: 0,
+  bridgedKeys: 0,
+  unbridgedDatasets: 0,
   unpublishedEvents: 0,
   payloads: 0,
 };

@@ -36,6 +36,7 @@ const MIGRATIONS = [
   '0022-take-over.sql',
   '0023-bridge.sql',
   '0024-query-api.sql',
+  '0026-finish-move.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

@@ -9,7 +9,7 @@ import { createBridgeReports } from '../../../lib/move/store/bridge-reports.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import type { ReplicaChange } from '../../../lib/sync/replica.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
-import { isBridged, putMarks } from '../../../lib/sync/store/replica/marks.ts';
+import { putMarks, readBridging } from '../../../lib/sync/store/replica/marks.ts';
 import { writeReplica } from '../../../lib/sync/store/replica/write-replica.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
@@ -533,7 +533,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     ).rejects.toThrow('killed');
     expect((await store.readPool(pool, 1_000))?.startedAt).not.toBe(NOW + 7);
     await store.startCopy(lease, { origin: 'o', startedAt: NOW + 7, isPoolNew: false });
-    expect(await isBridged(database, pool)).toBe(true);
+    expect(await readBridging(database, pool)).toBe('on');
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createPacedCalls } from '../../../lib/backfill/reconcile/reconcile-calls.ts';
+import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
+import { createPacedCalls, createRateLimit, retryPaced } from '../../../lib/backfill/reconcile/reconcile-calls.ts';
 
 /** A clock on which `sleep` takes exactly its time. */
 function createClock() {
@@ -48,5 +49,22 @@ describe('paced calls', () => {
     now = 0;
     await paced(async () => undefined);
     expect(waits).toEqual([100]);
+  });
+
+  it('count every attempt in a rate that several callers share', async () => {
+    const clock = createClock();
+    const limit = createRateLimit({ ...clock, maxCallsPerSecond: 10 });
+    const about = { ...clock, signal: undefined, pausesMs: [10], retried: ['throttled'] as const };
+    const [one, other] = [retryPaced(limit, about), retryPaced(limit, about)];
+    const startedAt: number[] = [];
+    const fail = (condition: 'throttled' | 'unavailable') => async () => {
+      startedAt.push(clock.now());
+      throw new SyncClientError(condition, 'scripted');
+    };
+    const calls = Promise.allSettled([one(fail('throttled')), other(fail('unavailable'))]);
+    await clock.runUntilIdle();
+    await calls;
+    // The second call is not retried.
+    expect(startedAt).toEqual([0, 100, 200]);
   });
 });

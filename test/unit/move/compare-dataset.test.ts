@@ -50,7 +50,15 @@ describe('the comparison of a dataset with the origin', () => {
   });
 
   it('says on which side a dataset is missing', () => {
-    expect(compareDataset(NONE, there([]), false)).toEqual({ kind: 'not-here' });
-    expect(compareDataset(here([]), NONE, false)).toEqual({ kind: 'not-at-origin' });
+    expect(compareDataset(NONE, there([]), true)).toEqual({ kind: 'not-here' });
+    expect(compareDataset(here([]), NONE, true)).toEqual({ kind: 'not-at-origin' });
+  });
+
+  it('finds no difference if only one side has a dataset of tombstones, unless counts must be equal', () => {
+    const tombstones: [string, null, number][] = [['a', null, 2]];
+    expect(compareDataset(here(tombstones), NONE, false)).toBeNull();
+    expect(compareDataset(NONE, there(tombstones), false)).toBeNull();
+    expect(compareDataset(here(tombstones), NONE, true)).toEqual({ kind: 'not-at-origin' });
+    expect(compareDataset(here([['a', '1', 2]]), NONE, false)).toEqual({ kind: 'not-at-origin' });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SetupError } from '../../../lib/common/errors.ts';
-import { readOriginSettings } from '../../../lib/move/read-origin-settings.ts';
+import { callsPerSecond, readOriginSettings } from '../../../lib/move/read-origin-settings.ts';
 
 const POOL = 'eu-west-1:00000000-0000-4000-8000-000000000001';
 const read = (env: Record<string, string>) => readOriginSettings(env, POOL);
@@ -60,5 +60,15 @@ describe('the settings of the origin', () => {
     [{ ORIGIN_SESSION_TOKEN: 'token' }, 'ORIGIN_SESSION_TOKEN only with them'],
   ])('reject %o', (env, message) => {
     expect(() => readOriginSettings(env, POOL)).toThrow(message);
+  });
+
+  it('reads ORIGIN_RATE, and protects an origin that is not on this machine by default', () => {
+    const rateOf = (env: Record<string, string>) => callsPerSecond(readOriginSettings(env, POOL));
+    expect(rateOf({})).toBe(10);
+    expect(rateOf({ ORIGIN_ENDPOINT_URL: 'https://sync.example.com' })).toBe(10);
+    expect(rateOf({ ORIGIN_ENDPOINT_URL: 'http://127.0.0.1:4590' })).toBe(1_000);
+    expect(rateOf({ ORIGIN_RATE: '250', ORIGIN_ENDPOINT_URL: 'http://127.0.0.1:4590' })).toBe(250);
+    for (const value of ['0', '1001', '1.5', 'fast'])
+      expect(() => rateOf({ ORIGIN_RATE: value })).toThrow('invalid ORIGIN_RATE');
   });
 });

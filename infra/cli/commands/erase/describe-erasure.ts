@@ -4,6 +4,7 @@ import {
   type Remaining,
   type StoredOfIdentity,
 } from '../../../../lib/backfill/erase/erasure-receipt.ts';
+import type { ServiceRows } from '../../../../lib/backfill/ports/service-tables.ts';
 import type { OperatedService } from '../../../../lib/backfill/ports/operated-service.ts';
 import { count, isoOf, timeText } from '../../terminal/format.ts';
 import { describeFailure } from '../../with-service.ts';
@@ -52,10 +53,19 @@ function describeFound(
             count(tables.pendingDeletions, 'pending deletion'),
             count(tables.unpublishedEvents, 'unpublished event'),
             count(tables.payloads, 'payload'),
+            ...describeMoved(tables),
           ].join(', ')}`,
         ]),
     `  ${verb} in the query store: ${count(datasets, 'dataset')}, ${count(records, 'record')} including tombstones, ${count(quarantined, 'event')} in quarantine`,
   ];
+}
+
+function describeMoved({ conflicts, bridgedKeys, unbridgedDatasets }: ServiceRows): string[] {
+  return [
+    ...(conflicts > 0 ? [count(conflicts, 'conflict')] : []),
+    ...(bridgedKeys > 0 ? [count(bridgedKeys, 'key')] : []),
+    ...(unbridgedDatasets > 0 ? [count(unbridgedDatasets, 'dataset')] : []),
+  ].map((counted) => `${counted} of a migration`);
 }
 
 /** Says which parts of the service this command can reach. */
@@ -78,7 +88,7 @@ function describeRemaining(remaining: Remaining, { service, why }: ErasureContex
     case 'datasets-at-service':
       return `${count(remaining.datasets, 'dataset')} at the service, written while the identity was erased; run this command again`;
     case 'service-rows':
-      return `${count(remaining.rows, 'row')} in the service's tables, locked or written while the identity was erased; run this command again`;
+      return `${count(remaining.rows, 'row')} in the service's tables, locked or written while the identity was erased, or waiting until the datasets are deleted at the origin of a migration; run this command again`;
     case 'query-store-rows':
       return `${count(remaining.rows, 'row')} in the query store, written while the identity was erased; run this command again`;
     case 'waiting-removals':

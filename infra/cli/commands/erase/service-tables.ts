@@ -3,6 +3,7 @@ import type { ServiceTables } from '../../../../lib/backfill/ports/service-table
 import type { Database } from '../../../../lib/database/database.ts';
 import { createIdentityStore } from '../../../../lib/identity/store/identity-store.ts';
 import { createMergedIdentities } from '../../../../lib/identity/store/merged-identities.ts';
+import { createMovedRows } from '../../../../lib/move/store/moved-rows.ts';
 import { createDeleteIdentityData } from '../../../../lib/sync/jobs/delete-identity-data.ts';
 import { createIdentityDataStore } from '../../../../lib/sync/store/identity-data-store.ts';
 import { createSyncStore } from '../../../../lib/sync/store/sync-store.ts';
@@ -12,6 +13,7 @@ import { createUnpublishedStore } from '../../../../lib/sync/store/unpublished-s
 export function createServiceTables(database: Database, now: () => number): ServiceTables {
   const { markDeleted, ...unpublished } = createUnpublishedStore(database);
   const { describe, countIdentity, identityExists } = createMergedIdentities(database);
+  const moved = createMovedRows(database);
   const identities = createIdentityStore(database);
   const deleteIdentityData = createDeleteIdentityData({
     store: createSyncStore(database),
@@ -25,7 +27,15 @@ export function createServiceTables(database: Database, now: () => number): Serv
     ...unpublished,
     describe,
     async count(identity) {
-      return { ...(await countIdentity(identity)), ...(await unpublished.count(identity)) };
+      return {
+        ...(await countIdentity(identity)),
+        ...(await unpublished.count(identity)),
+        ...(await moved.count(identity)),
+      };
+    },
+    async eraseUnpublished(identity, options) {
+      await unpublished.eraseUnpublished(identity, options);
+      await moved.erase(identity);
     },
     async removeIdentity({ identityId }) {
       await identities.deleteIdentity(identityId, now());

@@ -49,16 +49,22 @@ function toJson({ pool, counts, bridge }: Report) {
     identitiesCopied: counts.copied,
     copied: progress.counts,
     followedUpTo: isoOf(pool.followedUpTo),
+    caughtUpTo: isoOf(pool.caughtUpTo),
+    lastOldWrite: isoOf(pool.lastOldWrite),
     eventsMissingSince: isoOf(pool.gapSince),
     takenOver: counts.takenOver,
     bridge: {
+      datasets: bridge.datasets,
+      bridged: bridge.datasets - Math.min(bridge.datasets, bridge.marks),
       waiting: bridge.marks,
       failing: bridge.problems,
       problems: bridge.byProblem,
+      owedKeys: bridge.owedKeys,
       conflicts: bridge.conflicts,
     },
     verifiedAt: isoOf(pool.verifiedAt),
     differences: pool.differences,
+    finishedAt: isoOf(pool.finishedAt),
     running: lease && { holder: lease.holder, until: isoOf(lease.until) },
   };
 }
@@ -77,6 +83,7 @@ function problemsOf({ byProblem }: Report['bridge']): string {
 
 function describe({ pool, counts, bridge }: Report): string[] {
   const { copiedAt, followedUpTo, gapSince, verifiedAt, differences, progress, lease } = pool;
+  const { finishedAt, lastOldWrite } = pool;
   return [
     `${pool.identityPoolId} from ${pool.origin}`,
     `  ${PHASES[progress.phase]}${copiedAt === null ? '' : `, last complete copy ${timeText(copiedAt)}`}`,
@@ -84,14 +91,16 @@ function describe({ pool, counts, bridge }: Report): string[] {
     ...(counts.takenOver === 0
       ? []
       : [
-          `  bridge: ${bridge.marks} datasets wait, ${bridge.problems} of them failed${problemsOf(bridge)}, ${bridge.conflicts} conflicts decided`,
+          `  bridge: ${bridge.datasets} datasets compared since their takeover, ${bridge.marks} datasets wait, ${bridge.problems} of them failed${problemsOf(bridge)}, ${bridge.conflicts} conflicts decided`,
         ]),
+    `  ${lastOldWrite === null ? 'no write of an old version known' : `last write of an old version ${timeText(lastOldWrite)}`}`,
     `  written by the copy: ${progress.counts.records} records of ${progress.counts.datasets} datasets`,
     `  ${followedUpTo === null ? 'no event of the origin applied yet' : `followed up to ${timeText(followedUpTo)}`}`,
     ...(gapSince === null
       ? []
       : [`  events may be missing since ${timeText(gapSince)}; run \`move copy\` to repair this`]),
     `  ${verifiedAt === null ? 'never verified' : `${differences} differences at ${timeText(verifiedAt)}`}`,
+    ...(finishedAt === null ? [] : [`  finished ${timeText(finishedAt)}`]),
     ...(lease ? [`  running: ${lease.holder} lease until ${timeText(lease.until)}`] : []),
   ];
 }

@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
-import { withOrigin } from './with-origin.ts';
+import { requireOrigin, withOrigin } from './with-origin.ts';
 
 interface TakeOverArguments {
   identityPoolId: string;
@@ -32,18 +32,20 @@ export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments):
   if (pool === null) {
     throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
   }
+  const takeOvers = createTakeOverStore(database);
+  if (identityId !== null) {
+    const [owner] = await takeOvers.ownersOf([{ identityPoolId, identityId }]);
+    if (owner === 'unknown') throw new SetupError(`${identityId} is unknown here; run \`move copy\` first`);
+    if (owner === 'us' && !asJson) print(`${identityId} already belongs to this service`);
+  }
   await withOrigin(deps, identityPoolId, async (origin) => {
-    if (origin.name !== pool.origin) {
-      throw new SetupError(
-        `the pool was copied from ${pool.origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${origin.name}; set them to the same origin`,
-      );
-    }
+    requireOrigin(origin, pool);
     const problems: TakeOverProblem[] = [];
     const result = await takeOverAll(
       {
         origin,
         store,
-        takeOvers: createTakeOverStore(database),
+        takeOvers,
         limits: DEFAULT_LIMITS,
         now,
         sleep: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { Difference } from '../../../../lib/move/compare-identity.ts';
+import { createBridgeReports } from '../../../../lib/move/store/bridge-reports.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
 import { type Verification, verifyPool } from '../../../../lib/move/verify.ts';
 import type { CommandDeps } from '../../command.ts';
@@ -47,8 +48,11 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
           }),
       },
     );
-    if (asJson) printJson(print, toJson(identityPoolId, verified));
+    const { marks } = await createBridgeReports(database).count(identityPoolId);
+    if (asJson) printJson(print, { ...toJson(identityPoolId, verified), waiting: marks });
     else for (const line of describe(identityPoolId, verified)) print(line);
+    if (!asJson && marks > 0)
+      print(`  ${count(marks, 'dataset')} waiting for the bridge; run \`move verify\` again when none waits`);
     if (verified.isStopped) throw new SetupError('stopped before all identities were compared');
     const { length } = verified.differences;
     if (verified.isCutShort)
@@ -83,7 +87,8 @@ const KINDS: Record<Difference['kind'], string> = {
   unreadable: 'cannot be read at the origin',
 };
 
-function describeDifference({ identityId, datasetName, kind, records }: Difference): string {
+/** Describes a difference in one line, without a value. */
+export function describeDifference({ identityId, datasetName, kind, records }: Difference): string {
   const where = `${identityId}${datasetName === null ? '' : ` ${datasetName}`}`;
   return `  ${KINDS[kind]}: ${where}${kind === 'values' ? ` (${count(records, 'record')})` : ''}`;
 }

@@ -23,6 +23,14 @@ export async function withOrigin(
   }
 }
 
+/** @throws {SetupError} the pool was copied from another origin */
+export function requireOrigin(origin: Pick<Origin, 'name'>, pool: { origin: string }): void {
+  if (origin.name === pool.origin) return;
+  throw new SetupError(
+    `the pool was copied from ${pool.origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${origin.name}; set them to the same origin`,
+  );
+}
+
 function describe({ condition, message }: SyncClientError, name: string, identityPoolId: string): string {
   const text = message.replaceAll(/\s+/g, ' ');
   switch (condition) {

@@ -1,9 +1,9 @@
-import type { DatasetKey } from '../../../common/dataset-key.ts';
+import type { DatasetKey, IdentityKey } from '../../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../../database/array-literal.ts';
 import type { Database, Transaction } from '../../../database/database.ts';
 import { datasetId } from '../../../database/row-ids.ts';
 import type { Mark } from '../../ports/mark.ts';
-import { IS_BRIDGED, markDatasets, NEW_MARK } from '../dataset-write-statements.ts';
+import { markDatasets, NEW_MARK } from '../dataset-write-statements.ts';
 import { STEP_ROWS } from '../deleted-dataset-statements.ts';
 import { changeInSteps } from '../remove-deleted-datasets.ts';
 
@@ -15,10 +15,16 @@ interface MarkRow {
   attempts: number;
 }
 
+interface BridgesRow {
+  bridges: boolean | null;
+  is_deleted: boolean;
+}
+
 const SET_BRIDGES =
   'UPDATE sync.identity_pools SET bridges = $2 WHERE identity_pool_id = $1 AND deleted_ms IS NULL';
 
-const READ_IS_BRIDGED = `SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $1 AND ${IS_BRIDGED}`;
+const READ_BRIDGES = `
+SELECT bridges, deleted_ms IS NOT NULL AS is_deleted FROM sync.identity_pools WHERE identity_pool_id = $1`;
 
 const PUT_MARKS = markDatasets(`
 SELECT given.dataset_id, $1::text, given.identity_id, given.dataset_name, ${NEW_MARK}
@@ -34,10 +40,37 @@ LIMIT $2::bigint`;
 
 const REMOVE_MARK = 'DELETE FROM sync.unbridged_datasets WHERE dataset_id = $1 AND mark_id = $2';
 
+const FORGET_FAILURES = `
+UPDATE sync.unbridged_datasets SET problem = NULL, attempts = 0 WHERE dataset_id = $1 AND attempts > 0`;
+
+const COUNT_MARKS_OF = `
+SELECT count(*) AS marks FROM sync.unbridged_datasets WHERE identity_pool_id = $1 AND identity_id = $2`;
+
+const REMOVE_MARKS_OF = `
+DELETE FROM sync.unbridged_datasets
+WHERE dataset_id IN (
+  SELECT dataset_id FROM sync.unbridged_datasets
+  WHERE identity_pool_id = $1 AND identity_id = $2 LIMIT ${STEP_ROWS})`;
+
 const FORGET_MARKS = `
 DELETE FROM sync.unbridged_datasets
 WHERE dataset_id IN (
   SELECT dataset_id FROM sync.unbridged_datasets WHERE identity_pool_id = $1 LIMIT ${STEP_ROWS})`;
+
+/** No run lists a mark with the latest date. A new mark of the dataset has an earlier one. */
+const LATEST_MS = 8_640_000_000_000_000;
+
+const PARK_MARKS = `
+UPDATE sync.unbridged_datasets SET next_ms = ${LATEST_MS}
+WHERE dataset_id IN (
+  SELECT dataset_id FROM sync.unbridged_datasets
+  WHERE identity_pool_id = $1 AND next_ms < ${LATEST_MS} LIMIT ${STEP_ROWS})`;
+
+const LIST_WAITING = `
+SELECT identity_id, dataset_name, problem FROM sync.unbridged_datasets
+WHERE identity_pool_id = $1
+ORDER BY identity_id, dataset_name
+LIMIT $2::bigint`;
 
 const POSTPONE_MARK = `
 UPDATE sync.unbridged_datasets SET next_ms = $3, problem = $4, attempts = attempts + 1
@@ -54,9 +87,11 @@ export async function setBridges(on: Transaction, identityPoolId: string, bridge
   await on.query(SET_BRIDGES, [identityPoolId, bridges]);
 }
 
-/** Returns whether the pool exists, and changes of its datasets are marked. */
-export async function isBridged(on: Transaction, identityPoolId: string): Promise<boolean> {
-  return (await on.query(READ_IS_BRIDGED, [identityPoolId])).rows.length > 0;
+/** Returns whether changes of the pool's datasets are marked, or whether the pool was deleted here. */
+export async function readBridging(on: Transaction, identityPoolId: string): Promise<'on' | 'off' | 'deleted'> {
+  const { rows } = await on.query<BridgesRow>(READ_BRIDGES, [identityPoolId]);
+  if (rows[0] === undefined || rows[0].is_deleted) return 'deleted';
+  return rows[0].bridges ? 'on' : 'off';
 }
 
 /** Marks datasets of a pool. A new mark replaces an older one, so a bridge that is reading the dataset reads it again. */
@@ -89,9 +124,53 @@ export async function listDue(on: Transaction, now: number, limit: number): Prom
   }));
 }
 
-/** Removes a mark, unless a newer one has replaced it. */
+/** Removes a mark after a success. If a newer mark has replaced it, that one has no failures yet. */
 export async function removeMark(on: Transaction, { dataset, markId }: Mark): Promise<void> {
-  await on.query(REMOVE_MARK, [datasetId(dataset), markId]);
+  const { rowsChanged } = await on.query(REMOVE_MARK, [datasetId(dataset), markId]);
+  if (rowsChanged === 0) await on.query(FORGET_FAILURES, [datasetId(dataset)]);
+}
+
+/** Counts the marked datasets of an identity. */
+export async function countMarksOf(
+  on: Transaction,
+  { identityPoolId, identityId }: IdentityKey,
+): Promise<number> {
+  const { rows } = await on.query<{ marks: number }>(COUNT_MARKS_OF, [identityPoolId, identityId]);
+  return rows[0]?.marks ?? 0;
+}
+
+/** Removes the marks of an identity if its pool is not bridged (any more). */
+export async function removeUnusedMarks(
+  database: Database,
+  { identityPoolId, identityId }: IdentityKey,
+): Promise<void> {
+  if ((await readBridging(database, identityPoolId)) === 'on') return;
+  await changeInSteps(database, REMOVE_MARKS_OF, [identityPoolId, identityId]);
+}
+
+/** Keeps the marks of a pool, but stops the bridge from reading these datasets until they are marked again. */
+export async function parkMarks(database: Database, identityPoolId: string): Promise<void> {
+  await changeInSteps(database, PARK_MARKS, [identityPoolId]);
+}
+
+/** Lists some marked datasets of a pool, and why their last attempt failed. */
+export async function listWaiting(
+  on: Transaction,
+  identityPoolId: string,
+  limit: number,
+): Promise<{ identityId: string; datasetName: string; problem: string | null }[]> {
+  const { rows } = await on.query<WaitingRow>(LIST_WAITING, [identityPoolId, limit]);
+  return rows.map((row) => ({
+    identityId: row.identity_id,
+    datasetName: row.dataset_name,
+    problem: row.problem,
+  }));
+}
+
+interface WaitingRow {
+  identity_id: string;
+  dataset_name: string;
+  problem: string | null;
 }
 
 /** Removes all marks of a pool. */

@@ -65,7 +65,9 @@ export async function writeBridged(
     return { syncCount: before.syncCount, outboxIds: [], subscribed: false };
   const existed = before.syncCount > before.deleted;
   const syncCount = before.syncCount + jump + (isChange ? 1 : 0);
-  const keptDeletion = existed || row === null ? before.deleted : before.deleted + jump;
+  // A deletion at the origin keeps its count: devices of the origin that know of it have higher counts.
+  const isOrigins = row?.removed_ms != null && isChange;
+  const keptDeletion = existed || row === null || isOrigins ? before.deleted : before.deleted + jump;
   const lastModified = row?.last_modified_ms ?? 0;
   const dataset: StoredReplica = {
     syncCount,

@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import { type FinishReason, type FinishReport, finishPool } from '../../../../lib/move/finish.ts';
+import { createBridgeReports } from '../../../../lib/move/store/bridge-reports.ts';
+import { createFinishStore } from '../../../../lib/move/store/finish-store.ts';
+import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
+import { createTakeOverStore } from '../../../../lib/move/store/take-over-store.ts';
+import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
+import type { CommandDeps } from '../../command.ts';
+import { count, durationText, isoOf, timeText } from '../../terminal/format.ts';
+import { printJson } from '../../terminal/print-json.ts';
+import { describeDifference } from './verify.ts';
+import { requireOrigin, withOrigin } from './with-origin.ts';
+
+interface FinishArguments {
+  identityPoolId: string;
+  quietForMs: number;
+  maxCallsPerSecond: number;
+  isForced: boolean;
+  isDryRun: boolean;
+  asJson: boolean;
+}
+
+/** Maximum number of items of each kind that are printed. */
+const NAMED = 20;
+
+/** Finishes the migration of a pool. @throws {SetupError} it is not finished; the message says why */
+export async function finish(deps: CommandDeps, given: FinishArguments): Promise<void> {
+  const { identityPoolId, quietForMs, asJson, isForced, isDryRun } = given;
+  const { database, now, signal, print, progress } = deps;
+  const store = createMoveStore(database, { offloading: deps.offloading, now });
+  const pool = await store.readPool(identityPoolId, now());
+  if (pool === null) {
+    throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
+  }
+  await withOrigin(deps, identityPoolId, async (origin) => {
+    requireOrigin(origin, pool);
+    const report = await finishPool(
+      {
+        origin,
+        store,
+        takeOvers: createTakeOverStore(database),
+        bridge: createBridgeReports(database),
+        finishes: createFinishStore(database),
+        limits: DEFAULT_LIMITS,
+        now,
+        sleep: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
+        random: Math.random,
+        maxCallsPerSecond: given.maxCallsPerSecond,
+      },
+      {
+        pool,
+        quietForMs,
+        isForced,
+        isDryRun,
+        signal,
+        onProgress: (step, done, total) =>
+          progress({
+            text: `${done} of ${count(total, 'identity', 'identities')} ${step}`,
+            share: { done, total },
+          }),
+      },
+    );
+    if (asJson) printJson(print, toJson(given, origin.name, report));
+    else for (const line of describe(given, report)) print(line);
+    if (report.outcome === 'stopped') throw new SetupError('stopped; the migration is not finished');
+    if (report.outcome === 'refused') {
+      const reasons = report.reasons.join(', ');
+      throw new SetupError(`the migration ${isDryRun ? 'would not be' : 'is not'} finished: ${reasons}`);
+    }
+  });
+}
+
+function toJson(
+  { identityPoolId, quietForMs, isForced, isDryRun }: FinishArguments,
+  origin: string,
+  report: FinishReport,
+) {
+  const { outcome, reasons, takenOver, uncompared, left } = report;
+  const { bridge } = left;
+  return {
+    identityPoolId,
+    origin,
+    outcome,
+    reasons,
+    isForced,
+    isDryRun,
+    quietForSeconds: quietForMs / 1_000,
+    lastOldWrite: isoOf(report.lastOldWrite),
+    finishedAt: isoOf(report.finishedAt),
+    takenOver,
+    uncompared,
+    left: {
+      replicas: left.replicas,
+      notTakenOver: left.notTakenOver,
+      waiting: bridge.marks,
+      problems: bridge.byProblem,
+      owedKeys: bridge.owedKeys,
+      waitingDatasets: left.waiting,
+      differences: left.differences,
+      conflicts: bridge.conflicts,
+      unknownLogins: left.unknownLogins,
+    },
+  };
+}
+
+const OUTCOMES: Record<FinishReport['outcome'], string> = {
+  finished: 'the migration is finished',
+  'already-finished': 'the migration was finished before',
+  'would-finish': 'dry run: the migration would be finished',
+  refused: 'the migration is not finished',
+  stopped: 'stopped; the migration is not finished',
+};
+
+function describe(given: FinishArguments, report: FinishReport): string[] {
+  const { outcome, reasons, left, finishedAt, lastOldWrite, takenOver, uncompared } = report;
+  const { bridge, differences, notTakenOver, waiting } = left;
+  const problems = Object.entries(bridge.byProblem).map(([problem, datasets]) => `${problem}: ${datasets}`);
+  return [
+    `${given.identityPoolId}: ${OUTCOMES[outcome]}${finishedAt === null ? '' : ` (${timeText(finishedAt)})`}`,
+    ...reasons.map((reason) => `  ${given.isForced ? 'ignored, ' : ''}${reason}: ${explain(reason, given)}`),
+    `  last write of an old version: ${lastOldWrite === null ? 'none known' : timeText(lastOldWrite)}`,
+    `  ${count(takenOver, 'identity', 'identities')} taken over, ${uncompared} of them without a comparison, ${left.replicas} left`,
+    ...someOf(notTakenOver, ({ reason, identityId, datasetName }) => {
+      return `${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`;
+    }),
+    `  ${count(bridge.marks, 'dataset')} waiting for the bridge, ${count(bridge.owedKeys, 'key')} not written at the origin${problems.length === 0 ? '' : ` (${problems.join(', ')})`}`,
+    ...someOf(waiting, ({ identityId, datasetName, problem }) => {
+      return `waiting: ${identityId} ${datasetName}${problem === null ? '' : ` (${problem})`}`;
+    }),
+    `  ${differences === null ? 'not compared with the origin' : count(differences.length, 'difference')}`,
+    ...someOf(differences ?? [], (difference) => describeDifference(difference).trim()),
+    `  ${count(bridge.conflicts, 'decided conflict')} (see \`move conflicts\`)`,
+    ...(left.unknownLogins === 0
+      ? []
+      : [
+          `  ${count(left.unknownLogins, 'identity', 'identities')} with a login that was never used here; keep the origin until these users have signed in`,
+        ]),
+  ];
+}
+
+function someOf<Item>(items: readonly Item[], describeItem: (item: Item) => string): string[] {
+  const rest = items.length - NAMED;
+  return [
+    ...items.slice(0, NAMED).map((item) => `    ${describeItem(item)}`),
+    ...(rest > 0 ? [`    and ${rest} more (see --json)`] : []),
+  ];
+}
+
+function explain(reason: FinishReason, { identityPoolId, quietForMs }: FinishArguments): string {
+  switch (reason) {
+    case 'copy-incomplete':
+      return `the last copy is not complete; run \`move copy --pool ${identityPoolId}\``;
+    case 'events-missing':
+      return 'events of the origin may be missing; run `move copy`';
+    case 'not-followed':
+      return 'not all events of the origin are applied, so the last write there is unknown; let the service follow the origin';
+    case 'not-quiet':
+      return `an old version of the app wrote in the last ${durationText(quietForMs)}, or the last copy started in this period; wait, or choose a shorter --quiet-for`;
+    case 'replicas':
+      return 'identities could not be taken over; run the command again';
+    case 'waiting':
+      return 'the bridge has not written everything at the origin; see `move status`';
+    case 'differences':
+      return 'the two services have different values; run `move copy`, then `move verify`';
+    case 'origin':
+      return 'the origin did not respond';
+    case 'busy':
+      return 'another process works on the pool or an identity; try again later';
+  }
+}

@@ -1,0 +1,243 @@
+import { SyncClientError } from '../backfill/ports/sync-client.ts';
+import type { Difference } from './compare-identity.ts';
+import type { BridgeCounts, BridgeStore, WaitingDataset } from './ports/bridge-store.ts';
+import type { FinishStore } from './ports/finish-store.ts';
+import type { MoveStore, MovingPool } from './ports/move-store.ts';
+import { type TakeOverDeps, takeOverUncompared } from './take-over.ts';
+import { replicasIn, type TakeOverProblem, takeOverAll } from './take-over-pool.ts';
+import { type VerifyDeps, verifyPool } from './verify.ts';
+
+/** The follower saves the time up to which all events are applied about every two minutes. */
+const MAX_FOLLOW_LAG_MS = 10 * 60_000;
+/** How long the bridge may make no progress before the datasets that wait for it count as left. */
+const BRIDGE_WAIT_MS = 30_000;
+const PAUSE_MS = 1_000;
+/** Maximum number of datasets and problems that a report names. */
+const NAMED = 1_000;
+
+export interface FinishDeps extends Omit<TakeOverDeps, 'paced' | 'onSkipped'>, Pick<VerifyDeps, 'random'> {
+  store: MoveStore;
+  bridge: Pick<BridgeStore, 'count' | 'listWaiting'>;
+  finishes: FinishStore;
+  /** Maximum number of calls to the origin per second. */
+  maxCallsPerSecond: number;
+}
+
+export interface FinishOptions {
+  pool: MovingPool;
+  /** For how long no old version of the app must have written at the origin, milliseconds. */
+  quietForMs: number;
+  /** Finishes despite everything that is left. */
+  isForced: boolean;
+  /** Finds out what would be left, but changes nothing. */
+  isDryRun: boolean;
+  signal: AbortSignal;
+  onProgress?: (step: 'taken over' | 'compared', done: number, total: number) => void;
+}
+
+/**
+ * Why a migration is not finished. `not-followed`: events of the origin are not applied yet, so the last write there is
+ * unknown. `replicas`: identities could not be taken over. `waiting`: datasets wait for the bridge. `origin`: the origin did
+ * not respond. `busy`: a copy is in progress, or another process works on an identity.
+ */
+export type FinishReason =
+  | 'copy-incomplete'
+  | 'events-missing'
+  | 'not-followed'
+  | 'not-quiet'
+  | 'replicas'
+  | 'waiting'
+  | 'differences'
+  | 'origin'
+  | 'busy';
+
+/** What is left of a migration. Finishing deletes nothing of this. */
+export interface LeftOver {
+  /** Identities that are replicas. */
+  replicas: number;
+  /** What could not be copied before takeovers, and identities that could not be taken over. */
+  notTakenOver: TakeOverProblem[];
+  bridge: BridgeCounts;
+  /** Some of the datasets that wait for the bridge. */
+  waiting: WaitingDataset[];
+  /** Null if the pool was not compared with the origin. */
+  differences: Difference[] | null;
+  /** Identities with a login at the origin that was never used here. */
+  unknownLogins: number;
+}
+
+export interface FinishReport {
+  outcome: 'finished' | 'already-finished' | 'would-finish' | 'refused' | 'stopped';
+  /** If the migration is finished nevertheless, `isForced` was set. */
+  reasons: FinishReason[];
+  finishedAt: number | null;
+  lastOldWrite: number | null;
+  /** Identities that this call has taken over. */
+  takenOver: number;
+  /** Those of them that could not be compared with the origin, because `isForced` was set. */
+  uncompared: number;
+  left: LeftOver;
+}
+
+/**
+ * Finishes the migration of a pool if nothing is left to do: the copy is complete, no event is missing, no old version has
+ * written at the origin for the chosen period, this service owns all identities, the bridge has no work, and both sides have
+ * equal values. Takes over the identities that are still replicas, and waits for the bridge. Can be repeated.
+ *
+ * If something is left, nothing is finished unless `isForced` is set. Then identities that cannot be compared are taken
+ * over as they are here. Nothing is deleted: datasets that wait remain marked, and a later copy continues with them.
+ *
+ * @throws {SyncClientError} the origin did not respond, and `isForced` is not set
+ */
+export async function finishPool(deps: FinishDeps, options: FinishOptions): Promise<FinishReport> {
+  const { finishes, now } = deps;
+  const { pool, isForced, isDryRun, signal } = options;
+  const { identityPoolId } = pool;
+  const found: Found = { takenOver: 0, uncompared: 0, notTakenOver: [], differences: null };
+  if (pool.finishedAt !== null)
+    return { outcome: 'already-finished', reasons: [], ...(await describe(deps, options, found)) };
+  let reasons = await stateReasons(deps, options);
+  if (reasons.length === 0 || isForced || isDryRun) {
+    try {
+      await finishWork(deps, options, found);
+      reasons = await stateReasons(deps, options);
+    } catch (error) {
+      if (!(error instanceof SyncClientError) || signal.aborted || !(isForced || isDryRun)) throw error;
+      reasons = [...(await stateReasons(deps, options)), 'origin'];
+    }
+    if (signal.aborted) return { outcome: 'stopped', reasons, ...(await describe(deps, options, found)) };
+    reasons.push(...(await reasonsLeft(deps, options, found)));
+  }
+  const isRefused = reasons.length > 0 && !isForced;
+  if (isRefused || isDryRun) {
+    const outcome = isRefused ? 'refused' : 'would-finish';
+    return { outcome, reasons, ...(await describe(deps, options, found)) };
+  }
+  found.uncompared = await takeOverRest(deps, identityPoolId);
+  found.takenOver += found.uncompared;
+  const { identities, takenOver } = await deps.store.countIdentities(identityPoolId, 0);
+  const about = { startedAt: pool.startedAt, at: now() };
+  // An identity that remained a replica would never be followed or taken over again.
+  const isFinished = takenOver === identities && (await finishes.finish(identityPoolId, about));
+  if (!isFinished) reasons.push('busy');
+  const outcome = isFinished ? 'finished' : 'refused';
+  return { outcome, reasons, ...(await describe(deps, options, found)) };
+}
+
+interface Found {
+  takenOver: number;
+  uncompared: number;
+  notTakenOver: TakeOverProblem[];
+  differences: Difference[] | null;
+}
+
+/** Returns the reasons that the state of the pool itself gives. */
+async function stateReasons(
+  { store, now }: FinishDeps,
+  { pool: { identityPoolId }, quietForMs }: FinishOptions,
+): Promise<FinishReason[]> {
+  const at = now();
+  const pool = await store.readPool(identityPoolId, at);
+  if (pool === null) return ['copy-incomplete'];
+  const reasons: FinishReason[] = [];
+  if (pool.progress.phase !== 'done' || pool.copiedAt === null) reasons.push('copy-incomplete');
+  if (pool.gapSince !== null) reasons.push('events-missing');
+  if (at - (pool.caughtUpTo ?? 0) > MAX_FOLLOW_LAG_MS) reasons.push('not-followed');
+  // If no write is known, the events since the start of the last copy are.
+  if (at - (pool.lastOldWrite ?? pool.startedAt) < quietForMs) reasons.push('not-quiet');
+  if (pool.lease !== null) reasons.push('busy');
+  return reasons;
+}
+
+/** Takes over what is left, waits for the bridge, and compares both sides. A dry run only compares. */
+async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found): Promise<void> {
+  const { store } = deps;
+  const { pool, isDryRun, signal, onProgress } = options;
+  const { identityPoolId } = pool;
+  if (!isDryRun) {
+    const { takenOver } = await takeOverAll(deps, {
+      identityPoolId,
+      identityId: null,
+      signal,
+      onProgress: (done, total) => onProgress?.('taken over', done, total),
+      onSkipped: (problem) => void (found.notTakenOver.length < NAMED && found.notTakenOver.push(problem)),
+    });
+    found.takenOver = takenOver;
+    await waitForBridge(deps, options);
+  }
+  if (signal.aborted) return;
+  const verifyStore = isDryRun ? { ...store, saveVerification: async () => undefined } : store;
+  const verified = await verifyPool(
+    { ...deps, store: verifyStore },
+    {
+      identityPoolId,
+      sample: null,
+      signal,
+      onProgress: (done, total) => onProgress?.('compared', done, total),
+    },
+  );
+  found.differences = verified.differences;
+}
+
+/** Waits until no dataset waits for the bridge, or the bridge makes no progress. */
+async function waitForBridge(
+  { bridge, now, sleep }: FinishDeps,
+  { pool, signal }: FinishOptions,
+): Promise<void> {
+  let least = Number.POSITIVE_INFINITY;
+  let until = now() + BRIDGE_WAIT_MS;
+  while (!signal.aborted) {
+    const { marks } = await bridge.count(pool.identityPoolId);
+    if (marks < least) until = now() + BRIDGE_WAIT_MS;
+    least = Math.min(least, marks);
+    if (marks === 0 || now() >= until) return;
+    await sleep(PAUSE_MS);
+  }
+}
+
+async function reasonsLeft(
+  { store, bridge }: FinishDeps,
+  { pool: { identityPoolId }, isDryRun }: FinishOptions,
+  { differences }: Found,
+): Promise<FinishReason[]> {
+  const { identities, takenOver } = await store.countIdentities(identityPoolId, 0);
+  const { marks, owedKeys } = await bridge.count(identityPoolId);
+  return [
+    // The command itself takes replicas over, so a dry run need not refuse them.
+    ...(takenOver < identities && !isDryRun ? (['replicas'] as const) : []),
+    ...(marks > 0 || owedKeys > 0 ? (['waiting'] as const) : []),
+    ...(differences !== null && differences.length > 0 ? (['differences'] as const) : []),
+  ];
+}
+
+/** Takes over the identities that are still replicas, without a comparison. @returns their number */
+async function takeOverRest(deps: FinishDeps, identityPoolId: string): Promise<number> {
+  let taken = 0;
+  for await (const replicas of replicasIn(deps, { identityPoolId, identityId: null }))
+    for (const { identityId } of replicas)
+      if (await takeOverUncompared(deps, { identityPoolId, identityId })) taken += 1;
+  return taken;
+}
+
+async function describe(
+  { store, bridge, finishes, now }: FinishDeps,
+  { pool: { identityPoolId } }: FinishOptions,
+  { takenOver, uncompared, notTakenOver, differences }: Found,
+): Promise<Omit<FinishReport, 'outcome' | 'reasons'>> {
+  const pool = await store.readPool(identityPoolId, now());
+  const counted = await store.countIdentities(identityPoolId, 0);
+  return {
+    finishedAt: pool?.finishedAt ?? null,
+    lastOldWrite: pool?.lastOldWrite ?? null,
+    takenOver,
+    uncompared,
+    left: {
+      replicas: counted.identities - counted.takenOver,
+      notTakenOver,
+      bridge: await bridge.count(identityPoolId),
+      waiting: await bridge.listWaiting(identityPoolId, NAMED),
+      differences,
+      unknownLogins: await finishes.countUnknownLogins(identityPoolId),
+    },
+  };
+}

@@ -1,0 +1,13 @@
+/** The database operations that finish a migration. */
+export interface FinishStore {
+  /**
+   * Finishes the migration of a pool: from then on, nothing is followed, taken over or bridged. Datasets that wait for the
+   * bridge remain marked, and a later copy continues with them.
+   *
+   * @param about `startedAt`: the start of the last copy
+   * @returns false if a process works on the pool, or another copy has started; then nothing is written
+   */
+  finish(identityPoolId: string, about: { startedAt: number; at: number }): Promise<boolean>;
+  /** Counts the identities with a login at the origin that no one has used here yet. */
+  countUnknownLogins(identityPoolId: string): Promise<number>;
+}

@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { bridgeDue } from '../../../lib/move/bridge.ts';
+import { copyPool } from '../../../lib/move/copy.ts';
+import { type FinishOptions, finishPool } from '../../../lib/move/finish.ts';
+import { followBatch } from '../../../lib/move/follow.ts';
+import { hintChange } from '../../../lib/move/hint-changes.ts';
+import type { BridgeStore } from '../../../lib/move/ports/bridge-store.ts';
+import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
+import type { Origin, OriginListing } from '../../../lib/move/ports/origin.ts';
+import type { TakeOverStore } from '../../../lib/move/ports/take-over-store.ts';
+import { createBridgeStore } from '../../../lib/move/store/bridge-store.ts';
+import { createFinishStore } from '../../../lib/move/store/finish-store.ts';
+import { createMoveStore } from '../../../lib/move/store/move-store.ts';
+import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
+import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
+import { deliver, readDeliveries, toBytes, wireEvent, wireRecord } from '../../fixtures/sync/stream-events.ts';
+import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
+import { failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
+
+const MINUTE = 60_000;
+const OFFLOADING = {
+  links: { create: () => ({ payloadId: randomUUID(), url: 'https://payload', expiresAt: 0 }) },
+  inlineBytes: 900_000,
+};
+
+describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) => {
+  let database: Database;
+  let store: MoveStore;
+  let bridge: BridgeStore;
+  let takeOvers: TakeOverStore;
+  // Marks have the date of the database's clock.
+  let now = Date.now();
+  beforeAll(async () => {
+    database = await open();
+    store = createMoveStore(database, { offloading: null, now: () => now });
+    bridge = createBridgeStore(database, { offloading: OFFLOADING });
+    takeOvers = createTakeOverStore(database);
+  });
+  afterAll(() => database.close());
+
+  const newId = () => `us-east-1:${randomUUID()}`;
+  const sleep = async (ms: number) => {
+    now += ms;
+  };
+
+  /** Copies a pool with identities that have a dataset each. All events of the origin are applied. */
+  async function copied(datasets: Record<string, OriginListing>[], calls: Partial<Origin> = {}) {
+    const identityPoolId = newId();
+    const identities = datasets.map((of) => [newId(), of] as const);
+    const origin = scriptedOrigin(identityPoolId, Object.fromEntries(identities), calls);
+    const copy = () =>
+      copyPool(
+        { origin, store, limits: DEFAULT_LIMITS, maxCallsPerSecond: 1_000, now: () => now, sleep },
+        { identityPoolId, holder: 'test' },
+      );
+    expect(await copy()).toMatchObject({ end: 'finished' });
+    now += 10 * MINUTE;
+    await store.saveCaughtUp(identityPoolId, { upTo: now, retentionMs: 24 * 60 * MINUTE });
+    return { identityPoolId, ids: identities.map(([id]) => id), origin, copy };
+  }
+  const run = (identityPoolId: string, origin: Origin) =>
+    bridgeDue({
+      store: {
+        ...bridge,
+        listDue: async (at, limit) =>
+          (await bridge.listDue(at, limit)).filter(
+            ({ dataset }) => dataset.identityPoolId === identityPoolId,
+          ),
+      },
+      originOf: async () => ({ origin, paced: (call) => call() }),
+      now: () => now,
+      onWritten: () => undefined,
+    });
+  async function finish(identityPoolId: string, origin: Origin, given: Partial<FinishOptions> = {}) {
+    const pool = await store.readPool(identityPoolId, now);
+    if (pool === null) throw new Error('no pool');
+    const report = await finishPool(
+      {
+        origin,
+        store,
+        takeOvers,
+        bridge,
+        finishes: createFinishStore(database),
+        limits: DEFAULT_LIMITS,
+        now: () => now,
+        // The bridge of the service runs in the meantime.
+        async sleep(ms) {
+          now = Math.max(now + ms, Date.now());
+          await run(identityPoolId, origin);
+        },
+        random: () => 0,
+        maxCallsPerSecond: 1_000,
+      },
+      {
+        pool,
+        quietForMs: 5 * MINUTE,
+        isForced: false,
+        isDryRun: false,
+        signal: new AbortController().signal,
+        ...given,
+      },
+    );
+    return { ...report, pool: await store.readPool(identityPoolId, now) };
+  }
+  const isMoving = async (pool: string) =>
+    (await takeOvers.listMoving()).some(({ identityPoolId }) => identityPoolId === pool);
+
+  it('takes over what is left, waits for the bridge, and ends the migration once', async () => {
+    const { identityPoolId, ids, origin } = await copied([
+      { game: listingOf(1, 2) },
+      { game: listingOf(3) },
+      {},
+    ]);
+    const report = await finish(identityPoolId, origin);
+    expect(report).toMatchObject({
+      outcome: 'finished',
+      reasons: [],
+      takenOver: 3,
+      uncompared: 0,
+      left: { replicas: 0, bridge: { marks: 0, owedKeys: 0, datasets: 2 }, waiting: [], differences: [] },
+    });
+    expect(report.finishedAt).toBe(report.pool?.finishedAt);
+    expect(report.finishedAt).not.toBeNull();
+    expect(await isMoving(identityPoolId)).toBe(false);
+    const dataset = { IdentityPoolId: identityPoolId, IdentityId: ids[0] ?? '', DatasetName: 'game' };
+    const { operations } = createSyncService(database);
+    const { DatasetSyncCount, SyncSessionToken } = await operations.ListRecords(dataset, DEVELOPER);
+    const update = { ...dataset, SyncSessionToken, RecordPatches: [put('k2', 'later', DatasetSyncCount)] };
+    await operations.UpdateRecords(update, DEVELOPER);
+    expect(await bridge.count(identityPoolId)).toMatchObject({ marks: 0 });
+    expect(await finish(identityPoolId, origin)).toMatchObject({
+      outcome: 'already-finished',
+      takenOver: 0,
+      finishedAt: report.finishedAt,
+    });
+  });
+
+  it('refuses while old versions may still write, and changes nothing', async () => {
+    const { identityPoolId, origin } = await copied([{ game: listingOf(1) }]);
+    await store.saveOldWrite(identityPoolId, now - 4 * MINUTE);
+    await store.saveOldWrite(identityPoolId, now - 9 * MINUTE);
+    expect(await finish(identityPoolId, origin)).toMatchObject({
+      outcome: 'refused',
+      reasons: ['not-quiet'],
+      lastOldWrite: now - 4 * MINUTE,
+      takenOver: 0,
+      left: { replicas: 1, differences: null },
+      pool: { finishedAt: null },
+    });
+    now += 11 * MINUTE;
+    await store.saveGap(identityPoolId, now);
+    expect((await finish(identityPoolId, origin)).reasons).toEqual(['events-missing', 'not-followed']);
+    expect(await isMoving(identityPoolId)).toBe(true);
+  });
+
+  it('changes nothing in a dry run, and says what is left', async () => {
+    const datasets = { game: listingOf(1) };
+    const { identityPoolId, ids, origin } = await copied([datasets]);
+    const dryRun = () => finish(identityPoolId, origin, { isDryRun: true });
+    expect(await dryRun()).toMatchObject({ outcome: 'would-finish', reasons: [], left: { replicas: 1 } });
+    datasets.game = listingOf(1, 2);
+    expect(await dryRun()).toMatchObject({
+      outcome: 'refused',
+      reasons: ['differences'],
+      left: { differences: [{ identityId: ids[0], datasetName: 'game', kind: 'values', records: 1 }] },
+      pool: { finishedAt: null, verifiedAt: null },
+    });
+  });
+
+  it('ends by force although the origin does not respond, keeps what waits, and a copy continues', async () => {
+    const { identityPoolId, ids, origin, copy } = await copied([{ game: listingOf(1) }]);
+    const broken: Origin = { ...origin, readPool: () => Promise.reject(failure('refused')) };
+    await expect(finish(identityPoolId, broken)).rejects.toMatchObject({ condition: 'refused' });
+    expect(await finish(identityPoolId, broken, { isForced: true })).toMatchObject({
+      outcome: 'finished',
+      reasons: ['origin', 'replicas'],
+      takenOver: 1,
+      uncompared: 1,
+      left: { replicas: 0, waiting: [{ identityId: ids[0], datasetName: 'game', problem: null }] },
+    });
+    now += MINUTE;
+    expect(await run(identityPoolId, origin)).toEqual({ bridged: 0, postponed: 0 });
+    expect(await bridge.count(identityPoolId)).toMatchObject({ marks: 1 });
+    expect(await copy()).toMatchObject({ end: 'finished' });
+    expect(await store.readPool(identityPoolId, now)).toMatchObject({ finishedAt: null });
+    now = Math.max(now, Date.now()) + MINUTE;
+    expect(await run(identityPoolId, origin)).toEqual({ bridged: 1, postponed: 0 });
+  });
+
+  it('does not end while a copy runs, even by force', async () => {
+    const { identityPoolId, origin } = await copied([{}]);
+    const about = { origin: 'scripted', holder: 'copy', now, until: now + 5 * MINUTE };
+    const lease = await store.takeLease(identityPoolId, about);
+    if (!('leaseId' in lease)) throw new Error('in use');
+    expect(await finish(identityPoolId, origin, { isForced: true })).toMatchObject({
+      outcome: 'refused',
+      reasons: ['busy', 'busy'],
+      pool: { finishedAt: null },
+    });
+    await store.releaseLease(lease);
+    expect(await finish(identityPoolId, origin)).toMatchObject({ outcome: 'finished' });
+  });
+
+  it('knows the last write of an old version, and does not count what the bridge wrote', async () => {
+    const there = { game: listingOf(1) };
+    const { identityPoolId, ids, origin } = await copied([there, {}]);
+    const [identityId = '', replica = ''] = ids;
+    const follow = async (id: string, syncCount: number, at: number) => {
+      const record = wireRecord({ key: 'k1', value: 'v', syncCount, lastModifiedDate: at });
+      const event = wireEvent({
+        identityPoolId,
+        identityId: id,
+        datasetName: 'game',
+        lastModifiedDate: at,
+        syncCount,
+        kinesisSyncRecords: [record],
+      });
+      await followBatch(
+        {
+          store,
+          origin,
+          keepRemovalVersion: createQueryStore(database).keepRemovalVersion,
+          onRefused: (_, reason) => expect(reason).toBe(''),
+          onKept: (change) => hintChange(bridge, change),
+          now: () => now,
+        },
+        await readDeliveries([deliver(toBytes(event), now)]),
+      );
+      return (await store.readPool(identityPoolId, now))?.lastOldWrite;
+    };
+    expect(await follow(replica, 1, now - 3 * MINUTE)).toBe(now - 3 * MINUTE);
+    expect(await finish(identityPoolId, origin, { quietForMs: 0, isDryRun: true })).toBeDefined();
+    const lease = await takeOvers.claim({ identityPoolId, identityId }, { now, until: now + MINUTE });
+    if (typeof lease === 'string') throw new Error(lease);
+    await takeOvers.finish(lease, { at: now, countJump: 1_048_576 });
+    // Both sides agree on the count 1: an event up to this count is known.
+    expect(await follow(identityId, 1, now - 2 * MINUTE)).toBe(now - 3 * MINUTE);
+    expect(await follow(identityId, 2, now - MINUTE)).toBe(now - MINUTE);
+  });
+});
