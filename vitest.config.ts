@@ -62,6 +62,9 @@ export default defineConfig({
       // The programs that tests start share this cache, so that each module is compiled only once.
       NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node', import.meta.url)),
     },
+    // V8 would spend seconds on optimizing the largest functions of PGlite. Optimized code is faster only after about
+    // 10,000 statements, which few test files run.
+    execArgv: ['--liftoff-only'],
     reporters: ['default', ['json', { outputFile: '.vitest/results.json' }]],
     projects: [
       {

@@ -1,54 +1,7 @@
-import { resolve } from 'node:path';
-import { DEFAULT_DATA_DIR } from '../../lib/common/environment.ts';
-import { SetupError } from '../../lib/common/errors.ts';
-import { fullDiskText, isFullDisk } from '../../lib/database/full-disk.ts';
 import { onBrokenPipe } from '../cli/broken-pipe.ts';
-import { readLocalConfig } from './local-config.ts';
-import { readyBox } from './ready-box.ts';
-import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
 
-/**
- * Time limit for stopping, because users do not wait longer. The process then exits, and the next start retries the
- * interrupted work.
- */
-const STOP_TIMEOUT_MS = 1_300;
-
-// All files in the data directory are private, including files that libraries create without a mode.
-process.umask(0o077);
-
-let starting: Promise<LocalCloud> | undefined;
-const { stdout, stderr } = process;
-onBrokenPipe([stdout, stderr], () => void stop());
-
-try {
-  const config = readLocalConfig(process.env);
-  starting = startLocalCloud({ ...config, announce: say, onLost: fail });
-  const cloud = await starting;
-  console.log(readyBox(cloud, config));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
-} catch (error) {
-  fail(error);
-}
-
-function say(line: string): void {
-  console.log(`cognito-sync-backend: ${line}`);
-}
-
-async function stop(): Promise<void> {
-  setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
-  try {
-    await (await starting)?.close();
-    process.exit(0);
-  } catch (error) {
-    console.error(error);
-    process.exit(1);
-  }
-}
-
-function fail(error: unknown): void {
-  const { DATA_DIR: dataDir = DEFAULT_DATA_DIR } = process.env;
-  const text = isFullDisk(error) ? fullDiskText(resolve(dataDir)) : undefined;
-  const message = error instanceof SetupError ? error.message : text;
-  console.error(message === undefined ? error : `cognito-sync-backend: ${message}`);
-  process.exit(1);
-}
+// If the reader of the output is gone, this handler waits for the module below, which ends the process.
+onBrokenPipe([process.stdout], () => undefined);
+// Loading the other modules takes up to a second.
+console.log('cognito-sync-backend: starting');
+await import('./run-start.ts');

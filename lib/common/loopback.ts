@@ -9,3 +9,8 @@ export function isLoopback(host: string): boolean {
 export function isAnyAddress(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }
+
+/** Returns the loopback address on which this machine reaches a listener on `host`. */
+export function loopbackFor(host: string): string {
+  return isLoopback(host) ? host : LOOPBACK;
+}

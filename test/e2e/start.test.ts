@@ -52,10 +52,8 @@ describe('npm start', () => {
     expect(output).toContain('aws kinesis put-record --stream-name cognito-sync');
   });
 
-  it('first prints what it does, because the start takes seconds', () => {
-    expect(started.output()).toMatch(
-      new RegExp(`^cognito-sync-backend: creating the embedded database in ${dataDir}/database, `),
-    );
+  it('first prints that it starts, because the start takes seconds', () => {
+    expect(started.output()).toMatch(/^cognito-sync-backend: starting\n/);
   });
 
   it('serves /healthz', async () => {
@@ -84,7 +82,7 @@ describe('npm start', () => {
 
   it('exits with 1 if another process uses the data directory, and names that process in one line', async () => {
     const second = await runStart({ DATA_DIR: dataDir, PORT: '0', PG_PORT: '0' });
-    expect(second).toMatchObject({ code: 1, stdout: '' });
+    expect(second).toMatchObject({ code: 1, stdout: 'cognito-sync-backend: starting\n' });
     expect(second.stderr).toMatch(
       new RegExp(
         `^cognito-sync-backend: DATA_DIR "${dataDir}" is in use by process ${started.process.pid}, started \\S+; stop that process, .*\n$`,
@@ -146,7 +144,7 @@ describe('npm start rejects', () => {
   it('an invalid port, in one line and with exit code 1', async () => {
     expect(await runStart({ DATA_DIR: join(directory, 'refused'), PORT: 'abc' })).toEqual({
       code: 1,
-      stdout: '',
+      stdout: 'cognito-sync-backend: starting\n',
       stderr: expect.stringMatching(/^cognito-sync-backend: invalid PORT "abc": use a port number.*\n$/),
     });
   });

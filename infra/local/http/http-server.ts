@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { isAnyAddress, isLoopback, LOOPBACK } from '../../../lib/common/loopback.ts';
+import { isLoopback } from '../../../lib/common/loopback.ts';
 import type { RequestHead } from '../../../lib/wire/canonical-request.ts';
 import {
   isCallersFault,
@@ -20,6 +20,7 @@ import { createSourceAddresses, type SourceAddresses } from '../../../lib/wire/s
 import type { WireLogger } from '../../../lib/wire/wire-response.ts';
 import { createBodyReader } from './body-reader.ts';
 import { createConnectionLimit } from './connection-limit.ts';
+import { addressesOf, listen } from './listen.ts';
 import { createPipelineLimit } from './pipeline-limit.ts';
 import { DEFAULT_PORT_LIMITS, type PortLimits } from './port-limits.ts';
 import { sendResponse } from './send-response.ts';
@@ -137,35 +138,6 @@ export async function startHttpServer({
     servers.push(server);
   }
   return { port: listening, close };
-}
-
-/**
- * Checks that a port is free. Port 0 is always free, because the system then chooses a port.
- * @throws the error of the system, for example EADDRINUSE, if a server cannot listen on the port
- */
-export async function requireFreePort(host: string, port: number): Promise<void> {
-  if (port === 0) return;
-  for (const address of addressesOf(host)) {
-    const server = createServer();
-    await listen(server, address, port);
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
-
-/** Returns the addresses to listen on. Loopback is added, unless `host` is loopback or the wildcard address. */
-function addressesOf(host: string): string[] {
-  return isLoopback(host) || isAnyAddress(host) ? [host] : [host, LOOPBACK];
-}
-
-/** @returns the port that was assigned */
-async function listen(server: Server, host: string, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
-  return address.port;
 }
 
 interface Behind {

@@ -3,7 +3,7 @@ import { receiveBody, type WireRequest } from '../../../lib/wire/request-body.ts
 import { type RawRequest, SignatureError, type SigV4Verifier } from '../../../lib/wire/sigv4.ts';
 import { type Route, sendJson } from '../http/http-server.ts';
 import { AMZ_JSON } from './kinesis-messages.ts';
-import { createKinesisProcess } from './kinesis-process.ts';
+import { createKinesisProcess, type KinesisProcess } from './kinesis-process.ts';
 
 export interface KinesisEmulator extends Route {
   /** @throws {SetupError} the streams cannot be opened */
@@ -23,10 +23,13 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
  * because the emulator itself would accept any signature and the requests of any web page. The emulator runs in its own
  * process, so that its unexpected errors do not end the local cloud.
  *
- * @param directory directory of the streams
+ * @param streams directory of the streams, or the emulator's process, if it was started before
  */
-export function createKinesisEmulator(directory: string, verify: SigV4Verifier): KinesisEmulator {
-  const emulator = createKinesisProcess(directory);
+export function createKinesisEmulator(
+  streams: string | KinesisProcess,
+  verify: SigV4Verifier,
+): KinesisEmulator {
+  const emulator = typeof streams === 'string' ? createKinesisProcess(streams) : streams;
   return {
     matches: (request) => targetOf(request).startsWith(TARGET),
     async answer(incoming, response) {
