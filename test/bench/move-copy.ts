@@ -7,13 +7,13 @@ import { startLocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { openOrigin } from '../../lib/aws/origin.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
-import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
 import type { ReplicaChange } from '../../lib/sync/replica.ts';
 import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
 import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 import { commandDeps } from '../fixtures/local/command-deps.ts';
+import { createDatabase } from './create-database.ts';
 import type { Table } from './measure.ts';
 
 const IDENTITIES = Number(process.env.BENCH_IDENTITIES ?? 5_000);
@@ -100,16 +100,6 @@ function toTable(seconds: number, heaps: readonly number[], statusMs: readonly n
     },
     overLimit: growthMib > MAX_GROWTH_MIB ? [`the heap grew by ${growthMib.toFixed(1)} MiB`] : [],
   };
-}
-
-async function createDatabase(serverUrl: string): Promise<string> {
-  const name = `bench_${randomUUID().replaceAll('-', '')}`;
-  const server = openPg({ connectionString: serverUrl });
-  await server.query(`CREATE DATABASE ${name}`);
-  await server.close();
-  const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
-  return url.href;
 }
 
 /** Fills a pool at the origin, and enables streaming only then: no event of the data is needed. @returns its id */

@@ -23,8 +23,8 @@ export interface Population {
   mergedInto: ReadonlyMap<string, string>;
   /** Writes of the bridge, by side and dataset. */
   bridgeWrites: Readonly<Record<Side, ReadonlyMap<string, number>>>;
-  /** How often a write of the bridge to one dataset may have been interrupted. */
-  interruptions: number;
+  /** How often a pass of the bridge over a dataset may have been interrupted. Then the next pass can write again. */
+  interruptions: (place: string) => number;
 }
 
 /**
@@ -214,7 +214,7 @@ function excessiveWrites(all: Lookup): string[] {
       const calls = new Set(changes.filter(isCause).map(({ sentAt, syncCount }) => `${sentAt} ${syncCount}`));
       const causes = calls.size + deletions.filter(isCause).length;
       const decided = conflicts.filter((conflict) => placeName(conflict) === name).length;
-      const limit = causes + decided + interruptions + (isCopy(name) ? 2 : 0);
+      const limit = causes + decided + interruptions(name) + (isCopy(name) ? 2 : 0);
       return writes <= limit
         ? []
         : [`${name}: the bridge wrote ${writes} times at the ${side}, but only ${causes} changes caused that`];

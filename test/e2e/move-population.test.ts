@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { runPopulation } from '../soak/population/population.ts';
+
+/** POPULATION_SEED repeats a run. The complete test is `npm run test:soak -- population`. */
+const seed = Number(process.env.POPULATION_SEED ?? Date.now() % 2 ** 31);
+
+it(`moves users between two services without losing an acknowledged change, seed ${seed}`, async () => {
+  const { problems, figures } = await runPopulation({
+    databaseUrls: { origin: await createPostgresDatabase(), target: await createPostgresDatabase() },
+    seed,
+    users: 20,
+    syncManagers: 2,
+    faults: 5,
+    secondsBefore: 4,
+    secondsAfter: 30,
+    rate: 15,
+    writesAfterMerges: false,
+    note: (text) => process.env.POPULATION_NOTES && console.error(text),
+  });
+  expect({ seed, figures, problems }).toEqual({ seed, figures, problems: [] });
+  expect(Number(figures['acknowledged changes'])).toBeGreaterThan(100);
+}, 400_000);

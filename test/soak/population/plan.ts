@@ -1,0 +1,121 @@
+import { createRandom } from '../random.ts';
+import type { Side } from './ledger.ts';
+
+export type Client = 'sdk' | 'android' | 'ios' | 'sync-manager';
+
+export interface DevicePlan {
+  client: Client;
+  firstSide: Side;
+  /** When the device gets a version of the app that uses the other service: shares of the time after the copy. */
+  switchesAt: readonly number[];
+  clockSkewMs: number;
+  seed: number;
+}
+
+export interface UserPlan {
+  name: string;
+  kind: 'guest' | 'developer';
+  datasets: readonly string[];
+  devices: readonly DevicePlan[];
+  /** When the user comes: a share of the time after the copy; 0 if the user was there before the copy. */
+  joinsAt: number;
+  /** The user into whom this user is merged, where and when. */
+  merge: { into: string; at: Side; after: number } | null;
+}
+
+/** A disturbance, at a share of the time after the copy. */
+export interface Fault {
+  at: number;
+  kind: 'kill the origin' | 'kill the target' | 'throttle' | 'delay the stream' | 'cut connections';
+  seconds: number;
+}
+
+export interface PopulationPlan {
+  users: readonly UserPlan[];
+  faults: readonly Fault[];
+}
+
+const CLIENTS: readonly Client[] = ['sdk', 'sdk', 'android', 'ios'];
+const FAULTS: readonly Fault['kind'][] = [
+  'throttle',
+  'delay the stream',
+  'kill the target',
+  'cut connections',
+  'kill the origin',
+];
+
+/**
+ * Plans a migration. Equal seeds and sizes give equal plans.
+ *
+ * @param syncManagers number of devices with the real amazon-cognito-js; each loads its own copy of the AWS SDK
+ */
+export function planPopulation({
+  seed,
+  users: count,
+  syncManagers,
+  faults: faultCount,
+}: {
+  seed: number;
+  users: number;
+  syncManagers: number;
+  faults: number;
+}): PopulationPlan {
+  const random = createRandom(seed);
+  const index = (length: number) => Math.floor(random() * length);
+  const pick = <T>(from: readonly [T, ...T[]] | readonly T[]): T => from[index(from.length)] as T;
+
+  function planDevice(client: Client, firstSide: Side = 'origin'): DevicePlan {
+    const kind = random();
+    // A third never get the new version, half get it once, and some go back or alternate.
+    const switchesAt = kind < 0.35 ? [] : [random() * 0.8];
+    if (kind > 0.9 && client === 'sdk') switchesAt.push(0.5 + random() * 0.4);
+    const clockSkewMs = random() < 0.1 ? pick([-3_600_000, 3_600_000]) : 0;
+    const switches = firstSide === 'target' ? [] : switchesAt.toSorted((a, b) => a - b);
+    return { client, firstSide, switchesAt: switches, clockSkewMs, seed: index(2 ** 31) };
+  }
+
+  const users: UserPlan[] = Array.from({ length: count }, (_, user) => {
+    const isLate = random() < 0.08;
+    const firstSide = isLate && random() < 0.5 ? 'target' : 'origin';
+    return {
+      name: `user-${user}`,
+      kind: random() < 0.5 ? 'guest' : 'developer',
+      datasets: random() < 0.3 ? ['game', 'settings'] : ['game'],
+      // A user who comes after the copy changes to the new version much later, when the event has arrived.
+      devices: Array.from({ length: 1 + index(3) }, () => {
+        const planned = planDevice(pick(CLIENTS), firstSide);
+        return isLate ? { ...planned, switchesAt: planned.switchesAt.map((at) => 0.8 + at * 0.2) } : planned;
+      }),
+      joinsAt: isLate ? 0.1 + random() * 0.3 : 0,
+      merge: null,
+    };
+  });
+  const early = users.filter(({ joinsAt, devices }) => joinsAt === 0 && devices.length > 1);
+  for (const user of early.slice(0, syncManagers)) {
+    const [first, ...others] = user.devices;
+    if (first) users[users.indexOf(user)] = { ...user, devices: [{ ...first, client: 'sync-manager' }, ...others] };
+  }
+  return { users: [...users, ...planMerges(Math.max(2, Math.round(count / 20)), planDevice)], faults: planFaults() };
+
+  /** Pairs of users who turn out to be one person. Half are merged at the origin before the copy. */
+  function planMerges(pairs: number, device: typeof planDevice): UserPlan[] {
+    return Array.from({ length: pairs }, (_, pair): UserPlan[] => {
+      const at = pair % 2 === 0 ? 'target' : 'origin';
+      const user = { kind: 'developer', datasets: ['game'], joinsAt: 0, merge: null } as const;
+      const into = { ...user, name: `merging-${pair}-into`, devices: [device('sdk')] };
+      const old = { ...device('sdk'), switchesAt: [] };
+      // The merged user's first device uses the target before the merge there; the second one never does.
+      const devices = [{ ...device('sdk'), switchesAt: at === 'target' ? [0.1] : [] }, old];
+      const merge = { into: into.name, at, after: at === 'target' ? 0.4 + random() * 0.2 : 0 } as const;
+      return [into, { ...user, name: `merging-${pair}`, devices, merge }];
+    }).flat();
+  }
+
+  function planFaults(): Fault[] {
+    return Array.from({ length: faultCount }, (_, fault) => ({
+      at: ((fault + 0.2 + random() * 0.6) / faultCount) * 0.95,
+      kind: FAULTS[fault % FAULTS.length] ?? 'throttle',
+      seconds: 2 + random() * 4,
+    }));
+  }
+}

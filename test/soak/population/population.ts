@@ -1,0 +1,284 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { dataPaths } from '../../../lib/database/data-directory.ts';
+import { placeEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
+import { createProduct, type Product } from '../product.ts';
+import { createRandom } from '../random.ts';
+import { checkPopulation } from './check-population.ts';
+import { createFront } from './front.ts';
+import { createPopulationLedger, type Side } from './ledger.ts';
+import { createMove } from './move.ts';
+import { type OriginLink, startOriginLink } from './origin-link.ts';
+import { type Fault, type PopulationPlan, planPopulation, type UserPlan } from './plan.ts';
+import { createServices, type Services } from './services.ts';
+import { settle } from './settle.ts';
+import { createUser, type SimulatedUser } from './user.ts';
+
+export interface PopulationOptions {
+  /** The databases of both services; null for embedded databases. */
+  databaseUrls: Readonly<Record<Side, string>> | null;
+  seed: number;
+  users: number;
+  syncManagers: number;
+  faults: number;
+  /** Time before the copy, and time after it, in seconds. */
+  secondsBefore: number;
+  secondsAfter: number;
+  /** Rounds per second of all devices together. */
+  rate: number;
+  /** Whether devices continue to write at the origin for an identity that was merged at the target. */
+  writesAfterMerges: boolean;
+  note?: (text: string) => void;
+}
+
+export interface PopulationResult {
+  problems: string[];
+  figures: Record<string, string>;
+}
+
+const LOSE_RESPONSES = 0.01;
+
+/**
+ * Moves a population of users from one service to another while their apps are in use: copies, follows, takes over and
+ * bridges, with killed processes and a disturbed connection. Then checks that no acknowledged change was lost.
+ */
+export async function runPopulation(options: PopulationOptions): Promise<PopulationResult> {
+  const { seed, users: count, note = () => undefined } = options;
+  const plan = planPopulation({ ...options, users: count });
+  const startedAt = performance.now();
+  const problems: string[] = [];
+  await using cleanUp = new AsyncDisposableStack();
+  const { products, link } = await startBoth(options, cleanUp);
+  const urls = { origin: products.origin.url, target: products.target.url };
+  const services = createServices(urls);
+  cleanUp.defer(() => services.close());
+  const identityPoolId = await services.createPool();
+  const ledger = createPopulationLedger();
+  const front = createFront({ ledger, urls, random: createRandom(seed + 1), loseResponses: LOSE_RESPONSES });
+  const move = createMove(products.target.env, identityPoolId, link.url);
+
+  let copiedAt = Number.POSITIVE_INFINITY;
+  let isStopping = false;
+  const progress = () => Math.max(0, (performance.now() - copiedAt) / (options.secondsAfter * 1_000));
+  const deviceCount = plan.users.reduce((sum, { devices }) => sum + devices.length, 0);
+  const population = plan.users.map((each) =>
+    createUser(each, {
+      front,
+      identityPoolId,
+      logIn: (side, user) => services.logIn(side, identityPoolId, user),
+      progress,
+      periodMs: (deviceCount / options.rate) * 1_000,
+      isStopping: () => isStopping,
+      onProblem: (problem) => problems.push(problem),
+    }),
+  );
+  cleanUp.defer(async () => void (await Promise.all(population.map((user) => user.close()))));
+  const running = Promise.all(population.map((user) => user.run()));
+  running.catch(() => undefined);
+  cleanUp.defer(() => void (isStopping = true));
+
+  await sleep(options.secondsBefore * 1_000);
+  const merged = await mergeUsers(population, 'origin', services, identityPoolId);
+  note(`${deviceCount} devices of ${plan.users.length} users; copying`);
+  // Each process is killed once during the copy.
+  const killing = killDuringCopy(products, createRandom(seed + 2));
+  const copies = await move.copyUntilDone();
+  await killing;
+  copiedAt = performance.now();
+  note(`copied in ${copies} runs`);
+  const faults = causeFaults(plan.faults, { progress, products, link, note });
+  await until(() => progress() >= 0.6);
+  for (const [from, into] of await mergeUsers(population, 'target', services, identityPoolId, options))
+    merged.set(from, into);
+  await until(() => progress() >= 0.8);
+  await move.copyUntilDone();
+  await faults;
+  await until(() => progress() >= 1);
+  isStopping = true;
+  await running;
+  note('the devices have stopped; waiting until both sides agree');
+  await move.takeOverAll();
+
+  const settled = await settle({
+    services,
+    identityPoolId,
+    move,
+    merged,
+    waitsForMerges: options.writesAfterMerges,
+  });
+  problems.push(...settled.problems);
+  const conflicts = await move.conflicts();
+  const kills = 2 + plan.faults.filter(({ kind }) => kind.startsWith('kill')).length;
+  problems.push(
+    ...checkPopulation({
+      changes: ledger.changes,
+      deletions: ledger.deletions,
+      conflicts,
+      contents: settled.contents,
+      onlyAt: settled.onlyAt,
+      mergedInto: merged,
+      bridgeWrites: { origin: link.writes, target: await services.bridgeWritesAtTarget(ledger) },
+      // Each change of an owner's state, such as the raised count of a new dataset, can take one more pass.
+      interruptions: (place) => kills + 2 + (link.interrupted.get(place) ?? 0),
+    }),
+    ...(await checkIdentities(population, services, identityPoolId)),
+    ...(await checkDevices(population, settled.contents)),
+    ...front.refusals.filter(isLoggedOut).map((refusal) => `logged out: ${Object.values(refusal).join(' ')}`),
+  );
+  for (const [side, product] of Object.entries(products))
+    if (product.hasCrashed()) problems.push(`the ${side} ended:\n${product.current().output().slice(-2_000)}`);
+  const total = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((sum, each) => sum + each, 0);
+  const acknowledged = ledger.changes.filter(({ syncCount }) => syncCount !== null).length;
+  return {
+    problems,
+    figures: {
+      users: `${plan.users.length}`,
+      devices: `${deviceCount}`,
+      'acknowledged changes': `${acknowledged}`,
+      'in doubt': `${ledger.changes.length - acknowledged}`,
+      deletions: `${ledger.deletions.length}`,
+      merges: `${merged.size}`,
+      kills: `${kills}`,
+      'disturbed calls': `${link.disturbed()}`,
+      conflicts: `${conflicts.length}`,
+      'writes of the bridge at the origin': `${total(link.writes)}`,
+      'settled after': `${settled.seconds.toFixed(0)} s`,
+      duration: `${((performance.now() - startedAt) / 1_000).toFixed(0)} s`,
+    },
+  };
+}
+
+async function startBoth(
+  { databaseUrls, seed }: PopulationOptions,
+  cleanUp: AsyncDisposableStack,
+): Promise<{ products: Record<Side, Product>; link: OriginLink }> {
+  async function environment(side: Side) {
+    const dataDir = await mkdtemp(join(tmpdir(), `population-${side}-`));
+    cleanUp.defer(() => rm(dataDir, { recursive: true, force: true }));
+    if (databaseUrls) return { DATA_DIR: dataDir, DATABASE_URL: databaseUrls[side] };
+    await placeEmbeddedDatabase(dataPaths(dataDir).database);
+    return { DATA_DIR: dataDir };
+  }
+  const origin = await createProduct(await environment('origin'));
+  const link = await startOriginLink(origin.url, createRandom(seed + 3));
+  cleanUp.defer(() => link.close());
+  const target = await createProduct({ ...(await environment('target')), ORIGIN_ENDPOINT_URL: link.url });
+  for (const product of [origin, target]) {
+    await product.start();
+    cleanUp.defer(() => product.kill());
+  }
+  return { products: { origin, target }, link };
+}
+
+async function until(isReached: () => boolean): Promise<void> {
+  while (!isReached()) await sleep(100);
+}
+
+async function restart(product: Product): Promise<void> {
+  await product.kill();
+  await product.start();
+}
+
+async function killDuringCopy({ origin, target }: Record<Side, Product>, random: () => number): Promise<void> {
+  await sleep(500 + random() * 2_000);
+  await restart(target);
+  await sleep(random() * 2_000);
+  await restart(origin);
+}
+
+async function causeFaults(
+  faults: PopulationPlan['faults'],
+  {
+    progress,
+    products,
+    link,
+    note,
+  }: {
+    progress: () => number;
+    products: Record<Side, Product>;
+    link: OriginLink;
+    note: (text: string) => void;
+  },
+): Promise<void> {
+  const cause = async ({ kind, seconds }: Fault) => {
+    if (kind === 'kill the origin') return restart(products.origin);
+    if (kind === 'kill the target') return restart(products.target);
+    link.disturbBy(kind);
+    await sleep(seconds * 1_000);
+    link.disturbBy(null);
+  };
+  for (const fault of faults) {
+    await until(() => progress() >= fault.at);
+    note(`${fault.kind} at ${(progress() * 100).toFixed(0)} %`);
+    await cause(fault);
+  }
+}
+
+/** Merges the users whose merge is planned on this side. @returns the identities that were merged */
+async function mergeUsers(
+  population: readonly SimulatedUser[],
+  side: Side,
+  services: Services,
+  identityPoolId: string,
+  { writesAfterMerges }: Pick<PopulationOptions, 'writesAfterMerges'> = { writesAfterMerges: false },
+): Promise<Map<string, string>> {
+  const merged = new Map<string, string>();
+  for (const user of population) {
+    const { merge, name } = user.plan;
+    if (merge?.at !== side) continue;
+    const into = population.find(({ plan }) => plan.name === merge.into);
+    const [from, destination] = [user.identityId(), into?.identityId()];
+    if (!from || !destination) continue;
+    // Otherwise, the devices would be logged out, because they use the identity that disappears.
+    await user.stopDevices(writesAfterMerges && side === 'target' ? 'target' : undefined);
+    await services.merge(side, identityPoolId, { source: name, destination: merge.into });
+    merged.set(from, destination);
+    if (side === 'origin' || writesAfterMerges) user.continueAs(destination);
+  }
+  return merged;
+}
+
+/** Checks that every login still leads to the same identity, on both sides. */
+async function checkIdentities(
+  population: readonly SimulatedUser[],
+  services: Services,
+  identityPoolId: string,
+): Promise<string[]> {
+  const problems: string[] = [];
+  const isOnBothSides = ({ kind, joinsAt, merge }: UserPlan) =>
+    kind === 'developer' && joinsAt === 0 && merge?.at !== 'target';
+  for (const user of population.filter(({ plan }) => isOnBothSides(plan))) {
+    const expected = user.identityId();
+    for (const side of ['origin', 'target'] as const) {
+      const { IdentityId } = await services.logIn(side, identityPoolId, user.plan.name);
+      if (expected !== null && IdentityId !== expected)
+        problems.push(`${user.plan.name}: the ${side} returned ${IdentityId}, expected ${expected}`);
+    }
+  }
+  return problems;
+}
+
+/** Checks that each device has all records of its side after one more sync. */
+async function checkDevices(
+  population: readonly SimulatedUser[],
+  contents: Readonly<Record<Side, ReadonlyMap<string, readonly (readonly [string, string])[]>>>,
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const user of population) {
+    for (const { device, side, datasetName, values } of await user.finish()) {
+      const stored = contents[side].get(`${user.identityId()} ${datasetName}`) ?? [];
+      for (const [key, value] of stored)
+        if (values[key] !== value)
+          problems.push(`${device}: ${datasetName} ${key} is ${values[key]} on the device, ${value} at the ${side}`);
+    }
+  }
+  return problems;
+}
+
+/** Errors after which clients discard their identity, or ask the user to log in again. */
+function isLoggedOut({ code, operation }: { code: string; operation: string }): boolean {
+  const isForgotten = code === 'NotAuthorizedException' || code === 'ResourceNotFoundException';
+  return isForgotten && !operation.startsWith('DELETE');
+}
