@@ -4,10 +4,12 @@ import { loadSyncManager } from '../../clients/load-sync-manager.ts';
 import type { DataStore } from '../../clients/sync-manager.d.ts';
 import { createDevice, type Device } from '../../clients/sync-manager-device.ts';
 
-/** The login that an app gets from its own backend. */
-export interface BackendLogin {
-  IdentityId: string;
-  Token: string;
+/** What proves who the user is. */
+export interface Login {
+  /** The identity, if the app's own backend returns it. Otherwise, the app calls GetId. */
+  identityId: string | null;
+  /** Tokens by login provider. */
+  logins: Record<string, string>;
 }
 
 export interface AppOptions {
@@ -15,8 +17,8 @@ export interface AppOptions {
   identityPoolId: string;
   /** The id that the app has stored; null for a new guest. */
   identityId: string | null;
-  /** Asks the app's backend for a login; null for a guest. */
-  logIn: (() => Promise<BackendLogin>) | null;
+  /** Asks the app's backend or a login provider for a login; null for a guest. */
+  logIn: (() => Promise<Login>) | null;
   random: () => number;
   /** How far the device's clock is ahead, in milliseconds. */
   clockSkewMs: number;
@@ -36,7 +38,8 @@ export interface App {
   close(): void;
 }
 
-const OWN = 'cognito-identity.amazonaws.com';
+/** The key of OpenID tokens of Cognito Identity itself. */
+export const OWN = 'cognito-identity.amazonaws.com';
 
 /** Creates an app that sends what the SDKs for Android and iOS send. */
 export function createMobileApp(platform: Platform, options: AppOptions): App {
@@ -48,7 +51,13 @@ export function createMobileApp(platform: Platform, options: AppOptions): App {
     ...(identityId !== null && { cachedIdentityId: identityId }),
   });
   return {
-    start: async () => (logIn ? device.logInAsUserOfBackend(await logIn()) : device.logIn()),
+    async start() {
+      const login = await logIn?.();
+      const Token = login?.logins[OWN];
+      if (login?.identityId && Token)
+        await device.logInAsUserOfBackend({ IdentityId: login.identityId, Token });
+      else await device.logIn(login?.logins);
+    },
     identityId: device.identityId,
     async round(datasetName, changes) {
       const dataset = device.openDataset(datasetName);
@@ -90,12 +99,12 @@ export function createSyncManagerApp(options: AppOptions): App {
   return {
     async start() {
       const login = await logIn?.();
-      const id = login?.IdentityId ?? known;
+      const id = login?.identityId ?? known;
       device = await createDevice(sdk, {
         url,
         identityPoolId,
-        ...(id !== null && id !== undefined && { identityId: id }),
-        ...(login && { logins: { [OWN]: login.Token } }),
+        ...(id !== null && { identityId: id }),
+        ...(login && { logins: login.logins }),
         dataStore: SameStore,
       });
       known = device.identityId();

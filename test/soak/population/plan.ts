@@ -8,13 +8,16 @@ export interface DevicePlan {
   firstSide: Side;
   /** When the device gets a version of the app that uses the other service: shares of the time after the copy. */
   switchesAt: readonly number[];
+  /** When the user gets the device: a share of the time after the copy; 0 if the user has it when the user comes. */
+  joinsAt: number;
   clockSkewMs: number;
   seed: number;
 }
 
 export interface UserPlan {
   name: string;
-  kind: 'guest' | 'developer';
+  /** A guest, a user of the app's own backend, or a user of a login provider. */
+  kind: 'guest' | 'developer' | 'login';
   datasets: readonly string[];
   devices: readonly DevicePlan[];
   /** When the user comes: a share of the time after the copy; 0 if the user was there before the copy. */
@@ -71,19 +74,23 @@ export function planPopulation({
     if (kind > 0.9 && client === 'sdk') switchesAt.push(0.5 + random() * 0.4);
     const clockSkewMs = random() < 0.1 ? pick([-3_600_000, 3_600_000]) : 0;
     const switches = firstSide === 'target' ? [] : switchesAt.toSorted((a, b) => a - b);
-    return { client, firstSide, switchesAt: switches, clockSkewMs, seed: index(2 ** 31) };
+    return { client, firstSide, switchesAt: switches, joinsAt: 0, clockSkewMs, seed: index(2 ** 31) };
   }
 
   const users: UserPlan[] = Array.from({ length: count }, (_, user) => {
     const isLate = random() < 0.08;
     const firstSide = isLate && random() < 0.5 ? 'target' : 'origin';
+    const kind = pick(['guest', 'developer', 'login'] as const);
     return {
       name: `user-${user}`,
-      kind: random() < 0.5 ? 'guest' : 'developer',
+      kind,
       datasets: random() < 0.3 ? ['game', 'settings'] : ['game'],
-      // A user who comes after the copy changes to the new version much later, when the event has arrived.
-      devices: Array.from({ length: 1 + index(3) }, () => {
-        const planned = planDevice(pick(CLIENTS), firstSide);
+      devices: Array.from({ length: 1 + index(3) }, (_device, device) => {
+        // Some users get a second or third device with the new version, which must find the user's identity.
+        const isNew = !isLate && device > 0 && kind !== 'guest' && random() < 0.3;
+        const planned = planDevice(pick(CLIENTS), isNew ? 'target' : firstSide);
+        if (isNew) return { ...planned, joinsAt: 0.1 + random() * 0.6 };
+        // A user who comes after the copy changes to the new version much later, when the event has arrived.
         return isLate ? { ...planned, switchesAt: planned.switchesAt.map((at) => 0.8 + at * 0.2) } : planned;
       }),
       joinsAt: isLate ? 0.1 + random() * 0.3 : 0,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dataPaths } from '../../../lib/database/data-directory.ts';
 import { placeEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
+import { type OidcServer, startOidcServer } from '../../fixtures/identity/oidc-server.ts';
 import { createProduct, type Product } from '../product.ts';
 import { createRandom } from '../random.ts';
 import { checkPopulation } from './check-population.ts';
@@ -12,7 +13,7 @@ import { createPopulationLedger, type Side } from './ledger.ts';
 import { createMove } from './move.ts';
 import { type OriginLink, startOriginLink } from './origin-link.ts';
 import { type Fault, type PopulationPlan, planPopulation, type UserPlan } from './plan.ts';
-import { createServices, type Services } from './services.ts';
+import { createServices, type Services, USER_POOL } from './services.ts';
 import { settle } from './settle.ts';
 import { createUser, type SimulatedUser } from './user.ts';
 
@@ -39,6 +40,7 @@ export interface PopulationResult {
 }
 
 const LOSE_RESPONSES = 0.01;
+const CALLS_PER_SECOND = '200';
 
 /**
  * Moves a population of users from one service to another while their apps are in use: copies, follows, takes over and
@@ -50,9 +52,11 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
   const startedAt = performance.now();
   const problems: string[] = [];
   await using cleanUp = new AsyncDisposableStack();
-  const { products, link } = await startBoth(options, cleanUp);
+  const userPool = await startOidcServer();
+  cleanUp.defer(() => userPool.close());
+  const { products, link } = await startBoth(options, userPool, cleanUp);
   const urls = { origin: products.origin.url, target: products.target.url };
-  const services = createServices(urls);
+  const services = createServices(urls, userPool);
   cleanUp.defer(() => services.close());
   const identityPoolId = await services.createPool();
   const ledger = createPopulationLedger();
@@ -152,19 +156,29 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
 
 async function startBoth(
   { databaseUrls, seed }: PopulationOptions,
+  { issuer }: OidcServer,
   cleanUp: AsyncDisposableStack,
 ): Promise<{ products: Record<Side, Product>; link: OriginLink }> {
   async function environment(side: Side) {
     const dataDir = await mkdtemp(join(tmpdir(), `population-${side}-`));
     cleanUp.defer(() => rm(dataDir, { recursive: true, force: true }));
-    if (databaseUrls) return { DATA_DIR: dataDir, DATABASE_URL: databaseUrls[side] };
+    const env = {
+      DATA_DIR: dataDir,
+      LOGINS: 'verified',
+      LOGIN_PROVIDERS: JSON.stringify({ [USER_POOL]: { issuer, jwksUri: `${issuer}/jwks` } }),
+    };
+    if (databaseUrls) return { ...env, DATABASE_URL: databaseUrls[side] };
     await placeEmbeddedDatabase(dataPaths(dataDir).database);
-    return { DATA_DIR: dataDir };
+    return env;
   }
   const origin = await createProduct(await environment('origin'));
   const link = await startOriginLink(origin.url, createRandom(seed + 3));
   cleanUp.defer(() => link.close());
-  const target = await createProduct({ ...(await environment('target')), ORIGIN_ENDPOINT_URL: link.url });
+  const target = await createProduct({
+    ...(await environment('target')),
+    ORIGIN_ENDPOINT_URL: link.url,
+    ORIGIN_RATE: CALLS_PER_SECOND,
+  });
   for (const product of [origin, target]) {
     await product.start();
     cleanUp.defer(() => product.kill());
@@ -248,13 +262,13 @@ async function checkIdentities(
 ): Promise<string[]> {
   const problems: string[] = [];
   const isOnBothSides = ({ kind, joinsAt, merge }: UserPlan) =>
-    kind === 'developer' && joinsAt === 0 && merge?.at !== 'target';
+    kind !== 'guest' && joinsAt === 0 && merge?.at !== 'target';
   for (const user of population.filter(({ plan }) => isOnBothSides(plan))) {
     const expected = user.identityId();
     for (const side of ['origin', 'target'] as const) {
-      const { IdentityId } = await services.logIn(side, identityPoolId, user.plan.name);
-      if (expected !== null && IdentityId !== expected)
-        problems.push(`${user.plan.name}: the ${side} returned ${IdentityId}, expected ${expected}`);
+      const found = await services.identityOf(side, identityPoolId, user.plan);
+      if (expected !== null && found !== expected)
+        problems.push(`${user.plan.name}: the ${side} returned ${found}, expected ${expected}`);
     }
   }
   return problems;

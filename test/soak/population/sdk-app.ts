@@ -10,7 +10,6 @@ import {
 import { createSyncClient, list } from '../../fixtures/wire/sync-client.ts';
 import type { App, AppOptions } from './app.ts';
 
-const OWN = 'cognito-identity.amazonaws.com';
 const ATTEMPTS = 4;
 
 interface LocalDataset {
@@ -67,11 +66,9 @@ export function createSdkApp(options: AppOptions): App {
   return {
     async start() {
       const login = await logIn?.();
-      identityId ??= login?.IdentityId ?? null;
-      if (identityId === null) {
-        identityId = (await identities.send(new GetIdCommand({ IdentityPoolId }))).IdentityId ?? null;
-      }
-      const Logins = login && { [OWN]: login.Token };
+      const Logins = login?.logins;
+      identityId ??= login?.identityId ?? null;
+      identityId ??= (await identities.send(new GetIdCommand({ IdentityPoolId, Logins }))).IdentityId ?? null;
       const command = new GetCredentialsForIdentityCommand({ IdentityId: String(identityId), Logins });
       const { IdentityId, Credentials: issued } = await identities.send(command);
       identityId = String(IdentityId);

@@ -1,6 +1,7 @@
 import {
   type CognitoIdentityClient,
   CreateIdentityPoolCommand,
+  GetIdCommand,
   GetOpenIdTokenForDeveloperIdentityCommand,
   ListIdentitiesCommand,
   MergeDeveloperIdentitiesCommand,
@@ -15,11 +16,16 @@ import { DEFAULT_CREDENTIALS } from '../../../lib/common/environment.ts';
 import { COUNT_JUMP } from '../../../lib/move/take-over.ts';
 import { localKinesis } from '../../fixtures/aws/kinesis.ts';
 import { readEvents } from '../../fixtures/aws/read-stream.ts';
+import { CLIENT_ID, type OidcServer } from '../../fixtures/identity/oidc-server.ts';
 import { createSyncClient, list } from '../../fixtures/wire/sync-client.ts';
-import type { BackendLogin } from './app.ts';
+import { type Login, OWN } from './app.ts';
 import { type PopulationLedger, placeName, type Side } from './ledger.ts';
+import type { UserPlan } from './plan.ts';
 
 const DEVELOPER_PROVIDER = 'login.game.example';
+export const USER_POOL = 'cognito-idp.us-east-1.amazonaws.com/us-east-1_game';
+/** Tokens are used again for this long. */
+const TOKEN_MS = 300_000;
 const CONCURRENT_READS = 8;
 
 /** The contents of a side: live records and the sync count, by dataset. */
@@ -32,7 +38,10 @@ export interface Snapshot {
 /** Both services, as the app's backend and its operator use them. */
 export interface Services {
   createPool(): Promise<string>;
-  logIn(side: Side, identityPoolId: string, user: string): Promise<BackendLogin>;
+  /** Logs a user in at the login provider, or through the app's own backend. */
+  logIn(side: Side, identityPoolId: string, user: Pick<UserPlan, 'name' | 'kind'>): Promise<Login>;
+  /** Returns the identity to which a login leads. */
+  identityOf(side: Side, identityPoolId: string, user: Pick<UserPlan, 'name' | 'kind'>): Promise<string>;
   merge(side: Side, identityPoolId: string, users: { source: string; destination: string }): Promise<void>;
   read(side: Side, identityPoolId: string): Promise<Snapshot>;
   /** Counts the updates at the target that no device made, by dataset, in the target's stream. */
@@ -40,19 +49,39 @@ export interface Services {
   close(): void;
 }
 
-export function createServices(urls: Readonly<Record<Side, string>>): Services {
+export function createServices(urls: Readonly<Record<Side, string>>, userPool: OidcServer): Services {
   const open = (url: string) => ({
     sync: createSyncClient(url),
     identity: createCognitoIdentityClient({ region: 'us-east-1', endpoint: url, credentials: DEFAULT_CREDENTIALS }),
   });
   const clients = { origin: open(urls.origin), target: open(urls.target) };
+  const tokens = new Map<string, { token: string; until: number }>();
+
+  async function tokenOf(user: string): Promise<string> {
+    const known = tokens.get(user);
+    if (known && known.until > Date.now()) return known.token;
+    const token = await userPool.logIn(user);
+    tokens.set(user, { token, until: Date.now() + TOKEN_MS });
+    return token;
+  }
+
+  const logIn: Services['logIn'] = async (side, IdentityPoolId, { name, kind }) => {
+    if (kind === 'login') return { identityId: null, logins: { [USER_POOL]: await tokenOf(name) } };
+    const Logins = { [DEVELOPER_PROVIDER]: name };
+    const command = new GetOpenIdTokenForDeveloperIdentityCommand({ IdentityPoolId, Logins });
+    const { IdentityId, Token } = await clients[side].identity.send(command);
+    return { identityId: String(IdentityId), logins: { [OWN]: String(Token) } };
+  };
+
   return {
+    logIn,
     async createPool() {
       const { IdentityPoolId } = await clients.origin.identity.send(
         new CreateIdentityPoolCommand({
           IdentityPoolName: 'Game',
           AllowUnauthenticatedIdentities: true,
           DeveloperProviderName: DEVELOPER_PROVIDER,
+          CognitoIdentityProviders: [{ ProviderName: USER_POOL, ClientId: CLIENT_ID }],
         }),
       );
       const CognitoStreams = { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' } as const;
@@ -62,11 +91,11 @@ export function createServices(urls: Readonly<Record<Side, string>>): Services {
       return String(IdentityPoolId);
     },
 
-    async logIn(side, IdentityPoolId, user) {
-      const Logins = { [DEVELOPER_PROVIDER]: user };
-      const command = new GetOpenIdTokenForDeveloperIdentityCommand({ IdentityPoolId, Logins });
-      const { IdentityId, Token } = await clients[side].identity.send(command);
-      return { IdentityId: String(IdentityId), Token: String(Token) };
+    async identityOf(side, IdentityPoolId, user) {
+      const { identityId, logins: Logins } = await logIn(side, IdentityPoolId, user);
+      if (identityId !== null) return identityId;
+      const command = new GetIdCommand({ IdentityPoolId, Logins });
+      return String((await clients[side].identity.send(command)).IdentityId);
     },
 
     async merge(side, IdentityPoolId, { source, destination }) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom } from '../random.ts';
-import { type App, type AppOptions, type BackendLogin, createMobileApp, createSyncManagerApp } from './app.ts';
+import { type App, type AppOptions, createMobileApp, createSyncManagerApp, type Login } from './app.ts';
 import type { DeviceAddress, Front } from './front.ts';
 import type { Side } from './ledger.ts';
 import type { DevicePlan, UserPlan } from './plan.ts';
@@ -9,8 +9,8 @@ import { createSdkApp } from './sdk-app.ts';
 export interface UserDeps {
   front: Front;
   identityPoolId: string;
-  /** Logs a user of the app's own backend in at a service. Does not retry. */
-  logIn: (side: Side, user: string) => Promise<BackendLogin>;
+  /** Logs a user in: at the login provider, or through the app's own backend at a service. Does not retry. */
+  logIn: (side: Side, user: UserPlan) => Promise<Login>;
   /** The share of the time after the copy that has passed; 0 before that. */
   progress: () => number;
   /** Mean time between two rounds of a device. */
@@ -60,11 +60,12 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
   async function open(planned: DevicePlan, name: string): Promise<Running> {
     const address = await deps.front.open(name, planned.firstSide);
     const random = createRandom(planned.seed);
-    const logIn = plan.kind === 'guest' ? null : () => deps.logIn(address.side, plan.name);
+    const logIn = plan.kind === 'guest' ? null : () => deps.logIn(address.side, plan);
     const app = createApp(planned, {
       url: address.url,
       identityPoolId: deps.identityPoolId,
-      identityId,
+      // The logins of a new device lead to the identity. A guest's devices share what an earlier device has stored.
+      identityId: plan.kind === 'guest' ? identityId : null,
       logIn,
       random,
       clockSkewMs: planned.clockSkewMs,
@@ -89,6 +90,15 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
     if (app.identityId() !== identityId) {
       deps.onProblem(`${name}: the identity changed from ${identityId} to ${app.identityId()}`);
     }
+  }
+
+  async function reach(progress: number): Promise<void> {
+    while (deps.progress() < progress && !deps.isStopping()) await sleep(PAUSE_MS / 5);
+  }
+
+  async function openAt(planned: DevicePlan, name: string): Promise<void> {
+    await reach(planned.joinsAt);
+    if (!deps.isStopping()) launch(await open(planned, name));
   }
 
   async function runDevice(device: Running): Promise<void> {
@@ -130,10 +140,12 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
     rounds,
     identityId: () => identityId,
     async run() {
-      while (deps.progress() < plan.joinsAt && !deps.isStopping()) await sleep(200);
-      if (deps.isStopping()) return;
-      for (const [index, planned] of plan.devices.entries())
-        launch(await open(planned, `${plan.name}/${index}`));
+      await reach(plan.joinsAt);
+      for (const [index, planned] of plan.devices.entries()) {
+        const name = `${plan.name}/${index}`;
+        if (planned.joinsAt > 0) running.push(openAt(planned, name));
+        else if (!deps.isStopping()) launch(await open(planned, name));
+      }
       for (let done = 0; done < running.length; done += 1) await running[done];
     },
     async stopDevices(side) {
