@@ -7,6 +7,7 @@ import { startLocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { openOrigin } from '../../lib/aws/origin.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
 import type { ReplicaChange } from '../../lib/sync/replica.ts';
 import { createPoolStore } from '../../lib/sync/store/pool-store.ts';
@@ -14,12 +15,13 @@ import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { newPool, STREAMING } from '../fixtures/identity/identity-pools.ts';
 import { commandDeps } from '../fixtures/local/command-deps.ts';
 import { createDatabase } from './create-database.ts';
-import type { Table } from './measure.ts';
+import { median, type Table } from './measure.ts';
+import { startCloud } from './start-process.ts';
 
 const IDENTITIES = Number(process.env.BENCH_IDENTITIES ?? 5_000);
 const DATASETS = 2;
 const RECORDS = 10;
-/** The heap may grow by this many MiB from a quarter of the copy to its end. */
+/** The heap of the target may grow by this many MiB from a quarter of the copy to its end. */
 const MAX_GROWTH_MIB = 15;
 const STATUS_EVERY_MS = 1_000;
 
@@ -29,41 +31,40 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
 /**
- * Copies a pool from one service to another, both in this process, and calls `move status` in the meantime. Measures the
- * rate, the growth of the heap, and the time of `move status`.
+ * Copies a pool from a service in another process to a service in this process, and calls `move status` in the meantime.
+ * Measures the rate, the memory of the target, and the time of `move status`.
  */
 export async function benchMoveCopy(): Promise<Table[]> {
   const server = await startPostgresServer();
   try {
-    return [await bench(server.url)];
+    return await bench(server.url);
   } finally {
     await server.close();
   }
 }
 
-async function bench(serverUrl: string): Promise<Table> {
+async function bench(serverUrl: string): Promise<Table[]> {
   const readOrigin = () => {
     throw new SetupError('this benchmark measures the copy without the stream');
   };
-  const origin = await startLocalCloud({ databaseUrl: await createDatabase(serverUrl) });
+  const originDatabase = await createDatabase(serverUrl);
+  const origin = await startCloud({ databaseUrl: originDatabase });
   const target = await startLocalCloud({ databaseUrl: await createDatabase(serverUrl), readOrigin });
   try {
-    const pool = await fill(origin.database);
-    const heaps: number[] = [];
-    const statusMs: number[] = [];
+    const database = openPg({ connectionString: originDatabase });
+    const pool = await fill(database).finally(() => database.close());
+    const measured: Measured = { seconds: 0, memory: [], statusMs: [] };
     const deps = commandDeps({
       database: target.database,
       openOrigin: async () =>
         openOrigin({
           region: 'us-east-1',
-          endpoint: origin.url,
+          endpoint: origin.ready.url,
           streamName: 'cognito-sync',
           credentials: DEFAULT_CREDENTIALS,
         }),
-      progress: ({ share }) => {
-        if (!share || share.done < (heaps.length + 1) * (share.total / 8)) return;
-        collectGarbage();
-        heaps.push(process.memoryUsage().heapUsed);
+      progress({ share }) {
+        if (share && share.done >= (measured.memory.length + 1) * (share.total / 4)) sampleMemory(measured);
       },
     });
     const start = performance.now();
@@ -75,31 +76,58 @@ async function bench(serverUrl: string): Promise<Table> {
       await Promise.race([sleep(STATUS_EVERY_MS), copying]);
       const asked = performance.now();
       await prepareCommand(['move', 'status', '--json'])(deps);
-      statusMs.push(performance.now() - asked);
+      measured.statusMs.push(performance.now() - asked);
     }
     await copying;
-    return toTable((performance.now() - start) / 1000, heaps, statusMs);
+    measured.seconds = (performance.now() - start) / 1000;
+    if (measured.memory.length < 4) sampleMemory(measured);
+    return toTables(measured);
   } finally {
     await target.close();
-    await origin.close();
+    await origin.stop();
   }
 }
 
-function toTable(seconds: number, heaps: readonly number[], statusMs: readonly number[]): Table {
+interface Measured {
+  seconds: number;
+  /** One sample per quarter of the copy, after a garbage collection. */
+  memory: { heapUsed: number; rss: number }[];
+  statusMs: number[];
+}
+
+function sampleMemory({ memory }: Measured): void {
+  collectGarbage();
+  memory.push(process.memoryUsage());
+}
+
+function toTables({ seconds, memory, statusMs }: Measured): Table[] {
   const records = IDENTITIES * DATASETS * RECORDS;
-  const growthMib = ((heaps.at(-1) ?? 0) - (heaps[1] ?? 0)) / 2 ** 20;
-  return {
-    title: `Copy of ${records} records: ${IDENTITIES} identities with ${DATASETS} datasets of ${RECORDS} records, two services in one process`,
-    rows: {
-      'PostgreSQL 18': {
-        'records/s': (records / seconds).toFixed(0),
-        'identities/s': (IDENTITIES / seconds).toFixed(0),
-        'growth of the heap from 1/4 to the end': `${growthMib.toFixed(1)} MiB`,
-        'move status, slowest': `${Math.max(...statusMs).toFixed(0)} ms`,
+  const mib = (bytes = Number.NaN) => bytes / 2 ** 20;
+  const cells = (of: 'heapUsed' | 'rss') =>
+    Object.fromEntries(
+      memory.map((sample, index) => [`after ${(index + 1) * 25} %`, `${mib(sample[of]).toFixed(1)} MiB`]),
+    );
+  const growthMib = mib(memory.at(-1)?.heapUsed) - mib(memory[0]?.heapUsed);
+  return [
+    {
+      title: `Copy of ${records} records: ${IDENTITIES} identities with ${DATASETS} datasets of ${RECORDS} records, on PostgreSQL 18`,
+      rows: {
+        '`move copy`': {
+          records: `${(records / seconds).toFixed(0)} /s`,
+          identities: `${(IDENTITIES / seconds).toFixed(0)} /s`,
+          duration: `${seconds.toFixed(0)} s`,
+          'move status, calls': `${statusMs.length}`,
+          p50: `${median(statusMs).toFixed(0)} ms`,
+          max: `${Math.max(...statusMs).toFixed(0)} ms`,
+        },
       },
     },
-    overLimit: growthMib > MAX_GROWTH_MIB ? [`the heap grew by ${growthMib.toFixed(1)} MiB`] : [],
-  };
+    {
+      title: 'Memory of the target during this copy, after a garbage collection',
+      rows: { 'heap used': cells('heapUsed'), resident: cells('rss') },
+      overLimit: growthMib > MAX_GROWTH_MIB ? [`the heap grew by ${growthMib.toFixed(1)} MiB`] : [],
+    },
+  ];
 }
 
 /** Fills a pool at the origin, and enables streaming only then: no event of the data is needed. @returns its id */
