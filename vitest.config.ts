@@ -24,6 +24,12 @@ const FUNCTION_URL = [
   'wire/identity/{list-identity-pools,list-tags-for-resource,merge-*,set-*,tag-resource,untag-resource}',
 ];
 
+/**
+ * V8 would spend seconds on optimizing the largest functions of PGlite. Optimized code is faster only after about 10,000
+ * statements, which few test files run. Node rejects this option for threads.
+ */
+const BASELINE_ONLY = ['--liftoff-only'];
+
 /** A few of these tests, which also run against the packaged function on a database under Aurora DSQL's rules. */
 const DSQL = ['clients/sdk-v3', 'wire/{list-records,update-records}', 'wire/identity/merge-*'];
 
@@ -62,9 +68,6 @@ export default defineConfig({
       // The programs that tests start share this cache, so that each module is compiled only once.
       NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node', import.meta.url)),
     },
-    // V8 would spend seconds on optimizing the largest functions of PGlite. Optimized code is faster only after about
-    // 10,000 statements, which few test files run.
-    execArgv: ['--liftoff-only'],
     reporters: ['default', ['json', { outputFile: '.vitest/results.json' }]],
     projects: [
       {
@@ -79,6 +82,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/unit/**'],
           pool: 'forks',
+          execArgv: BASELINE_ONLY,
           // The test files of a worker run in one process without isolation, because they share imported modules, a
           // local cloud and databases.
           isolate: false,
@@ -93,6 +97,7 @@ export default defineConfig({
           include: FUNCTION_URL.map((name) => `test/${name}.test.ts`),
           env: { ENTRANCE: 'function-url' },
           pool: 'forks',
+          execArgv: BASELINE_ONLY,
           isolate: false,
           globalSetup: SERVERS,
         },
@@ -105,6 +110,7 @@ export default defineConfig({
           exclude: noOpenssl ? ['**'] : [],
           env: { ENTRANCE: 'function-url', FUNCTION_DATABASE: 'dsql' },
           pool: 'forks',
+          execArgv: BASELINE_ONLY,
           isolate: false,
           globalSetup: SERVERS,
         },
