@@ -19,6 +19,7 @@ import { logByCause } from '../../lib/wire/log-by-cause.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import { createService, type ServiceDeps } from '../../lib/wire/service/create-service.ts';
 import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
+import { observeRequests, type RequestObserver } from '../../lib/wire/service/observe-requests.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { createPayloadRoute, createServiceRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
@@ -35,6 +36,8 @@ interface LocalServiceDeps
     'developers' | 'tokenKeys' | 'rateLimits' | 'region' | 'invokeFunction' | 'limits' | 'verifyLogin'
   > {
   uses: Readonly<Record<DatabaseUse, Database>>;
+  /** Counts the requests of the service's APIs. */
+  observer: RequestObserver;
   /** Reads the address and the credentials of a migration's origin. */
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
@@ -66,6 +69,7 @@ export function createLocalService({
   origin,
   readOrigin,
   originRates,
+  observer,
   ...deps
 }: LocalServiceDeps): LocalService {
   const { tokenKeys, region, limits } = deps;
@@ -116,7 +120,7 @@ export function createLocalService({
   });
   return {
     routes: [
-      createServiceRoute(service.findApi),
+      createServiceRoute(observeRequests(service.findApi, observer)),
       createPayloadRoute(createPayloadApi({ links, payloads: createPayloadStore(uses.reads) })),
       createPushRoute({ inbox, devices: createPushStore(uses.reads) }),
     ],

@@ -32,12 +32,16 @@ import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import { createHealthRoute, createLivenessRoute } from './http/health.ts';
 import { type HttpServerOptions, startHttpServer } from './http/http-server.ts';
+import { createMetricsRoute } from './http/metrics-route.ts';
 import { portTaken } from './http/port-taken.ts';
 import { createQueryRoute } from './http/query-route.ts';
 import { createKinesisEmulator } from './kinesis/kinesis.ts';
 import type { KinesisProcess } from './kinesis/kinesis-process.ts';
 import type { LocalConfig } from './local-config.ts';
 import { createLocalService } from './local-service.ts';
+import { connectionMetrics, createDatabaseMetrics } from './metrics/database-metrics.ts';
+import { createLocalMetrics } from './metrics/local-metrics.ts';
+import { processMetrics } from './metrics/process-metrics.ts';
 import { STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
@@ -89,10 +93,12 @@ export async function startServices(
   const { region, credentials, rulesFile } = config;
   const developers: Developers = [credentials, ...config.otherDevelopers];
   const limits = limitRates(config.rateLimits);
+  const metrics = createLocalMetrics();
   const functions = createLocalFunctions({
     modules: { ...DEPLOYED, ...config.functions },
     region,
     rulesFile,
+    onDecisions: metrics.onDecisions,
   });
   started.defer(() => functions.close());
   // The sync trigger is loaded while the database is being opened. `loading` is awaited later; it never rejects.
@@ -111,7 +117,8 @@ export async function startServices(
   });
   const service = createLocalService({
     uses,
-    invokeFunction: functions.invoke,
+    invokeFunction: metrics.countCalls(functions.invoke),
+    observer: metrics.requests,
     limits: config.limits,
     developers,
     tokenKeys,
@@ -133,9 +140,15 @@ export async function startServices(
     writes: writes.status(),
     logins: { mode: config.logins, keySets: logins?.keySets() ?? [] },
     projection: projection.totals(),
-    mappings: running ? running.mappings().map((mapping) => mapping.status()) : [],
-    schedules: running ? running.schedules() : [],
+    ...statusOf(running),
   }));
+  const readStored = createDatabaseMetrics(uses.jobs);
+  const metricsRoute = createMetricsRoute(async () => [
+    ...metrics.read({ ...statusOf(running), projection: projection.totals() }),
+    ...(await readStored()),
+    ...connectionMetrics(uses),
+    ...processMetrics(),
+  ]);
   await kinesis.opened();
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
@@ -155,7 +168,7 @@ export async function startServices(
       logger: createFailureLogger('query-api'),
     });
   }, service.verify);
-  const routes = [health, createLivenessRoute(), queries, ...service.routes, kinesis];
+  const routes = [health, createLivenessRoute(), metricsRoute, queries, ...service.routes, kinesis];
   const acceptsOrigin = createOriginRule(config.origins, developers);
   const logger = createFailureLogger('http-port');
   const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);
@@ -223,6 +236,14 @@ export async function startServices(
       running = await run();
     },
     close: () => resources.disposeAsync(),
+  };
+}
+
+/** @param pipeline undefined while the local cloud starts */
+function statusOf(pipeline: Pipeline | undefined) {
+  return {
+    mappings: pipeline ? pipeline.mappings().map((mapping) => mapping.status()) : [],
+    schedules: pipeline ? pipeline.schedules() : [],
   };
 }
 

@@ -42,7 +42,19 @@ export interface Database {
    * @throws the error of `work`, or an error of `query`; code 57014 if the transaction exceeded the statement timeout
    */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
+  /** Returns how many statements run and wait now. Absent if this is not known. */
+  load?(): DatabaseLoad;
   close(): Promise<void>;
+}
+
+/** How busy a use of a database is. */
+export interface DatabaseLoad {
+  /** Statements and transactions that run now. */
+  running: number;
+  /** The maximum of `running`. */
+  maxRunning: number;
+  /** Statements and transactions that wait for a connection. */
+  waiting: number;
 }
 
 /** Runs statements of one transaction. It must not be used after the `work` that received it has ended. */

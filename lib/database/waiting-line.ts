@@ -1,4 +1,4 @@
-import { type Database, DatabaseError } from './database.ts';
+import { type Database, DatabaseError, type DatabaseLoad } from './database.ts';
 
 /** Limits of the statements and transactions of one use of a database. */
 export interface LineLimits {
@@ -11,6 +11,7 @@ export interface LineLimits {
 }
 
 export interface WaitingLine {
+  load(): DatabaseLoad;
   /**
    * Runs `work` as soon as fewer than `maxRunning` others run. Waiting work runs in order of arrival.
    *
@@ -66,6 +67,7 @@ export function createWaitingLine({
   }
 
   return {
+    load: () => ({ running, maxRunning, waiting: waiting.size }),
     async run(work) {
       await enter();
       try {
@@ -82,6 +84,7 @@ export function limitWaiting(database: Database, limits: LineLimits): Database {
   const line = createWaitingLine(limits);
   return {
     ...database,
+    load: line.load,
     query: (sql, values) => line.run(() => database.query(sql, values)),
     transaction: (work) => line.run(() => database.transaction(work)),
   };

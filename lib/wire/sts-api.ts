@@ -27,7 +27,8 @@ export type StsApi = (request: WireRequest) => Promise<WireResponse>;
 /** Content type of STS requests. */
 export const FORM_CONTENT_TYPE = 'application/x-www-form-urlencoded';
 
-const ACTION = 'AssumeRoleWithWebIdentity';
+/** The only operation of STS that is served. */
+export const STS_ACTION = 'AssumeRoleWithWebIdentity';
 const NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
 const PROVIDER = 'cognito-identity.amazonaws.com';
 const ROLE_ARN = /^arn:(aws[\w-]*):iam::(\d+):role\/(?:[\x21-\x7e]*\/)?([\w+=,.@-]+)$/;
@@ -53,12 +54,15 @@ export function createStsApi(deps: StsApiDeps): StsApi {
     try {
       const result = await assumeRole(request, deps);
       const metadata = { ResponseMetadata: { RequestId: id } };
-      const body = xmlDocument(`${ACTION}Response`, NAMESPACE, { [`${ACTION}Result`]: result, ...metadata });
+      const body = xmlDocument(`${STS_ACTION}Response`, NAMESPACE, {
+        [`${STS_ACTION}Result`]: result,
+        ...metadata,
+      });
       return { status: 200, headers, body };
     } catch (error) {
       const refusal = stsRefusalOf(error) ?? INTERNAL_FAILURE;
       if (refusal === INTERNAL_FAILURE || error instanceof DatabaseError) {
-        deps.logger.error('a request failed', { requestId: id, operation: ACTION, error });
+        deps.logger.error('a request failed', { requestId: id, operation: STS_ACTION, error });
       }
       const { status, code, message } = refusal;
       const described = { Type: status < 500 ? 'Sender' : 'Receiver', Code: code, Message: message };
@@ -70,12 +74,12 @@ export function createStsApi(deps: StsApiDeps): StsApi {
 
 async function assumeRole(incoming: WireRequest, deps: StsApiDeps): Promise<XmlContent> {
   const { limits = NO_RATE_LIMITS } = deps;
-  limits.charge('address', incoming.sourceAddress, costOf(ACTION, incoming));
-  const { maxBytes, maxValues } = bodyLimitOf(ACTION);
+  limits.charge('address', incoming.sourceAddress, costOf(STS_ACTION, incoming));
+  const { maxBytes, maxValues } = bodyLimitOf(STS_ACTION);
   const { body } = await receiveBody(incoming, maxBytes);
   const form = readForm(new TextDecoder().decode(body), maxValues);
-  if (form.get('Action') !== ACTION)
-    throw new StsError('InvalidAction', `this service supports only the action ${ACTION}`);
+  if (form.get('Action') !== STS_ACTION)
+    throw new StsError('InvalidAction', `this service supports only the action ${STS_ACTION}`);
   const parameters = readAssumeRoleParameters(form);
   const assumedRole = assumedRoleOf(parameters);
   const output = await inTurn(limits.enter('address', incoming.sourceAddress, incoming), () =>

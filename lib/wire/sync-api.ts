@@ -45,10 +45,15 @@ export function createSyncApi(deps: SyncApiDeps): SyncApi {
     contentType: 'application/json',
     answer: (request) => answer(withSignedMethod(request), deps),
     statusOf: ({ status }) => status,
-    operationName: (request) => findOperation(withSignedMethod(request))?.operation.name,
+    operationName: syncOperationOf,
     requestId: deps.requestId,
     logger: deps.logger,
   });
+}
+
+/** Returns the name of the operation of Cognito Sync that a request calls; undefined if it calls no such operation. */
+export function syncOperationOf(request: RequestHead): string | undefined {
+  return findOperation(withSignedMethod(request))?.operation.name;
 }
 
 /**

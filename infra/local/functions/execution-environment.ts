@@ -3,6 +3,7 @@ import { startThread } from '../../../lib/common/start-thread.ts';
 import { describeThrown } from '../../../lib/common/thrown.ts';
 import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 import {
+  type DecisionsMessage,
   type FunctionWorkerData,
   type InvocationPort,
   type InvocationReply,
@@ -46,10 +47,12 @@ const LOAD_TIMEOUT_MS = 10_000;
  * Starts a thread that loads the function. Invocations wait until the function is loaded. The thread does not keep the
  * process alive once it is loaded and idle.
  * @param onExit called if the thread ended after loading without a call of `end`; the reason quotes no data
+ * @param onDecisions called for the decisions of each rule
  */
 export function startExecutionEnvironment(
   workerData: FunctionWorkerData,
   onExit: (reason: string) => void,
+  onDecisions: (decisions: DecisionsMessage) => void = () => undefined,
 ): ExecutionEnvironment {
   const worker = startThread(new URL('./function-worker.ts', import.meta.url), {
     workerData,
@@ -105,7 +108,8 @@ export function startExecutionEnvironment(
     if ('loaded' in message) {
       isLoaded = true;
       settleLoad(undefined);
-    } else if ('path' in message) files.set(message.path, message.stamp);
+    } else if ('rule' in message) onDecisions(message);
+    else if ('path' in message) files.set(message.path, message.stamp);
     else settleInvocation(message);
   }
 

@@ -1,7 +1,9 @@
+import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { DECISIONS_CHANNEL } from '../../../lib/common/decisions-channel.ts';
 import { messageOfThrown } from '../../../lib/common/thrown.ts';
 import { mapImports } from '../../../lib/rules/file/map-imports.ts';
 import { createLambdaContext } from '../lambda-context.ts';
@@ -48,6 +50,9 @@ function lowerPriority(): void {
     // Some containers forbid the call. The rules then run with the priority of the service.
   }
 }
+
+// The sync trigger publishes its decisions on this channel.
+subscribe(DECISIONS_CHANNEL, (message) => port.postMessage(message));
 
 function report(load: LoadReport): void {
   port.postMessage(load);

@@ -1,7 +1,7 @@
 import { createSemaphore } from '../../../lib/common/semaphore.ts';
 import { FunctionError, type InvocationOptions } from '../../../lib/sync/ports/functions.ts';
 import { type ExecutionEnvironment, startExecutionEnvironment, timedOut } from './execution-environment.ts';
-import type { FunctionWorkerData } from './messages.ts';
+import type { DecisionsMessage, FunctionWorkerData } from './messages.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
 /**
@@ -63,11 +63,13 @@ type Waiter = PromiseWithResolvers<StartedEnvironment>;
  * @param onLoad called each time that loading the rules succeeded or failed. Not called for the load whose result the
  * method `load` returns
  * @param onExit called when an environment ended without being replaced or closed; the reason quotes no data
+ * @param onDecisions called for the decisions of each sync rule
  */
 export function createLocalFunction(
   workerData: FunctionWorkerData,
   onLoad: (load: RulesLoad) => void = () => undefined,
   onExit: (reason: string) => void = () => undefined,
+  onDecisions: (decisions: DecisionsMessage) => void = () => undefined,
 ): LocalFunction {
   const slots = createSemaphore({
     max: MAX_ENVIRONMENTS,
@@ -84,7 +86,7 @@ export function createLocalFunction(
 
   function start(): StartedEnvironment {
     const started: StartedEnvironment = {
-      ...startExecutionEnvironment(workerData, onExit),
+      ...startExecutionEnvironment(workerData, onExit, onDecisions),
       state: 'loading',
     };
     all = [...all.filter((environment) => !environment.hasEnded()), started];

@@ -6,6 +6,7 @@ import type { InvokeFunction } from '../../../lib/sync/ports/functions.ts';
 import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 import { functionArn } from '../names.ts';
 import { createLocalFunction } from './local-function.ts';
+import type { DecisionsMessage } from './messages.ts';
 import { createRulesLog, type RulesLogger } from './rules-log.ts';
 
 export interface LocalFunctions {
@@ -26,6 +27,7 @@ export interface LocalFunctions {
  *
  * @param modules URLs of ES modules that export `handler`, by function name
  * @param rulesFile absolute path of the file that replaces `sync-rules.ts`
+ * @param onDecisions receives the number of decisions of each sync rule, after each invocation
  * @param logger receives the result of each change of the rules, and an error for each environment that exited or timed
  * out
  */
@@ -34,11 +36,13 @@ export function createLocalFunctions({
   region,
   rulesFile,
   logger = createLogger('sync-rules'),
+  onDecisions = () => undefined,
 }: {
   modules: Readonly<Record<string, URL>>;
   region: string;
   rulesFile: string;
   logger?: RulesLogger;
+  onDecisions?: (decisions: DecisionsMessage) => void;
 }): LocalFunctions {
   const { href: rules } = pathToFileURL(rulesFile);
   const byArn = new Map(
@@ -48,6 +52,7 @@ export function createLocalFunctions({
         { functionName, module, region, rulesFile: rules },
         createRulesLog({ rulesFile, logger }),
         (reason) => logger.error(`${functionName}: ${reason}`),
+        onDecisions,
       ),
     ]),
   );

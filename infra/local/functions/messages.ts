@@ -24,6 +24,13 @@ export interface InvocationPort {
  */
 export type LoadReport = { path: string; stamp: string } | { loaded: true };
 
+/** Decisions of a sync rule, for metrics. The rule's author chooses the name, so it is not trusted. */
+export interface DecisionsMessage {
+  rule: string;
+  action: string;
+  count: number;
+}
+
 /** The request for one invocation. A thread gets the next request only after its reply. */
 export interface InvocationRequest {
   /** JSON text. */
@@ -38,11 +45,16 @@ export type InvocationReply = { answer: string } | { error: string };
  * Parses a message of a thread. Returns undefined for an invalid message. A function can cause such messages by
  * changing the globals of its thread.
  */
-export function toMessage(message: unknown): LoadReport | InvocationReply | undefined {
+export function toMessage(message: unknown): LoadReport | DecisionsMessage | InvocationReply | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   if ('answer' in message && typeof message.answer === 'string') return { answer: message.answer };
   if ('error' in message && typeof message.error === 'string') return { error: message.error };
   if ('loaded' in message && message.loaded === true) return { loaded: true };
+  if ('rule' in message) {
+    const { rule, action, count } = message as Partial<DecisionsMessage>;
+    const isValid = typeof rule === 'string' && typeof action === 'string' && Number.isSafeInteger(count);
+    return isValid ? { rule, action, count: Math.max(0, Number(count)) } : undefined;
+  }
   if (!('path' in message && 'stamp' in message)) return undefined;
   const { path, stamp } = message;
   return typeof path === 'string' && typeof stamp === 'string' ? { path, stamp } : undefined;

@@ -36,6 +36,17 @@ FROM (
 GROUP BY outbox.stream_name
 ORDER BY outbox.stream_name`;
 
+/** Maximum number of events that are counted, so that a count never reads a whole large outbox. */
+const MAX_COUNTED_EVENTS = 100_000;
+
+const COUNT = `SELECT count(*) AS events FROM (SELECT 1 FROM sync.outbox LIMIT ${MAX_COUNTED_EVENTS}) AS outbox`;
+
+/** Counts the events of the outbox, up to `MAX_COUNTED_EVENTS`: those that wait and those that are parked. */
+export async function countOutboxEvents(database: Database): Promise<number> {
+  const { rows } = await database.query<{ events: number }>(COUNT);
+  return rows[0]?.events ?? 0;
+}
+
 /**
  * Reads the state of the outbox. Parked events do not count as waiting, because the relay does not retry them. The age of
  * an event counts only while a pool streams to the event's stream. The relay disables streaming to a deleted stream, whose

@@ -127,6 +127,7 @@ export function openOnPool(
     query: (sql, values) =>
       withRetry(retry, () => line.run(() => runStatement(source, sql, values, timeouts))),
     transaction: (work) => withRetry(retry, () => line.run(() => runWork(source, work, timeouts))),
+    load: line.load,
     close: () => pool.end(),
   };
 }
