@@ -1,5 +1,6 @@
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { DEFAULT_CREDENTIALS, DEFAULT_DATA_DIR, DEFAULT_SQL_PORT } from '../../lib/common/environment.ts';
-import { isLoopback } from '../../lib/common/loopback.ts';
+import { isAnyAddress, isLoopback } from '../../lib/common/loopback.ts';
 import type { LocalConfig } from './local-config.ts';
 import { STREAM_NAME } from './names.ts';
 import type { LocalCloud } from './start-local-cloud.ts';
@@ -14,7 +15,10 @@ export function readyBox(
 ): string {
   const services = [
     ['Sync', `${url}  (Cognito Sync and Cognito Identity)`],
-    ...(isLoopback(host) ? [] : [['', `also reachable at ${host}`]]),
+    ...(isLoopback(host) ? [] : clientUrls(host, new URL(url).port)).map((one, index) => [
+      index === 0 ? 'Phones' : '',
+      one,
+    ]),
     ['Logins', logins === 'trusted' ? 'not verified: any token is accepted' : 'verified'],
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
@@ -51,6 +55,19 @@ export function readyBox(
     '',
     'Stop with Ctrl+C.',
   ].join('\n');
+}
+
+/** Returns the URLs at which other machines, such as phones, reach the service. */
+export function clientUrls(
+  host: string,
+  port: string,
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+): string[] {
+  const found = Object.values(interfaces).flatMap((addresses = []) =>
+    addresses.filter(({ internal, family }) => !internal && family === 'IPv4').map(({ address }) => address),
+  );
+  const hosts = isAnyAddress(host) && found.length > 0 ? found : [host.includes(':') ? `[${host}]` : host];
+  return hosts.map((one) => `http://${one}:${port}`);
 }
 
 /** Returns the secret if it is the default secret. Returns a placeholder if the operator has set another secret. */

@@ -3,12 +3,15 @@ import { DEFAULT_DATA_DIR } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { fullDiskText, isFullDisk } from '../../lib/database/full-disk.ts';
 import { onBrokenPipe } from '../cli/broken-pipe.ts';
+import { describeDrain } from './http/drain.ts';
 import { readLocalConfig } from './local-config.ts';
 import { readyBox } from './ready-box.ts';
 import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
 
+/** Time limit for the requests in flight. A sync trigger can take five seconds. */
+const DRAIN_TIMEOUT_MS = 10_000;
 /**
- * Time limit for stopping, because users do not wait longer. The process then exits, and the next start retries the
+ * Time limit for stopping after that, because users do not wait longer. The process then exits, and the next start retries the
  * interrupted work.
  */
 const STOP_TIMEOUT_MS = 1_300;
@@ -17,6 +20,7 @@ const STOP_TIMEOUT_MS = 1_300;
 process.umask(0o077);
 
 let starting: Promise<LocalCloud> | undefined;
+let isStopping = false;
 const { stdout, stderr } = process;
 onBrokenPipe([stdout, stderr], () => void stop());
 
@@ -34,10 +38,18 @@ function say(line: string): void {
   console.log(`cognito-sync-backend: ${line}`);
 }
 
+/** Stops the process. A second signal ends it immediately, because the listeners are called once. */
 async function stop(): Promise<void> {
-  setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
+  if (isStopping) return;
+  isStopping = true;
+  setTimeout(() => process.exit(0), DRAIN_TIMEOUT_MS + STOP_TIMEOUT_MS).unref();
   try {
-    await (await starting)?.close();
+    const cloud = await starting;
+    if (cloud !== undefined) {
+      say(describeDrain(await cloud.drain(DRAIN_TIMEOUT_MS), DRAIN_TIMEOUT_MS));
+      setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
+      await cloud.close();
+    }
     process.exit(0);
   } catch (error) {
     console.error(error);

@@ -30,8 +30,9 @@ import type { CommandDeps } from '../cli/command.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
+import type { DrainReport } from './http/drain.ts';
 import { createHealthRoute, createLivenessRoute } from './http/health.ts';
-import { type HttpServerOptions, startHttpServer } from './http/http-server.ts';
+import { type HttpServer, type HttpServerOptions, startHttpServer } from './http/http-server.ts';
 import { createMetricsRoute } from './http/metrics-route.ts';
 import { portTaken } from './http/port-taken.ts';
 import { createQueryRoute } from './http/query-route.ts';
@@ -64,6 +65,11 @@ export interface LocalCloud {
   database: Database;
   /** Empties the stream, the query store and the sync store. */
   reset(): Promise<void>;
+  /**
+   * Accepts no more requests of clients, and waits until those in flight are answered, for at most `timeoutMs`. Call it
+   * before `close`, which ends the requests in flight.
+   */
+  drain(timeoutMs: number): Promise<DrainReport>;
   /**
    * Stops all services, and releases the ports and the data directory. Events that were not projected yet are projected
    * after the next start.
@@ -171,7 +177,8 @@ export async function startServices(
   const routes = [health, createLivenessRoute(), metricsRoute, queries, ...service.routes, kinesis];
   const acceptsOrigin = createOriginRule(config.origins, developers);
   const logger = createFailureLogger('http-port');
-  const url: string = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);
+  const listening = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);
+  const url = `http://${bracketed(loopbackFor(host))}:${listening.port}`;
   // `started` closes resources in reverse order. The functions are registered a second time, so that they are closed
   // before the port: closing the port waits for requests in flight, and a request can wait for a function.
   started.defer(() => functions.close());
@@ -235,6 +242,7 @@ export async function startServices(
       await ensureFirstPool(database, region);
       running = await run();
     },
+    drain: listening.drain,
     close: () => resources.disposeAsync(),
   };
 }
@@ -250,10 +258,10 @@ function statusOf(pipeline: Pipeline | undefined) {
 /** The modules of the deployed functions that the local cloud invokes by ARN, by function name. */
 const DEPLOYED = { [SYNC_TRIGGER_NAME]: new URL('../../functions/sync-trigger.ts', import.meta.url) };
 
-async function listen(options: HttpServerOptions, started: AsyncDisposableStack): Promise<string> {
+async function listen(options: HttpServerOptions, started: AsyncDisposableStack): Promise<HttpServer> {
   const listening = await startHttpServer(options).catch(portTaken('PORT', options.port));
   started.defer(() => listening.close());
-  return `http://${bracketed(loopbackFor(options.host))}:${listening.port}`;
+  return listening;
 }
 
 /**

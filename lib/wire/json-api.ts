@@ -45,6 +45,13 @@ export function createJsonApi(
       if (!isCallersFault(error)) logError(error, request, id, api);
       const refusal = refusalOf(error) ?? INTERNAL_ERROR;
       const { code, message } = refusal;
+      if (isCallersFault(error)) {
+        api.logger.debug?.('a request was rejected', {
+          requestId: id,
+          operation: api.operationName(request),
+          code,
+        });
+      }
       return {
         status: api.statusOf(refusal),
         headers: [...headers, ...retryHeaders(refusal), ['x-amzn-ErrorType', `${code}:`]],

@@ -29,7 +29,10 @@ export function logByCause(logger: WireLogger, now: () => number): WireLogger {
       const seen = causes.get(cause) ?? { failures: 0, logAt: Number.NEGATIVE_INFINITY };
       causes.set(cause, seen);
       seen.failures += 1;
-      if (now() < seen.logAt) return;
+      if (now() < seen.logAt) {
+        logger.debug?.(message, { ...details, cause });
+        return;
+      }
       const described = error instanceof DatabaseError ? { cause } : { error };
       logger.error(message, { ...details, ...described, failures: seen.failures });
       seen.failures = 0;

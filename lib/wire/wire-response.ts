@@ -15,4 +15,6 @@ export type WireBody = string | AsyncIterable<string>;
 /** The logger of the wire layer. */
 export interface WireLogger {
   error(message: string, details: Record<string, unknown>): void;
+  /** Receives what is usually not logged, with the request id that the client shows. Absent if it is never logged. */
+  debug?(message: string, details: Record<string, unknown>): void;
 }

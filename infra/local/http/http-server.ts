@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   createServer,
   type IncomingMessage,
@@ -20,6 +21,7 @@ import { createSourceAddresses, type SourceAddresses } from '../../../lib/wire/s
 import type { WireLogger } from '../../../lib/wire/wire-response.ts';
 import { createBodyReader } from './body-reader.ts';
 import { createConnectionLimit } from './connection-limit.ts';
+import { createDrain, type Drain, type DrainReport } from './drain.ts';
 import { addressesOf, listen } from './listen.ts';
 import { createPipelineLimit } from './pipeline-limit.ts';
 import { DEFAULT_PORT_LIMITS, type PortLimits } from './port-limits.ts';
@@ -46,6 +48,11 @@ export interface HttpServer {
    * The port that the server listens on: the requested port, or the port that the system assigned if 0 was requested.
    */
   port: number;
+  /**
+   * Answers further requests to the routes with `offLoopback` with 503, and waits until those in flight are answered, for
+   * at most `timeoutMs`. The other routes remain: the local cloud uses them until it is closed.
+   */
+  drain(timeoutMs: number): Promise<DrainReport>;
   close(): Promise<void>;
 }
 
@@ -91,7 +98,8 @@ export async function startHttpServer({
 }: HttpServerOptions): Promise<HttpServer> {
   const limits = { ...DEFAULT_PORT_LIMITS, ...more.limits };
   const sources = createSourceAddresses(trustedProxies);
-  const behind = { routes, acceptsOrigin, sources, openBody: createBodyReader(limits), logger };
+  const drain = createDrain();
+  const behind = { drain, routes, acceptsOrigin, sources, openBody: createBodyReader(limits), logger };
   const servers: Server[] = [];
   const limitConnection = createConnectionLimit(limits, sources.isProxy, () => {
     for (const server of servers) server.closeIdleConnections();
@@ -137,10 +145,11 @@ export async function startHttpServer({
     }
     servers.push(server);
   }
-  return { port: listening, close };
+  return { port: listening, drain: drain.start, close };
 }
 
 interface Behind {
+  drain: Drain;
   routes: readonly Route[];
   acceptsOrigin: OriginRule;
   sources: SourceAddresses;
@@ -152,7 +161,7 @@ interface Behind {
 async function answer(
   incoming: IncomingMessage,
   response: ServerResponse,
-  { routes, acceptsOrigin, sources, openBody, logger }: Behind,
+  { drain, routes, acceptsOrigin, sources, openBody, logger }: Behind,
 ): Promise<void> {
   const { method = 'GET', url: target = '/', headers } = incoming;
   // A client that disconnects is not a failure of the server.
@@ -178,23 +187,31 @@ async function answer(
     const message = isOwnMachine ? 'no service has this path; see /healthz' : 'no service has this path';
     return sendError(response, new RequestError('UnknownOperationException', message));
   }
+  if (route.offLoopback) {
+    if (drain.hasStarted()) {
+      response.shouldKeepAlive = false;
+      return sendError(response, new RequestError('ServiceUnavailable', 'the service is stopping', 1));
+    }
+    drain.enter(response);
+  }
   const body = openBody(incoming, response, sourceAddress);
   try {
     await route.answer({ ...head, body: body.read }, response);
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined || response.headersSent) throw error;
-    if (!isCallersFault(error)) logger.error('a request failed', { error });
-    sendError(response, refusal);
+    const requestId = randomUUID();
+    if (!isCallersFault(error)) logger.error('a request failed', { requestId, error });
+    sendError(response, refusal, requestId);
   } finally {
     body.release();
   }
 }
 
-/** Sends an error in the form of AWS's errors. */
-function sendError(response: ServerResponse, error: Refusal): void {
+/** Sends an error in the form of AWS's errors, with a request id, which the SDKs show with the error. */
+function sendError(response: ServerResponse, error: Refusal, requestId: string = randomUUID()): void {
   const { status, headers, body } = toErrorResponse(error);
-  sendResponse(response, status, headers, body);
+  sendResponse(response, status, [['x-amzn-RequestId', requestId], ...headers], body);
 }
 
 export function sendJson(

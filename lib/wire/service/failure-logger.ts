@@ -5,10 +5,12 @@ import { logByCause } from '../log-by-cause.ts';
 
 /**
  * Creates a logger for work that clients or the event source mapping retry. A lasting failure would be logged at each
- * retry, so the logger writes at most one line per minute for each cause of failure.
+ * retry, so the logger writes at most one line per minute for each cause of failure. The other failures are logged at the
+ * level DEBUG.
  */
 export function createFailureLogger(name: string): Logger {
   const logger = createLogger(name);
   const error = logger.error.bind(logger);
-  return Object.assign(logger, logByCause({ error }, createSteadyClock()));
+  const debug = logger.debug.bind(logger);
+  return Object.assign(logger, logByCause({ error, debug }, createSteadyClock()));
 }

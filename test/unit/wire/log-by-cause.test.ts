@@ -37,6 +37,21 @@ describe('a log by cause', () => {
     expect(lines.slice(2)).toEqual([expect.objectContaining({ failures: 1_501 })]);
   });
 
+  it('writes the failures between two lines at the level DEBUG, each with its request id', () => {
+    const debugged: unknown[] = [];
+    const debug = (message: string, details: Record<string, unknown>) =>
+      debugged.push({ message, ...details });
+    const logger = logByCause({ error: () => undefined, debug }, () => 0);
+    for (const requestId of ['a', 'b']) logger.error('a request failed', { requestId, error: locked() });
+    expect(debugged).toEqual([
+      {
+        message: 'a request failed',
+        requestId: 'b',
+        cause: 'DatabaseError 55P03: canceling statement due to lock timeout',
+      },
+    ]);
+  });
+
   it('distinguishes errors that are not from a database by the place in the code where they were created', () => {
     const { lines, fail } = createLogged();
     const first = () => new TypeError('x is undefined');
