@@ -18,6 +18,8 @@ export interface Progress {
 /** The dependencies of a command. */
 export interface CommandDeps {
   database: Database;
+  /** Absolute path of the data directory. It need not exist. */
+  dataDir: string;
   /** Fetches the records of an event that contains a URL instead of the records. */
   fetchPayload: FetchPayload;
   /**

@@ -1,4 +1,5 @@
 import type { Command, CommandUsage, ProcessCommand } from './command.ts';
+import { backup } from './commands/backup.ts';
 import { bulkPublish } from './commands/bulk-publish.ts';
 import { connect } from './commands/connect.ts';
 import { disconnect } from './commands/disconnect.ts';
@@ -12,6 +13,7 @@ import { pools } from './commands/pools.ts';
 import { quarantine } from './commands/quarantine.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { redrive } from './commands/redrive.ts';
+import { restore } from './commands/restore.ts';
 import { rules } from './commands/rules.ts';
 import { status } from './commands/status.ts';
 
@@ -22,6 +24,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['reconcile', reconcile],
   ['erase', erase],
   ['forget', forget],
+  ['backup', backup],
   ['export', exportData],
   ['import', importData],
   ['indexes', indexes],
@@ -36,6 +39,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ProcessCommand> = new Map([
   ['connect', connect],
   ['disconnect', disconnect],
   ['keys', keys],
+  ['restore', restore],
   ['rules', rules],
 ]);
 

@@ -1,5 +1,6 @@
 import { Console } from 'node:console';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { openPayloadBucket } from '../../lib/aws/payload-bucket.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
@@ -136,6 +137,7 @@ async function runOnDatabase(
       dataDir: env.DATA_DIR || DEFAULT_DATA_DIR,
       confirm,
       deps: {
+        dataDir: resolve(env.DATA_DIR || DEFAULT_DATA_DIR),
         fetchPayload: createPayloadFetch({
           policy,
           bucket: bucket && openPayloadBucket({ ...bucket, now: Date.now }),

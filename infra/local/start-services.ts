@@ -201,6 +201,7 @@ export async function startServices(
   const operator = {
     databaseUrl: config.databaseUrl,
     database,
+    dataDir: directory.path,
     fetchPayload,
     openService,
     openOrigin: openOriginOf,

@@ -33,6 +33,8 @@ export interface DataPaths {
   eventSourceMappings: string;
   /** File of the key that signs session tokens. */
   tokenKey: string;
+  /** File that exists while a backup is restored into the directory. */
+  restoring: string;
   /** Socket on which a running local cloud accepts operator commands. */
   operatorSocket: string;
 }
@@ -45,6 +47,7 @@ export function dataPaths(path: string): DataPaths {
     kinesis: join(directory, 'kinesis'),
     eventSourceMappings: join(directory, 'event-source-mappings'),
     tokenKey: join(directory, 'token-key'),
+    restoring: join(directory, 'restoring'),
     operatorSocket: join(directory, 'operator.sock'),
   };
 }
@@ -53,10 +56,14 @@ export function dataPaths(path: string): DataPaths {
  * Creates the data directory if it does not exist, and locks it for this process. Without the lock, two processes could
  * open one embedded database and silently destroy it.
  *
+ * @param isRestore whether this process restores a backup into the directory
  * @throws {DirectoryInUseError} another process has locked the directory
  * @throws {SetupError} the directory cannot be created or written to
  */
-export async function takeDataDirectory(path: string): Promise<DataDirectory> {
+export async function takeDataDirectory(
+  path: string,
+  { isRestore = false }: { isRestore?: boolean } = {},
+): Promise<DataDirectory> {
   const paths = dataPaths(path);
   const directory = paths.path;
   try {
@@ -72,6 +79,12 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
     );
   }
   let lock = await lockDirectory(directory);
+  if (!isRestore && existsSync(paths.restoring)) {
+    lock.release();
+    throw new SetupError(
+      `a restore into DATA_DIR "${directory}" was interrupted; delete the directory, and run \`restore\` again`,
+    );
+  }
   let watch: NodeJS.Timeout | undefined;
   let isReleased = false;
 

@@ -16,11 +16,21 @@ export type ServiceItem =
   | { type: 'identity'; row: Row; logins: readonly Row[]; again?: true }
   | { type: 'row'; table: string; row: Row };
 
+/** The files of a data directory that a backup contains. They are secret. */
+export interface BackupFiles {
+  /** The key in `DATA_DIR/token-key`, in base64; null if the service has its keys from SERVICE_KEYS. */
+  tokenKey: string | null;
+  /** The checkpoints of the streams of migrations' origins: contents by file name. */
+  checkpoints: Readonly<Record<string, string>>;
+}
+
 /** The first line of an export of the service. */
 export interface ServiceHeader {
   exportId: string;
   /** Epoch milliseconds. */
   startedAt: number;
+  /** Null if the file is an export, not a backup. */
+  files: BackupFiles | null;
 }
 
 const FORMAT = 'cognito-sync-backend-service';
@@ -30,8 +40,13 @@ const VERSION = 1;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export function headerLine({ exportId, startedAt }: ServiceHeader): string {
-  return `${JSON.stringify({ type: 'header', format: FORMAT, version: VERSION, exportId, startedAt })}\n`;
+export function headerLine({
+  exportId,
+  startedAt,
+  files = null,
+}: Omit<ServiceHeader, 'files'> & Partial<ServiceHeader>): string {
+  const backup = files === null ? {} : { files };
+  return `${JSON.stringify({ type: 'header', format: FORMAT, version: VERSION, exportId, startedAt, ...backup })}\n`;
 }
 
 /** @param sha256 the hash of all lines before this one, in hexadecimal */
@@ -53,8 +68,27 @@ export function readHeader(line: Readonly<Record<string, unknown>> | null): Serv
   if (typeof exportId !== 'string' || !UUID.test(exportId) || !Number.isSafeInteger(startedAt)) {
     throw new SetupError('the first line of the file is invalid; export the service again');
   }
-  return { exportId, startedAt: Number(startedAt) };
+  return { exportId, startedAt: Number(startedAt), files: readFiles(line.files) };
 }
+
+/** The names are used as file names, so they must not contain the path of another directory. */
+const CHECKPOINTS_NAME = /^[\w-][\w.-]*\.checkpoints\.json$/;
+const TOKEN_KEY = /^[A-Za-z0-9+/]{43}=$/;
+
+function readFiles(given: unknown): BackupFiles | null {
+  if (given === undefined) return null;
+  const { tokenKey, checkpoints } = isObject(given) ? given : {};
+  const isKey = tokenKey === null || (typeof tokenKey === 'string' && TOKEN_KEY.test(tokenKey));
+  if (!isKey || !isObject(checkpoints)) throw new SetupError(DAMAGED);
+  const contents: Record<string, string> = {};
+  for (const [name, content] of Object.entries(checkpoints)) {
+    if (!CHECKPOINTS_NAME.test(name) || typeof content !== 'string') throw new SetupError(DAMAGED);
+    contents[name] = content;
+  }
+  return { tokenKey, checkpoints: contents };
+}
+
+const DAMAGED = 'the first line of the file is invalid; use another backup, or create one with `backup`';
 
 /** Parses a line. @returns null if it is not a JSON object */
 export function parseLine(text: string): Readonly<Record<string, unknown>> | null {

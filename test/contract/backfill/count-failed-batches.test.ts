@@ -59,6 +59,7 @@ describe('discarded batches', () => {
       const command = prepareCommand(['redrive', '--failures', path]);
       await command({
         database,
+        dataDir: '/nonexistent',
         fetchPayload,
         openService: () => Promise.reject(new Error('no service')),
         openOrigin: () => Promise.reject(new Error('no origin is needed here')),

@@ -47,6 +47,7 @@ function createPages(): Database {
 }
 
 const noDatabase = {
+  dataDir: '/nonexistent',
   fetchPayload: noPayloads,
   openService: noService,
   openOrigin: () => Promise.reject(new Error('no origin is needed here')),

@@ -137,6 +137,8 @@ describe('the command line', () => {
     { line: ['export', '--since', '2026-01-31T12:00:00'], error: '--since takes a time' },
     { line: ['export', '--service', '--pool', 'a:0'], error: 'export --service does not take --pool' },
     { line: ['export', '--service', '--format', 'jsonl'], error: 'export --service does not take --format' },
+    { line: ['backup'], error: 'backup requires --out with the path of a file that does not exist' },
+    { line: ['backup', 'a'], error: 'backup does not take a' },
     { line: ['import'], error: 'import takes the path of one file' },
     { line: ['import', 'a', 'b'], error: 'import takes the path of one file' },
     { line: ['import', 'a', '--discard'], error: 'import --discard does not take a file' },
@@ -192,6 +194,8 @@ describe('the command line', () => {
     { line: ['connect', '--pool', 'a:0', '--role', 'admin'], error: 'admin is not the ARN of a role' },
     { line: ['connect', '--pool', 'a:0', '--trigger', 'f'], error: 'f is not the ARN of a function' },
     { line: ['disconnect', '--pool', 'POOL'], error: 'POOL is not the id of an identity pool' },
+    { line: ['restore'], error: 'restore takes the path of one file' },
+    { line: ['restore', 'a', 'b'], error: 'restore takes the path of one file' },
     { line: ['rules', 'test'], error: 'rules: unknown action test' },
     { line: ['rules', 'check', 'mine.ts'], error: 'rules check does not take mine.ts' },
     { line: ['rules', 'check', '--event', '-'], error: '--event is valid only for rules try' },
@@ -202,7 +206,7 @@ describe('the command line', () => {
     expect(() => prepareProcessCommand(line)).toThrow(UsageError);
     expect(() => prepareProcessCommand(line)).toThrow(error);
     expect(() => prepareProcessCommand(line)).toThrow(
-      /\nUsage:\n {2}npx cognito-sync-backend (rules|connect|disconnect) /,
+      /\nUsage:\n {2}npx cognito-sync-backend (rules|connect|disconnect|restore) /,
     );
   });
 

@@ -1,6 +1,6 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
 import { readSections } from '../../../../lib/export/read-sections.ts';
-import { endLine, headerLine } from '../../../../lib/export/service-file.ts';
+import { type BackupFiles, endLine, headerLine } from '../../../../lib/export/service-file.ts';
 import { serviceSections } from '../../../../lib/export/store/service-sections.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
@@ -14,18 +14,20 @@ const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Exports the complete state of the service. Ends early if the signal is aborted.
+ *
+ * @param files makes the export a backup
  * @throws {SetupError} the export started more than 24 hours ago
  */
 export async function exportService(
   { database, now, progress, signal, write }: CommandDeps,
-  { out }: Pick<ExportArguments, 'out'>,
+  { out, files = null }: Pick<ExportArguments, 'out'> & { files?: BackupFiles | null },
 ): Promise<void> {
   const report = reportSometimes({ progress, now });
-  const options = { options: 'service', now };
+  const options = { options: files === null ? 'service' : 'backup', now };
   const output = out === null ? writeToStdout(write) : await openOutputFile(out, options);
   try {
     let state: ExportState = output.resumed ?? newState(now());
-    if (output.resumed === null) await output.write(headerLine(state), state);
+    if (output.resumed === null) await output.write(headerLine({ ...state, files }), state);
     const sections = serviceSections(database, state.startedAt);
     requireYoung(state, { now: now(), out });
     for await (const { section, items, cursor } of readSections(sections, state.cursor)) {

@@ -1,0 +1,44 @@
+import { resolve } from 'node:path';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { toSafeLine } from '../../../lib/common/text.ts';
+import { readOptions } from '../arguments.ts';
+import { type Command, UsageError } from '../command.ts';
+import { printJson } from '../terminal/print-json.ts';
+import { readDataFiles } from './backup/data-files.ts';
+import { exportService } from './export/export-service.ts';
+
+const STOPPED = 'stopped; run the same command again to continue the backup';
+
+/** Writes a backup: an export of the complete service, with the token key and the checkpoints of origins' streams. */
+export const backup: Command = {
+  summary:
+    'write the complete service and its token key to a new file, also while the service runs; `restore` reads the file',
+  usage: ['backup --out FILE [--json]'],
+  stopped: STOPPED,
+  prepare(args) {
+    const { out, asJson } = readArguments(args);
+    return async (deps) => {
+      // Read before the data: an older checkpoint only repeats events, a newer one could skip some.
+      const files = await readDataFiles(deps.dataDir);
+      await exportService(deps, { out, files });
+      if (deps.signal.aborted) throw new SetupError(STOPPED);
+      const hasTokenKey = files.tokenKey !== null;
+      if (asJson) printJson(deps.print, { file: out, hasTokenKey });
+      else deps.print(toSafeLine(`${out}: complete, ${hasTokenKey ? WITH_KEY : WITHOUT_KEY}`));
+    };
+  },
+  fromAnywhere(args, cwd) {
+    const { out, asJson } = readArguments(args);
+    return ['--out', resolve(cwd, out), ...(asJson ? ['--json'] : [])];
+  },
+};
+
+const WITH_KEY = 'with the token key; protect the file like the database';
+const WITHOUT_KEY =
+  'without a token key, because DATA_DIR has none; store SERVICE_KEYS with the backup, and protect the file like the database';
+
+function readArguments(args: string[]): { out: string; asJson: boolean } {
+  const { out, json: asJson } = readOptions('backup', args, { out: { type: 'string' } });
+  if (!out) throw new UsageError('backup requires --out with the path of a file that does not exist');
+  return { out, asJson };
+}

@@ -1,0 +1,150 @@
+import { createReadStream } from 'node:fs';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DEFAULT_DATA_DIR } from '../../../lib/common/environment.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { toSafeLine } from '../../../lib/common/text.ts';
+import { type DataDirectory, takeDataDirectory } from '../../../lib/database/data-directory.ts';
+import { readDatabaseUrl } from '../../../lib/database/database-address.ts';
+import { openDatabase } from '../../../lib/database/open-local.ts';
+import { type ImportOutcome, importService } from '../../../lib/export/import-service.ts';
+import type { ImportTarget } from '../../../lib/export/ports/import-target.ts';
+import { createRaise } from '../../../lib/export/raise-counts.ts';
+import type { BackupFiles } from '../../../lib/export/service-file.ts';
+import { checkItem } from '../../../lib/export/store/check-item.ts';
+import { createImportTarget } from '../../../lib/export/store/import-target.ts';
+import { verifyFile } from '../../../lib/export/verify-file.ts';
+import { MOVING_POOLS } from '../../../lib/move/store/exported-tables.ts';
+import { readCommandLine } from '../arguments.ts';
+import { type ProcessCommand, type ProcessDeps, UsageError } from '../command.ts';
+import { count } from '../terminal/format.ts';
+import { printJson } from '../terminal/print-json.ts';
+import { writeDataFiles } from './backup/data-files.ts';
+
+/**
+ * Restores a backup into a new data directory: the embedded database in it, or the empty database at DATABASE_URL. The
+ * directory must be new even with DATABASE_URL: an old stream still has events that are newer than the backup.
+ */
+export const restore: ProcessCommand = {
+  summary:
+    'read a file of `backup` into a new data directory (DATA_DIR) and, if DATABASE_URL is set, an empty database',
+  usage: ['restore FILE [--json]'],
+  prepare(args) {
+    const { values, positionals } = readCommandLine(args, {});
+    const [path, ...more] = positionals;
+    if (!path || more.length > 0) throw new UsageError('restore takes the path of one file');
+    return (deps) => run(path, values.json, deps);
+  },
+};
+
+async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): Promise<void> {
+  const databaseUrl = env.DATABASE_URL ? readDatabaseUrl(env) : undefined;
+  const dataDir = resolve(env.DATA_DIR || DEFAULT_DATA_DIR);
+  const { files, movingPools } = await readBackup(path);
+  const existed = await requireEmpty(dataDir);
+  const directory = await takeDataDirectory(dataDir, { isRestore: true });
+  let outcome: ImportOutcome;
+  try {
+    await writeFile(directory.restoring, '', { mode: 0o600 });
+    outcome = await importInto(directory, { path, databaseUrl, movingPools });
+    await writeDataFiles(directory, files);
+    await rm(directory.restoring);
+  } catch (error) {
+    directory.release();
+    await removeWritten(dataDir, existed);
+    throw error;
+  }
+  directory.release();
+  if (asJson) return printJson(print, outcome);
+  const { identityPoolIds: pools, identities, datasets, records } = outcome;
+  print(
+    toSafeLine(
+      `restored into ${dataDir}: ${count(pools.length, 'identity pool')}, ${count(identities, 'identity', 'identities')}, ${count(datasets, 'dataset')}, ${count(records, 'record')}`,
+    ),
+  );
+  if (files.tokenKey === null)
+    print('the backup has no token key; start with the same SERVICE_KEYS as before');
+  for (const id of movingPools) print(`${id} is being migrated: run \`move copy\` when the service runs`);
+}
+
+/** Reads the complete file before anything is written. @throws {SetupError} it is damaged, newer, or no backup */
+async function readBackup(path: string): Promise<{ files: BackupFiles; movingPools: ReadonlySet<string> }> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isFile()) throw new SetupError(`there is no file ${path}`);
+  const movingPools = new Set<string>();
+  const { files } = await verifyFile(
+    createReadStream(path),
+    (line) => {
+      const checked = checkItem(line);
+      const { item, identityPoolId } = checked ?? {};
+      if (item?.type === 'row' && item.table === MOVING_POOLS.name && identityPoolId) {
+        movingPools.add(identityPoolId);
+      }
+      return checked;
+    },
+    () => undefined,
+  );
+  if (files === null) {
+    throw new SetupError(
+      `${path} is an export without keys; read it with \`import\`, or use a file of \`backup\``,
+    );
+  }
+  return { files, movingPools };
+}
+
+/** @returns whether the directory exists @throws {SetupError} it contains something */
+async function requireEmpty(dataDir: string): Promise<boolean> {
+  let names: string[];
+  try {
+    names = await readdir(dataDir);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw new SetupError(`DATA_DIR="${dataDir}" cannot be read: ${String(error)}`);
+  }
+  if (names.length === 0) return true;
+  throw new SetupError(
+    `DATA_DIR="${dataDir}" is not empty; stop the service, move the directory away, and run the command again, or set DATA_DIR to a new directory`,
+  );
+}
+
+async function importInto(
+  directory: DataDirectory,
+  {
+    path,
+    databaseUrl,
+    movingPools,
+  }: { path: string; databaseUrl: string | undefined; movingPools: ReadonlySet<string> },
+): Promise<ImportOutcome> {
+  const local = await openDatabase(directory.database, databaseUrl);
+  try {
+    return await importService(
+      {
+        open: (start) => createReadStream(path, { start }),
+        target: raising(createImportTarget(local.database), movingPools),
+        now: Date.now,
+      },
+      { signal: new AbortController().signal, onProgress: () => undefined },
+    );
+  } finally {
+    await local.close();
+  }
+}
+
+/** A restore always starts at the beginning of the file, because raising counts needs each dataset before its records. */
+function raising(target: ImportTarget, movingPools: ReadonlySet<string>): ImportTarget {
+  const raise = createRaise((identityPoolId) => movingPools.has(identityPoolId));
+  return {
+    ...target,
+    async begin(file, now) {
+      if ((await target.begin(file, now)) === 0) return 0;
+      throw new SetupError('a restore into this database was interrupted; use a new database');
+    },
+    write: (file, items, position, now) => target.write(file, items.map(raise), position, now),
+  };
+}
+
+/** The directory was empty, so everything in it was written by the restore. */
+async function removeWritten(dataDir: string, existed: boolean): Promise<void> {
+  if (!existed) return rm(dataDir, { recursive: true, force: true });
+  for (const name of await readdir(dataDir)) await rm(join(dataDir, name), { recursive: true, force: true });
+}
