@@ -203,17 +203,18 @@ export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { clo
       if (first === undefined || regionOfId(identityId) === null || unknownGuests.get(identityId))
         return false;
       if (searches.take('', 1) > 0) throw tryAgain();
+      const askedOrigins = new Set<string>();
       for (const asked of pools) {
-        const found = await asking(asked, async ({ origin, client }) => {
-          const guest = { identityPoolId: asked, identityId };
-          const identityPoolId = await poolOfGuest(client, guest, pools);
-          if (identityPoolId !== asked) return false;
+        const isFound = await asking(asked, async ({ origin, client }) => {
+          if (askedOrigins.has(origin.name)) return false;
+          askedOrigins.add(origin.name);
+          const identityPoolId = await poolOfGuest(client, { identityPoolId: asked, identityId }, pools);
+          if (identityPoolId === null || !pools.includes(identityPoolId)) return false;
           const described = await origin.describeIdentity(identityId);
-          if (described === null) return false;
-          await learnGuest(guest, described.createdAt);
-          return true;
+          if (described !== null) await learnGuest({ identityPoolId, identityId }, described.createdAt);
+          return described !== null;
         });
-        if (found) return true;
+        if (isFound) return true;
       }
       unknownGuests.set(identityId, true);
       return false;

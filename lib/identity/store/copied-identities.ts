@@ -45,8 +45,12 @@ WHERE pools.identity_pool_id = $1 AND pools.deleted_ms IS NULL
 ORDER BY given.identity_id
 ON CONFLICT (identity_id) DO NOTHING`;
 
+/** modified_ms is the other service's date. copied_ms says when a copy changed the identity here, for an export. */
 const CHANGE_COPIED = `
-UPDATE identity.identities SET copied_providers = $2, unlinked_ms = $3, modified_ms = $4 WHERE identity_id = $1`;
+UPDATE identity.identities SET copied_providers = $2, unlinked_ms = $3, modified_ms = $4, copied_ms = $5
+WHERE identity_id = $1`;
+
+const MARK_CHANGED = 'UPDATE identity.identities SET copied_ms = $2 WHERE identity_id = $1';
 
 /** Returns the providers at which the identities $1 have logins here. */
 const LIST_LINKED = `
@@ -147,18 +151,20 @@ export async function createCopied(
  * Gives an existing identity the providers and the state that it has at the other service. If the identity has a login of a
  * provider here, the provider is not stored as copied, because its user is known. If the identity no longer has developer
  * users there, they are unlinked here, so that they can be linked to the identity to which they belong now.
+ *
+ * @param about `at`: the current time, epoch milliseconds
  */
 export async function changeCopied(
   on: Transaction,
   identity: CopiedIdentity,
-  developerProvider: string | undefined,
+  { developerProvider, at }: { developerProvider: string | undefined; at: number },
 ): Promise<void> {
   const { identityId, providers, modifiedAt } = identity;
   if (developerProvider !== undefined && !providers.includes(developerProvider))
     await on.query(UNLINK_LOGINS, [identityId, '{}', textArray([developerProvider])]);
   const linked = (await listLinked(on, [identityId])).get(identityId) ?? new Set();
   const unknown = providers.filter((provider) => !linked.has(provider));
-  await on.query(CHANGE_COPIED, [identityId, toText(unknown), unlinkedAt(identity), modifiedAt]);
+  await on.query(CHANGE_COPIED, [identityId, toText(unknown), unlinkedAt(identity), modifiedAt, at]);
 }
 
 /**
@@ -190,6 +196,7 @@ export async function linkDeveloperUsers(
     textArray(added.map(() => provider)),
     textArray(added),
   ]);
+  if (gone.length + rowsChanged > 0) await on.query(MARK_CHANGED, [identityId, at]);
   const [stored] = (await on.query<CopiedRow>(READ_COPIED, [textArray([identityId])])).rows;
   const kept = stored ? copiedProviders(stored).filter((name) => name !== provider) : [];
   // An identity with none of its users would be a guest, which anyone who knows its id can use.
@@ -224,6 +231,7 @@ export async function endGuest(
   const [stored] = (await on.query<CopiedRow>(READ_COPIED, [textArray([identityId])])).rows;
   const hasLogin = (await listLinked(on, [identityId])).size > 0;
   if (!stored || hasLogin || stored.copied_providers !== null || stored.unlinked_ms !== null) return;
+  await on.query(MARK_CHANGED, [identityId, at]);
   if (providers.length > 0) await changeCopiedProviders(on, identityId, providers);
   else await on.query(MARK_UNLINKED, [identityId, at]);
 }

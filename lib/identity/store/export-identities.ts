@@ -13,7 +13,8 @@ export interface ExportedIdentity {
  * Reads identities after $1, up to $2, that were changed since $3, with their logins. A merge of identity B into A also
  * changes the identities that were merged into B earlier, but not their dates. So the date of the target of a merge counts
  * too. The target now has the logins of the merged identity, and an earlier page may contain the target without them. So
- * the page of a merged identity also contains its target.
+ * the page of a merged identity also contains its target. A copy from another service keeps that service's dates, so the
+ * time of the copy counts as well: it can move a login of a developer user to an identity of an earlier page.
  */
 const READ_IDENTITIES = `
 WITH page AS (
@@ -21,7 +22,8 @@ WITH page AS (
   FROM identity.identities
   LEFT JOIN identity.identities AS target ON target.identity_id = identities.merged_into
   WHERE identities.identity_id > $1::text AND ($2::text IS NULL OR identities.identity_id <= $2::text)
-    AND (identities.modified_ms >= $3::bigint OR target.modified_ms >= $3::bigint)
+    AND (identities.modified_ms >= $3::bigint OR target.modified_ms >= $3::bigint
+      OR identities.copied_ms >= $3::bigint OR target.copied_ms >= $3::bigint)
   ORDER BY identities.identity_id
   LIMIT $4::bigint
 )

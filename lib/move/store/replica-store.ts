@@ -55,7 +55,7 @@ export function createReplicaStore(
       );
       for (const identity of startedAt === null ? [] : put.outdated) {
         await whileReplica(database, { identityPoolId, identityId: identity.identityId }, (transaction) =>
-          changeCopied(transaction, identity, developerProvider),
+          changeCopied(transaction, identity, { developerProvider, at: now() }),
         );
       }
       for (const { identityId, providers } of startedAt === null ? [] : put.endedGuests) {

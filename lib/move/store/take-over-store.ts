@@ -90,7 +90,7 @@ export function createTakeOverStore(database: Database): TakeOverStore {
         if (rows.length === 0 || !(await lockLivingCopy(transaction, identity))) return null;
         const stored = await findCopied(transaction, [given], developerProvider);
         if (stored.get(identity.identityId)?.isOutdated)
-          await changeCopied(transaction, given, developerProvider);
+          await changeCopied(transaction, given, { developerProvider, at: now });
         return true;
       });
       return isFound ?? false;

@@ -5,7 +5,9 @@ import type { Key } from '../../../lib/export/ports/section.ts';
 import { readSections, START } from '../../../lib/export/read-sections.ts';
 import { headerLine } from '../../../lib/export/service-file.ts';
 import { serviceSections } from '../../../lib/export/store/service-sections.ts';
+import { createCopied, linkDeveloperUsers } from '../../../lib/identity/store/copied-identities.ts';
 import { createMergeStore } from '../../../lib/sync/store/merge-store.ts';
+import { transact } from '../../../lib/sync/store/transact.ts';
 import { SERVERS } from '../../fixtures/database/databases.ts';
 import { deleteAllRows } from '../../fixtures/database/delete-rows.ts';
 import { createFilledService, getId } from '../../fixtures/export/fill-service.ts';
@@ -171,6 +173,47 @@ describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }
       );
       expect(found.IdentityId).toBe(first);
     }
+  });
+
+  it('loses no developer user whom a copy moves to an identity of an earlier page', async () => {
+    await deleteAllRows(source);
+    await deleteAllRows(target);
+    const { pool: identityPoolId } = await newService();
+    const [first = '', second = ''] = [randomUUID(), randomUUID()].map((id) => `us-east-1:${id}`).sort();
+    const provider = DEVELOPER_PROVIDER;
+    const copied = (identityId: string, providers: string[]) => ({
+      identityId,
+      createdAt: 1,
+      modifiedAt: 1,
+      providers,
+      isDisabled: false,
+    });
+    const link = (identityId: string, userIds: string[], at: number) =>
+      transact(source, async (on) => {
+        await linkDeveloperUsers(on, { identityPoolId, identityId, provider, userIds, at });
+        return true;
+      });
+    await createCopied(source, identityPoolId, [copied(first, []), copied(second, [provider])], 1);
+    await link(second, ['moved'], 1);
+
+    const lines = [headerLine({ exportId: randomUUID(), startedAt: NEW_YEAR }).trimEnd()];
+    let isMoved = false;
+    const sections = serviceSections(source, NEW_YEAR, { page: 1, window: 5_000 });
+    for await (const { items } of readSections(sections, START)) {
+      lines.push(...items.map((item) => JSON.stringify(item)));
+      const isFirst = items.some((item) => item.type === 'identity' && item.row.identity_id === first);
+      if (!isFirst || isMoved) continue;
+      await link(second, [], NEW_YEAR + 1);
+      await link(first, ['moved'], NEW_YEAR + 1);
+      isMoved = true;
+    }
+    expect(isMoved).toBe(true);
+    await importText({ database: target, now: () => NEW_YEAR + 2 }, signExport(lines));
+    const found = await createIdentityService(target).operations.LookupDeveloperIdentity(
+      { IdentityPoolId: identityPoolId, DeveloperUserIdentifier: 'moved' },
+      DEVELOPER,
+    );
+    expect(found.IdentityId).toBe(first);
   });
 
   it('reads few rows per statement, even if few datasets and identities were changed', async () => {

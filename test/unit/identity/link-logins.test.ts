@@ -97,6 +97,60 @@ describe('linkLogins for an authenticated identity', () => {
   });
 });
 
+describe('linkLogins if the origin of a migration names an identity', () => {
+  const named = { ...withLogins('named', 'p', 'q'), copied: ['p', 'q'] };
+  const guest = identity('guest', 0, true);
+
+  it('links the logins to the named identity, although the copy says that it has logins of these providers', () => {
+    expect(decide({ named, unowned: [login('x')] })).toEqual({
+      identityId: 'named',
+      isNew: false,
+      link: [login('x')],
+      merge: [],
+      known: ['p'],
+    });
+  });
+
+  it('creates an identity if the named one was deleted here', () => {
+    expect(decide({ named: null, unowned: [login('x')] })).toMatchObject({ identityId: 'new', isNew: true });
+  });
+
+  it('merges a requested guest, and the owners of the other logins, even if they are older', () => {
+    const found = { asked: guest, named, owned: [owned(identity('old', 0))], unowned: [login('x')] };
+    expect(decide(found)).toMatchObject({ identityId: 'named', merge: ['old', 'guest'] });
+    expect(decide({ asked: guest, named: guest, unowned: [login('x')] })).toMatchObject({
+      identityId: 'guest',
+      merge: [],
+    });
+  });
+
+  it('rejects another requested identity: its id proves nothing', () => {
+    const asked = withLogins('asked', 'r');
+    expect(() => decide({ asked, named, unowned: [login('x')] })).toThrow("Logins don't match");
+    expect(() => decide({ asked: { ...asked, isUnlinked: true }, named })).toThrow("Logins don't match");
+    const owner = { asked, named, owned: [owned(asked)], unowned: [login('x')] };
+    expect(decide(owner)).toMatchObject({ identityId: 'named', merge: ['asked'] });
+  });
+
+  it('keeps an identity that the client has proven with a token, and one for which a backend vouches', () => {
+    const asked = withLogins('asked', 'own');
+    const found = { asked, named, unowned: [login('x')] };
+    for (const decision of [
+      decide({ ...found, proven: asked }),
+      decide({ ...found, asked: null, proven: asked }),
+      decide(found, true),
+    ])
+      expect(decision).toMatchObject({ identityId: 'asked', merge: ['named'], link: [login('x')] });
+  });
+
+  it('still rejects a second known login of a provider', () => {
+    const both = { ...named, copied: ['q'] };
+    expect(() => decide({ named: both, unowned: [login('x')] })).toThrow(
+      'only one login of a public provider',
+    );
+  });
+});
+
 describe('the logins of an identity', () => {
   const conflict = (message: string) =>
     expect.objectContaining({ code: 'ResourceConflictException', message: expect.stringContaining(message) });

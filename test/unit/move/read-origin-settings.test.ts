@@ -7,7 +7,14 @@ const read = (env: Record<string, string>) => readOriginSettings(env, POOL);
 
 describe('the settings of the origin', () => {
   it("are Amazon's service in the region of the pool by default", () => {
-    expect(read({})).toEqual({ region: 'eu-west-1', streamName: 'cognito-sync' });
+    expect(read({})).toEqual({
+      region: 'eu-west-1',
+      streamName: 'cognito-sync',
+      tokenKeys: {
+        issuer: 'https://cognito-identity.amazonaws.com',
+        jwksUri: 'https://cognito-identity.amazonaws.com/.well-known/jwks_uri',
+      },
+    });
   });
 
   it('come from the variables of the origin before the standard ones', () => {
@@ -28,6 +35,24 @@ describe('the settings of the origin', () => {
       credentials: { accessKeyId: 'key', secretAccessKey: 'secret', sessionToken: 'token' },
     });
     expect(read({ AWS_REGION: 'us-west-2' }).region).toBe('us-west-2');
+  });
+
+  it('say with which keys OpenID tokens of another origin are verified', () => {
+    const ORIGIN_ENDPOINT_URL = 'https://sync.example.com';
+    const [key, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const secrets = [key, other].map((each) => each.toString('base64')).join(', ');
+    expect(read({ ORIGIN_ENDPOINT_URL }).tokenKeys).toBeUndefined();
+    expect(read({ ORIGIN_ENDPOINT_URL, ORIGIN_TOKEN_KEYS: secrets }).tokenKeys).toEqual({
+      secrets: [key, other],
+    });
+    const published = {
+      ORIGIN_ISSUER: 'https://sync.example.com/',
+      ORIGIN_JWKS_URI: 'https://sync.example.com/k',
+    };
+    expect(read({ ORIGIN_ENDPOINT_URL, ...published }).tokenKeys).toEqual({
+      issuer: 'https://sync.example.com',
+      jwksUri: 'https://sync.example.com/k',
+    });
   });
 
   it('use the default credentials for an origin on this machine, unless credentials are named', () => {
@@ -57,6 +82,10 @@ describe('the settings of the origin', () => {
     [{ ORIGIN_REGION: 'here' }, 'invalid ORIGIN_REGION "here"'],
     [{ ORIGIN_STREAM: 'arn:aws:kinesis:us-east-1:0:stream/a' }, 'invalid ORIGIN_STREAM'],
     [{ ORIGIN_ACCESS_KEY_ID: 'key' }, 'set both ORIGIN_ACCESS_KEY_ID and ORIGIN_SECRET_ACCESS_KEY'],
+    [{ ORIGIN_TOKEN_KEYS: 'c2hvcnQ=' }, 'at least 32 bytes'],
+    [{ ORIGIN_TOKEN_KEYS: 'not base64!' }, 'invalid ORIGIN_TOKEN_KEYS'],
+    [{ ORIGIN_JWKS_URI: 'http://sync.example.com/keys' }, 'invalid ORIGIN_JWKS_URI'],
+    [{ ORIGIN_TOKEN_KEYS: 'x', ORIGIN_JWKS_URI: 'https://a.example' }, 'set either ORIGIN_TOKEN_KEYS'],
     [{ ORIGIN_SESSION_TOKEN: 'token' }, 'ORIGIN_SESSION_TOKEN only with them'],
   ])('reject %o', (env, message) => {
     expect(() => readOriginSettings(env, POOL)).toThrow(message);
