@@ -223,11 +223,11 @@ export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { clo
     async checkGuest({ identityPoolId, identityId }, operation) {
       const guest = { identityPoolId, identityId };
       if (pausedPools.get(identityPoolId) || checkedGuests.get(identityId)) return;
-      if (!(await isMoving(identityPoolId)) || !(await isKnown(guest))) return;
+      if (!(await isMoving(identityPoolId))) return;
       let isGuest = true;
       try {
         await asking(identityPoolId, async ({ origin, client }) => {
-          isGuest = await isGuestThere(client, guest, operation);
+          isGuest = !(await isKnown(guest)) || (await isGuestThere(client, guest, operation));
           if (isGuest) return;
           const described = await origin.describeIdentity(identityId);
           await takeOvers.endGuest(guest, { providers: described?.providers ?? [], at: now() });

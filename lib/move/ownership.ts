@@ -6,6 +6,7 @@ import { createRefreshed } from '../common/refreshed.ts';
 import { createSemaphore } from '../common/semaphore.ts';
 import type { Skipped } from './copy-run.ts';
 import type { Origin } from './ports/origin.ts';
+import { createRecent } from './recent.ts';
 import { type TakeOverDeps, takeOver } from './take-over.ts';
 
 /**
@@ -57,9 +58,8 @@ const CONCURRENT_PER_OWNER = 10;
 /** Maximum number of identities per pool that are cached as owned. */
 const MAX_OWNED = 100_000;
 
-/** How long a process remembers that the origin did not delete a dataset, and how many such datasets. */
+/** How long a process remembers that the origin did not delete a dataset. */
 const REMEMBERED_MS = 60_000;
-const MAX_REMEMBERED = 10_000;
 
 /** The origin limits the rate of its calls itself. */
 const unpaced: PacedCalls = (call) => call();
@@ -100,7 +100,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
   });
   const running = new Map<string, Promise<void>>();
   const origins = new Map<string, Origin>();
-  const notDeleted = createRecent(deps.steadyNow);
+  const notDeleted = createRecent<true>(REMEMBERED_MS, deps.steadyNow);
 
   function originOf(identityPoolId: string, name: string): Origin {
     const origin = origins.get(identityPoolId) ?? deps.openOrigin(identityPoolId);
@@ -117,7 +117,10 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       const opened = originOf(identity.identityPoolId, origin);
       // The client retries, so a failed call is not repeated here.
       const onSkipped = (skipped: Skipped) =>
-        report('an identity was taken over, but not completely; run `move copy`', { ...identity, ...skipped });
+        report('an identity was taken over, but not completely; run `move copy`', {
+          ...identity,
+          ...skipped,
+        });
       const run = { ...deps, origin: opened, paced: unpaced, onSkipped };
       const outcome = await takeOver(run, identity);
       if (outcome === 'busy') throw new Error('another process works on the identity, or it keeps changing');
@@ -174,14 +177,14 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     async keepDeletion(dataset, syncCount) {
       const pool = (await moving.get()).get(dataset.identityPoolId);
       const name = `${dataset.identityPoolId} ${dataset.identityId} ${dataset.datasetName}`;
-      if (pool === undefined || notDeleted.has(name)) return false;
+      if (pool === undefined || notDeleted.get(name)) return false;
       const free = await slots.acquire('deletions', MAX_WAIT_MS);
       try {
         const origin = originOf(dataset.identityPoolId, pool.origin);
         // A dataset that exists here has all deletions of the origin.
         const { exists } = await deps.store.readDataset(dataset);
         if (exists || !(await wasDeletedAfter(origin, dataset, syncCount))) {
-          notDeleted.add(name);
+          notDeleted.set(name, true);
           return false;
         }
         // The next device with a higher count asks again.
@@ -224,20 +227,6 @@ function withOwned(
   before: Moving | undefined,
 ): Moving {
   return { origin, startedAt, owned: before?.startedAt === startedAt ? before.owned : new Set() };
-}
-
-/** Creates a set that forgets its members after a minute. */
-function createRecent(steadyNow: () => number) {
-  const until = new Map<string, number>();
-  return {
-    has: (name: string) => (until.get(name) ?? 0) > steadyNow(),
-    add(name: string): void {
-      const [oldest] = until.keys();
-      if (until.size >= MAX_REMEMBERED && oldest !== undefined) until.delete(oldest);
-      until.delete(name);
-      until.set(name, steadyNow() + REMEMBERED_MS);
-    },
-  };
 }
 
 function remember(owned: Set<string> | undefined, identityId: string): void {

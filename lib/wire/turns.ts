@@ -154,26 +154,37 @@ export async function inTurn<Result>(entering: Promise<Turn>, run: () => Promise
 }
 
 /**
- * Lets other requests of a caller run while a request waits for a login provider. One provider that does not respond
- * therefore does not stop the logins of other providers behind the same address.
+ * Lets other requests of a caller run while a request waits for a login provider, or for the origin of a migration. One
+ * provider that does not respond therefore does not stop the logins of other providers behind the same address.
  *
- * @returns the same dependencies, except that `verifyLogin` may also throw {ServiceError} TooManyRequestsException
+ * @returns the same dependencies, except that these calls may also throw {ServiceError} TooManyRequestsException
  */
-export function yieldWhileVerifying<Deps extends Pick<IdentityDependencies, 'verifyLogin'>>(
+export function yieldWhileVerifying<Deps extends Pick<IdentityDependencies, 'verifyLogin' | 'origin'>>(
   dependencies: Deps,
 ): Deps {
+  const { verifyLogin, origin } = dependencies;
   return {
     ...dependencies,
-    async verifyLogin(...login) {
-      const pending = dependencies.verifyLogin(...login);
-      const turn = current.getStore();
-      if (turn === undefined) return pending;
-      const timer = new AbortController();
-      const isSlow = await Promise.race([
-        pending.then(() => false),
-        sleep(YIELD_AFTER_MS, true, { signal: timer.signal }),
-      ]).finally(() => timer.abort());
-      return isSlow ? turn.yieldWhile(pending) : pending;
+    verifyLogin: (...login) => yielding(verifyLogin(...login)),
+    origin: {
+      ...origin,
+      identityOf: (presented) => yielding(origin.identityOf(presented)),
+      unlink: (about) => yielding(origin.unlink(about)),
+      newGuest: (identityPoolId) => yielding(origin.newGuest(identityPoolId)),
+      findGuest: (identityId) => yielding(origin.findGuest(identityId)),
+      checkGuest: (guest, operation) => yielding(origin.checkGuest(guest, operation)),
+      openToken: (token) => yielding(origin.openToken(token)),
     },
-  } satisfies Pick<IdentityDependencies, 'verifyLogin'> & Deps;
+  } satisfies Pick<IdentityDependencies, 'verifyLogin' | 'origin'> & Deps;
+}
+
+async function yielding<Result>(pending: Promise<Result>): Promise<Result> {
+  const turn = current.getStore();
+  if (turn === undefined) return pending;
+  const timer = new AbortController();
+  const isSlow = await Promise.race([
+    pending.then(() => false),
+    sleep(YIELD_AFTER_MS, true, { signal: timer.signal }),
+  ]).finally(() => timer.abort());
+  return isSlow ? turn.yieldWhile(pending) : pending;
 }

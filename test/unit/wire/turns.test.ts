@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { IdentityPoolDescription } from '../../../lib/identity/model.ts';
+import { NO_ORIGIN } from '../../../lib/identity/ports/origin-logins.ts';
 import type { VerifyLogin } from '../../../lib/identity/ports/verify-login.ts';
 import { createTurns, inTurn, yieldWhileVerifying } from '../../../lib/wire/turns.ts';
 
@@ -21,7 +22,7 @@ function startRequests() {
   };
   const verify: VerifyLogin = async (_, provider) =>
     provider === 'cached' ? 'ann' : answerOf(provider).promise;
-  const { verifyLogin } = yieldWhileVerifying({ verifyLogin: verify });
+  const { verifyLogin } = yieldWhileVerifying({ verifyLogin: verify, origin: NO_ORIGIN });
   const asking: string[] = [];
   const running: string[] = [];
   const finishes = new Map<string, () => void>();
