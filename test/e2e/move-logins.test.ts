@@ -240,11 +240,14 @@ describe('logins during a migration', () => {
       expect([code, stderr]).toMatchObject([0, expect.any(String)]);
       const Logins = await loginOf('fred');
       const before = await countAt('origin');
+      const killed = Promise.withResolvers<void>();
       proxy.beforeAnswer = async (operation) => {
-        if (operation === 'GetId') await started.end('SIGKILL');
+        if (operation !== 'GetId') return;
+        await started.end('SIGKILL');
+        killed.resolve();
       };
       await expect(logIn(started.url, Logins)).rejects.toThrow();
-      expect(started.process.signalCode).toBe('SIGKILL');
+      await killed.promise;
       proxy.beforeAnswer = async () => undefined;
       target = await startProcess(env);
       const found = await logIn(target.url, Logins);
