@@ -31,8 +31,8 @@ interface BridgeOriginDeps {
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
   offloading: Offloading;
-  /** Called after a change here, so that the relay publishes its events. */
-  onWritten: () => void;
+  /** Called after a change here, so that its events are published and its devices are notified. */
+  onWritten: BridgeDeps['onWritten'];
 }
 
 /**

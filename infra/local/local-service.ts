@@ -17,7 +17,7 @@ import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
 import { createPushStore } from '../../lib/sync/store/push-store.ts';
 import { logByCause } from '../../lib/wire/log-by-cause.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
-import { createService, type ServiceDeps } from '../../lib/wire/service/create-service.ts';
+import { createService, type Service, type ServiceDeps } from '../../lib/wire/service/create-service.ts';
 import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
 import { observeRequests, type RequestObserver } from '../../lib/wire/service/observe-requests.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
@@ -57,6 +57,8 @@ export interface LocalService {
   startSchedules(client: KinesisClient, backlog: ProjectionBacklog): ServiceSchedules;
   /** How the service offloads large events. */
   offloading: Offloading;
+  /** Notifies the devices that subscribe to a dataset of a change that no device made. Never throws. */
+  notifyDevices: Service['notifyDevices'];
   /** Deletes the stored messages to devices. */
   emptyInbox(): void;
   /** Closes the connections to the origins of migrations. */
@@ -125,6 +127,7 @@ export function createLocalService({
       createPushRoute({ inbox, devices: createPushStore(uses.reads) }),
     ],
     verify: service.verify,
+    notifyDevices: service.notifyDevices,
     startSchedules(client, backlog) {
       kinesis = client;
       schedules = startServiceSchedules({

@@ -103,7 +103,10 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     ...deps,
     database: uses.jobs,
     offloading: service.offloading,
-    onWritten: () => schedules.relay.nudge(),
+    onWritten(dataset, { syncCount, subscribed }) {
+      schedules.relay.nudge();
+      if (subscribed) void service.notifyDevices({ ...dataset, syncCount });
+    },
   });
   const others = [polling, sweep, bridge];
   if (local.kind === 'embedded') others.push(startMaintenance(uses.jobs));

@@ -70,11 +70,7 @@ interface Run extends BridgeDeps {
   poolProblems: Map<string, BridgeProblem>;
 }
 
-async function bridgeIdentity(
-  deps: Run,
-  marks: readonly Mark[],
-  outcome: BridgeOutcome,
-): Promise<void> {
+async function bridgeIdentity(deps: Run, marks: readonly Mark[], outcome: BridgeOutcome): Promise<void> {
   const { store, now } = deps;
   const identity: IdentityKey | undefined = marks[0]?.dataset;
   if (identity === undefined) return;
@@ -124,7 +120,12 @@ export type BridgeProblem =
 const TRANSIENT: ReadonlySet<BridgeProblem> = new Set(['busy', 'changing', 'throttled', 'unavailable']);
 
 /** Conditions that concern all datasets of a pool. */
-const OF_POOL: ReadonlySet<BridgeProblem> = new Set(['credentials', 'no-origin', 'not-authorized', 'not-found']);
+const OF_POOL: ReadonlySet<BridgeProblem> = new Set([
+  'credentials',
+  'no-origin',
+  'not-authorized',
+  'not-found',
+]);
 
 function pauseAfter(problem: BridgeProblem, { attempts }: Mark): number {
   if (OF_POOL.has(problem)) return POOL_PROBLEM_PAUSE_MS;

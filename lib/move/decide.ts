@@ -54,11 +54,11 @@ export const NO_CHANGE: Plan = {
 };
 
 /**
- * Maximum keys and bytes per pass. Aurora DSQL allows 3,000 rows and 10 MiB per transaction, and a key takes up to three
- * rows.
+ * Maximum keys and bytes per pass, in the record and in its event. Aurora DSQL allows 3,000 rows and 10 MiB per
+ * transaction, and a key takes up to three rows.
  */
-const KEYS_PER_PASS = 600;
-const BYTES_PER_PASS = 4 * 1024 * 1024;
+const KEYS_PER_PASS = 500;
+const BYTES_PER_PASS = 5 * 1024 * 1024;
 
 /**
  * Decides what each side must write so that both sides have the same live values. The decision depends only on the
@@ -222,13 +222,18 @@ function rankOf({ action, write }: Outcome): number {
   return write.syncCount > 0 ? 1 : 2;
 }
 
+/** The bytes of a text in a row, and in the event: JSON in a JSON text, which escapes some characters twice. */
+function bytesOf(text: string): number {
+  return Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(JSON.stringify(text)));
+}
+
 function toPlan(outcomes: readonly Outcome[], jump: number, limits: { keys: number; bytes: number }): Plan {
   const plan: Plan = { ...NO_CHANGE, writeHere: [], jump, writeThere: [], conflicts: [], settled: [] };
   let keys = 0;
   let bytes = 0;
   for (const { key, action, write, again, conflict } of outcomes.toSorted((a, b) => rankOf(a) - rankOf(b))) {
     if (action === null) continue;
-    bytes += Buffer.byteLength(key) + Buffer.byteLength(write.value ?? '');
+    bytes += bytesOf(key) + bytesOf(write.value ?? '');
     keys += 1;
     if (keys > limits.keys || (keys > 1 && bytes > limits.bytes)) return { ...plan, isComplete: false };
     if (conflict) plan.conflicts.push(conflict);

@@ -27,8 +27,8 @@ export interface FinishOptions {
   pool: MovingPool;
   /** For how long no old version of the app must have written at the origin, milliseconds. */
   quietForMs: number;
-  /** Finishes despite everything that is left. */
-  isForced: boolean;
+  /** Reasons that do not prevent the end. */
+  ignored: ReadonlySet<FinishReason>;
   /** Finds out what would be left, but changes nothing. */
   isDryRun: boolean;
   signal: AbortSignal;
@@ -37,19 +37,23 @@ export interface FinishOptions {
 
 /**
  * Why a migration is not finished. `not-followed`: events of the origin are not applied yet, so the last write there is
- * unknown. `replicas`: identities could not be taken over. `waiting`: datasets wait for the bridge. `origin`: the origin did
+ * unknown. `unknown-logins`: users whose logins were never used here would get new identities. `replicas`: identities could not be taken over. `waiting`: datasets wait for the bridge. `origin`: the origin did
  * not respond. `busy`: a copy is in progress, or another process works on an identity.
  */
-export type FinishReason =
-  | 'copy-incomplete'
-  | 'events-missing'
-  | 'not-followed'
-  | 'not-quiet'
-  | 'replicas'
-  | 'waiting'
-  | 'differences'
-  | 'origin'
-  | 'busy';
+export type FinishReason = (typeof FINISH_REASONS)[number];
+
+export const FINISH_REASONS = [
+  'copy-incomplete',
+  'events-missing',
+  'not-followed',
+  'not-quiet',
+  'replicas',
+  'waiting',
+  'differences',
+  'unknown-logins',
+  'origin',
+  'busy',
+] as const;
 
 /** What is left of a migration. Finishing deletes nothing of this. */
 export interface LeftOver {
@@ -68,13 +72,13 @@ export interface LeftOver {
 
 export interface FinishReport {
   outcome: 'finished' | 'already-finished' | 'would-finish' | 'refused' | 'stopped';
-  /** If the migration is finished nevertheless, `isForced` was set. */
+  /** Includes those that were ignored. */
   reasons: FinishReason[];
   finishedAt: number | null;
   lastOldWrite: number | null;
   /** Identities that this call has taken over. */
   takenOver: number;
-  /** Those of them that could not be compared with the origin, because `isForced` was set. */
+  /** Those of them that could not be compared with the origin; only if replicas are ignored. */
   uncompared: number;
   left: LeftOver;
 }
@@ -84,31 +88,33 @@ export interface FinishReport {
  * written at the origin for the chosen period, this service owns all identities, the bridge has no work, and both sides have
  * equal values. Takes over the identities that are still replicas, and waits for the bridge. Can be repeated.
  *
- * If something is left, nothing is finished unless `isForced` is set. Then identities that cannot be compared are taken
- * over as they are here. Nothing is deleted: datasets that wait remain marked, and a later copy continues with them.
+ * If something is left, nothing is finished unless it is ignored. Ignored replicas are taken over as they are here, if they
+ * cannot be compared. Nothing is deleted: datasets that wait remain marked, and a later copy continues with them.
  *
- * @throws {SyncClientError} the origin did not respond, and `isForced` is not set
+ * @throws {SyncClientError} the origin did not respond, and this is not ignored
  */
 export async function finishPool(deps: FinishDeps, options: FinishOptions): Promise<FinishReport> {
   const { finishes, now } = deps;
-  const { pool, isForced, isDryRun, signal } = options;
+  const { pool, ignored, isDryRun, signal } = options;
+  const refuses = (found: readonly FinishReason[]) => found.some((reason) => !ignored.has(reason));
   const { identityPoolId } = pool;
   const found: Found = { takenOver: 0, uncompared: 0, notTakenOver: [], differences: null };
   if (pool.finishedAt !== null)
     return { outcome: 'already-finished', reasons: [], ...(await describe(deps, options, found)) };
   let reasons = await stateReasons(deps, options);
-  if (reasons.length === 0 || isForced || isDryRun) {
+  if (!refuses(reasons) || isDryRun) {
     try {
       await finishWork(deps, options, found);
       reasons = await stateReasons(deps, options);
     } catch (error) {
-      if (!(error instanceof SyncClientError) || signal.aborted || !(isForced || isDryRun)) throw error;
+      if (!(error instanceof SyncClientError) || signal.aborted || !(ignored.has('origin') || isDryRun))
+        throw error;
       reasons = [...(await stateReasons(deps, options)), 'origin'];
     }
     if (signal.aborted) return { outcome: 'stopped', reasons, ...(await describe(deps, options, found)) };
     reasons.push(...(await reasonsLeft(deps, options, found)));
   }
-  const isRefused = reasons.length > 0 && !isForced;
+  const isRefused = refuses(reasons);
   if (isRefused || isDryRun) {
     const outcome = isRefused ? 'refused' : 'would-finish';
     return { outcome, reasons, ...(await describe(deps, options, found)) };
@@ -196,7 +202,7 @@ async function waitForBridge(
 }
 
 async function reasonsLeft(
-  { store, bridge }: FinishDeps,
+  { store, bridge, finishes }: FinishDeps,
   { pool: { identityPoolId }, isDryRun }: FinishOptions,
   { differences }: Found,
 ): Promise<FinishReason[]> {
@@ -207,6 +213,7 @@ async function reasonsLeft(
     ...(takenOver < identities && !isDryRun ? (['replicas'] as const) : []),
     ...(marks > 0 || owedKeys > 0 ? (['waiting'] as const) : []),
     ...(differences !== null && differences.length > 0 ? (['differences'] as const) : []),
+    ...((await finishes.countUnknownLogins(identityPoolId)) > 0 ? (['unknown-logins'] as const) : []),
   ];
 }
 

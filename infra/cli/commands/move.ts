@@ -1,3 +1,4 @@
+import { FINISH_REASONS, type FinishReason } from '../../../lib/move/finish.ts';
 import { readCommandLine, readDuration, readNumber, readPool } from '../arguments.ts';
 import { type Command, UsageError } from '../command.ts';
 import { conflicts } from './move/conflicts.ts';
@@ -16,13 +17,21 @@ const DEFAULT_QUIET_FOR = '30d';
 const OPTIONS = {
   copy: ['pool', 'rate', 'dry-run'],
   conflicts: ['pool'],
-  finish: ['pool', 'quiet-for', 'force', 'dry-run', 'rate'],
+  finish: ['pool', 'quiet-for', 'ignore', 'dry-run', 'rate'],
   status: ['pool'],
   'take-over': ['pool', 'identity', 'rate'],
   verify: ['pool', 'rate', 'sample'],
 } as const;
 
 const isAction = (action: string): action is keyof typeof OPTIONS => Object.hasOwn(OPTIONS, action);
+
+/** @throws {UsageError} a reason is unknown */
+function readReasons(list: string): Set<FinishReason> {
+  const names = list.split(',').filter((name) => name !== '');
+  const reasons = FINISH_REASONS.filter((reason) => names.includes(reason));
+  if (reasons.length === names.length) return new Set(reasons);
+  throw new UsageError(`--ignore takes a list of ${FINISH_REASONS.join(', ')}`);
+}
 
 /** Moves an identity pool from another service: copies it, takes identities over, reports, compares, and finishes. */
 export const move: Command = {
@@ -34,7 +43,7 @@ export const move: Command = {
     'move status [--pool <id>] [--json]',
     'move conflicts --pool <id> [--json]',
     'move verify --pool <id> [--sample IDENTITIES] [--rate CALLS_PER_SECOND] [--json]',
-    'move finish --pool <id> [--quiet-for DURATION] [--force] [--dry-run] [--rate CALLS_PER_SECOND] [--json]',
+    'move finish --pool <id> [--quiet-for DURATION] [--ignore REASON,...] [--dry-run] [--rate CALLS_PER_SECOND] [--json]',
   ],
   stopped: 'stopped; everything done so far is kept, and the next run of the command continues there',
   prepare(args) {
@@ -45,7 +54,7 @@ export const move: Command = {
       identity: { type: 'string' },
       'dry-run': { type: 'boolean' },
       'quiet-for': { type: 'string' },
-      force: { type: 'boolean' },
+      ignore: { type: 'string' },
     });
     const [action = '', ...more] = positionals;
     if (!isAction(action) || more.length > 0)
@@ -70,9 +79,10 @@ export const move: Command = {
       return (deps) => takeOverPool(deps, { ...options, identityId });
     }
     if (action === 'finish') {
-      const { force: isForced = false, 'quiet-for': quietFor = DEFAULT_QUIET_FOR } = values;
+      const { ignore = '', 'quiet-for': quietFor = DEFAULT_QUIET_FOR } = values;
+      const ignored = readReasons(ignore);
       const quietForMs = readDuration('--quiet-for', quietFor);
-      return (deps) => finish(deps, { ...options, quietForMs, isForced, isDryRun });
+      return (deps) => finish(deps, { ...options, quietForMs, ignored, isDryRun });
     }
     const sample =
       values.sample === undefined ? null : readNumber('--sample', values.sample, { min: 1, max: 1_000_000 });

@@ -7,10 +7,13 @@ import { COUNT_AGREED, COUNT_OWED } from './move-statements.ts';
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Creates the part of the bridge's store that only reports. */
-export function createBridgeReports(database: Database): Pick<BridgeStore, 'count' | 'listWaiting' | 'listConflicts'> {
+export function createBridgeReports(
+  database: Database,
+): Pick<BridgeStore, 'count' | 'listWaiting' | 'listConflicts'> {
   return {
     async count(identityPoolId) {
-      const [conflicts] = (await database.query<{ conflicts: number }>(COUNT_CONFLICTS, [identityPoolId])).rows;
+      const [conflicts] = (await database.query<{ conflicts: number }>(COUNT_CONFLICTS, [identityPoolId]))
+        .rows;
       const [agreed] = (await database.query<{ datasets: number }>(COUNT_AGREED, [identityPoolId])).rows;
       const [owed] = (await database.query<{ keys: number }>(COUNT_OWED, [identityPoolId])).rows;
       return {

@@ -1,6 +1,7 @@
 // Statements that take identities over.
 
-export const LIST_MOVING = 'SELECT identity_pool_id, origin, run_ms FROM move.pools WHERE finished_ms IS NULL';
+export const LIST_MOVING =
+  'SELECT identity_pool_id, origin, run_ms FROM move.pools WHERE finished_ms IS NULL';
 
 /**
  * Takes the lease $2 of a replica until $4, if no other lease is valid at $3. A lease never lasts an hour: if it ends later

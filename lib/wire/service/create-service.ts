@@ -13,7 +13,8 @@ import { createSyncOperations } from '../../sync/create-sync-operations.ts';
 import type { SyncDependencies } from '../../sync/dependencies.ts';
 import type { SyncOperations } from '../../sync/model.ts';
 import type { PushChannel } from '../../sync/ports/push.ts';
-import type { PushReport } from '../../sync/push/push-to-devices.ts';
+import type { PushedChange } from '../../sync/push/push-message.ts';
+import { type Push, type PushReport, pushToDevices } from '../../sync/push/push-to-devices.ts';
 import type { FillingDataset } from '../../sync/row-limits.ts';
 import { createSessionTokens } from '../../sync/session-token.ts';
 import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
@@ -67,6 +68,8 @@ export interface Service extends DataJobs {
   findApi: FindApi;
   /** Verifies signatures of the service's callers, also for other services on the same port. */
   verify: SigV4Verifier;
+  /** Notifies the devices that subscribe to a dataset of a change that no device made. Never throws. */
+  notifyDevices: (change: PushedChange) => Promise<void>;
 }
 
 /** Creates the service. The local cloud and the Lambda function both compose it here. */
@@ -83,6 +86,12 @@ export function createService(deps: ServiceDeps): Service {
     offloading: { links: deps.payloadLinks, inlineBytes: deps.limits.inlineBytes },
     afterWrite: deps.afterWrite,
   });
+  const pushOn = (database: Database): Push => ({
+    devices: createPushStore(database),
+    channel: deps.pushChannel,
+    sleep: (ms) => sleep(ms, undefined, { ref: false }),
+    report: logUnsent(syncLogger),
+  });
   const operationsOn = (database: Database) =>
     createSyncOperations({
       ...deps,
@@ -90,12 +99,7 @@ export function createService(deps: ServiceDeps): Service {
       pools: createPoolStore(database),
       bulkPublishes: createBulkPublishJobStore(database),
       tokens: createSessionTokens({ keys: tokenKeys, now: Date.now, randomId: randomUUID }),
-      push: {
-        devices: createPushStore(database),
-        channel: deps.pushChannel,
-        sleep: (ms) => sleep(ms, undefined, { ref: false }),
-        report: logUnsent(syncLogger),
-      },
+      push: pushOn(database),
       now: Date.now,
       onFilling: logFilling(syncLogger),
     });
@@ -120,7 +124,13 @@ export function createService(deps: ServiceDeps): Service {
     limits: rateLimits,
     logger: createLogger('identity-api'),
   });
-  return { ...dataJobs, verify, findApi: createFindApi({ syncApi, ...identityApis }) };
+  const push = pushOn(databases.jobs);
+  return {
+    ...dataJobs,
+    verify,
+    findApi: createFindApi({ syncApi, ...identityApis }),
+    notifyDevices: (change) => pushToDevices(push, change, undefined),
+  };
 }
 
 /** Picks the operations that write nothing. */

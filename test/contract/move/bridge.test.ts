@@ -427,4 +427,73 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await dueOf(identity)).toEqual([]);
     expect(await conflictsOf(identity)).toEqual([]);
   });
+
+  it('keeps the mark of an identity that is being taken over', async () => {
+    const identity = { identityPoolId: POOL, identityId: `us-east-1:${randomUUID()}` };
+    const moves = createMoveStore(database, { offloading: null, now: () => clock.now });
+    const described = { identityId: identity.identityId, createdAt: 1, modifiedAt: 1, providers: [] };
+    const about = { startedAt: 5, state: 'usable', developerProvider: undefined } as const;
+    await moves.putIdentities(POOL, [described], about);
+    const takeOvers = createTakeOverStore(database);
+    clock.now = Math.max(clock.now, Date.now()) + 10_000;
+    const lease = await takeOvers.claim(identity, { now: clock.now, until: clock.now + 60_000 });
+    if (typeof lease === 'string') throw new Error(lease);
+    const there = new Dataset(identity.identityId);
+    await store.mark(POOL, [{ ...identity, datasetName: 'game' }]);
+    await run(there, {}, 1);
+    expect(await dueOf(identity)).toMatchObject([{ attempts: 1 }]);
+    await takeOvers.release(lease);
+    await run(there, {}, 1);
+    expect(await dueOf(identity)).toEqual([]);
+  });
+
+  it('tries one dataset of a pool if the credentials are invalid, and all again after a minute', async () => {
+    const sides = [await owned(), await owned(), await owned()];
+    for (const { here } of sides) await here.update(put('a', '1'));
+    const ids = new Set(sides.map(({ identity }) => identity.identityId));
+    let calls = 0;
+    const failing = async () => {
+      calls += 1;
+      throw new SyncClientError('credentials', 'expired');
+    };
+    clock.now = Math.max(clock.now, Date.now()) + 10_000;
+    const due = async () =>
+      (await store.listDue(clock.now, 1_000)).filter(({ dataset }) => ids.has(dataset.identityId));
+    const marks = await due();
+    await bridgeDue({
+      store: { ...store, listDue: async () => marks },
+      originOf: async () => {
+        const origin = scriptedOrigin(POOL, {}, { listRecords: failing });
+        return { origin, paced: (call) => call() };
+      },
+      now: () => clock.now,
+      onWritten: () => undefined,
+    });
+    // The workers start at the same time, so each can find the problem.
+    expect(calls).toBeLessThanOrEqual(3);
+    expect(await due()).toEqual([]);
+    clock.now += 60_000;
+    expect(await due()).toHaveLength(3);
+  });
+
+  it('forgets the failures of a dataset after a success, although it changed again in the meantime', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('a', '1'));
+    there.fail = 'limit';
+    await run(there);
+    there.fail = null;
+    await hint(identity);
+    expect(await dueOf(identity)).toMatchObject([{ attempts: 1 }]);
+    await run(
+      there,
+      {
+        decide: async (lease, mark, about) => {
+          await hint(identity);
+          return store.decide(lease, mark, about);
+        },
+      },
+      1,
+    );
+    expect(await dueOf(identity)).toMatchObject([{ attempts: 0 }]);
+  });
 });

@@ -17,7 +17,13 @@ import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts'
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
-import { deliver, readDeliveries, toBytes, wireEvent, wireRecord } from '../../fixtures/sync/stream-events.ts';
+import {
+  deliver,
+  readDeliveries,
+  toBytes,
+  wireEvent,
+  wireRecord,
+} from '../../fixtures/sync/stream-events.ts';
 import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
 import { failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
 
@@ -98,7 +104,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       {
         pool,
         quietForMs: 5 * MINUTE,
-        isForced: false,
+        ignored: new Set(),
         isDryRun: false,
         signal: new AbortController().signal,
         ...given,
@@ -175,7 +181,9 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     const { identityPoolId, ids, origin, copy } = await copied([{ game: listingOf(1) }]);
     const broken: Origin = { ...origin, readPool: () => Promise.reject(failure('refused')) };
     await expect(finish(identityPoolId, broken)).rejects.toMatchObject({ condition: 'refused' });
-    expect(await finish(identityPoolId, broken, { isForced: true })).toMatchObject({
+    expect(
+      await finish(identityPoolId, broken, { ignored: new Set(['origin', 'replicas', 'waiting']) }),
+    ).toMatchObject({
       outcome: 'finished',
       reasons: ['origin', 'replicas'],
       takenOver: 1,
@@ -196,7 +204,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     const about = { origin: 'scripted', holder: 'copy', now, until: now + 5 * MINUTE };
     const lease = await store.takeLease(identityPoolId, about);
     if (!('leaseId' in lease)) throw new Error('in use');
-    expect(await finish(identityPoolId, origin, { isForced: true })).toMatchObject({
+    expect(await finish(identityPoolId, origin, { ignored: new Set(['busy']) })).toMatchObject({
       outcome: 'refused',
       reasons: ['busy', 'busy'],
       pool: { finishedAt: null },

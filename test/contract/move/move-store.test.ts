@@ -535,6 +535,15 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     await store.startCopy(lease, { origin: 'o', startedAt: NOW + 7, isPoolNew: false });
     expect(await readBridging(database, pool)).toBe('on');
   });
+
+  it('marks the changes of a pool whose copy began before changes were marked', async () => {
+    const pool = await newPool(database);
+    const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
+    if (!('leaseId' in lease)) throw new Error('no lease');
+    expect(await readBridging(database, pool)).toBe('off');
+    await store.resumeCopy(lease);
+    expect(await readBridging(database, pool)).toBe('on');
+  });
 });
 
 /** A database whose process is killed before a statement that contains `text`. */

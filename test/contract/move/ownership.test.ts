@@ -202,4 +202,33 @@ describe('the ownership of identities', () => {
     expect(await keepDeletion({ ...identity, datasetName: 'refused' }, 7)).toBe(false);
     await expect(keepDeletion({ ...identity, datasetName: 'other' }, 7)).rejects.toMatchObject(tryAgain);
   });
+
+  it('asks the origin once a minute about a dataset that was not deleted, and never about one that exists', async () => {
+    const { identity, origin } = await copied();
+    const asked: string[] = [];
+    const counted: Origin = {
+      ...origin,
+      listRecords: async (dataset) => {
+        asked.push('listing');
+        return origin.listRecords(dataset);
+      },
+      wasDeletedAfter: async ({ datasetName }) => {
+        asked.push(datasetName);
+        return datasetName === 'deleted';
+      },
+    };
+    const { own, keepDeletion } = ownershipWith(counted);
+    await own([identity]);
+    asked.length = 0;
+    const ask = (datasetName: string) => keepDeletion({ ...identity, datasetName }, 7);
+    for (let request = 0; request < 3; request += 1) {
+      expect(await ask('game')).toBe(false);
+      expect(await ask('missing')).toBe(false);
+    }
+    expect(asked).toEqual(['missing']);
+    now += 60_000;
+    expect(await ask('missing')).toBe(false);
+    expect(await ask('deleted')).toBe(true);
+    expect(asked).toEqual(['missing', 'missing', 'deleted']);
+  });
 });

@@ -8,6 +8,7 @@ import type { Skipped } from '../../../lib/move/copy-run.ts';
 import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
 import type { Origin, OriginListing } from '../../../lib/move/ports/origin.ts';
 import type { TakeOverStore } from '../../../lib/move/ports/take-over-store.ts';
+import { createBridgeReports } from '../../../lib/move/store/bridge-reports.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
 import { COUNT_JUMP, takeOver } from '../../../lib/move/take-over.ts';
@@ -348,5 +349,16 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
       [id, 2 + COUNT_JUMP],
     );
     expect(rows[0]?.count).toBe(1_000);
+  });
+
+  stable('marks all datasets of an identity that has more than one transaction can mark', async () => {
+    const names = Array.from({ length: 1_000 }, (_, index) => `game${index}`);
+    const datasets = Object.fromEntries(names.map((name) => [name, listingOf(1)]));
+    const { identity, origin } = await copied(datasets);
+    expect(await takeOver(deps(origin), identity)).toBe('taken');
+    expect(await createBridgeReports(database).count(identity.identityPoolId)).toMatchObject({
+      marks: 1_000,
+      datasets: 1_000,
+    });
   });
 });

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { SyncClientError } from '../../../lib/backfill/ports/sync-client.ts';
-import { createPacedCalls, createRateLimit, retryPaced } from '../../../lib/backfill/reconcile/reconcile-calls.ts';
+import {
+  createPacedCalls,
+  createRateLimit,
+  retryPaced,
+} from '../../../lib/backfill/reconcile/reconcile-calls.ts';
 
 /** A clock on which `sleep` takes exactly its time. */
 function createClock() {

@@ -16,7 +16,7 @@ interface FinishArguments {
   identityPoolId: string;
   quietForMs: number;
   maxCallsPerSecond: number;
-  isForced: boolean;
+  ignored: ReadonlySet<FinishReason>;
   isDryRun: boolean;
   asJson: boolean;
 }
@@ -26,7 +26,7 @@ const NAMED = 20;
 
 /** Finishes the migration of a pool. @throws {SetupError} it is not finished; the message says why */
 export async function finish(deps: CommandDeps, given: FinishArguments): Promise<void> {
-  const { identityPoolId, quietForMs, asJson, isForced, isDryRun } = given;
+  const { identityPoolId, quietForMs, asJson, ignored, isDryRun } = given;
   const { database, now, signal, print, progress } = deps;
   const store = createMoveStore(database, { offloading: deps.offloading, now });
   const pool = await store.readPool(identityPoolId, now());
@@ -51,7 +51,7 @@ export async function finish(deps: CommandDeps, given: FinishArguments): Promise
       {
         pool,
         quietForMs,
-        isForced,
+        ignored,
         isDryRun,
         signal,
         onProgress: (step, done, total) =>
@@ -65,14 +65,14 @@ export async function finish(deps: CommandDeps, given: FinishArguments): Promise
     else for (const line of describe(given, report)) print(line);
     if (report.outcome === 'stopped') throw new SetupError('stopped; the migration is not finished');
     if (report.outcome === 'refused') {
-      const reasons = report.reasons.join(', ');
+      const reasons = report.reasons.filter((reason) => !ignored.has(reason) || reason === 'busy').join(', ');
       throw new SetupError(`the migration ${isDryRun ? 'would not be' : 'is not'} finished: ${reasons}`);
     }
   });
 }
 
 function toJson(
-  { identityPoolId, quietForMs, isForced, isDryRun }: FinishArguments,
+  { identityPoolId, quietForMs, ignored, isDryRun }: FinishArguments,
   origin: string,
   report: FinishReport,
 ) {
@@ -83,7 +83,7 @@ function toJson(
     origin,
     outcome,
     reasons,
-    isForced,
+    ignored: [...ignored],
     isDryRun,
     quietForSeconds: quietForMs / 1_000,
     lastOldWrite: isoOf(report.lastOldWrite),
@@ -118,7 +118,9 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
   const problems = Object.entries(bridge.byProblem).map(([problem, datasets]) => `${problem}: ${datasets}`);
   return [
     `${given.identityPoolId}: ${OUTCOMES[outcome]}${finishedAt === null ? '' : ` (${timeText(finishedAt)})`}`,
-    ...reasons.map((reason) => `  ${given.isForced ? 'ignored, ' : ''}${reason}: ${explain(reason, given)}`),
+    ...reasons.map(
+      (reason) => `  ${given.ignored.has(reason) ? 'ignored: ' : ''}${reason}: ${explain(reason, given)}`,
+    ),
     `  last write of an old version: ${lastOldWrite === null ? 'none known' : timeText(lastOldWrite)}`,
     `  ${count(takenOver, 'identity', 'identities')} taken over, ${uncompared} of them without a comparison, ${left.replicas} left`,
     ...someOf(notTakenOver, ({ reason, identityId, datasetName }) => {
@@ -133,9 +135,7 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
     `  ${count(bridge.conflicts, 'decided conflict')} (see \`move conflicts\`)`,
     ...(left.unknownLogins === 0
       ? []
-      : [
-          `  ${count(left.unknownLogins, 'identity', 'identities')} with a login that was never used here; keep the origin until these users have signed in`,
-        ]),
+      : [`  ${count(left.unknownLogins, 'identity', 'identities')} with a login that was never used here`]),
   ];
 }
 
@@ -163,6 +163,8 @@ function explain(reason: FinishReason, { identityPoolId, quietForMs }: FinishArg
       return 'the bridge has not written everything at the origin; see `move status`';
     case 'differences':
       return 'the two services have different values; run `move copy`, then `move verify`';
+    case 'unknown-logins':
+      return 'users whose logins were never used here would get new identities, without their data; wait until they have signed in';
     case 'origin':
       return 'the origin did not respond';
     case 'busy':

@@ -88,7 +88,10 @@ export async function setBridges(on: Transaction, identityPoolId: string, bridge
 }
 
 /** Returns whether changes of the pool's datasets are marked, or whether the pool was deleted here. */
-export async function readBridging(on: Transaction, identityPoolId: string): Promise<'on' | 'off' | 'deleted'> {
+export async function readBridging(
+  on: Transaction,
+  identityPoolId: string,
+): Promise<'on' | 'off' | 'deleted'> {
   const { rows } = await on.query<BridgesRow>(READ_BRIDGES, [identityPoolId]);
   if (rows[0] === undefined || rows[0].is_deleted) return 'deleted';
   return rows[0].bridges ? 'on' : 'off';

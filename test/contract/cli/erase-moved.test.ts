@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServiceTables } from '../../../infra/cli/commands/erase/service-tables.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { identityRowId } from '../../../lib/database/row-ids.ts';
+import { putMarks, setBridges } from '../../../lib/sync/store/replica/marks.ts';
+import { DATABASES } from '../../fixtures/database/databases.ts';
+import { newPool } from '../../fixtures/identity/identity-pools.ts';
+
+describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ open }) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open();
+  });
+  afterAll(() => database.close());
+
+  async function prepare() {
+    const identityPoolId = await newPool(database);
+    const identity = { identityPoolId, identityId: `us-east-1:${randomUUID()}` };
+    await database.query(
+      `INSERT INTO move.conflicts (conflict_id, identity_pool_id, identity_id, dataset_name, kind, winner, decided_ms)
+       VALUES (gen_random_uuid(), $1, $2, 'game', 'changed', 'here', 1)`,
+      [identityPoolId, identity.identityId],
+    );
+    const id = randomUUID();
+    await database.query(
+      'INSERT INTO move.datasets (dataset_id, identity_row_id, agreed_here, agreed_there) VALUES ($1, $2, 1, 1)',
+      [id, identityRowId(identity)],
+    );
+    await database.query(
+      `INSERT INTO move.pending (dataset_id, record_id, record_key, here_count, after_there)
+       VALUES ($1::uuid, $1::uuid, 'key', 1, 1)`,
+      [id],
+    );
+    await putMarks(database, identityPoolId, [{ ...identity, datasetName: 'game' }]);
+    return { identity, tables: createServiceTables(database, Date.now) };
+  }
+  const stored = { conflicts: 1, bridgedKeys: 1, unbridgedDatasets: 1 };
+
+  it('are counted and erased', async () => {
+    const { identity, tables } = await prepare();
+    expect(await tables.count(identity)).toMatchObject(stored);
+    const other = await prepare();
+    await tables.eraseUnpublished(identity, { withRemovals: false });
+    expect(await tables.count(identity)).toMatchObject({
+      conflicts: 0,
+      bridgedKeys: 0,
+      unbridgedDatasets: 0,
+    });
+    expect(await tables.count(other.identity)).toMatchObject(stored);
+  });
+
+  it('keep the datasets that the bridge still has to delete at the origin', async () => {
+    const { identity, tables } = await prepare();
+    await setBridges(database, identity.identityPoolId, true);
+    await tables.eraseUnpublished(identity, { withRemovals: false });
+    expect(await tables.count(identity)).toMatchObject({
+      conflicts: 0,
+      bridgedKeys: 0,
+      unbridgedDatasets: 1,
+    });
+  });
+});
