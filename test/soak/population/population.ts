@@ -247,7 +247,12 @@ async function mergeUsers(
     if (!from || !destination) continue;
     // Otherwise, the devices would be logged out, because they use the identity that disappears.
     await user.stopDevices(writesAfterMerges && side === 'target' ? 'target' : undefined);
-    await services.merge(side, identityPoolId, { source: name, destination: merge.into });
+    // The first attempt may have succeeded without an answer.
+    const isMerged = async () => (await services.identityOf(side, identityPoolId, user.plan)) === destination;
+    while (!(await isMerged().catch(() => false))) {
+      const users = { source: name, destination: merge.into };
+      await services.merge(side, identityPoolId, users).catch(() => sleep(1_000));
+    }
     merged.set(from, destination);
     if (side === 'origin' || writesAfterMerges) user.continueAs(destination);
   }
@@ -281,8 +286,8 @@ async function checkDevices(
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const user of population) {
-    for (const { device, side, datasetName, values } of await user.finish()) {
-      const stored = contents[side].get(`${user.identityId()} ${datasetName}`) ?? [];
+    for (const { device, side, identityId, datasetName, values } of await user.finish()) {
+      const stored = contents[side].get(`${identityId} ${datasetName}`) ?? [];
       for (const [key, value] of stored)
         if (values[key] !== value)
           problems.push(`${device}: ${datasetName} ${key} is ${values[key]} on the device, ${value} at the ${side}`);

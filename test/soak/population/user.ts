@@ -19,6 +19,15 @@ export interface UserDeps {
   onProblem: (problem: string) => void;
 }
 
+/** The records of a dataset on a device. */
+export interface DeviceContents {
+  device: string;
+  side: Side;
+  identityId: string | null;
+  datasetName: string;
+  values: Record<string, string>;
+}
+
 export interface SimulatedUser {
   plan: UserPlan;
   /** The identity of the user; changes only by a merge. */
@@ -30,7 +39,7 @@ export interface SimulatedUser {
   /** Starts the stopped devices again, with the identity into which the user's identity was merged. */
   continueAs(identityId: string): void;
   /** Synchronizes each device once more. @returns the values on each device, by device */
-  finish(): Promise<{ device: string; side: Side; datasetName: string; values: Record<string, string> }[]>;
+  finish(): Promise<DeviceContents[]>;
   /** Rounds by result. */
   rounds: { succeeded: number; failed: number };
   close(): Promise<void>;
@@ -52,6 +61,8 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
     planned: DevicePlan;
     address: DeviceAddress;
     app: App;
+    /** Set at the first start. It must not change. */
+    identityId: string | null;
     random: () => number;
     isStopped: boolean;
     loop: Promise<void>;
@@ -70,13 +81,14 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
       random,
       clockSkewMs: planned.clockSkewMs,
     });
-    const opened = { name, planned, address, app, random, isStopped: false, loop: Promise.resolve() };
+    const opened = { name, planned, address, app, identityId, random, isStopped: false, loop: Promise.resolve() };
     await start(opened);
     return opened;
   }
 
   /** Starts the app. A real app would ask its user to try again until that succeeds. */
-  async function start({ app, name }: Pick<Running, 'app' | 'name'>): Promise<void> {
+  async function start(device: Pick<Running, 'app' | 'name' | 'identityId'>): Promise<void> {
+    const { app, name } = device;
     for (;;) {
       const isStarted = await app.start().then(
         () => true,
@@ -87,9 +99,9 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
       await sleep(PAUSE_MS);
     }
     identityId ??= app.identityId();
-    if (app.identityId() !== identityId) {
-      deps.onProblem(`${name}: the identity changed from ${identityId} to ${app.identityId()}`);
-    }
+    device.identityId ??= identityId;
+    if (app.identityId() !== device.identityId)
+      deps.onProblem(`${name}: the identity changed from ${device.identityId} to ${app.identityId()}`);
   }
 
   async function reach(progress: number): Promise<void> {
@@ -163,14 +175,15 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
       }
     },
     async finish() {
-      const found = [];
+      const found: DeviceContents[] = [];
       for (const device of devices.filter(({ isStopped }) => !isStopped)) {
         await start(device);
         for (const datasetName of plan.datasets) {
           for (let left = FINAL_ROUNDS; left > 0; left -= 1)
             if (await device.app.round(datasetName, new Map()).catch(() => false)) break;
           const values = device.app.values(datasetName);
-          if (values) found.push({ device: device.name, side: device.address.side, datasetName, values });
+          const { name, address, identityId } = device;
+          if (values) found.push({ device: name, side: address.side, identityId, datasetName, values });
         }
       }
       return found;
