@@ -18,6 +18,7 @@ it(`moves users between two services without losing an acknowledged change, seed
     writesAfterMerges: false,
     note: (text) => process.env.POPULATION_NOTES && console.error(text),
   });
+  if (process.env.POPULATION_NOTES) console.error(figures);
   expect({ seed, figures, problems }).toEqual({ seed, figures, problems: [] });
   expect(Number(figures['acknowledged changes'])).toBeGreaterThan(100);
 }, 400_000);

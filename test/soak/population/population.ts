@@ -114,6 +114,7 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
   });
   problems.push(...settled.problems);
   const conflicts = await move.conflicts();
+  const bridgeWrites = { origin: link.writes, target: await services.bridgeWritesAtTarget(ledger) };
   const kills = 2 + plan.faults.filter(({ kind }) => kind.startsWith('kill')).length;
   problems.push(
     ...checkPopulation({
@@ -123,7 +124,7 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
       contents: settled.contents,
       onlyAt: settled.onlyAt,
       mergedInto: merged,
-      bridgeWrites: { origin: link.writes, target: await services.bridgeWritesAtTarget(ledger) },
+      bridgeWrites,
       // Each change of an owner's state, such as the raised count of a new dataset, can take one more pass.
       interruptions: (place) => kills + 2 + (link.interrupted.get(place) ?? 0),
     }),
@@ -134,20 +135,26 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
   for (const [side, product] of Object.entries(products))
     if (product.hasCrashed()) problems.push(`the ${side} ended:\n${product.current().output().slice(-2_000)}`);
   const total = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((sum, each) => sum + each, 0);
-  const acknowledged = ledger.changes.filter(({ syncCount }) => syncCount !== null).length;
+  const acknowledged = ledger.changes.filter(({ syncCount }) => syncCount !== null);
+  const at = (side: Side) => acknowledged.filter((change) => change.side === side).length;
+  const rounds = population.map((user) => user.rounds);
   return {
     problems,
     figures: {
       users: `${plan.users.length}`,
       devices: `${deviceCount}`,
-      'acknowledged changes': `${acknowledged}`,
-      'in doubt': `${ledger.changes.length - acknowledged}`,
+      'acknowledged changes': `${acknowledged.length}`,
+      'at the origin': `${at('origin')}`,
+      'at the target': `${at('target')}`,
+      'in doubt': `${ledger.changes.length - acknowledged.length}`,
+      'failed syncs': `${rounds.reduce((sum, { failed }) => sum + failed, 0)}`,
       deletions: `${ledger.deletions.length}`,
       merges: `${merged.size}`,
       kills: `${kills}`,
       'disturbed calls': `${link.disturbed()}`,
       conflicts: `${conflicts.length}`,
-      'writes of the bridge at the origin': `${total(link.writes)}`,
+      'bridge writes at the origin': `${total(bridgeWrites.origin)}`,
+      'bridge writes at the target': `${total(bridgeWrites.target)}`,
       'settled after': `${settled.seconds.toFixed(0)} s`,
       duration: `${((performance.now() - startedAt) / 1_000).toFixed(0)} s`,
     },
