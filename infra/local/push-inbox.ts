@@ -27,6 +27,8 @@ export interface PushInbox extends PushChannel {
    * @returns a function that ends the reading; null if there are too many readers
    */
   open(deviceId: string, reader: InboxReader, lastId?: string): (() => void) | null;
+  /** The devices that have messages, the device with the newest message first, and how many messages are stored. */
+  devices(): { deviceId: string; messages: number }[];
   /** Deletes all messages and ends all readers. */
   clear(): void;
 }
@@ -76,6 +78,8 @@ export function createPushInbox({ randomId }: { randomId: () => string }): PushI
         if (others.size === 0 && readers.get(deviceId) === others) readers.delete(deviceId);
       };
     },
+
+    devices: () => Array.from(stored, ([deviceId, { length }]) => ({ deviceId, messages: length })).reverse(),
 
     clear() {
       stored.clear();

@@ -22,6 +22,7 @@ export function readyBox(
     ['Logins', logins === 'trusted' ? 'not verified: any token is accepted' : 'verified'],
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
+    ['Console', `${url}/console`],
     ['Health', `${url}/healthz`],
     ['Data', dataDir],
   ];

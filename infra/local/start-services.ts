@@ -30,12 +30,14 @@ import type { CommandDeps } from '../cli/command.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
+import { createConsoleRoute } from './http/console-route.ts';
 import type { DrainReport } from './http/drain.ts';
 import { createHealthRoute, createLivenessRoute } from './http/health.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './http/http-server.ts';
 import { createMetricsRoute } from './http/metrics-route.ts';
 import { portTaken } from './http/port-taken.ts';
 import { createQueryRoute } from './http/query-route.ts';
+import { createRulesRoute } from './http/rules-route.ts';
 import { createKinesisEmulator } from './kinesis/kinesis.ts';
 import type { KinesisProcess } from './kinesis/kinesis-process.ts';
 import type { LocalConfig } from './local-config.ts';
@@ -174,7 +176,16 @@ export async function startServices(
       logger: createFailureLogger('query-api'),
     });
   }, service.verify);
-  const routes = [health, createLivenessRoute(), metricsRoute, queries, ...service.routes, kinesis];
+  const consoleRoutes = [createRulesRoute(rulesFile), createConsoleRoute({ region, developers })];
+  const routes = [
+    health,
+    createLivenessRoute(),
+    metricsRoute,
+    queries,
+    ...consoleRoutes,
+    ...service.routes,
+    kinesis,
+  ];
   const acceptsOrigin = createOriginRule(config.origins, developers);
   const logger = createFailureLogger('http-port');
   const listening = await listen({ host, port, routes, acceptsOrigin, trustedProxies, logger }, started);

@@ -4,7 +4,8 @@ import type { DeviceStore } from '../../../lib/sync/ports/push.ts';
 import { MAX_READERS, MAX_READERS_OF_DEVICE, type PushInbox } from '../push-inbox.ts';
 import { type Route, sendJson } from './http-server.ts';
 
-const PATH = '/push/';
+const LIST = '/push';
+const PATH = `${LIST}/`;
 /**
  * Interval at which empty comments are sent. Without these comments, a proxy, such as the proxy of a remote editor,
  * would close an idle connection.
@@ -20,16 +21,19 @@ interface PushRouteDeps {
 }
 
 /**
- * `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. The stream starts with
+ * `GET /push`: lists the devices that have messages. `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. The stream starts with
  * the stored messages and continues with each new message. If the client sends `Last-Event-ID`, stored messages up to
  * the message with that id are skipped. The stream ends when the client disconnects or the port closes.
  */
 export function createPushRoute({ inbox, devices, keepOpenMs = KEEP_OPEN_MS }: PushRouteDeps): Route {
   return {
-    matches: ({ target }) => target.startsWith(PATH),
+    matches: ({ target }) => target === LIST || target.startsWith(PATH),
     async answer({ method, target, headers }, response) {
       if (method !== 'GET') {
         return sendJson(response, 405, { message: `use GET ${PATH}{deviceId}` }, { Allow: 'GET' });
+      }
+      if (target === LIST) {
+        return sendJson(response, 200, { devices: inbox.devices() }, { 'Cache-Control': 'no-store' });
       }
       const [deviceId = ''] = target.slice(PATH.length).split('?');
       if (!(await devices.hasDevice(deviceId))) {

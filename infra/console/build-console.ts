@@ -1,0 +1,43 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { BUILT_CONSOLE, type ConsoleFiles, toConsoleFile } from './console-files.ts';
+
+const PAGE = new URL('page/', import.meta.url);
+const COPIED = ['index.html', 'icon.svg'];
+
+/** Bundles the console: the page, its style, `app.js`, and chunks that `app.js` loads on use, such as the SQL editor. */
+export async function buildConsole(): Promise<ConsoleFiles> {
+  const { outputFiles } = await build({
+    entryPoints: ['app.tsx', 'style.css'].map((name) => fileURLToPath(new URL(name, PAGE))),
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    tsconfigRaw: {},
+    outdir: fileURLToPath(BUILT_CONSOLE),
+    chunkNames: '[name]-[hash]',
+    legalComments: 'none',
+    logLevel: 'silent',
+    write: false,
+  });
+  const copied = COPIED.map(
+    async (name) => [name, toConsoleFile(name, await readFile(new URL(name, PAGE), 'utf8'))] as const,
+  );
+  return new Map([
+    ...(await Promise.all(copied)),
+    ...outputFiles.map(({ path, text }) => [basename(path), toConsoleFile(basename(path), text)] as const),
+  ]);
+}
+
+/** Bundles the console and writes its files to `built/`, for a packaged release. */
+async function writeConsole(): Promise<void> {
+  await mkdir(BUILT_CONSOLE, { recursive: true });
+  for (const [name, { text }] of await buildConsole()) await writeFile(new URL(name, BUILT_CONSOLE), text);
+}
+
+if (import.meta.main) await writeConsole();

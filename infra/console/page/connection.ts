@@ -1,0 +1,74 @@
+import { signal } from '@preact/signals';
+import { ACTIVITY_KINDS, type Activity, type ActivityKind } from './model.ts';
+
+/** Whether the server answers. */
+export const isConnected = signal(true);
+/** Rises when shown data may be outdated: after rows were written, and when the server answers again. */
+export const freshness = signal(0);
+/** The newest activity first. */
+export const activities = signal<readonly Activity[]>([]);
+
+const MAX_ACTIVITIES = 500;
+const RETRY_MS = 1_000;
+/** Many batches in a short time cause only one refresh. */
+const REFRESH_MS = 200;
+
+let source: EventSource | undefined;
+let retry: number | undefined;
+let refresh: number | undefined;
+let waiting: Activity[] = [];
+let count = 0;
+
+/** Subscribes to the activity of the server. Reconnects until the server answers. */
+export function startConnection(): void {
+  source?.close();
+  source = new EventSource('/query/activity');
+  source.addEventListener('open', () => {
+    isConnected.value = true;
+  });
+  source.addEventListener('error', () => reportUnreachable());
+  for (const kind of ACTIVITY_KINDS) {
+    source.addEventListener(kind, ({ data }: MessageEvent<string>) => receive(kind, data));
+  }
+}
+
+/** Called when a request failed. Checks whether the server answers, and reconnects when it does. */
+export function reportUnreachable(): void {
+  if (retry !== undefined) return;
+  source?.close();
+  retry = setTimeout(() => void check(), isConnected.value ? 0 : RETRY_MS);
+}
+
+async function check(): Promise<void> {
+  const answered = await fetch('/healthz').then(
+    () => true,
+    () => false,
+  );
+  const wasConnected = isConnected.value;
+  isConnected.value = answered;
+  if (!answered) {
+    retry = setTimeout(() => void check(), RETRY_MS);
+    return;
+  }
+  retry = setTimeout(
+    () => {
+      retry = undefined;
+      startConnection();
+      if (!wasConnected) freshness.value += 1;
+    },
+    wasConnected ? RETRY_MS : 0,
+  );
+}
+
+function receive(kind: ActivityKind, data: string): void {
+  count += 1;
+  waiting.push({ kind, number: count, at: new Date(), details: JSON.parse(data) });
+  if (refresh !== undefined) return;
+  refresh = setTimeout(() => {
+    refresh = undefined;
+    const hasRows = waiting.some((each) => each.kind === 'projected');
+    activities.value = [...waiting.reverse(), ...activities.value].slice(0, MAX_ACTIVITIES);
+    waiting = [];
+    if (hasRows) freshness.value += 1;
+  }, REFRESH_MS);
+}

@@ -1,0 +1,54 @@
+const NUMBER = new Intl.NumberFormat('en');
+
+/** `12,345`. Text that is not a safe integer is returned unchanged. */
+export function formatCount(count: number | string): string {
+  const number = Number(count);
+  return Number.isSafeInteger(number) ? NUMBER.format(number) : String(count);
+}
+
+/** `850 ms`, `3.2 s`, `4 min`, `5 h`, `6 d`. */
+export function formatDuration(milliseconds: number): string {
+  const units: [string, number, number][] = [
+    ['ms', 1, 1_000],
+    ['s', 1_000, 60_000],
+    ['min', 60_000, 3_600_000],
+    ['h', 3_600_000, 86_400_000],
+  ];
+  const [unit, size] = units.find(([, , end]) => milliseconds < end) ?? ['d', 86_400_000];
+  const value = milliseconds / size;
+  return `${unit === 's' && value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}
+
+/** `2026-07-30 12:00:00` in the user's time zone. */
+export function formatDate(date: string | Date | null): string {
+  if (date === null) return '–';
+  const at = new Date(date);
+  if (Number.isNaN(at.getTime())) return String(date);
+  const local = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 19).replace('T', ' ');
+}
+
+export function formatTime(date: Date): string {
+  return formatDate(date).slice(11);
+}
+
+/** `1.5 kB`. */
+export function formatBytes(text: string): string {
+  const bytes = new Blob([text]).size;
+  if (bytes < 1_000) return `${bytes} bytes`;
+  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+/** Returns a JSON object or list with indentation; any other text unchanged. */
+export function formatJson(text: string): string {
+  if (!/^\s*[[{]/.test(text)) return text;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+export function plural(count: number | string, what: string, others = `${what}s`): string {
+  return `${formatCount(count)} ${Number(count) === 1 ? what : others}`;
+}

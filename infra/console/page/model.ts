@@ -1,0 +1,59 @@
+// The shapes of the answers that the console reads. `/query/openapi.json` describes those of the query API.
+
+export interface DatasetId {
+  identityPoolId: string;
+  identityId: string;
+  datasetName: string;
+}
+
+export interface StoredRecord extends DatasetId {
+  recordKey: string;
+  recordValue: string;
+  numericValue: string | null;
+  syncCount: number;
+  lastModifiedDate: string;
+  deviceLastModifiedDate: string | null;
+  projectedAt: string;
+}
+
+export interface StoredDataset extends DatasetId {
+  syncCount: number;
+  lastModifiedDate: string;
+  isDeleted: boolean;
+}
+
+export interface StoredIdentity {
+  identityPoolId: string;
+  identityId: string;
+  providers: string[] | null;
+}
+
+export interface QuarantinedEvent {
+  quarantineId: string;
+  reason: string;
+  identityPoolId: string | null;
+  streamName: string;
+  shardId: string;
+  sequenceNumber: string;
+  arrivedAt: string;
+  quarantinedAt: string;
+  redrivenAt: string | null;
+}
+
+export interface SqlResult {
+  columns: { name: string; type: string }[];
+  rows: (string | null)[][];
+  truncated: boolean;
+  milliseconds: number;
+}
+
+export const ACTIVITY_KINDS = ['sync', 'trigger', 'projected', 'push'] as const;
+export type ActivityKind = (typeof ACTIVITY_KINDS)[number];
+
+export interface Activity {
+  /** Unique in this page. */
+  number: number;
+  kind: ActivityKind;
+  at: Date;
+  details: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,169 @@
+import { useEffect } from 'preact/hooks';
+import { getJson } from '../api.ts';
+import { formatCount, formatDate, formatDuration } from '../format.ts';
+import { describeHealth, type Health, lagOf } from '../health-words.ts';
+import type { SqlResult } from '../model.ts';
+import { loadPoolNames, PoolName } from '../parts/pool-name.tsx';
+import { curl, Snippets } from '../parts/snippets.tsx';
+import { LoadState } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
+import { Id, Value } from '../parts/value.tsx';
+import { linkTo } from '../router.ts';
+import { runSql } from '../sql.ts';
+import { useList, useLoad } from '../use-load.ts';
+
+const REFRESH_MS = 2_000;
+const LATEST = `select identity_pool_id, identity_id, dataset_name, record_key, record_value, projected_at
+from query.records order by projected_at desc limit 8`;
+
+interface Counts {
+  pools: number;
+  identities: number;
+  datasets: number;
+  records: number;
+  quarantined: number;
+}
+
+export function Overview() {
+  const health = useLoad('health', (signal) => getJson<Health>('/healthz', signal));
+  const counts = useLoad('counts', (signal) => getJson<Counts>('/query/counts', signal));
+  const pools = useList<{ identityPoolId: string }>('/query/pools');
+  const latest = useLoad('latest', () => runSql(LATEST));
+  const { reload } = health;
+  useEffect(() => {
+    loadPoolNames().catch(() => undefined);
+    const timer = setInterval(reload, REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [reload]);
+  return (
+    <>
+      <HealthPart health={health.data} />
+      <LoadState of={health} />
+      <Numbers counts={counts.data} lagMs={health.data ? lagOf(health.data) : null} />
+      <LoadState of={counts} />
+      <h2>Identity pools</h2>
+      <LoadState of={pools} empty={<FirstSteps />} />
+      {pools.data && pools.data.length > 0 && (
+        <Table
+          label="Identity pools"
+          rows={pools.data}
+          keyOf={({ identityPoolId }) => identityPoolId}
+          columns={[
+            { head: 'Pool', cell: ({ identityPoolId }) => <PoolName id={identityPoolId} /> },
+            { head: 'Id', kind: 'wide', cell: ({ identityPoolId }) => <code>{identityPoolId}</code> },
+            {
+              head: <span class="hidden">Open</span>,
+              cell: ({ identityPoolId }) => (
+                <a href={linkTo('data', { pool: identityPoolId })}>Browse data</a>
+              ),
+            },
+          ]}
+        />
+      )}
+      {pools.hasMore && (
+        <button type="button" onClick={pools.more}>
+          Show more pools
+        </button>
+      )}
+      <h2>Newest records</h2>
+      <LoadState of={latest} />
+      {latest.data && <Latest result={latest.data} />}
+      <Snippets
+        of={[
+          curl('/healthz'),
+          curl('/query/counts'),
+          { title: 'Command line', code: 'npx cognito-sync-backend status' },
+        ]}
+      />
+    </>
+  );
+}
+
+function HealthPart({ health }: { health: Health | undefined }) {
+  if (health === undefined || health.status === undefined) return null;
+  const { summary, parts } = describeHealth(health);
+  return (
+    <section class={`health ${summary.state}`} aria-label="Health">
+      <p class={`summary state ${summary.state}`}>{summary.text}</p>
+      <ul>
+        {parts.map(({ part, text, state }) => (
+          <li key={`${part} ${text}`}>
+            <span class={`state ${state}`}>
+              <span class="hidden">
+                {state === 'good' ? 'OK: ' : state === 'warn' ? 'Attention: ' : 'Problem: '}
+              </span>
+              {part}
+            </span>
+            <span>{text}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Numbers({ counts, lagMs }: { counts: Counts | undefined; lagMs: number | null }) {
+  const quarantined = counts?.quarantined ?? 0;
+  const items: [string, string, string?][] = [
+    ['Pools', shown(counts?.pools), linkTo('data')],
+    ['Identities', shown(counts?.identities), linkTo('data')],
+    ['Datasets', shown(counts?.datasets), linkTo('data')],
+    ['Records', shown(counts?.records), linkTo('query')],
+    ['Lag', lagMs === null ? '–' : formatDuration(lagMs)],
+    ['In quarantine', shown(counts?.quarantined), linkTo('quarantine')],
+  ];
+  return (
+    <dl class="numbers">
+      {items.map(([name, value, href]) => (
+        <div key={name} class={name === 'In quarantine' && quarantined > 0 ? 'warn' : ''}>
+          <dt>{href ? <a href={href}>{name}</a> : name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function shown(count: number | undefined): string {
+  return count === undefined ? '–' : formatCount(count);
+}
+
+function Latest({ result }: { result: SqlResult }) {
+  if (result.rows.length === 0) return <p class="quiet">No record is stored yet.</p>;
+  return (
+    <Table
+      label="Newest records"
+      rows={result.rows}
+      keyOf={(row) => row.slice(0, 4).join('\n')}
+      columns={[
+        {
+          head: 'Identity',
+          cell: ([pool, identity, dataset]) => (
+            <a href={linkTo('data', { pool: pool ?? '', identity: identity ?? '', dataset: dataset ?? '' })}>
+              <Id id={identity ?? null} />
+            </a>
+          ),
+        },
+        { head: 'Dataset', cell: (row) => row[2] },
+        { head: 'Key', cell: (row) => <code>{row[3]}</code> },
+        { head: 'Value', kind: 'wide', cell: (row) => <Value text={row[4] ?? null} /> },
+        { head: 'Projected', kind: 'narrow', cell: (row) => formatDate(row[5] ?? null) },
+      ]}
+    />
+  );
+}
+
+function FirstSteps() {
+  return (
+    <>
+      <p>
+        <strong>No data yet.</strong> Write some as two devices would:
+      </p>
+      <pre>npm run demo</pre>
+      <p>
+        Or point your app at <code>{location.origin}</code>. Each change appears here within a second. The
+        page <a href={linkTo('live')}>Live</a> shows its way to SQL.
+      </p>
+    </>
+  );
+}

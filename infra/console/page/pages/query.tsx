@@ -1,0 +1,214 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { toCsv } from '../csv.ts';
+import { plural } from '../format.ts';
+import type { SqlResult } from '../model.ts';
+import { Chart } from '../parts/chart.tsx';
+import { quoted, Snippets } from '../parts/snippets.tsx';
+import type { SqlEditor } from '../parts/sql-editor.ts';
+import { Note } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
+import { Value } from '../parts/value.tsx';
+import { runSql } from '../sql.ts';
+
+const STORED = 'cognito-sync-backend.queries';
+const MAX_HISTORY = 50;
+const EXAMPLES: readonly [string, string][] = [
+  [
+    'Newest records',
+    'select identity_id, dataset_name, record_key, record_value, last_modified_date\nfrom query.records\norder by projected_at desc limit 100',
+  ],
+  [
+    'Records per dataset',
+    'select dataset_name, count(*)\nfrom query.records\ngroup by dataset_name\norder by count(*) desc limit 20',
+  ],
+  [
+    'Highest score',
+    "select identity_id, numeric_value\nfrom query.records_of('score')\nwhere numeric_value is not null\norder by numeric_value desc limit 10",
+  ],
+  [
+    'Reasons for quarantine',
+    "select split_part(reason, ':', 1) as reason, count(*)\nfrom query.quarantine\nwhere redriven_at is null\ngroup by 1",
+  ],
+];
+const SCHEMA = `select table_schema, table_name, column_name from information_schema.columns
+where table_schema = 'query' order by 1, 2, ordinal_position`;
+
+export function Query() {
+  const host = useRef<HTMLDivElement>(null);
+  const editor = useRef<SqlEditor | null>(null);
+  const [state, setState] = useState<{ result?: SqlResult; error?: string; isRunning: boolean }>({
+    isRunning: false,
+  });
+  const [history, setHistory] = useState(readHistory);
+  const [view, setView] = useState<'table' | 'chart'>('table');
+  const ran = useRef('');
+
+  async function run(): Promise<void> {
+    const sql = editor.current?.read().trim() ?? '';
+    if (sql === '') return;
+    ran.current = sql;
+    setState((before) => ({ ...before, isRunning: true }));
+    setHistory(remember(sql));
+    try {
+      setState({ result: await runSql(sql), isRunning: false });
+    } catch (error) {
+      setState({ error: error instanceof Error ? error.message : String(error), isRunning: false });
+    }
+  }
+  const latestRun = useRef(run);
+  latestRun.current = run;
+
+  useEffect(() => {
+    let isClosed = false;
+    async function open(): Promise<void> {
+      const [{ openSqlEditor }, schema] = await Promise.all([import('../parts/sql-editor.ts'), readSchema()]);
+      if (isClosed || host.current === null) return;
+      const text = readHistory()[0] ?? EXAMPLES[0]?.[1] ?? '';
+      editor.current = openSqlEditor(host.current, { text, schema, onRun: () => void latestRun.current() });
+    }
+    open().catch((error: unknown) =>
+      setState({ error: `The editor cannot be loaded: ${String(error)}`, isRunning: false }),
+    );
+    return () => {
+      isClosed = true;
+      editor.current?.close();
+    };
+  }, []);
+
+  const { result, error, isRunning } = state;
+  return (
+    <>
+      <div ref={host} class="editor" />
+      <div class="controls">
+        <button type="button" class="primary" disabled={isRunning} onClick={() => void run()}>
+          {isRunning ? 'Running …' : 'Run'}
+        </button>
+        <span class="quiet">or Ctrl+Enter</span>
+        <Choice label="Examples" options={EXAMPLES} onChoose={(sql) => editor.current?.write(sql)} />
+        <Choice
+          label="History"
+          options={history.map((sql) => [sql.replace(/\s+/g, ' ').slice(0, 80), sql])}
+          onChoose={(sql) => editor.current?.write(sql)}
+        />
+        {result && result.rows.length > 0 && (
+          <>
+            <button
+              type="button"
+              aria-pressed={view === 'chart'}
+              onClick={() => setView(view === 'chart' ? 'table' : 'chart')}
+            >
+              {view === 'chart' ? 'Show the table' : 'Show a chart'}
+            </button>
+            <button type="button" onClick={() => download(result)}>
+              Download CSV
+            </button>
+          </>
+        )}
+      </div>
+      {error !== undefined && <Note kind="bad">{error}</Note>}
+      {result !== undefined && (
+        <>
+          <p class="quiet" role="status">
+            {plural(result.rows.length, 'row')} in {Math.round(result.milliseconds)} ms.
+            {result.truncated && ' The result has more rows: add a limit, or aggregate.'}
+          </p>
+          {view === 'chart' && result.rows.length > 0 ? <Chart result={result} /> : <Rows result={result} />}
+        </>
+      )}
+      <Snippets
+        of={[
+          {
+            title: 'Command line',
+            code: `npx cognito-sync-backend query ${quoted(ran.current || (EXAMPLES[0]?.[1] ?? ''))}`,
+          },
+          {
+            title: 'curl',
+            code: `curl -s ${location.origin}/query/sql -H 'Content-Type: application/json' -d ${quoted(JSON.stringify({ sql: ran.current || EXAMPLES[0]?.[1] }))}`,
+          },
+        ]}
+      />
+    </>
+  );
+}
+
+function Rows({ result: { columns, rows } }: { result: SqlResult }) {
+  return (
+    <Table
+      label="Result"
+      rows={rows}
+      keyOf={(_, index) => index}
+      columns={columns.map(({ name, type }, index) => ({
+        head: (
+          <>
+            {name} <small>{type}</small>
+          </>
+        ),
+        cell: (row: readonly (string | null)[]) => <Value text={row[index] ?? null} />,
+      }))}
+    />
+  );
+}
+
+function Choice({
+  label,
+  options,
+  onChoose,
+}: {
+  label: string;
+  options: readonly (readonly [string, string])[];
+  onChoose: (value: string) => void;
+}) {
+  return (
+    <select
+      aria-label={label}
+      value=""
+      onChange={({ currentTarget }) => {
+        const [, value] = options[Number(currentTarget.value)] ?? [];
+        if (value !== undefined) onChoose(value);
+        currentTarget.value = '';
+      }}
+    >
+      <option value="">{label} …</option>
+      {options.map(([name], index) => (
+        <option key={name} value={index}>
+          {name}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** Returns the views and columns that the editor completes. Without them, it completes only keywords. */
+async function readSchema(): Promise<Record<string, string[]>> {
+  const result = await runSql(SCHEMA).catch(() => null);
+  const schema: Record<string, string[]> = {};
+  for (const [namespace, view, column] of result?.rows ?? []) {
+    const name = `${namespace}.${view}`;
+    schema[name] = [...(schema[name] ?? []), column ?? ''];
+  }
+  return schema;
+}
+
+function readHistory(): string[] {
+  try {
+    const stored: unknown = JSON.parse(localStorage.getItem(STORED) ?? '[]');
+    return Array.isArray(stored) ? stored.filter((each) => typeof each === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+function remember(sql: string): string[] {
+  const history = [sql, ...readHistory().filter((each) => each !== sql)].slice(0, MAX_HISTORY);
+  localStorage.setItem(STORED, JSON.stringify(history));
+  return history;
+}
+
+function download(result: SqlResult): void {
+  const url = URL.createObjectURL(new Blob([toCsv(result)], { type: 'text/csv' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = 'result.csv';
+  link.click();
+  URL.revokeObjectURL(url);
+}

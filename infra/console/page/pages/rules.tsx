@@ -1,0 +1,239 @@
+import { useState } from 'preact/hooks';
+import { getJson, postJson } from '../api.ts';
+import { curl, Snippets } from '../parts/snippets.tsx';
+import { Empty, LoadState, Note } from '../parts/states.tsx';
+import { Table } from '../parts/table.tsx';
+import { Value } from '../parts/value.tsx';
+import { useLoad } from '../use-load.ts';
+
+interface DescribedRules {
+  path: string;
+  mode: 'enforce' | 'observe';
+  onRuleError: string;
+  datasets: {
+    name: string;
+    unknownKeys: string;
+    derives: boolean;
+    keys: { name: string; path: string; onInvalid: string; conditions: string[] }[];
+  }[];
+}
+
+interface Entry {
+  oldValue?: string;
+  newValue?: string;
+  op?: string;
+}
+
+interface TriedEvent {
+  datasetName: string;
+  hasRules: boolean;
+  requested: Readonly<Record<string, Entry | null>>;
+  verdict:
+    | {
+        kind: 'answer';
+        event: { datasetRecords: Readonly<Record<string, Entry | null>> };
+        decisions: Decision[];
+      }
+    | { kind: 'rejected'; reason: string; decisions: Decision[] };
+}
+
+interface Decision {
+  rule: string;
+  key: string | null;
+  action: string;
+  reason: string;
+}
+
+interface Trial {
+  mode: 'enforce' | 'observe';
+  results: TriedEvent[];
+  thrown: string[];
+}
+
+const SAMPLE = JSON.stringify(
+  { datasetName: 'game', datasetRecords: { score: { oldValue: '10', newValue: '5' }, name: 'Ada' } },
+  null,
+  2,
+);
+
+export function Rules() {
+  const rules = useLoad('rules', (signal) => getJson<DescribedRules>('/console/rules', signal));
+  return (
+    <>
+      <LoadState of={rules} />
+      {rules.data && <Current rules={rules.data} />}
+      <TryEvent />
+      <Snippets
+        of={[
+          {
+            title: 'Command line',
+            code: 'npx cognito-sync-backend rules check\nnpx cognito-sync-backend rules try --event event.json',
+          },
+          curl('/console/rules'),
+        ]}
+      />
+    </>
+  );
+}
+
+function Current({ rules: { path, mode, onRuleError, datasets } }: { rules: DescribedRules }) {
+  return (
+    <>
+      <p class="quiet">
+        <code class="break">{path}</code>
+        <br />
+        {mode === 'enforce'
+          ? 'Decisions take effect.'
+          : 'Mode observe: decisions are logged, but nothing is changed.'}{' '}
+        If a rule itself fails, the call is handled with <code>{onRuleError}</code>.
+      </p>
+      {datasets.length === 0 && (
+        <Empty>
+          <strong>No rules: devices may store everything.</strong> Add a dataset to the file. A change takes
+          effect within a second.
+        </Empty>
+      )}
+      {datasets.map(({ name, unknownKeys, derives, keys }) => (
+        <section key={name}>
+          <h2>
+            Dataset <code>{name}</code>
+          </h2>
+          <p class="quiet">
+            Keys without a rule: <code>{unknownKeys}</code>.
+            {derives && ' Further records are derived after each call.'}
+          </p>
+          {keys.length > 0 && (
+            <Table
+              label={`Rules of ${name}`}
+              rows={keys}
+              keyOf={(key) => key.path}
+              columns={[
+                { head: 'Key', cell: (key) => <code>{key.name}</code> },
+                {
+                  head: 'Conditions',
+                  kind: 'wide',
+                  cell: ({ conditions }) => conditions.join('; ') || 'none',
+                },
+                { head: 'If invalid', cell: ({ onInvalid }) => onInvalid },
+              ]}
+            />
+          )}
+        </section>
+      ))}
+    </>
+  );
+}
+
+function TryEvent() {
+  const [text, setText] = useState(SAMPLE);
+  const [trial, setTrial] = useState<Trial | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  async function tryIt(): Promise<void> {
+    try {
+      setTrial(await postJson<Trial>('/console/rules', text));
+      setError(null);
+    } catch (failure) {
+      setTrial(null);
+      setError(failure instanceof Error ? failure.message : String(failure));
+    }
+  }
+  return (
+    <>
+      <h2>Try an event</h2>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void tryIt();
+        }}
+      >
+        <label>
+          A sync trigger event. A text is a new value; an object has the stored value and the value that the
+          device sends.
+          <textarea
+            rows={8}
+            value={text}
+            spellcheck={false}
+            onInput={({ currentTarget }) => setText(currentTarget.value)}
+          />
+        </label>
+        <button type="submit" class="primary">
+          Try
+        </button>
+      </form>
+      {error && <Note kind="bad">{error}</Note>}
+      {trial?.thrown.map((line) => (
+        <Note key={line} kind="bad">
+          A rule failed: {line}
+        </Note>
+      ))}
+      {trial?.mode === 'observe' && <Note kind="warn">In mode observe, none of this takes effect.</Note>}
+      {trial?.results.map((result, index) => (
+        <Result key={index} of={result} />
+      ))}
+    </>
+  );
+}
+
+function Result({ of: { datasetName, hasRules, requested, verdict } }: { of: TriedEvent }) {
+  const stored = verdict.kind === 'answer' ? verdict.event.datasetRecords : null;
+  const keys = [...new Set([...Object.keys(requested), ...Object.keys(stored ?? {})])];
+  const general = verdict.decisions.filter(({ key }) => key === null);
+  return (
+    <section aria-label={`Result for ${datasetName}`}>
+      {!hasRules && <Note>There are no rules for the dataset {datasetName}.</Note>}
+      {verdict.kind === 'rejected' && (
+        <Note kind="warn">
+          <strong>The whole call is rejected.</strong> The device receives: {verdict.reason}
+        </Note>
+      )}
+      {general.map(({ rule, action, reason }) => (
+        <p key={`${rule} ${action} ${reason}`}>
+          <code>{rule}</code>: {action}, {reason}
+        </p>
+      ))}
+      <Table
+        label={`Decisions for ${datasetName}`}
+        rows={keys}
+        keyOf={(key) => key}
+        columns={[
+          { head: 'Key', cell: (key) => <code>{key}</code> },
+          { head: 'Stored before', cell: (key) => <Value text={requested[key]?.oldValue ?? null} /> },
+          { head: 'Device sends', cell: (key) => <Value text={sentOf(requested[key])} /> },
+          {
+            head: 'Stored after',
+            cell: (key) => (
+              <Value text={(stored === null ? requested[key]?.oldValue : sentOf(stored[key])) ?? null} />
+            ),
+          },
+          {
+            head: 'Decision',
+            kind: 'wide',
+            cell: (key) => (
+              <Decisions
+                of={verdict.decisions.filter((each) => each.key === key)}
+                isRejected={stored === null}
+              />
+            ),
+          },
+        ]}
+      />
+    </section>
+  );
+}
+
+function sentOf(entry: Entry | null | undefined): string | null {
+  return entry?.op === 'remove' ? null : (entry?.newValue ?? null);
+}
+
+function Decisions({ of: decisions, isRejected }: { of: readonly Decision[]; isRejected: boolean }) {
+  if (decisions.length === 0) return <>{isRejected ? 'rejected with the whole call' : 'accepted'}</>;
+  return (
+    <>
+      {decisions.map(({ rule, action, reason }) => (
+        <div key={`${rule} ${action}`}>
+          <strong>{action}</strong> by <code>{rule}</code>: {reason}
+        </div>
+      ))}
+    </>
+  );
+}

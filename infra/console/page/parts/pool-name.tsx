@@ -1,0 +1,27 @@
+import { signal } from '@preact/signals';
+import { loadSettings } from '../settings.ts';
+import { poolNames } from '../sync-api.ts';
+import { Id } from './value.tsx';
+
+const names = signal<ReadonlyMap<string, string>>(new Map());
+
+/** Loads the names of the pools. They need a developer key, so they are loaded only with the default key. */
+export async function loadPoolNames(): Promise<void> {
+  const { usesDefaultKey } = await loadSettings();
+  if (usesDefaultKey) names.value = await poolNames();
+}
+
+export function nameOfPool(id: string): string | undefined {
+  return names.value.get(id);
+}
+
+export function PoolName({ id }: { id: string }) {
+  const name = nameOfPool(id);
+  return name === undefined ? (
+    <Id id={id} />
+  ) : (
+    <>
+      {name} <Id id={id} />
+    </>
+  );
+}

@@ -1,0 +1,37 @@
+import type { ComponentChildren } from 'preact';
+import type { Loaded } from '../use-load.ts';
+
+/** Shows the state of a load instead of its data: loading, an error with a way to retry, or an empty list. */
+export function LoadState({
+  of: { data, error, isLoading, reload },
+  empty,
+}: {
+  of: Loaded<unknown>;
+  empty?: ComponentChildren;
+}) {
+  if (error !== undefined) {
+    return (
+      <div class="note bad" role="alert">
+        <p>{error.message}</p>
+        <button type="button" onClick={reload}>
+          Try again
+        </button>
+      </div>
+    );
+  }
+  if (data === undefined) return isLoading ? <p class="quiet">Loading …</p> : null;
+  return Array.isArray(data) && data.length === 0 ? <Empty>{empty}</Empty> : null;
+}
+
+/** Says why nothing is shown, and what the user can do. */
+export function Empty({ children }: { children: ComponentChildren }) {
+  return <div class="note">{children}</div>;
+}
+
+export function Note({ kind, children }: { kind?: 'bad' | 'warn' | 'good'; children: ComponentChildren }) {
+  return (
+    <div class={`note ${kind ?? ''}`} role={kind === 'bad' ? 'alert' : 'status'}>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,106 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { getJson, type PageOf, pathWith } from './api.ts';
+import { freshness } from './connection.ts';
+
+export interface Loaded<Data> {
+  /** Undefined until the first answer. Stays while newer data is loaded. */
+  data: Data | undefined;
+  error: Error | undefined;
+  isLoading: boolean;
+  reload(): void;
+}
+
+/**
+ * Loads data when the component appears, when `name` changes, and when the data may be outdated.
+ * @param name identifies the data; null loads nothing
+ */
+export function useLoad<Data>(
+  name: string | null,
+  load: (signal: AbortSignal) => Promise<Data>,
+): Loaded<Data> {
+  const [state, setState] = useState<{ name: string | null; data?: Data; error?: Error; isLoading: boolean }>(
+    {
+      name: null,
+      isLoading: true,
+    },
+  );
+  const [reloads, setReloads] = useState(0);
+  const latest = useRef(load);
+  latest.current = load;
+  const fresh = freshness.value;
+  // `fresh` and `reloads` request the same data again.
+  useEffect(() => {
+    if (name === null) return;
+    const aborted = new AbortController();
+    setState((before) => (before.name === name ? { ...before, isLoading: true } : { name, isLoading: true }));
+    latest.current(aborted.signal).then(
+      (data) => {
+        if (!aborted.signal.aborted) setState({ name, data, isLoading: false });
+      },
+      (error: unknown) => {
+        if (aborted.signal.aborted) return;
+        const failure = error instanceof Error ? error : new Error(String(error));
+        setState((before) => ({ ...before, name, error: failure, isLoading: false }));
+      },
+    );
+    return () => aborted.abort();
+  }, [name, fresh, reloads]);
+  const isCurrent = state.name === name;
+  return {
+    data: isCurrent ? state.data : undefined,
+    error: isCurrent ? state.error : undefined,
+    isLoading: name !== null && (!isCurrent || state.isLoading),
+    reload: useCallback(() => setReloads((count) => count + 1), []),
+  };
+}
+
+export interface LoadedList<Item> extends Loaded<readonly Item[]> {
+  hasMore: boolean;
+  /** Loads more items at the end of the list. */
+  more(): void;
+}
+
+/** Maximum `limit` of the query API. */
+const MAX_ITEMS = 1_000;
+
+/**
+ * Loads a list of the query API, from its start. Refreshes the shown items when they may be outdated.
+ * @param path null loads nothing
+ * @param step number of items to load at a time
+ */
+export function useList<Item>(
+  path: string | null,
+  params: Readonly<Record<string, string | undefined>> = {},
+  step = 100,
+): LoadedList<Item> {
+  const query = path === null ? null : pathWith(path, params);
+  const [size, setSize] = useState({ query, count: step });
+  const count = size.query === query ? size.count : step;
+  const loaded = useLoad<{ items: Item[]; hasMore: boolean }>(
+    query === null ? null : query,
+    async (signal) => {
+      const items: Item[] = [];
+      let next: string | null = null;
+      do {
+        const limit: number = Math.min(count - items.length, MAX_ITEMS);
+        const page: PageOf<Item> = await getJson(
+          pathWith(path ?? '', { ...params, limit, cursor: next ?? undefined }),
+          signal,
+        );
+        items.push(...page.items);
+        next = page.next;
+      } while (next !== null && items.length < count);
+      return { items, hasMore: next !== null };
+    },
+  );
+  const { reload } = loaded;
+  return {
+    ...loaded,
+    data: loaded.data?.items,
+    hasMore: loaded.data?.hasMore ?? false,
+    more: () => {
+      setSize({ query, count: count + step });
+      reload();
+    },
+  };
+}
