@@ -47,9 +47,13 @@ function describe(results: readonly Redriven[]): ActionResult {
   const texts = [
     ...(projected > 0 ? [`Projected ${plural(projected, 'event')}.`] : []),
     ...(projected + unavailable < results.length
-      ? [`Not projected: ${plural(results.length - projected - unavailable, 'event')} (${[...reasons].join('; ')}).`]
+      ? [
+          `Not projected: ${plural(results.length - projected - unavailable, 'event')} (${[...reasons].join('; ')}).`,
+        ]
       : []),
-    ...(unavailable > 0 ? [`The payload of ${plural(unavailable, 'event')} cannot be fetched now; try again.`] : []),
+    ...(unavailable > 0
+      ? [`The payload of ${plural(unavailable, 'event')} cannot be fetched now; try again.`]
+      : []),
   ];
   return { isDone: projected === results.length, text: texts.join(' ') };
 }
