@@ -1,15 +1,51 @@
+import { formatDuration, plural } from './format.ts';
 import type { ActivityKind } from './model.ts';
 
 type Details = Readonly<Record<string, unknown>>;
 
-/** Describes an activity in one line. */
+/**
+ * Describes an activity in one line.
+ * @param details the data of the event; `/query/activity` documents its members
+ */
 export function summarize(kind: ActivityKind, details: Details): string {
   return SUMMARIES[kind](details);
 }
 
 const SUMMARIES: Readonly<Record<ActivityKind, (details: Details) => string>> = {
-  sync: (details) => JSON.stringify(details),
-  trigger: (details) => JSON.stringify(details),
-  projected: (details) => JSON.stringify(details),
-  push: (details) => JSON.stringify(details),
+  sync({ operation, datasetName, records, syncCount, durationMs, error }) {
+    const what = [text(operation), text(datasetName)].filter(Boolean).join(' ');
+    if (isObject(error)) return `${what}: ${text(error.code)}, ${text(error.message)}`;
+    const count = syncCount === null ? '' : `, sync count ${text(syncCount)}`;
+    return `${what}: ${plural(Number(records ?? 0), 'record')}${count}, ${formatDuration(Number(durationMs ?? 0))}`;
+  },
+  trigger({ datasetName, outcome, reason, records, recordCount }) {
+    const all = Array.isArray(records) ? records.filter(isObject) : [];
+    const decided = all.filter(({ decision }) => decision !== 'accepted');
+    const [first] = decided;
+    const why = first
+      ? `: ${first.key === null ? '' : `${text(first.key)} `}${text(first.decision)}${first.rule ? ` by ${text(first.rule)}` : ''}${first.reason ? ` (${text(first.reason)})` : ''}`
+      : `: ${plural(Number(recordCount ?? all.length), 'record')}`;
+    const more = decided.length > 1 ? `, and ${decided.length - 1} more` : '';
+    return `${text(datasetName)} ${text(outcome)}${reason ? `, ${text(reason)}` : ''}${why}${more}`;
+  },
+  projected({ events, records, recordsChanged, quarantined, batchMs, lagMs }) {
+    const stale = Number(records ?? 0) - Number(recordsChanged ?? 0);
+    return [
+      `${plural(Number(events ?? 0), 'event')}: ${plural(Number(recordsChanged ?? 0), 'row')} written`,
+      ...(stale > 0 ? [`${stale} stale`] : []),
+      ...(Number(quarantined ?? 0) > 0 ? [`${text(quarantined)} in quarantine`] : []),
+      `${formatDuration(Number(batchMs ?? 0))}, ${formatDuration(Number(lagMs ?? 0))} after arrival`,
+    ].join(', ');
+  },
+  push({ deviceId, platform, datasetName, syncCount }) {
+    return `${text(platform)} to the device ${text(deviceId)}: ${text(datasetName)} has the sync count ${text(syncCount)}`;
+  },
 };
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function text(value: unknown): string {
+  return value === null || value === undefined ? '' : String(value);
+}

@@ -62,7 +62,8 @@ async function check(): Promise<void> {
 
 function receive(kind: ActivityKind, data: string): void {
   count += 1;
-  waiting.push({ kind, number: count, at: new Date(), details: JSON.parse(data) });
+  const { at, ...details } = JSON.parse(data);
+  waiting.push({ kind, number: count, at: new Date(at), details });
   if (refresh !== undefined) return;
   refresh = setTimeout(() => {
     refresh = undefined;
