@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { startLocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { developer, fillCloud, GAME_POOL, playerId, scoreOf, writeAs } from '../fixtures/console/fill-cloud.ts';
+import {
+  developer,
+  fillCloud,
+  GAME_POOL,
+  playerId,
+  scoreOf,
+  writeAs,
+} from '../fixtures/console/fill-cloud.ts';
 import { launchBrowser } from '../fixtures/wire/browser.ts';
 
 // Takes pictures of the console: `node test/browser/take-pictures.ts` takes those of the README,
@@ -62,12 +69,17 @@ async function openPage(page: Page, address: string): Promise<void> {
   const [name] = address.split('?');
   if (name === 'live') {
     const client = developer(cloud);
-    await writeAs(client, playerId(5), 'game', { score: String(scoreOf(5) + Date.now() % 997) });
+    await writeAs(client, playerId(5), 'game', { score: String(scoreOf(5) + (Date.now() % 997)) });
     client.destroy();
     await page.waitForTimeout(2_000);
   }
   if (name === 'query') await page.getByRole('button', { name: 'Run' }).click();
   if (name === 'rules') await page.getByRole('button', { name: 'Try' }).click();
-  if (name === 'quarantine') await page.getByRole('button', { name: /^Open the event/ }).last().click().catch(() => undefined);
+  if (name === 'quarantine')
+    await page
+      .getByRole('button', { name: /^Open the event/ })
+      .last()
+      .click()
+      .catch(() => undefined);
   await page.waitForTimeout(1_200);
 }

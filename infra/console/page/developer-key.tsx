@@ -34,6 +34,11 @@ export async function developerKey(): Promise<DeveloperKey> {
   return key;
 }
 
+/** Whether a key is known, so that `developerKey` does not ask. @throws {ApiError} */
+export async function hasKey(): Promise<boolean> {
+  return key !== undefined || (await loadSettings()).usesDefaultKey;
+}
+
 /** Forgets a key that the service rejected, so that the next use asks again. */
 export function forgetKey(): void {
   key = undefined;

@@ -22,10 +22,15 @@ export function formatDuration(milliseconds: number): string {
 /** `2026-07-30 12:00:00` in the user's time zone. */
 export function formatDate(date: string | Date | null): string {
   if (date === null) return '–';
-  const at = new Date(date);
+  const at = typeof date === 'string' ? new Date(toIso(date)) : date;
   if (Number.isNaN(at.getTime())) return String(date);
   const local = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, 19).replace('T', ' ');
+}
+
+/** PostgreSQL writes `2026-07-30 12:00:00+00`, which browsers do not read. */
+function toIso(date: string): string {
+  return date.replace(/^(\d{4}-\d\d-\d\d) /, '$1T').replace(/([+-]\d\d)$/, '$1:00');
 }
 
 export function formatTime(date: Date): string {

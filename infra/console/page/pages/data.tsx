@@ -1,13 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { pathWith } from '../api.ts';
-import { formatDate } from '../format.ts';
 import type { DatasetId, StoredDataset, StoredIdentity, StoredRecord } from '../model.ts';
 import { type Edited, EditRecord } from '../parts/edit-record.tsx';
 import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
 import { curl, quoted, type Snippet, Snippets, sdk } from '../parts/snippets.tsx';
 import { LoadState } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
-import { Value } from '../parts/value.tsx';
+import { Value, When } from '../parts/value.tsx';
 import { linkTo, open, route } from '../router.ts';
 import { settings } from '../settings.ts';
 import { useList } from '../use-load.ts';
@@ -66,6 +65,12 @@ function withChosen(pools: readonly { identityPoolId: string }[], chosen: string
   return [...new Set([...pools.map(({ identityPoolId }) => identityPoolId), ...(chosen ? [chosen] : [])])];
 }
 
+/** Identities have the region of their pool, so the list does not repeat it. */
+function withoutRegion(identityId: string, pool: string): string {
+  const region = `${pool.split(':')[0]}:`;
+  return identityId.startsWith(region) ? identityId.slice(region.length) : identityId;
+}
+
 function GoToIdentity({ pool }: { pool: string }) {
   return (
     <form
@@ -102,7 +107,7 @@ function Identities({ chosen: { pool, identity } }: { chosen: Chosen }) {
               href={linkTo('data', { pool, identity: identityId })}
               aria-current={identityId === identity ? 'true' : undefined}
             >
-              <code>{identityId}</code>
+              <code title={identityId}>{withoutRegion(identityId, pool)}</code>
               <small>
                 {providers === null ? '' : providers.length === 0 ? 'guest' : providers.join(', ')}
               </small>
@@ -181,13 +186,13 @@ function Records({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
           rows={list.data}
           keyOf={({ recordKey }) => recordKey}
           columns={[
-            { head: 'Key', cell: ({ recordKey }) => <code>{recordKey}</code> },
+            { head: 'Key', kind: 'key', cell: ({ recordKey }) => <code>{recordKey}</code> },
             { head: 'Value', kind: 'wide', cell: ({ recordValue }) => <Value text={recordValue} /> },
             { head: 'Count', kind: 'number', cell: ({ syncCount }) => syncCount },
             {
               head: 'Modified',
               kind: 'narrow',
-              cell: ({ lastModifiedDate }) => formatDate(lastModifiedDate),
+              cell: ({ lastModifiedDate }) => <When date={lastModifiedDate} />,
             },
             {
               head: <span class="hidden">Change</span>,

@@ -1,10 +1,10 @@
 import { ApiError, getJson, type PageOf, pathWith } from '../api.ts';
-import { formatCount, formatDate } from '../format.ts';
+import { formatCount } from '../format.ts';
 import type { StoredRecord } from '../model.ts';
 import { Copy, curl, Snippets } from '../parts/snippets.tsx';
 import { Empty, LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
-import { Id, Value } from '../parts/value.tsx';
+import { Id, Value, When } from '../parts/value.tsx';
 import { linkTo, open, route } from '../router.ts';
 import { runSql, sqlText } from '../sql.ts';
 import { useLoad } from '../use-load.ts';
@@ -157,7 +157,11 @@ function Ranking({ board, orderedBy, onMore }: { board: Board; orderedBy: string
             ),
           },
           { head: 'Dataset', cell: ({ datasetName }) => datasetName },
-          { head: 'Modified', kind: 'narrow', cell: ({ lastModifiedDate }) => formatDate(lastModifiedDate) },
+          {
+            head: 'Modified',
+            kind: 'narrow',
+            cell: ({ lastModifiedDate }) => <When date={lastModifiedDate} />,
+          },
         ]}
       />
       {hasMore && (

@@ -1,13 +1,13 @@
 import { useEffect } from 'preact/hooks';
 import { getJson } from '../api.ts';
-import { formatCount, formatDate, formatDuration } from '../format.ts';
+import { formatCount, formatDuration } from '../format.ts';
 import { describeHealth, type Health, lagOf } from '../health-words.ts';
 import type { SqlResult } from '../model.ts';
-import { loadPoolNames, PoolName } from '../parts/pool-name.tsx';
+import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { LoadState } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
-import { Id, Value } from '../parts/value.tsx';
+import { Id, Value, When } from '../parts/value.tsx';
 import { linkTo } from '../router.ts';
 import { runSql } from '../sql.ts';
 import { useList, useLoad } from '../use-load.ts';
@@ -16,13 +16,13 @@ const REFRESH_MS = 2_000;
 const LATEST = `select identity_pool_id, identity_id, dataset_name, record_key, record_value, projected_at
 from query.records order by projected_at desc limit 8`;
 
-interface Counts {
-  pools: number;
-  identities: number;
-  datasets: number;
-  records: number;
-  quarantined: number;
+interface Count {
+  count: number;
+  /** Whether the number is an estimate, because the list is long. */
+  isEstimate: boolean;
 }
+
+type Counts = Readonly<Record<'pools' | 'identities' | 'datasets' | 'records' | 'quarantined', Count>>;
 
 export function Overview() {
   const health = useLoad('health', (signal) => getJson<Health>('/healthz', signal));
@@ -49,12 +49,14 @@ export function Overview() {
           rows={pools.data}
           keyOf={({ identityPoolId }) => identityPoolId}
           columns={[
-            { head: 'Pool', cell: ({ identityPoolId }) => <PoolName id={identityPoolId} /> },
+            { head: 'Name', cell: ({ identityPoolId }) => nameOfPool(identityPoolId) ?? '–' },
             { head: 'Id', kind: 'wide', cell: ({ identityPoolId }) => <code>{identityPoolId}</code> },
             {
               head: <span class="hidden">Open</span>,
               cell: ({ identityPoolId }) => (
-                <a href={linkTo('data', { pool: identityPoolId })}>Browse data</a>
+                <a class="id" href={linkTo('data', { pool: identityPoolId })}>
+                  Browse data
+                </a>
               ),
             },
           ]}
@@ -103,7 +105,7 @@ function HealthPart({ health }: { health: Health | undefined }) {
 }
 
 function Numbers({ counts, lagMs }: { counts: Counts | undefined; lagMs: number | null }) {
-  const quarantined = counts?.quarantined ?? 0;
+  const quarantined = counts?.quarantined.count ?? 0;
   const items: [string, string, string?][] = [
     ['Pools', shown(counts?.pools), linkTo('data')],
     ['Identities', shown(counts?.identities), linkTo('data')],
@@ -124,8 +126,9 @@ function Numbers({ counts, lagMs }: { counts: Counts | undefined; lagMs: number 
   );
 }
 
-function shown(count: number | undefined): string {
-  return count === undefined ? '–' : formatCount(count);
+function shown(count: Count | undefined): string {
+  if (count === undefined) return '–';
+  return `${count.isEstimate ? '≈ ' : ''}${formatCount(count.count)}`;
 }
 
 function Latest({ result }: { result: SqlResult }) {
@@ -147,7 +150,7 @@ function Latest({ result }: { result: SqlResult }) {
         { head: 'Dataset', cell: (row) => row[2] },
         { head: 'Key', cell: (row) => <code>{row[3]}</code> },
         { head: 'Value', kind: 'wide', cell: (row) => <Value text={row[4] ?? null} /> },
-        { head: 'Projected', kind: 'narrow', cell: (row) => formatDate(row[5] ?? null) },
+        { head: 'Projected', kind: 'narrow', cell: (row) => <When date={row[5] ?? null} /> },
       ]}
     />
   );

@@ -1,4 +1,5 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
+import { hasKey } from '../developer-key.tsx';
 import { formatDate, formatJson, plural } from '../format.ts';
 import type { QuarantinedEvent } from '../model.ts';
 import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
@@ -40,10 +41,10 @@ export function Quarantine() {
     <>
       <div class="controls">
         <button type="button" disabled={ids.length === 0} onClick={() => void act(() => redrive(ids))}>
-          Project {plural(ids.length, 'event')} again
+          {ids.length === 0 ? 'Project again' : `Project ${plural(ids.length, 'event')} again`}
         </button>
         <button type="button" disabled={ids.length === 0} onClick={() => void act(() => dismiss(ids))}>
-          Dismiss {plural(ids.length, 'event')}
+          {ids.length === 0 ? 'Dismiss' : `Dismiss ${plural(ids.length, 'event')}`}
         </button>
         <label class="check">
           <input type="checkbox" checked={showsAll} onChange={() => setShowsAll(!showsAll)} /> Also show
@@ -182,6 +183,14 @@ function EventDetails({
       setError(failure instanceof Error ? failure.message : String(failure));
     }
   }
+  // Without a key, the user would be asked for one without having requested anything.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: The component shows one event.
+  useEffect(() => {
+    hasKey().then(
+      (known) => known && load(),
+      () => undefined,
+    );
+  }, []);
   const isEdited = payload !== null && payload.text !== payload.stored;
   return (
     <section class="panel" aria-label="Event">

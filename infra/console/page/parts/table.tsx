@@ -3,8 +3,8 @@ import type { ComponentChildren } from 'preact';
 export interface Column<Row> {
   head: ComponentChildren;
   cell: (row: Row) => ComponentChildren;
-  /** `number` aligns right, `wide` takes the remaining width. */
-  kind?: 'number' | 'wide' | 'narrow';
+  /** `number` aligns right, `wide` takes the remaining width, `key` keeps short names in one line. */
+  kind?: 'number' | 'wide' | 'narrow' | 'key';
 }
 
 /** A table that scrolls on its own if it is wider than the screen. */

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { formatBytes, formatJson } from '../format.ts';
+import { formatBytes, formatDate, formatJson } from '../format.ts';
 
 const SHORT = 120;
 const MANY = 50_000;
@@ -44,5 +44,16 @@ export function Id({ id }: { id: string | null }) {
     <code title={id} class="id">
       {name.length > 12 ? `${name.slice(0, 8)}…${name.slice(-4)}` : name || region}
     </code>
+  );
+}
+
+/** A time of today, or the date. The title contains both. */
+export function When({ date }: { date: string | null }) {
+  const whole = formatDate(date);
+  const isToday = whole.startsWith(formatDate(new Date()).slice(0, 10));
+  return (
+    <time title={whole} class="id">
+      {isToday ? whole.slice(11) : whole.slice(0, 16)}
+    </time>
   );
 }
