@@ -184,10 +184,9 @@ function EventDetails({
     }
   }
   // Without a key, the user would be asked for one without having requested anything.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: The component shows one event.
   useEffect(() => {
     hasKey().then(
-      (known) => known && load(),
+      (known) => (known ? load() : undefined),
       () => undefined,
     );
   }, []);
