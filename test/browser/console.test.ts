@@ -1,0 +1,393 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { CognitoSync } from '@aws-sdk/client-cognito-sync';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import {
+  developer,
+  fillCloud,
+  GAME_POOL,
+  playerId,
+  scoreOf,
+  writeAs,
+} from '../fixtures/console/fill-cloud.ts';
+import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { change, newPerson, newSubscriber } from '../fixtures/sync/push-devices.ts';
+import { launchBrowser, newProfile, whyNoBrowser } from '../fixtures/wire/browser.ts';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const RULES = fileURLToPath(new URL('../fixtures/console/rules.ts', import.meta.url));
+const PLAYERS = 8;
+/** The console shows a change within one second. The rest is slack for a busy machine. */
+const SOON = { timeout: 10_000 };
+const HOSTILE = '<script>alert(1)</script>';
+const BIG_POOL = 'us-east-1:00000000-0000-4000-8000-00000000b160';
+
+/** A pool with ten thousand identities, whose dataset has a name that no device can choose. */
+const MANY = [
+  `INSERT INTO projection.datasets
+   SELECT md5(i::text)::uuid, '${BIG_POOL}', 'us-east-1:' || md5(i::text)::uuid::text, '${HOSTILE}', 1, 1, NULL, NULL, now()
+   FROM generate_series(1, 10000) AS i`,
+];
+
+const missing = whyNoBrowser();
+if (missing) console.log(`skipped: the console in a browser (${missing})`);
+
+describe.skipIf(missing)('the console', () => {
+  const started = new AsyncDisposableStack();
+  let cloud: LocalCloud;
+  let databaseUrl: string;
+  let browser: Browser;
+  let device: CognitoSync;
+  /** Requests to other origins and errors of the page. */
+  const unexpected: string[] = [];
+
+  beforeAll(async () => {
+    databaseUrl = await createPostgresDatabase();
+    cloud = await startCloud({ databaseUrl, rulesFile: RULES });
+    started.defer(() => cloud.close());
+    await fillCloud(cloud, PLAYERS);
+    for (const statement of MANY) await cloud.database.query(statement);
+    const name = JSON.stringify({ IdentityPoolName: HOSTILE, AllowUnauthenticatedIdentities: true });
+    await cloud.database.query('UPDATE sync.identity_pools SET identity_settings = $1', [name]);
+    device = developer(cloud);
+    started.defer(() => device.destroy());
+    const launched = await launchBrowser();
+    started.defer(() => launched.close());
+    browser = launched.browser;
+  });
+  afterAll(() => started.disposeAsync());
+  afterEach(async () => {
+    for (const profile of browser.contexts()) await profile.close();
+    expect(unexpected.splice(0)).toEqual([]);
+  });
+
+  async function openProfile(url = cloud.url): Promise<BrowserContext> {
+    const profile = await newProfile(browser, { origins: [url], unexpected });
+    profile.on('dialog', (dialog) => unexpected.push(dialog.message()));
+    return profile;
+  }
+
+  /** Opens a page of the console in a new browser profile. */
+  async function open(address = '', url = cloud.url): Promise<Page> {
+    const page = await (await openProfile(url)).newPage();
+    await page.goto(`${url}/console#/${address}`);
+    return page;
+  }
+
+  const dataOf = (identity: string, dataset = 'game', pool = GAME_POOL) =>
+    `data?${new URLSearchParams({ pool, identity, dataset })}`;
+  const row = (page: Page, text: string | RegExp) => page.getByRole('row').filter({ hasText: text });
+  const nextPlayer = (() => {
+    let number = 1_000;
+    return () => {
+      number += 1;
+      return playerId(number);
+    };
+  })();
+
+  it.each([
+    ['', 'Overview', 'Everything works.'],
+    ['live', 'Live', 'Waiting for activity.'],
+    [dataOf(playerId(1)), 'Data', 'score'],
+    ['query', 'Query', 'Ctrl+Enter'],
+    [
+      'leaderboard?key=score',
+      'Leaderboard',
+      String(Math.max(...Array.from({ length: PLAYERS }, (_, at) => scoreOf(at + 1)))),
+    ],
+    ['backfill', 'Backfill', 'shardId-000000000000'],
+    ['quarantine', 'Quarantine', 'not-json'],
+    ['rules', 'Rules', 'never decreases'],
+    ['push', 'Push inbox', 'No message yet.'],
+  ])('shows the page %s, accessible in both themes and 360 px wide', async (address, title, content) => {
+    const page = await open(address);
+    await page.getByRole('heading', { level: 1, name: title }).waitFor(SOON);
+    await page.getByText(content).first().waitFor(SOON);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await problemsOf(page), colorScheme).toEqual([]);
+    }
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    expect(await problemsOf(page), 'narrow').toEqual([]);
+  });
+
+  it('shows a change within a second, in two consoles', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'game', { score: '10' });
+    const pages = [await open(dataOf(identity)), await open(dataOf(identity))];
+    for (const page of pages) await row(page, 'score').getByText('10', { exact: true }).waitFor(SOON);
+    await writeAs(device, identity, 'game', { score: '11' });
+    for (const page of pages) await row(page, 'score').getByText('11', { exact: true }).waitFor(SOON);
+  });
+
+  it('shows hostile names and values as text', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'notes', { [HOSTILE]: `${HOSTILE}<img src=x onerror=alert(1)>` });
+    const page = await open(dataOf(identity, 'notes'));
+    await page.getByRole('cell', { name: HOSTILE, exact: true }).waitFor(SOON);
+    await page.getByText(`${HOSTILE}<img src=x onerror=alert(1)>`).waitFor(SOON);
+    await page
+      .locator('option', { hasText: HOSTILE })
+      .first()
+      .waitFor({ ...SOON, state: 'attached' });
+    await page.goto(`${cloud.url}/console#/${dataOf(`us-east-1:${await firstOfMany()}`, HOSTILE, BIG_POOL)}`);
+    await page.getByRole('link', { name: HOSTILE }).waitFor(SOON);
+    await page.goto(
+      `${cloud.url}/console#/leaderboard?${new URLSearchParams({ key: HOSTILE, order: 'text' })}`,
+    );
+    await page.getByText(`${HOSTILE}<img`).waitFor(SOON);
+    expect(await page.evaluate('document.querySelectorAll("main script, main img").length')).toBe(0);
+  });
+
+  async function firstOfMany(): Promise<string> {
+    const { rows } = await cloud.database.query<{ id: string }>('SELECT md5($1)::uuid::text AS id', ['1']);
+    return rows[0]?.id ?? '';
+  }
+
+  it('lists ten thousand identities, a page at a time', async () => {
+    const page = await open(`data?${new URLSearchParams({ pool: BIG_POOL })}`);
+    const identities = page.getByRole('region', { name: 'Identities' }).getByRole('link');
+    await identities.nth(99).waitFor(SOON);
+    expect(await identities.count()).toBe(100);
+    await page.getByRole('button', { name: 'Show more identities' }).click();
+    await identities.nth(199).waitFor(SOON);
+    expect(await identities.count()).toBe(200);
+  });
+
+  it('shows a value of 1 MB on request', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'large', { text: 'x'.repeat(1_000_000) });
+    const page = await open(dataOf(identity, 'large'));
+    await row(page, '1.0 MB').locator('summary').click(SOON);
+    await page.getByRole('button', { name: 'Show all' }).click(SOON);
+    expect((await row(page, 'text').locator('pre').innerText()).length).toBe(1_000_000);
+  });
+
+  it('edits and removes a record as a device does', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'game', { name: 'Ada', level: '1' });
+    const page = await open(dataOf(identity));
+    await page.getByRole('button', { name: 'Edit name' }).click(SOON);
+    await page.getByLabel('Value').fill('Grace');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await row(page, 'name').getByText('Grace').waitFor(SOON);
+    await page.getByRole('button', { name: 'Remove level' }).click();
+    await page.getByRole('button', { name: 'Remove', exact: true }).click();
+    await row(page, 'level').waitFor({ ...SOON, state: 'detached' });
+    expect(await stored(identity)).toEqual({ name: 'Grace' });
+  });
+
+  it('shows both versions of a conflict, and writes the one that the user chooses', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'game', { name: 'Ada' });
+    const page = await open(dataOf(identity));
+    await page.getByRole('button', { name: 'Edit name' }).click(SOON);
+    await page.getByLabel('Value').fill('Grace');
+    await writeAs(device, identity, 'game', { name: 'Margaret' });
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Conflict.').waitFor(SOON);
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Margaret').waitFor(SOON);
+    expect(await page.getByLabel('You typed').inputValue()).toBe('Grace');
+    expect(await stored(identity)).toEqual({ name: 'Margaret' });
+    expect(await problemsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Write mine' }).click();
+    await row(page, 'name').getByText('Grace').waitFor(SOON);
+    expect(await stored(identity)).toEqual({ name: 'Grace' });
+  });
+
+  async function stored(IdentityId: string): Promise<Record<string, string | undefined>> {
+    const { Records = [] } = await device.listRecords({
+      IdentityPoolId: GAME_POOL,
+      IdentityId,
+      DatasetName: 'game',
+    });
+    return Object.fromEntries(
+      Records.flatMap(({ Key = '', Value }) => (Value === undefined ? [] : [[Key, Value]])),
+    );
+  }
+
+  it('asks for a developer key if the default key is not accepted', async () => {
+    const credentials = { accessKeyId: 'own-key', secretAccessKey: 'own secret of this test' };
+    const own = await startCloud({ credentials });
+    started.defer(() => own.close());
+    const identity = nextPlayer();
+    const page = await open(dataOf(identity), own.url);
+    const save = async () => {
+      await page.getByRole('button', { name: 'Add a record' }).click(SOON);
+      await page.getByRole('textbox', { name: 'Key', exact: true }).fill('level');
+      await page.getByLabel('Value').fill('3');
+      await page.getByRole('button', { name: 'Save' }).click();
+    };
+    await save();
+    await page.getByLabel('Access key id').fill('own-key');
+    await page.getByLabel('Secret access key').fill('wrong');
+    await page.getByRole('button', { name: 'Use this key' }).click();
+    await page.getByRole('alert').getByText('signature').waitFor(SOON);
+    // The rejected key is forgotten.
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByLabel('Access key id').fill(credentials.accessKeyId);
+    await page.getByLabel('Secret access key').fill(credentials.secretAccessKey);
+    await page.getByRole('button', { name: 'Use this key' }).click();
+    await row(page, 'level').getByText('3', { exact: true }).waitFor(SOON);
+    expect(
+      await page.evaluate('JSON.stringify(localStorage) + JSON.stringify(sessionStorage)'),
+    ).not.toContain('secret');
+  });
+
+  it('finds the highest score without SQL', async () => {
+    const page = await open('leaderboard');
+    await page.getByRole('link', { name: 'score', exact: true }).click(SOON);
+    const first = page.getByRole('row').nth(1);
+    await first
+      .getByText(String(Math.max(...Array.from({ length: PLAYERS }, (_, at) => scoreOf(at + 1)))))
+      .waitFor(SOON);
+    await page.getByText('indexes add numeric').waitFor(SOON);
+  });
+
+  it('runs SQL from the keyboard, and shows a table, a chart and errors', async () => {
+    const page = await open('query');
+    const editor = page.getByRole('textbox', { name: 'SQL' });
+    await editor.click(SOON);
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText('select dataset_name, count(*) from query.records group by 1 order by 1');
+    await page.keyboard.press('Control+Enter');
+    await row(page, 'game').first().waitFor(SOON);
+    await page.getByRole('button', { name: 'Show a chart' }).click();
+    await page.getByRole('list', { name: 'count by dataset_name' }).waitFor(SOON);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download CSV' }).click(),
+    ]);
+    expect(await readFile(await download.path(), 'utf8')).toMatch(/^dataset_name,count\r\n/);
+    await editor.click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText('delete from query.records');
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('alert').waitFor(SOON);
+  });
+
+  it('repairs an event in quarantine, and dismisses others', async () => {
+    const page = await open('quarantine');
+    await page.getByRole('button', { name: /Open the event: .*identityPoolId does not match/ }).click(SOON);
+    const payload = page.getByRole('textbox', { name: 'The event' });
+    const text = await payload.inputValue(SOON);
+    await payload.fill(text.replace('not an id', GAME_POOL));
+    await page.getByRole('button', { name: 'Project the edited event' }).click();
+    await page.getByText('Projected 1 event.').waitFor(SOON);
+    await page.getByLabel('Choose all waiting events').check();
+    await page.getByRole('button', { name: 'Dismiss 2 events' }).click();
+    await page.getByText('Dismissed 2 events.').waitFor(SOON);
+    const { rows } = await cloud.database.query<{ value: string }>(
+      "SELECT record_value AS value FROM query.records WHERE record_key = 'medal'",
+    );
+    expect(rows).toEqual([{ value: 'gold' }]);
+  });
+
+  it('tries an event on the rules, and says why a value is refused', async () => {
+    const page = await open('rules');
+    await page.getByRole('button', { name: 'Try' }).click(SOON);
+    await row(page, 'datasets.game.keys.score').getByText('reverted').waitFor(SOON);
+    await page.getByRole('textbox').fill('{');
+    await page.getByRole('button', { name: 'Try' }).click();
+    await page.getByRole('alert').getByText('not JSON').waitFor(SOON);
+  });
+
+  it('shows syncs and batches live', async () => {
+    const page = await open('live');
+    await page.getByText('Waiting for activity.').waitFor(SOON);
+    await writeAs(device, nextPlayer(), 'game', { score: '1' });
+    await row(page, 'UpdateRecords game: 1 record').waitFor(SOON);
+    await row(page, /1 event: 1 row written/).waitFor(SOON);
+  });
+
+  it('shows push messages as they arrive', async () => {
+    const person = await newPerson(cloud);
+    const deviceId = await newSubscriber(person, 'game');
+    await change(person, 'game');
+    const page = await open('push');
+    await page.getByRole('link', { name: deviceId }).click(SOON);
+    const messages = page.getByRole('region', { name: 'Messages' }).getByRole('listitem');
+    await messages.first().waitFor(SOON);
+    await change(person, 'game');
+    await messages.nth(1).waitFor(SOON);
+  });
+
+  it('can be used with the keyboard', async () => {
+    const page = await open();
+    await page.getByText('Everything works.').waitFor(SOON);
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toContain('Skip to the content');
+    for (let press = 0; press < 4; press += 1) await page.keyboard.press('Tab');
+    expect(await focused(page)).toBe('Data');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'Data' }).waitFor(SOON);
+    expect(await focused(page)).toBe('Data');
+    await page.goto(`${cloud.url}/console#/${dataOf(playerId(1))}`);
+    await page.getByRole('button', { name: 'Edit name' }).focus(SOON);
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor(SOON);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ ...SOON, state: 'detached' });
+    expect(await focused(page)).toBe('Edit');
+  });
+
+  const focused = (page: Page): Promise<string> => page.evaluate('document.activeElement.textContent');
+
+  it('keeps the chosen theme', async () => {
+    const page = await open();
+    const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+    await page.getByLabel('Theme').selectOption('light', SOON);
+    const light = await background();
+    await page.getByLabel('Theme').selectOption('dark');
+    const dark = await background();
+    expect(dark).not.toBe(light);
+    await page.reload();
+    await page.getByLabel('Theme').waitFor(SOON);
+    expect(await background()).toBe(dark);
+  });
+
+  it('answers with strict headers, only GET, and only to its own host', async () => {
+    const answer = await fetch(`${cloud.url}/console`, { redirect: 'manual' });
+    expect(answer.status).toBe(200);
+    const policy = answer.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'; script-src 'self'");
+    expect(policy).not.toContain('unsafe');
+    expect((await fetch(`${cloud.url}/console/../console/nothing.js`)).status).toBe(404);
+    expect((await fetch(`${cloud.url}/console`, { method: 'POST' })).status).toBe(405);
+    const foreign = await fetch(`${cloud.url}/console/rules`, {
+      headers: { Origin: 'https://foreign.example' },
+    });
+    expect(foreign.status).toBe(403);
+  });
+
+  it('says that the server is stopped, and reconnects when it answers again', async () => {
+    const page = await open(dataOf(playerId(1)));
+    await row(page, 'score').waitFor(SOON);
+    const port = Number(new URL(cloud.url).port);
+    await cloud.close();
+    await page.getByText('The server does not answer.').first().waitFor(SOON);
+    await row(page, 'score').waitFor(SOON);
+    cloud = await startCloud({ port, databaseUrl, rulesFile: RULES });
+    await page
+      .getByText('The server does not answer.')
+      .first()
+      .waitFor({ timeout: 20_000, state: 'detached' });
+    await page.getByText('Connected', { exact: true }).waitFor(SOON);
+    await writeAs(device, playerId(1), 'game', { score: '99999' });
+    await row(page, 'score').getByText('99999').waitFor(SOON);
+  });
+});
+
+/** Returns the accessibility problems that axe finds, such as missing labels and low contrast. */
+async function problemsOf(page: Page): Promise<string[]> {
+  await page.evaluate(await readFile(AXE, 'utf8'));
+  const { violations }: { violations: { id: string; nodes: { html: string }[] }[] } =
+    await page.evaluate('axe.run()');
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { summarize } from '../../../infra/console/page/activity-words.ts';
+import { toCsv } from '../../../infra/console/page/csv.ts';
+import { formatBytes, formatDuration, formatJson, plural } from '../../../infra/console/page/format.ts';
+import { explainReason } from '../../../infra/console/page/reason-words.ts';
+
+describe('toCsv', () => {
+  const csv = (...row: (string | null)[]) =>
+    toCsv({ columns: row.map((_, index) => ({ name: `c${index}`, type: 'text' })), rows: [row] }).split(
+      '\r\n',
+    )[1];
+
+  it('quotes separators and quotes, and distinguishes null from an empty text', () => {
+    expect(csv('a', 'b,c', 'say "x"', null, '')).toBe('a,"b,c","say ""x""",,""');
+  });
+
+  it('makes formulas harmless but keeps numbers', () => {
+    expect(csv('=1+1', '@x', '-5', '+x', '-x')).toBe("'=1+1,'@x,-5,'+x,'-x");
+  });
+});
+
+describe('texts', () => {
+  it('describes durations, sizes and counts', () => {
+    expect([12, 3_210, 45_000, 240_000, 7_200_000, 172_800_000].map(formatDuration)).toEqual([
+      '12 ms',
+      '3.2 s',
+      '45 s',
+      '4 min',
+      '2 h',
+      '2 d',
+    ]);
+    expect([formatBytes('ü'), formatBytes('x'.repeat(1_500)), formatBytes('x'.repeat(1_048_575))]).toEqual([
+      '2 bytes',
+      '1.5 kB',
+      '1.0 MB',
+    ]);
+    expect([plural(1, 'event'), plural(12_345, 'event')]).toEqual(['1 event', '12,345 events']);
+  });
+
+  it('formats JSON objects and leaves other texts unchanged', () => {
+    expect(formatJson('{"a":[1]}')).toBe('{\n  "a": [\n    1\n  ]\n}');
+    expect(['12', '"a"', '{broken'].map(formatJson)).toEqual(['12', '"a"', '{broken']);
+  });
+
+  it('explains each reason of quarantine, and unknown ones', () => {
+    expect(explainReason('not-json: the data is not JSON')).toContain('not JSON in UTF-8');
+    expect(explainReason('something-new')).toBe('The event could not be projected.');
+  });
+});
+
+describe('summarize', () => {
+  it('names the operation, the dataset and the result of a sync', () => {
+    const sync = {
+      operation: 'UpdateRecords',
+      datasetName: 'game',
+      records: 2,
+      syncCount: 7,
+      durationMs: 12,
+      error: null,
+    };
+    expect(summarize('sync', sync)).toBe('UpdateRecords game: 2 records, sync count 7, 12 ms');
+    const error = { code: 'ResourceConflictException', message: 'stale' };
+    expect(summarize('sync', { ...sync, error })).toBe(
+      'UpdateRecords game: ResourceConflictException, stale',
+    );
+  });
+
+  it('names the rule and the reason of a trigger decision', () => {
+    const records = [
+      {
+        key: 'score',
+        decision: 'rejected',
+        rule: 'datasets.game.keys.score',
+        reason: 'it must not decrease',
+      },
+      { key: 'name', decision: 'accepted', rule: null, reason: null },
+    ];
+    const trigger = { datasetName: 'game', outcome: 'rewritten', reason: null, records, recordCount: 2 };
+    expect(summarize('trigger', trigger)).toBe(
+      'game rewritten: score rejected by datasets.game.keys.score (it must not decrease)',
+    );
+  });
+
+  it('counts the rows of a batch', () => {
+    const batch = { events: 2, records: 5, recordsChanged: 4, quarantined: 1, batchMs: 8, lagMs: 90 };
+    expect(summarize('projected', batch)).toBe(
+      '2 events: 4 rows written, 1 stale, 1 in quarantine, 8 ms, 90 ms after arrival',
+    );
+  });
+});
