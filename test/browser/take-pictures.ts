@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
@@ -12,9 +12,11 @@ import {
   writeAs,
 } from '../fixtures/console/fill-cloud.ts';
 import { launchBrowser } from '../fixtures/wire/browser.ts';
+import { recordDemo } from './record-demo.ts';
 
-// Takes pictures of the console: `node test/browser/take-pictures.ts` takes those of the README,
-// `node test/browser/take-pictures.ts <directory>` takes one of each page in both themes and at a width of 360 px.
+// `node test/browser/take-pictures.ts` writes the pictures of the README to `docs/images`: two pages of the console, and a
+// recording of `npm run demo`. With a directory as its argument, it writes a picture of each page to this directory, in
+// both themes and at a width of 360 px.
 
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 const RULES = fileURLToPath(new URL('../fixtures/console/rules.ts', import.meta.url));
@@ -36,6 +38,10 @@ const [directory] = process.argv.slice(2);
 await using started = new AsyncDisposableStack();
 const cloud = await startLocalCloud({ rulesFile: RULES });
 started.defer(() => cloud.close());
+if (directory === undefined) {
+  await mkdir(IMAGES, { recursive: true });
+  await writeFile(join(IMAGES, 'demo.svg'), await recordDemo(cloud));
+}
 await fillCloud(cloud, PLAYERS);
 const launched = await launchBrowser();
 started.defer(() => launched.close());
