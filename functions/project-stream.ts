@@ -37,8 +37,11 @@ interface ProjectStreamDeps {
   fetchPayload: FetchPayload;
   /** `ParallelizationFactor` of the event source mapping. If it is above 1, batches of one shard run concurrently. */
   parallelizationFactor: number;
-  /** Receives the counts of each batch. The counts include only records that were projected. */
-  report: (batch: BatchReport) => void;
+  /**
+   * Receives the counts of each batch, and its records. The counts include only events that were projected, which are
+   * the first `events` of the records.
+   */
+  report: (batch: BatchReport, records: readonly KinesisStreamRecord[]) => void;
   logger: Logger;
   /** Returns the current time in epoch milliseconds. */
   now?: () => number;
@@ -83,7 +86,8 @@ export function createProjectStream({
       }
       const reportBatch = (outcome: BatchOutcome) => {
         const endedAt = now();
-        report({ ...outcome, batchMs: endedAt - startedAt, lagMs: lagMs(records, outcome.events, endedAt) });
+        const batchLagMs = lagMs(records, outcome.events, endedAt);
+        report({ ...outcome, batchMs: endedAt - startedAt, lagMs: batchLagMs }, records);
       };
       try {
         const deliveries = untilFirstFailure(records, read);

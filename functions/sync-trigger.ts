@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
@@ -7,7 +8,7 @@ import { requireSyncRules } from '../lib/rules/define-rules.ts';
 import { evaluateRules } from '../lib/rules/evaluate-rules.ts';
 import type { SyncRules } from '../lib/rules/rules-model.ts';
 import type { SyncTriggerEvent } from '../lib/rules/sync-trigger-event.ts';
-import type { RuleDecision } from '../lib/rules/verdict.ts';
+import { DECISIONS_CHANNEL, type RuleDecision } from '../lib/rules/verdict.ts';
 import * as rulesFile from '../sync-rules.ts';
 
 export type SyncTriggerHandler = (event: SyncTriggerEvent, context: Context) => Promise<SyncTriggerEvent>;
@@ -49,9 +50,16 @@ export function createSyncTrigger({ rules, report, logger }: SyncTriggerDeps): S
     });
 }
 
+const reportMetrics = createDecisionReporter('sync-trigger');
+/** The local cloud subscribes to this channel and shows the decisions. In AWS, the channel has no subscriber. */
+const decisionsMade = channel(DECISIONS_CHANNEL);
+
 /** Lambda's entry point. */
 export const handler: SyncTriggerHandler = createSyncTrigger({
   rules: requireSyncRules(rulesFile.default),
-  report: createDecisionReporter('sync-trigger'),
+  report(decisions) {
+    reportMetrics(decisions);
+    decisionsMade.publish(decisions);
+  },
   logger: createLogger('sync-trigger'),
 });

@@ -11,6 +11,7 @@ import { createOwnership } from '../../lib/move/ownership.ts';
 import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../lib/move/store/take-over-store.ts';
+import type { ActivityFeed } from '../../lib/query/activity-feed.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
@@ -21,6 +22,7 @@ import { createService, type Service, type ServiceDeps } from '../../lib/wire/se
 import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
 import { observeRequests, type RequestObserver } from '../../lib/wire/service/observe-requests.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
+import { watchPush } from './activity/watch-push.ts';
 import { createPayloadRoute, createServiceRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
 import { createPushRoute } from './http/push-route.ts';
@@ -33,11 +35,20 @@ import { type ServiceSchedules, startServiceSchedules } from './schedules/servic
 interface LocalServiceDeps
   extends Pick<
     ServiceDeps,
-    'developers' | 'tokenKeys' | 'rateLimits' | 'region' | 'invokeFunction' | 'limits' | 'verifyLogin'
+    | 'developers'
+    | 'tokenKeys'
+    | 'rateLimits'
+    | 'region'
+    | 'invokeFunction'
+    | 'limits'
+    | 'verifyLogin'
+    | 'watchCall'
   > {
   uses: Readonly<Record<DatabaseUse, Database>>;
   /** Counts the requests of the service's APIs. */
   observer: RequestObserver;
+  /** Receives the push messages. */
+  feed: ActivityFeed;
   /** Reads the address and the credentials of a migration's origin. */
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
@@ -68,6 +79,7 @@ export interface LocalService {
 /** Creates the service with the adapters of the local cloud, and its scheduled functions. */
 export function createLocalService({
   uses,
+  feed,
   origin,
   readOrigin,
   originRates,
@@ -79,7 +91,7 @@ export function createLocalService({
   let kinesis: KinesisClient | undefined;
   const links = createPayloadLinks({ keys: tokenKeys, origin, now: Date.now, randomId: randomUUID });
   const offloading = { links, inlineBytes: limits.inlineBytes };
-  const inbox = createPushInbox({ randomId: randomUUID });
+  const inbox = watchPush(feed, createPushInbox({ randomId: randomUUID }));
   const takeOverLogger = logByCause(createFailureLogger('take-over'), () => performance.now());
   const pause = (ms: number) => sleep(ms, undefined, { ref: false });
   // These questions are asked for every request, so they must not wait for writes.

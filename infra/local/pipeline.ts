@@ -7,14 +7,13 @@ import type { Database } from '../../lib/database/database.ts';
 import type { LocalDatabase } from '../../lib/database/open-local.ts';
 import type { OriginRates } from '../../lib/move/origin-rates.ts';
 import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
-import type { BatchReport } from '../../lib/projection/project-batch.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import { startOriginBridge } from './bridge-origin.ts';
 import type { EventSourceMapping } from './event-source-mapping/event-source-mapping.ts';
 import { startOriginFollower } from './follow-origin.ts';
 import type { LocalService } from './local-service.ts';
 import { STREAM_NAME } from './names.ts';
-import { openCheckpoints, startProjection } from './projection.ts';
+import { openCheckpoints, type ReportBatch, startProjection } from './projection.ts';
 import { createProjectionBacklog } from './projection-backlog.ts';
 import { recoverStream } from './recover-stream.ts';
 import { startMaintenance } from './schedules/maintenance.ts';
@@ -52,7 +51,7 @@ interface PipelineDeps {
   credentials: Credentials;
   region: string;
   fetchPayload: FetchPayload;
-  report: (batch: BatchReport) => void;
+  report: ReportBatch;
   /** Reads where the origin of a migration is. */
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
@@ -84,9 +83,9 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     database: uses.projection,
     directory,
     checkpoints,
-    report(batch) {
+    report(batch, records) {
       backlog.processed(batch.events);
-      deps.report(batch);
+      deps.report(batch, records);
     },
   });
   const schedules = service.startSchedules(client, backlog);

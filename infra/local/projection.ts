@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { KinesisStreamRecord } from 'aws-lambda';
 import { createProjectStream } from '../../functions/project-stream.ts';
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
@@ -29,6 +30,9 @@ const FUNCTION_NAME = 'project-stream';
  */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000001';
 
+/** Receives the counts of a projected batch, and the batch's records. */
+export type ReportBatch = (batch: BatchReport, records: readonly KinesisStreamRecord[]) => void;
+
 interface ProjectionDeps {
   client: KinesisClient;
   database: Database;
@@ -38,7 +42,7 @@ interface ProjectionDeps {
   fetchPayload: FetchPayload;
   checkpoints: CheckpointStore;
   /** Called for each projected batch. */
-  report: (batch: BatchReport) => void;
+  report: ReportBatch;
 }
 
 /**

@@ -27,6 +27,7 @@ import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
 import { limitRates } from '../../lib/wire/service/limit-rates.ts';
 import { openLoginVerifier } from '../../lib/wire/service/login-verifier.ts';
 import type { CommandDeps } from '../cli/command.ts';
+import { observeActivity } from './activity/observe-activity.ts';
 import { deployedMappingSettings } from './event-source-mapping/deployed-mapping-settings.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
@@ -48,7 +49,7 @@ import { processMetrics } from './metrics/process-metrics.ts';
 import { STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
-import { forgetProgress } from './projection.ts';
+import { forgetProgress, type ReportBatch } from './projection.ts';
 import { createProjectionTotals } from './projection-totals.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
 import { readTokenKey } from './token-key.ts';
@@ -106,9 +107,10 @@ export async function startServices(
     modules: { ...DEPLOYED, ...config.functions },
     region,
     rulesFile,
-    onDecisions: metrics.onDecisions,
+    onCount: metrics.onDecisions,
   });
   started.defer(() => functions.close());
+  const activity = observeActivity(functions.invoke);
   // The sync trigger is loaded while the database is being opened. `loading` is awaited later; it never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
   const local = await opening;
@@ -125,7 +127,9 @@ export async function startServices(
   });
   const service = createLocalService({
     uses,
-    invokeFunction: metrics.countCalls(functions.invoke),
+    feed: activity.feed,
+    watchCall: activity.watchCall,
+    invokeFunction: metrics.countCalls(activity.invokeFunction),
     observer: metrics.requests,
     limits: config.limits,
     developers,
@@ -181,6 +185,7 @@ export async function startServices(
     health,
     createLivenessRoute(),
     metricsRoute,
+    activity.route,
     queries,
     ...consoleRoutes,
     ...service.routes,
@@ -220,7 +225,10 @@ export async function startServices(
     describeLogins,
   };
   await listenForOperator(operator, directory, started);
-  const report = projection.add;
+  const report: ReportBatch = (batch, records) => {
+    projection.add(batch);
+    activity.reportBatch(batch, records);
+  };
   const run = () =>
     startPipeline({
       client,

@@ -1,8 +1,6 @@
-import { channel } from 'node:diagnostics_channel';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { PollOutcome } from '../backfill/poll/poll-model.ts';
-import { DECISIONS_CHANNEL } from '../common/decisions-channel.ts';
 import type { BatchReport } from '../projection/project-batch.ts';
 import type { RuleDecision } from '../rules/verdict.ts';
 
@@ -43,15 +41,6 @@ export function createReporter(functionName: string): (batch: BatchReport) => vo
   };
 }
 
-/** Decisions of one rule in one invocation of the sync trigger. */
-interface DecisionCount {
-  rule: string;
-  action: RuleDecision['action'];
-  count: number;
-}
-
-const decisionsChannel = channel(DECISIONS_CHANNEL);
-
 /** Writes the decisions of sync rules as CloudWatch metrics: one count for each combination of rule and action. */
 export function createDecisionReporter(functionName: string): (decisions: readonly RuleDecision[]) => void {
   const metrics = openMetrics(functionName);
@@ -65,8 +54,6 @@ export function createDecisionReporter(functionName: string): (decisions: readon
       // Write one line per group, because dimensions apply to all metrics of a line. `singleMetric` would also write
       // one line, but would read the environment again each time.
       metrics.publishStoredMetrics();
-      const { rule, action } = first;
-      decisionsChannel.publish({ rule, action, count: alike.length } satisfies DecisionCount);
     }
   };
 }

@@ -22,6 +22,9 @@ export interface RuleDecision {
   reason: string;
 }
 
+/** Name of the diagnostics channel on which the sync trigger publishes the decisions of each event. */
+export const DECISIONS_CHANNEL = 'cognito-sync-backend:rule-decisions';
+
 /**
  * The result of the rules for an event: the answer to the sync trigger, or the reason why the call fails, which is for
  * the device.

@@ -7,7 +7,7 @@ import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 interface JsonApi<Body extends WireBody> {
   contentType: string;
   /** Returns the response body. Throws an error if the request is rejected. */
-  answer: (request: WireRequest) => Promise<Body>;
+  answer: (request: WireRequest, requestId: string) => Promise<Body>;
   /** Returns the HTTP status of an error response. */
   statusOf: (refusal: Refusal) => number;
   /** Returns the operation's name for the log entry of an internal error. */
@@ -38,7 +38,7 @@ export function createJsonApi(
     }
     const headers: WireResponse['headers'] = [...basics, ['Content-Type', api.contentType]];
     try {
-      const body = await api.answer(request);
+      const body = await api.answer(request, id);
       const sent = typeof body === 'string' ? body : logFailure(body, request, id, api);
       return { status: 200, headers, body: sent };
     } catch (error) {

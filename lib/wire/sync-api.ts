@@ -19,8 +19,21 @@ import type { SigV4Verifier } from './sigv4.ts';
 import { inTurn, type Turn } from './turns.ts';
 import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 
+/** A call of an operation by a verified caller. */
+export interface WatchedCall {
+  operation: string;
+  requestId: string;
+  input: DecodedInput;
+  caller: Caller;
+}
+
+/** Runs the `work` of a call and returns its output. May observe the call, but must not change its result. */
+export type WatchCall = (call: WatchedCall, work: () => Promise<object>) => Promise<object>;
+
 export interface SyncApiDeps {
   operations: SyncOperations;
+  /** Observes the calls. Default: nothing does. */
+  watchCall?: WatchCall | undefined;
   verify: SigV4Verifier;
   /** The rate limits. If absent, requests are not limited. */
   limits?: RateLimits;
@@ -43,7 +56,7 @@ const SERVICE = 'cognito-sync';
 export function createSyncApi(deps: SyncApiDeps): SyncApi {
   return createJsonApi({
     contentType: 'application/json',
-    answer: (request) => answer(withSignedMethod(request), deps),
+    answer: (request, requestId) => answer(withSignedMethod(request), requestId, deps),
     statusOf: ({ status }) => status,
     operationName: syncOperationOf,
     requestId: deps.requestId,
@@ -62,7 +75,8 @@ export function syncOperationOf(request: RequestHead): string | undefined {
  */
 async function answer(
   incoming: WireRequest,
-  { operations, verify, limits = NO_RATE_LIMITS }: SyncApiDeps,
+  requestId: string,
+  { operations, watchCall, verify, limits = NO_RATE_LIMITS }: SyncApiDeps,
 ): Promise<WireBody> {
   const found = findOperation(incoming);
   if (!found) throw unknownOperation();
@@ -76,7 +90,11 @@ async function answer(
     cost,
     maxBytes,
   });
-  const call = bindOperation(operations, operation);
+  const run = bindOperation(operations, operation);
+  const call: typeof run = watchCall
+    ? (input, by) =>
+        watchCall({ operation: operation.name, requestId, input, caller: by }, () => run(input, by))
+    : run;
   if (caller.kind === 'developer') {
     const { input, isEnvelope } = decode(found, request);
     return encode(operation, await call(input, caller), isEnvelope);

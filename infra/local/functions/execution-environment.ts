@@ -1,6 +1,7 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { startThread } from '../../../lib/common/start-thread.ts';
 import { describeThrown } from '../../../lib/common/thrown.ts';
+import type { RuleDecision } from '../../../lib/rules/verdict.ts';
 import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 import {
   type DecisionsMessage,
@@ -10,6 +11,9 @@ import {
   type InvocationRequest,
   toMessage,
 } from './messages.ts';
+
+/** Receives the decisions of the sync rules on one event. */
+export type OnDecisions = (decisions: readonly RuleDecision[]) => void;
 
 /** A thread that has loaded a function, like an execution environment of Lambda. It runs one invocation at a time. */
 export interface ExecutionEnvironment {
@@ -29,10 +33,12 @@ export interface ExecutionEnvironment {
   hasEnded(): boolean;
   /**
    * @param event JSON text
+   * @param onDecisions receives the decisions of the sync rules, also if the function throws; undefined if the caller
+   *   does not need them
    * @returns the response as JSON text
    * @throws {FunctionError} `threw` or `timed-out`
    */
-  invoke(event: string, timeoutMs: number): Promise<string>;
+  invoke(event: string, timeoutMs: number, onDecisions?: OnDecisions): Promise<string>;
   /** Ends the thread; an invocation in progress fails with `reason`. */
   end(reason: FunctionError): void;
 }
@@ -47,12 +53,12 @@ const LOAD_TIMEOUT_MS = 10_000;
  * Starts a thread that loads the function. Invocations wait until the function is loaded. The thread does not keep the
  * process alive once it is loaded and idle.
  * @param onExit called if the thread ended after loading without a call of `end`; the reason quotes no data
- * @param onDecisions called for the decisions of each rule
+ * @param onCount called after each invocation for each sync rule that decided
  */
 export function startExecutionEnvironment(
   workerData: FunctionWorkerData,
   onExit: (reason: string) => void,
-  onDecisions: (decisions: DecisionsMessage) => void = () => undefined,
+  onCount: (decisions: DecisionsMessage) => void = () => undefined,
 ): ExecutionEnvironment {
   const worker = startThread(new URL('./function-worker.ts', import.meta.url), {
     workerData,
@@ -72,6 +78,7 @@ export function startExecutionEnvironment(
   let ended: FunctionError | undefined;
   /** The invocation in progress; undefined after its reply. */
   let current: PromiseWithResolvers<string> | undefined;
+  let onDecisions: OnDecisions | undefined;
 
   function end(reason: FunctionError): void {
     if (ended) return;
@@ -108,12 +115,13 @@ export function startExecutionEnvironment(
     if ('loaded' in message) {
       isLoaded = true;
       settleLoad(undefined);
-    } else if ('rule' in message) onDecisions(message);
+    } else if ('rule' in message) onCount(message);
     else if ('path' in message) files.set(message.path, message.stamp);
     else settleInvocation(message);
   }
 
   function settleInvocation(reply: InvocationReply): void {
+    onDecisions?.(reply.decisions);
     if ('answer' in reply) current?.resolve(reply.answer);
     else current?.reject(new FunctionError('threw', reply.error));
     current = undefined;
@@ -143,11 +151,12 @@ export function startExecutionEnvironment(
     files,
     loaded: loaded.promise,
     hasEnded: () => ended !== undefined,
-    async invoke(event, timeoutMs) {
+    async invoke(event, timeoutMs, onMade) {
       if (ended) throw ended;
+      onDecisions = onMade;
       const answer = Promise.withResolvers<string>();
       current = answer;
-      const request: InvocationRequest = { event, timeoutMs };
+      const request: InvocationRequest = { event, timeoutMs, isWatched: onMade !== undefined };
       port.postMessage(request);
       const timer = setTimeout(() => fail(timedOut(timeoutMs)), timeoutMs);
       try {

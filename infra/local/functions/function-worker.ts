@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { DECISIONS_CHANNEL } from '../../../lib/common/decisions-channel.ts';
 import { messageOfThrown } from '../../../lib/common/thrown.ts';
 import { mapImports } from '../../../lib/rules/file/map-imports.ts';
+import { DECISIONS_CHANNEL, type RuleDecision } from '../../../lib/rules/verdict.ts';
 import { createLambdaContext } from '../lambda-context.ts';
 import { fileStamp } from './file-stamp.ts';
 import type {
+  DecisionsMessage,
   FunctionWorkerData,
   InvocationPort,
   InvocationReply,
@@ -43,6 +44,24 @@ report({ loaded: true });
 // the call changes only this thread. On other systems, it would change the whole process.
 if (process.platform === 'linux') lowerPriority();
 
+/** The decisions of the sync rules in the current invocation, if it is watched. */
+let decisions: RuleDecision[] = [];
+let isWatched = false;
+subscribe(DECISIONS_CHANNEL, (made) => {
+  if (!Array.isArray(made)) return;
+  countDecisions(made);
+  if (isWatched) decisions.push(...made);
+});
+
+function countDecisions(made: readonly RuleDecision[]): void {
+  const alike = Map.groupBy(made, ({ rule, action }) => JSON.stringify([rule, action]));
+  for (const [{ rule, action }, ...others] of alike.values() as MapIterator<
+    [RuleDecision, ...RuleDecision[]]
+  >) {
+    port.postMessage({ rule, action, count: 1 + others.length } satisfies DecisionsMessage);
+  }
+}
+
 function lowerPriority(): void {
   try {
     setPriority(NICE);
@@ -50,9 +69,6 @@ function lowerPriority(): void {
     // Some containers forbid the call. The rules then run with the priority of the service.
   }
 }
-
-// The sync trigger publishes its decisions on this channel.
-subscribe(DECISIONS_CHANNEL, (message) => port.postMessage(message));
 
 function report(load: LoadReport): void {
   port.postMessage(load);
@@ -71,11 +87,13 @@ async function invoke({ event, timeoutMs }: InvocationRequest): Promise<string> 
 
 port.on('message', async (request: InvocationRequest) => {
   let reply: InvocationReply;
+  decisions = [];
+  isWatched = request.isWatched;
   try {
-    reply = { answer: await invoke(request) };
+    reply = { answer: await invoke(request), decisions };
   } catch (error) {
     log(error);
-    reply = { error: messageOfThrown(error) };
+    reply = { error: messageOfThrown(error), decisions };
   }
   port.postMessage(reply);
 });

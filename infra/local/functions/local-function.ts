@@ -1,6 +1,11 @@
 import { createSemaphore } from '../../../lib/common/semaphore.ts';
 import { FunctionError, type InvocationOptions } from '../../../lib/sync/ports/functions.ts';
-import { type ExecutionEnvironment, startExecutionEnvironment, timedOut } from './execution-environment.ts';
+import {
+  type ExecutionEnvironment,
+  type OnDecisions,
+  startExecutionEnvironment,
+  timedOut,
+} from './execution-environment.ts';
 import type { DecisionsMessage, FunctionWorkerData } from './messages.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 
@@ -20,6 +25,11 @@ export interface RulesLoad {
   changed: boolean;
 }
 
+export interface WatchedInvocation extends InvocationOptions {
+  /** Receives the decisions of the sync rules. Absent if nothing needs them. */
+  onDecisions?: OnDecisions;
+}
+
 export interface LocalFunction {
   /**
    * Loads the function before its first invocation.
@@ -31,7 +41,7 @@ export interface LocalFunction {
    * @returns the answer as JSON text
    * @throws {FunctionError}
    */
-  invoke(event: string, options: InvocationOptions): Promise<string>;
+  invoke(event: string, options: WatchedInvocation): Promise<string>;
   close(): void;
 }
 
@@ -63,13 +73,13 @@ type Waiter = PromiseWithResolvers<StartedEnvironment>;
  * @param onLoad called each time that loading the rules succeeded or failed. Not called for the load whose result the
  * method `load` returns
  * @param onExit called when an environment ended without being replaced or closed; the reason quotes no data
- * @param onDecisions called for the decisions of each sync rule
+ * @param onCount called after each invocation for each sync rule that decided
  */
 export function createLocalFunction(
   workerData: FunctionWorkerData,
   onLoad: (load: RulesLoad) => void = () => undefined,
   onExit: (reason: string) => void = () => undefined,
-  onDecisions: (decisions: DecisionsMessage) => void = () => undefined,
+  onCount: (decisions: DecisionsMessage) => void = () => undefined,
 ): LocalFunction {
   const slots = createSemaphore({
     max: MAX_ENVIRONMENTS,
@@ -86,7 +96,7 @@ export function createLocalFunction(
 
   function start(): StartedEnvironment {
     const started: StartedEnvironment = {
-      ...startExecutionEnvironment(workerData, onExit, onDecisions),
+      ...startExecutionEnvironment(workerData, onExit, onCount),
       state: 'loading',
     };
     all = [...all.filter((environment) => !environment.hasEnded()), started];
@@ -173,12 +183,14 @@ export function createLocalFunction(
       if (all.length === 0) start();
       return problemOfNewest();
     },
-    async invoke(event, { identityId, timeoutMs, onStart }) {
+    async invoke(event, { identityId, timeoutMs, onStart, onDecisions }) {
       const release = await slots.acquire(identityId, timeoutMs);
       try {
         const environment = await acquireEnvironment(timeoutMs);
         onStart?.();
-        return await environment.invoke(event, timeoutMs).finally(() => releaseEnvironment(environment));
+        return await environment
+          .invoke(event, timeoutMs, onDecisions)
+          .finally(() => releaseEnvironment(environment));
       } finally {
         release();
       }

@@ -2,12 +2,18 @@ import { pathToFileURL } from 'node:url';
 import { createLogger } from '../../../lib/aws/telemetry.ts';
 import { letOthersRun } from '../../../lib/common/let-others-run.ts';
 import { describeLoadProblem } from '../../../lib/rules/file/find-load-problem.ts';
-import type { InvokeFunction } from '../../../lib/sync/ports/functions.ts';
 import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 import { functionArn } from '../names.ts';
-import { createLocalFunction } from './local-function.ts';
+import { createLocalFunction, type WatchedInvocation } from './local-function.ts';
 import type { DecisionsMessage } from './messages.ts';
 import { createRulesLog, type RulesLogger } from './rules-log.ts';
+
+/** Invokes a function as `InvokeFunction` does. */
+export type InvokeLocalFunction = (
+  functionArn: string,
+  event: object,
+  options: WatchedInvocation,
+) => Promise<unknown>;
 
 export interface LocalFunctions {
   /**
@@ -15,7 +21,7 @@ export interface LocalFunctions {
    * @returns one line that says why the function's sync rules cannot be loaded; undefined if they were loaded
    */
   load(functionName: string): Promise<string | undefined>;
-  invoke: InvokeFunction;
+  invoke: InvokeLocalFunction;
   /** Ends all execution environments of all functions. */
   close(): void;
 }
@@ -27,7 +33,7 @@ export interface LocalFunctions {
  *
  * @param modules URLs of ES modules that export `handler`, by function name
  * @param rulesFile absolute path of the file that replaces `sync-rules.ts`
- * @param onDecisions receives the number of decisions of each sync rule, after each invocation
+ * @param onCount receives the number of decisions of each sync rule, after each invocation
  * @param logger receives the result of each change of the rules, and an error for each environment that exited or timed
  * out
  */
@@ -36,13 +42,13 @@ export function createLocalFunctions({
   region,
   rulesFile,
   logger = createLogger('sync-rules'),
-  onDecisions = () => undefined,
+  onCount = () => undefined,
 }: {
   modules: Readonly<Record<string, URL>>;
   region: string;
   rulesFile: string;
   logger?: RulesLogger;
-  onDecisions?: (decisions: DecisionsMessage) => void;
+  onCount?: (decisions: DecisionsMessage) => void;
 }): LocalFunctions {
   const { href: rules } = pathToFileURL(rulesFile);
   const byArn = new Map(
@@ -52,7 +58,7 @@ export function createLocalFunctions({
         { functionName, module, region, rulesFile: rules },
         createRulesLog({ rulesFile, logger }),
         (reason) => logger.error(`${functionName}: ${reason}`),
-        onDecisions,
+        onCount,
       ),
     ]),
   );

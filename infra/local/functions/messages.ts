@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { RuleDecision } from '../../../lib/rules/verdict.ts';
 
 /** The data with which a thread is started (`workerData`). */
 export interface FunctionWorkerData {
@@ -24,7 +25,7 @@ export interface InvocationPort {
  */
 export type LoadReport = { path: string; stamp: string } | { loaded: true };
 
-/** Decisions of a sync rule, for metrics. The rule's author chooses the name, so it is not trusted. */
+/** How often a sync rule made a decision in one invocation, for metrics. The rule's author chooses the name, so it is not trusted. */
 export interface DecisionsMessage {
   rule: string;
   action: string;
@@ -36,10 +37,17 @@ export interface InvocationRequest {
   /** JSON text. */
   event: string;
   timeoutMs: number;
+  /** Whether the reply should contain the decisions of the sync rules. */
+  isWatched: boolean;
 }
 
-/** The result of an invocation: the response as JSON text, or the message of the thrown error. */
-export type InvocationReply = { answer: string } | { error: string };
+/**
+ * The result of an invocation: the response as JSON text, or the message of the thrown error. `decisions` are those of
+ * the sync rules, if the invocation is watched.
+ */
+export type InvocationReply = ({ answer: string } | { error: string }) & {
+  decisions: readonly RuleDecision[];
+};
 
 /**
  * Parses a message of a thread. Returns undefined for an invalid message. A function can cause such messages by
@@ -47,8 +55,9 @@ export type InvocationReply = { answer: string } | { error: string };
  */
 export function toMessage(message: unknown): LoadReport | DecisionsMessage | InvocationReply | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
-  if ('answer' in message && typeof message.answer === 'string') return { answer: message.answer };
-  if ('error' in message && typeof message.error === 'string') return { error: message.error };
+  const decisions = 'decisions' in message ? toDecisions(message.decisions) : [];
+  if ('answer' in message && typeof message.answer === 'string') return { answer: message.answer, decisions };
+  if ('error' in message && typeof message.error === 'string') return { error: message.error, decisions };
   if ('loaded' in message && message.loaded === true) return { loaded: true };
   if ('rule' in message) {
     const { rule, action, count } = message as Partial<DecisionsMessage>;
@@ -58,4 +67,19 @@ export function toMessage(message: unknown): LoadReport | DecisionsMessage | Inv
   if (!('path' in message && 'stamp' in message)) return undefined;
   const { path, stamp } = message;
   return typeof path === 'string' && typeof stamp === 'string' ? { path, stamp } : undefined;
+}
+
+function toDecisions(decisions: unknown): readonly RuleDecision[] {
+  return Array.isArray(decisions) ? decisions.filter(isDecision) : [];
+}
+
+function isDecision(decision: unknown): decision is RuleDecision {
+  if (typeof decision !== 'object' || decision === null) return false;
+  if (!('rule' in decision && 'key' in decision && 'action' in decision && 'reason' in decision))
+    return false;
+  const { rule, key, action, reason } = decision;
+  return (
+    [rule, action, reason].every((text) => typeof text === 'string') &&
+    (key === null || typeof key === 'string')
+  );
 }

@@ -25,7 +25,7 @@ import { createSyncStore } from '../../sync/store/sync-store.ts';
 import { createFindCredentials } from '../find-credentials.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import { createSigV4Verifier, type SigV4Verifier } from '../sigv4.ts';
-import { createSyncApi } from '../sync-api.ts';
+import { createSyncApi, type WatchCall } from '../sync-api.ts';
 import type { WireLogger } from '../wire-response.ts';
 import { createDataJobs, type DataJobs } from './create-data-jobs.ts';
 import { createIdentityApis } from './create-identity-apis.ts';
@@ -51,6 +51,8 @@ export interface ServiceDeps
   ownership: Ownership | null;
   /** The channel to the devices that push sync notifies. */
   pushChannel: PushChannel;
+  /** Observes the calls of Cognito Sync. Absent if nothing does. */
+  watchCall?: WatchCall | undefined;
   /** Creates the logger of a part of the service. */
   createLogger: (name: string) => ServiceLogger;
 }
@@ -106,6 +108,7 @@ export function createService(deps: ServiceDeps): Service {
   const operations = { ...operationsOn(databases.writes), ...onlyReading(operationsOn(databases.reads)) };
   const syncApi = createSyncApi({
     operations: ownership ? ownSyncOperations(operations, ownership) : operations,
+    watchCall: deps.watchCall,
     verify,
     limits: rateLimits,
     requestId: randomUUID,

@@ -1,0 +1,19 @@
+import { createActivityFeed } from '../../../lib/query/activity-feed.ts';
+import type { InvokeLocalFunction } from '../functions/local-functions.ts';
+import { createActivityRoute } from '../http/activity-route.ts';
+import { watchBatches } from './watch-batches.ts';
+import { createCurrentRequest, watchCalls } from './watch-calls.ts';
+import { watchFunctions } from './watch-functions.ts';
+
+/** Creates the feed of activities, what observes the services for it, and the route that serves it. */
+export function observeActivity(invoke: InvokeLocalFunction) {
+  const feed = createActivityFeed({ now: Date.now });
+  const observed = { current: createCurrentRequest(), now: () => performance.now() };
+  return {
+    feed,
+    watchCall: watchCalls(feed, observed),
+    invokeFunction: watchFunctions(feed, invoke, observed),
+    reportBatch: watchBatches(feed),
+    route: createActivityRoute({ feed }),
+  };
+}

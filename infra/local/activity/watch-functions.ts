@@ -1,0 +1,128 @@
+import { isObject } from '../../../lib/common/json.ts';
+import { MAX_DECISIONS, type RecordDecision, type TriggerOutcome } from '../../../lib/query/activity.ts';
+import type { ActivityFeed } from '../../../lib/query/activity-feed.ts';
+import type { RuleDecision } from '../../../lib/rules/verdict.ts';
+import { FunctionError, type InvokeFunction } from '../../../lib/sync/ports/functions.ts';
+import type { InvokeLocalFunction } from '../functions/local-functions.ts';
+import type { CurrentRequest } from './watch-calls.ts';
+
+/**
+ * Reports the decisions of sync triggers to the feed.
+ * @param now milliseconds, for durations
+ */
+export function watchFunctions(
+  feed: ActivityFeed,
+  invoke: InvokeLocalFunction,
+  { current, now }: { current: CurrentRequest; now: () => number },
+): InvokeFunction {
+  return async (arn, event, options) => {
+    if (!feed.isWatched()) return invoke(arn, event, options);
+    const startedAt = now();
+    let decisions: readonly RuleDecision[] = [];
+    const onDecisions = (made: readonly RuleDecision[]) => {
+      decisions = made;
+    };
+    const report = (answer: unknown, reason: string | null) => {
+      const records =
+        reason === null ? decideRecords(event, answer, decisions) : rejectedBy(decisions, reason);
+      feed.emit({
+        kind: 'trigger',
+        requestId: current.getStore() ?? null,
+        identityPoolId: textOf(event, 'identityPoolId'),
+        identityId: textOf(event, 'identityId'),
+        datasetName: textOf(event, 'datasetName'),
+        functionName: arn.slice(arn.lastIndexOf(':') + 1),
+        durationMs: Math.round(now() - startedAt),
+        outcome: reason === null ? outcomeOf(records) : 'rejected',
+        reason,
+        // The records that were not accepted come first, so that the limit leaves them out last.
+        records: records
+          .toSorted((one, other) => Number(isAccepted(one)) - Number(isAccepted(other)))
+          .slice(0, MAX_DECISIONS),
+        recordCount: records.length,
+      });
+    };
+    try {
+      const answer = await invoke(arn, event, { ...options, onDecisions });
+      report(answer, null);
+      return answer;
+    } catch (error) {
+      report(null, error instanceof FunctionError ? error.message : 'the function could not be invoked');
+      throw error;
+    }
+  };
+}
+
+/** Returns the decisions that rejected the whole update; one without a rule if the function has no rules. */
+function rejectedBy(decisions: readonly RuleDecision[], reason: string): RecordDecision[] {
+  if (decisions.length === 0) return [{ key: null, decision: 'rejected', rule: null, reason }];
+  return decisions.map(({ key, rule, reason: why }) => ({ key, decision: 'rejected', rule, reason: why }));
+}
+
+const DECISION_OF: Readonly<Record<RuleDecision['action'], RecordDecision['decision']>> = {
+  reverted: 'rejected',
+  dropped: 'rejected',
+  rejected: 'rejected',
+  'rule-error': 'rejected',
+  rewritten: 'rewritten',
+  derived: 'derived',
+  removed: 'derived',
+};
+
+/**
+ * Compares the event with the answer, so that the result is true for any function and also if rules only observe. The
+ * decisions of the rules add the rule and the reason.
+ */
+function decideRecords(event: object, answer: unknown, decisions: readonly RuleDecision[]): RecordDecision[] {
+  const before = recordsOf(event);
+  const after = recordsOf(answer);
+  const ofKey = new Map(decisions.map((decision) => [decision.key, decision]));
+  const found: RecordDecision[] = [];
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const oldValue = memberOf(before[key], 'oldValue');
+    const asked = memberOf(before[key], 'newValue');
+    const given = key in after ? memberOf(after[key], 'newValue') : oldValue;
+    const isChange = asked !== oldValue || (key in before && memberOf(before[key], 'op') === 'remove');
+    if (!isChange && given === asked) continue;
+    const rule = ofKey.get(key);
+    found.push({
+      key,
+      decision: isChange ? decisionOn({ asked, given, oldValue }, rule) : 'derived',
+      rule: rule?.rule ?? null,
+      reason: rule?.reason ?? null,
+    });
+  }
+  return found;
+}
+
+function decisionOn(
+  { asked, given, oldValue }: Record<'asked' | 'given' | 'oldValue', unknown>,
+  rule: RuleDecision | undefined,
+): RecordDecision['decision'] {
+  if (given === asked) return 'accepted';
+  if (rule !== undefined) return DECISION_OF[rule.action];
+  return given === oldValue ? 'rejected' : 'rewritten';
+}
+
+function outcomeOf(records: readonly RecordDecision[]): TriggerOutcome {
+  if (records.every(isAccepted)) return 'accepted';
+  return records.every(({ decision }) => decision === 'rejected') ? 'rejected' : 'rewritten';
+}
+
+function isAccepted({ decision }: RecordDecision): boolean {
+  return decision === 'accepted';
+}
+
+function recordsOf(event: unknown): Readonly<Record<string, unknown>> {
+  const records = isObject(event) ? event.datasetRecords : undefined;
+  return isObject(records) ? records : {};
+}
+
+function memberOf(record: unknown, name: 'oldValue' | 'newValue' | 'op'): unknown {
+  return (isObject(record) ? record[name] : undefined) ?? undefined;
+}
+
+function textOf(of: object, name: string): string {
+  const value: unknown = Reflect.get(of, name);
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,28 @@
+import type { ActivityFeed } from '../../../lib/query/activity-feed.ts';
+import type { PushDevice } from '../../../lib/sync/ports/push.ts';
+import type { PushInbox } from '../push-inbox.ts';
+
+/** Reports the push messages of an inbox to the feed. */
+export function watchPush(feed: ActivityFeed, inbox: PushInbox): PushInbox {
+  return {
+    ...inbox,
+    async send(device, message) {
+      await inbox.send(device, message);
+      if (feed.isWatched()) feed.emit({ kind: 'push', ...aboutMessage(device, message) });
+    },
+  };
+}
+
+/** Reads the dataset from a message that `buildPushMessage` built. */
+function aboutMessage({ deviceId, platform }: PushDevice, message: string) {
+  const { data = {} }: { data?: Readonly<Record<string, string | number | undefined>> } = JSON.parse(message);
+  const { identityPoolId = null, identityId = null, datasetName = null, syncCount } = data;
+  return {
+    deviceId,
+    platform,
+    identityPoolId: identityPoolId === null ? null : String(identityPoolId),
+    identityId: identityId === null ? null : String(identityId),
+    datasetName: datasetName === null ? null : String(datasetName),
+    syncCount: syncCount === undefined ? null : Number(syncCount),
+  };
+}

@@ -1,0 +1,89 @@
+/** What a request of a device did. */
+export interface SyncActivity {
+  kind: 'sync';
+  /** The operation's name, for example `UpdateRecords`. */
+  operation: string;
+  requestId: string;
+  identityPoolId: string | null;
+  identityId: string | null;
+  datasetName: string | null;
+  /** The dataset's new count; null if the operation did not change the count. */
+  syncCount: number | null;
+  /** Number of record patches in the request. */
+  records: number;
+  /** Time from the verified request to its result. */
+  durationMs: number;
+  /** The id of the device, if the request names one. */
+  deviceId: string | null;
+  /** Null if the request succeeded. Otherwise the error that the device received. */
+  error: { code: string; message: string } | null;
+}
+
+export type TriggerOutcome = 'accepted' | 'rewritten' | 'rejected';
+
+/** What the sync trigger did with one record. */
+export interface RecordDecision {
+  /** Null if the decision is about the whole update. */
+  key: string | null;
+  /** `derived`: the function wrote or removed a record that the device did not change. */
+  decision: TriggerOutcome | 'derived';
+  /** The path of the rule in `sync-rules.ts`; null if no rule decided, or if the function has no rules. */
+  rule: string | null;
+  reason: string | null;
+}
+
+/** What the sync trigger of a pool did with an update. */
+export interface TriggerActivity {
+  kind: 'trigger';
+  /** The request that ran the trigger; null if it is unknown. */
+  requestId: string | null;
+  identityPoolId: string;
+  identityId: string;
+  datasetName: string;
+  functionName: string;
+  durationMs: number;
+  /** `rejected` if the whole update was rejected, or each of its records; `rewritten` if only some changed. */
+  outcome: TriggerOutcome;
+  /** Why the whole update was rejected, or why the function failed. */
+  reason: string | null;
+  /** The records that the device changed and those that the function derived, at most MAX_DECISIONS. */
+  records: RecordDecision[];
+  /** Number of records, including those that `records` leaves out. */
+  recordCount: number;
+}
+
+/** A batch of events that was written to the query store. */
+export interface ProjectedActivity {
+  kind: 'projected';
+  streamName: string;
+  shardId: string;
+  events: number;
+  records: number;
+  recordsChanged: number;
+  quarantined: number;
+  batchMs: number;
+  /** Time from the arrival of the last event on the stream until its rows were written. */
+  lagMs: number;
+  /** The datasets of the events with their counts, at most MAX_DATASETS. */
+  datasets: { identityPoolId: string; identityId: string; datasetName: string; syncCount: number | null }[];
+}
+
+/** A push message to a device. */
+export interface PushActivity {
+  kind: 'push';
+  deviceId: string;
+  platform: string;
+  identityPoolId: string | null;
+  identityId: string | null;
+  datasetName: string | null;
+  syncCount: number | null;
+}
+
+/** Something that happened in the local cloud. It contains no value of a record. */
+export type Activity = SyncActivity | TriggerActivity | ProjectedActivity | PushActivity;
+
+/** An activity with the time at which it was reported, as ISO 8601 text. */
+export type TimedActivity = Activity & { at: string };
+
+export const MAX_DECISIONS = 100;
+export const MAX_DATASETS = 500;
