@@ -37,7 +37,7 @@ export async function askRunningCloud(
       return message;
     }
   }
-  if (signal.aborted) return { exitCode: 1, error: stoppedText(commandLine) ?? 'stopped' };
+  if (signal.aborted) return { exitCode: 1, error: (await stoppedText(commandLine)) ?? 'stopped' };
   throw new SetupError('the local cloud stopped before the command ended; see the terminal of `npm start`');
 }
 

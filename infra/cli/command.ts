@@ -66,7 +66,7 @@ export interface CommandUsage {
 }
 
 /** A command of the operator's command line. Its work needs the dependencies `Deps`. */
-export interface CommandWith<Deps> extends CommandUsage {
+export interface CommandWith<Deps> {
   /** The options that may be given more than once, without the two hyphens. */
   repeatable?: readonly string[];
   /**
@@ -132,7 +132,7 @@ export class UsageError extends Error {
 export type Confirm = (question: string) => Promise<void>;
 
 /** The dependencies of a command that needs no database. Such a command never runs in the local cloud. */
-export interface ProcessDeps extends Pick<CommandDeps, 'openService' | 'print'> {
+export interface ProcessDeps extends Pick<CommandDeps, 'openService' | 'print' | 'progress'> {
   env: Environment;
   stdin: AsyncIterable<string | Buffer>;
   /** Width of the terminal; undefined if the output is not a terminal. */

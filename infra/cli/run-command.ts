@@ -8,7 +8,7 @@ import {
   type EditorSession,
   UsageError,
 } from './command.ts';
-import { COMMANDS } from './commands.ts';
+import { COMMANDS, type ListedCommand } from './commands.ts';
 import { usage } from './usage.ts';
 
 /** Outcome of a command: exit code 0 (done), 1 (failed) or 2 (usage error), and the error message for the operator. */
@@ -28,24 +28,25 @@ export const DONE: Outcome = { exitCode: 0 };
 export function prepareCommand(
   commandLine: readonly string[],
   all: ReadonlyMap<string, CommandUsage> = COMMANDS,
-): (deps: CommandDeps) => Promise<void> {
+): Promise<(deps: CommandDeps) => Promise<void>> {
   return prepareFrom(COMMANDS, commandLine, all);
 }
 
 /** Parses a command line as `prepareCommand` does. The given `commands` can be commands of any kind. */
-export function prepareFrom<Deps>(
-  commands: ReadonlyMap<string, CommandWith<Deps>>,
+export async function prepareFrom<Deps>(
+  commands: ReadonlyMap<string, ListedCommand<CommandWith<Deps>>>,
   [name, ...args]: readonly string[],
   all: ReadonlyMap<string, CommandUsage>,
-): (deps: Deps) => Promise<void> {
+): Promise<(deps: Deps) => Promise<void>> {
   const command = commands.get(name ?? '');
   if (command === undefined) {
     const problem = name === undefined ? 'no command given' : `unknown command ${name}`;
     throw new UsageError(`${problem}\n${usage(undefined, all)}`);
   }
+  const loaded = await command.load();
   try {
-    refuseRepeated(args, command.repeatable);
-    return command.prepare(args);
+    refuseRepeated(args, loaded.repeatable);
+    return loaded.prepare(args);
   } catch (error) {
     if (!(error instanceof UsageError) && !isOfParseArgs(error)) throw error;
     throw new UsageError(`${error.message}\n${usage(name, all)}`);
@@ -56,19 +57,23 @@ export function prepareFrom<Deps>(
  * Rewrites a valid command line that was given in the directory `cwd`, so that a process with another working directory
  * can run the command.
  */
-export function fromAnywhere([name = '', ...args]: readonly string[], cwd: string): string[] {
-  return [name, ...(COMMANDS.get(name)?.fromAnywhere?.(args, cwd) ?? args)];
+export async function fromAnywhere([name = '', ...args]: readonly string[], cwd: string): Promise<string[]> {
+  const command = await COMMANDS.get(name)?.load();
+  return [name, ...(command?.fromAnywhere?.(args, cwd) ?? args)];
 }
 
 /** Returns the question that the operator must confirm first, if any. @throws {UsageError} */
-export function questionOf([name = '', ...args]: readonly string[]): string | undefined {
-  return COMMANDS.get(name)?.question?.(args);
+export async function questionOf([name = '', ...args]: readonly string[]): Promise<string | undefined> {
+  return (await COMMANDS.get(name)?.load())?.question?.(args);
 }
 
 /** Returns how to edit the text of the command; undefined if the command needs no editor or its arguments are invalid. */
-export function editorSessionOf([name = '', ...args]: readonly string[]): EditorSession | undefined {
+export async function editorSessionOf([name = '', ...args]: readonly string[]): Promise<
+  EditorSession | undefined
+> {
+  const command = await COMMANDS.get(name)?.load();
   try {
-    return COMMANDS.get(name)?.inEditor?.(args);
+    return command?.inEditor?.(args);
   } catch (error) {
     if (error instanceof UsageError || isOfParseArgs(error)) return undefined;
     throw error;
@@ -76,8 +81,8 @@ export function editorSessionOf([name = '', ...args]: readonly string[]): Editor
 }
 
 /** Returns the message to print after Ctrl+C; undefined if the command has none. */
-export function stoppedText([name = '']: readonly string[]): string | undefined {
-  return COMMANDS.get(name)?.stopped;
+export async function stoppedText([name = '']: readonly string[]): Promise<string | undefined> {
+  return (await COMMANDS.get(name)?.load())?.stopped;
 }
 
 /** Converts errors that the operator can fix to an outcome. @throws any other error */

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../../lib/common/errors.ts';
 import { type DataDirectory, dataPaths, takeDataDirectory } from '../../lib/database/data-directory.ts';
 import { DirectoryInUseError } from '../../lib/database/directory-lock.ts';
-import { openDatabase } from '../../lib/database/open-local.ts';
 import { askRunningCloud } from './ask-running-cloud.ts';
 import type { CommandDeps } from './command.ts';
 import { DONE, type Outcome } from './run-command.ts';
@@ -69,6 +68,8 @@ async function workAlone(
   deps: DirectoryOptions['deps'],
 ): Promise<void> {
   try {
+    // Loaded on use: if a local cloud runs the command, this process needs no database.
+    const { openDatabase } = await import('../../lib/database/open-local.ts');
     const { database } = await openDatabase(directory.database, undefined);
     try {
       await work({ ...deps, database });

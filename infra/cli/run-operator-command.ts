@@ -1,6 +1,4 @@
-import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import type { DatabaseAddress } from '../../lib/database/database-address.ts';
-import { openForOperator, requireTables } from '../../lib/database/open-for-operator.ts';
 import type { CommandDeps, Confirm } from './command.ts';
 import { ALL_COMMANDS } from './commands.ts';
 import { DONE, fromAnywhere, type Outcome, outcomeOf, prepareCommand, questionOf } from './run-command.ts';
@@ -22,13 +20,18 @@ export function runOperatorCommand(
   { address, dataDir, confirm, deps }: OperatorOptions,
 ): Promise<Outcome> {
   return outcomeOf(async () => {
-    const work = prepareCommand(commandLine, ALL_COMMANDS);
-    const question = questionOf(commandLine);
+    const work = await prepareCommand(commandLine, ALL_COMMANDS);
+    const question = await questionOf(commandLine);
     if (question !== undefined) await confirm(question);
     if (address === undefined) {
-      const forCloud = fromAnywhere(commandLine, process.cwd());
+      const forCloud = await fromAnywhere(commandLine, process.cwd());
       return runOnDirectory({ work, commandLine: forCloud, dataDir, deps });
     }
+    // Loaded on use: if a local cloud runs the command, this process needs no database driver and no AWS client.
+    const [{ openForOperator, requireTables }, { createSecretReader }] = await Promise.all([
+      import('../../lib/database/open-for-operator.ts'),
+      import('../../lib/aws/secret-reader.ts'),
+    ]);
     const database = openForOperator(address, createSecretReader);
     try {
       await requireTables(database, address);

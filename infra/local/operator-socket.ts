@@ -82,7 +82,7 @@ async function answer(
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
   // The headers tell the client that the command was accepted, even if the command prints its first line much later.
   response.flushHeaders();
-  const isCancellable = stoppedText(commandLine) !== undefined;
+  const isCancellable = (await stoppedText(commandLine)) !== undefined;
   const outcome = run(commandLine, {
     ...deps,
     print: (line) => writeMessage(response, { print: line }),
@@ -101,7 +101,8 @@ async function answer(
 
 function run(commandLine: readonly string[], deps: CommandDeps): Promise<Outcome> {
   return outcomeOf(async () => {
-    await prepareCommand(commandLine)(deps);
+    const work = await prepareCommand(commandLine);
+    await work(deps);
     return DONE;
   });
 }
@@ -112,6 +113,8 @@ const NEVER = new AbortController().signal;
 function disconnectSignal(response: ServerResponse): AbortSignal {
   const disconnected = new AbortController();
   response.once('close', () => disconnected.abort());
+  // The client may have disconnected while the command was being loaded.
+  if (response.destroyed) disconnected.abort();
   return disconnected.signal;
 }
 

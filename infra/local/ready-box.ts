@@ -54,6 +54,8 @@ export function readyBox(
     '',
     '  npm run demo',
     '',
+    'To watch each sync: npx cognito-sync-backend tail',
+    '',
     'Stop with Ctrl+C.',
   ].join('\n');
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { DEFAULT_DATA_DIR } from '../../lib/common/environment.ts';
+import { DEFAULT_DATA_DIR, readLogFormat } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { fullDiskText, isFullDisk } from '../../lib/database/full-disk.ts';
 import { onBrokenPipe } from '../cli/broken-pipe.ts';
@@ -25,6 +25,7 @@ const { stdout, stderr } = process;
 onBrokenPipe([stdout, stderr], () => void stop());
 
 try {
+  useLogFormat();
   const config = readLocalConfig(process.env);
   starting = startLocalCloud({ ...config, announce: say, onLost: fail });
   const cloud = await starting;
@@ -32,6 +33,16 @@ try {
   console.log(readyBox(cloud, config));
 } catch (error) {
   fail(error);
+}
+
+/**
+ * Sets the log format before any logger is created, also for the threads that inherit the environment. On a terminal,
+ * log lines are readable, and metrics, which are JSON lines for CloudWatch, are not written.
+ */
+function useLogFormat(): void {
+  const format = readLogFormat(process.env, { isTerminal: process.stdout.isTTY === true });
+  process.env.LOG_FORMAT = format;
+  if (format === 'pretty') process.env.POWERTOOLS_METRICS_DISABLED ??= 'true';
 }
 
 function say(line: string): void {

@@ -3,15 +3,17 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { PollOutcome } from '../backfill/poll/poll-model.ts';
 import type { BatchReport } from '../projection/project-batch.ts';
 import type { RuleDecision } from '../rules/verdict.ts';
+import { ReadableLogger } from './readable-logger.ts';
 
 const SERVICE = 'cognito-sync-backend';
 
 /**
- * Creates a function's structured logger. The variable POWERTOOLS_LOG_LEVEL sets the log level. Callers must log only
- * ids and counts, never values of records.
+ * Creates a function's structured logger. The variable POWERTOOLS_LOG_LEVEL sets the log level. With LOG_FORMAT=pretty,
+ * the logger writes readable lines instead of JSON. Callers must log only ids and counts, never values of records.
  */
 export function createLogger(functionName: string): Logger {
-  return new Logger({ serviceName: `${SERVICE}/${functionName}` });
+  const options = { serviceName: `${SERVICE}/${functionName}` };
+  return process.env.LOG_FORMAT === 'pretty' ? new ReadableLogger(options) : new Logger(options);
 }
 
 /**

@@ -36,6 +36,19 @@ export function readRegion({ AWS_REGION: region = '' }: Environment): string {
   return region;
 }
 
+/**
+ * Reads LOG_FORMAT. Default: `pretty` on a terminal, `json` elsewhere.
+ * @throws {SetupError} LOG_FORMAT is neither
+ */
+export function readLogFormat(
+  { LOG_FORMAT: format = '' }: Environment,
+  { isTerminal }: { isTerminal: boolean },
+): 'pretty' | 'json' {
+  if (format === 'pretty' || format === 'json') return format;
+  if (format !== '') throw new SetupError(`invalid LOG_FORMAT "${format}": use pretty or json`);
+  return isTerminal ? 'pretty' : 'json';
+}
+
 /** Reads a port number from the variable `name`. @throws {SetupError} the value is not a port number */
 export function readPort(env: Environment, name: string, defaultPort: number): number {
   const value = env[name] || String(defaultPort);

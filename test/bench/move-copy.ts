@@ -69,13 +69,14 @@ async function bench(serverUrl: string): Promise<Table[]> {
     });
     const start = performance.now();
     let isDone = false;
-    const copying = prepareCommand(['move', 'copy', '--pool', pool, '--rate', '1000'])(deps).finally(() => {
+    const copy = await prepareCommand(['move', 'copy', '--pool', pool, '--rate', '1000']);
+    const copying = copy(deps).finally(() => {
       isDone = true;
     });
     while (!isDone) {
       await Promise.race([sleep(STATUS_EVERY_MS), copying]);
       const asked = performance.now();
-      await prepareCommand(['move', 'status', '--json'])(deps);
+      await (await prepareCommand(['move', 'status', '--json']))(deps);
       measured.statusMs.push(performance.now() - asked);
     }
     await copying;

@@ -11,9 +11,6 @@ const STOPPED = 'stopped; run the same command again to continue the backup';
 
 /** Writes a backup: an export of the complete service, with the token key and the checkpoints of origins' streams. */
 export const backup: Command = {
-  summary:
-    'write the complete service and its token key to a new file, also while the service runs; `restore` reads the file',
-  usage: ['backup --out FILE [--json]'],
   stopped: STOPPED,
   prepare(args) {
     const { out, asJson } = readArguments(args);

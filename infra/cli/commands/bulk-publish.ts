@@ -11,13 +11,6 @@ const ACTIONS = ['start', 'watch', 'status'];
  * the last bulk publishes.
  */
 export const bulkPublish: Command = {
-  summary:
-    'start a bulk publish of a pool, watch the last one until its datasets are in the query store, or list the last ten',
-  usage: [
-    'bulk-publish start --pool <id> [--json]',
-    'bulk-publish watch --pool <id> [--timeout SECONDS] [--json]',
-    'bulk-publish status --pool <id> [--json]',
-  ],
   stopped: 'stopped watching; the bulk publish continues',
   prepare(args) {
     const { values, positionals } = readCommandLine(args, {

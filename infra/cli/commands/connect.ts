@@ -8,8 +8,6 @@ import { type Connection, planConnection } from './connection/plan-connection.ts
 
 /** Turns on the stream of an existing identity pool and sets its sync trigger. */
 export const connect: ProcessCommand = {
-  summary: `turn on the stream of an identity pool (${STREAM_NAME} or --stream) and set its sync trigger; asks for confirmation`,
-  usage: ['connect --pool <id> [--stream NAME] [--role ARN] [--trigger FUNCTION_ARN] [--yes] [--json]'],
   prepare(args) {
     const values = readOptions('connect', args, {
       pool: { type: 'string' },

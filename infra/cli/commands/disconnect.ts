@@ -5,8 +5,6 @@ import { planDisconnection } from './connection/plan-connection.ts';
 
 /** Turns off the stream and the sync trigger of an identity pool. */
 export const disconnect: ProcessCommand = {
-  summary: 'turn off the stream and the sync trigger of an identity pool; asks for confirmation',
-  usage: ['disconnect --pool <id> [--yes] [--json]'],
   prepare(args) {
     const values = readOptions('disconnect', args, {
       pool: { type: 'string' },

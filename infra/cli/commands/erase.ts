@@ -31,11 +31,6 @@ interface EraseArguments {
 
 function createErase(name: 'erase' | 'forget'): Command {
   return {
-    summary:
-      name === 'forget'
-        ? 'the old name of erase'
-        : 'erase all data of one identity at its service and in the database, and print a receipt; asks for confirmation',
-    usage: [`${name} --pool <id> --identity <id> [--dry-run] [--yes] [--json]`],
     prepare(args) {
       const options = readArguments(name, args);
       return (deps) => {

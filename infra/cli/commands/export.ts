@@ -9,12 +9,6 @@ const STOPPED = 'stopped; run the same command again to continue an export to --
 
 /** Exports the live records of the query store, or the complete state of the service. */
 export const exportData: Command = {
-  summary:
-    'write the records of the query store, or the complete service, to standard output or to --out; an interrupted export to --out continues with the same command',
-  usage: [
-    'export [--format jsonl|parquet] [--out PATH] [--pool ID] [--dataset NAME] [--since TIME]',
-    'export --service [--out PATH]',
-  ],
   stopped: STOPPED,
   prepare(args) {
     const given = readArguments(args);

@@ -16,9 +16,6 @@ import { printJson } from '../terminal/print-json.ts';
 
 /** Imports the complete state of a service, which `export --service` wrote. */
 export const importData: Command = {
-  summary:
-    'read a file of `export --service` into an empty service; an interrupted import continues with the same command',
-  usage: ['import FILE [--json]', 'import --discard [--json]'],
   stopped: 'stopped; run the same command again to continue the import',
   prepare(args) {
     const { path, asJson } = readArguments(args);

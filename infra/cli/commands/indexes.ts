@@ -17,8 +17,6 @@ const COST = 'a quarter to a third of the write speed';
 
 /** Lists the indexes on values with their cost, or adds or drops an index. */
 export const indexes: Command = {
-  summary: `list, build or drop the indexes on values; each costs ${COST}`,
-  usage: ['indexes [--json]', 'indexes add numeric|text [--json]', 'indexes drop numeric|text [--json]'],
   prepare(args) {
     const { values, positionals } = readCommandLine(args, {});
     const [action, name, ...more] = positionals;

@@ -19,9 +19,6 @@ type Kind = 'developer' | 'token';
 
 /** Starts the rotation of a key: writes SERVICE_KEYS with one more key, which no service uses yet. */
 export const keys: ProcessCommand = {
-  summary:
-    'create a key for SERVICE_KEYS, write it after the current keys to a new file, and print how to replace the old key',
-  usage: ['keys rotate developer|token --out FILE [--json]'],
   prepare(args) {
     const { values, positionals } = readCommandLine(args, { out: { type: 'string' } });
     const [action, kind, ...more] = positionals;

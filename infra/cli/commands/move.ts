@@ -35,16 +35,6 @@ function readReasons(list: string): Set<FinishReason> {
 
 /** Moves an identity pool from another service: copies it, takes identities over, reports, compares, and finishes. */
 export const move: Command = {
-  summary:
-    'move an identity pool from another service (ORIGIN_ENDPOINT_URL): copy it, take it over, compare it, finish',
-  usage: [
-    'move copy --pool <id> [--rate CALLS_PER_SECOND] [--dry-run] [--json]',
-    'move take-over --pool <id> [--identity <id>] [--rate CALLS_PER_SECOND] [--json]',
-    'move status [--pool <id>] [--json]',
-    'move conflicts --pool <id> [--json]',
-    'move verify --pool <id> [--sample IDENTITIES] [--rate CALLS_PER_SECOND] [--json]',
-    'move finish --pool <id> [--quiet-for DURATION] [--ignore REASON,...] [--dry-run] [--rate CALLS_PER_SECOND] [--json]',
-  ],
   stopped: 'stopped; everything done so far is kept, and the next run of the command continues there',
   prepare(args) {
     const { values, positionals } = readCommandLine(args, {

@@ -14,11 +14,6 @@ import { readProviders } from './pools/read-providers.ts';
  * can be the id that a released app already uses.
  */
 export const pools: Command = {
-  summary: `list the identity pools, or create one, which streams to ${STREAM_NAME} by default`,
-  usage: [
-    'pools [--json]',
-    'pools add <identity pool id> [--stream NAME|--no-stream] [--provider KEY[=CLIENT_ID]]… [--json]',
-  ],
   repeatable: ['provider'],
   prepare(args) {
     const { values, positionals } = readCommandLine(args, {

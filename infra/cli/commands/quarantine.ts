@@ -11,16 +11,6 @@ import { redriveAll } from './redrive/from-quarantine.ts';
 
 /** Lists the events in quarantine, and shows, edits, redrives, dismisses or exports them. */
 export const quarantine: Command = {
-  summary:
-    'list the events that could not be projected; show one with its payload; edit one with $EDITOR or --file and project it; project them again; dismiss them; or export them as JSON Lines',
-  usage: [
-    'quarantine list [--all] [--limit N] [--json]',
-    'quarantine show ID [--json|--payload]',
-    'quarantine edit ID [--file PATH] [--json]',
-    'quarantine redrive [ID…] [--json]',
-    'quarantine dismiss ID… [--json]',
-    'quarantine export [--all]',
-  ],
   prepare(args) {
     const { action, ids, ...given } = readArguments(args);
     switch (action) {

@@ -27,9 +27,6 @@ const STOPPED = 'stopped; repairs made so far are kept, and the next run continu
 
 /** Compares the query store with the service for one pool and repairs the differences. */
 export const reconcile: Command = {
-  summary:
-    'compare the query store with the service for one pool and repair the query store; resumes an interrupted run',
-  usage: ['reconcile --pool <id> [--rate CALLS_PER_SECOND] [--restart] [--json]'],
   stopped: STOPPED,
   prepare(args) {
     const values = readOptions('reconcile', args, {

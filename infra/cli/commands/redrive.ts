@@ -25,9 +25,6 @@ import {
  * how many events cannot be projected in their current form.
  */
 export const redrive: Command = {
-  summary:
-    "project again the events in quarantine, or those in the event source mapping's failure destination",
-  usage: ['redrive [--dismiss] [--json]', 'redrive --failures s3://bucket/prefix|directory [--json]'],
   prepare(args) {
     const { failures, isDismissing, asJson } = readArguments(args);
     return (deps) =>

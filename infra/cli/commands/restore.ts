@@ -26,9 +26,6 @@ import { writeDataFiles } from './backup/data-files.ts';
  * directory must be new even with DATABASE_URL: an old stream still has events that are newer than the backup.
  */
 export const restore: ProcessCommand = {
-  summary:
-    'read a file of `backup` into a new data directory (DATA_DIR) and, if DATABASE_URL is set, an empty database',
-  usage: ['restore FILE [--json]'],
   prepare(args) {
     const { values, positionals } = readCommandLine(args, {});
     const [path, ...more] = positionals;

@@ -5,9 +5,6 @@ import { tryRules } from './rules/try-rules.ts';
 
 /** Checks the sync rules or tries them on events, before they are deployed. */
 export const rules: ProcessCommand = {
-  summary:
-    'check the sync rules (SYNC_RULES or else sync-rules.ts), or try them on events (- is standard input)',
-  usage: ['rules check [--json]', 'rules try --event <file>|- [--json]'],
   prepare(args) {
     const { values, positionals } = readCommandLine(args, { event: { type: 'string' } });
     const [action, ...more] = positionals;

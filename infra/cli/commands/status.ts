@@ -23,9 +23,6 @@ interface StatusArguments {
 
 /** Reports the state of pools, streams and the query store. */
 export const status: Command = {
-  summary:
-    'show stream, sync trigger, lag, quarantine, last bulk publish and gaps; --check fails if anything needs attention',
-  usage: ['status [--pool <id>] [--check] [--json]'],
   prepare(args) {
     const values = readOptions('status', args, {
       pool: { type: 'string' },

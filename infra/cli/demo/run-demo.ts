@@ -7,6 +7,8 @@ interface DemoDeps {
   phone: Device;
   tablet: Device;
   identityId: string;
+  /** Whether the demo leaves out its last step, which deletes the data. */
+  keepsData: boolean;
   /** Gives access to the query store. */
   database: Pick<Database, 'query'>;
   print: (line: string) => void;
@@ -24,7 +26,14 @@ WHERE identity_id = $1 AND dataset_name = 'savegame' ORDER BY record_key`;
  *
  * @throws {SetupError} the expected rows did not appear in time
  */
-export async function runDemo({ phone, tablet, identityId, database, print }: DemoDeps): Promise<void> {
+export async function runDemo({
+  phone,
+  tablet,
+  identityId,
+  keepsData,
+  database,
+  print,
+}: DemoDeps): Promise<void> {
   const asked = { identityId, database, print };
   print(`Two devices of ${identityId} share the dataset savegame.\n`);
 
@@ -55,9 +64,13 @@ export async function runDemo({ phone, tablet, identityId, database, print }: De
   await tablet.push({ name: null });
   await showWhen(asked, 'level=5');
 
-  print('6. The phone deletes the dataset.');
-  await phone.deleteDataset();
-  await showWhen(asked, '(nothing)');
+  if (keepsData) {
+    print(`The data of ${identityId} stays (--keep).\n`);
+  } else {
+    print('6. The phone deletes the dataset.');
+    await phone.deleteDataset();
+    await showWhen(asked, '(nothing)');
+  }
 
   print('Done. Next steps:');
   print(
@@ -69,7 +82,7 @@ export async function runDemo({ phone, tablet, identityId, database, print }: De
 
 /** Waits until SQL returns the rows that this step must produce, and prints them. */
 async function showWhen(
-  { identityId, database, print }: Omit<DemoDeps, 'phone' | 'tablet'>,
+  { identityId, database, print }: Pick<DemoDeps, 'identityId' | 'database' | 'print'>,
   expected: string,
 ): Promise<void> {
   const start = Date.now();

@@ -56,7 +56,7 @@ describe('discarded batches', () => {
   };
   const redrive = (path: string, fetchPayload: FetchPayload = noPayloads) =>
     outcomeOf(async () => {
-      const command = prepareCommand(['redrive', '--failures', path]);
+      const command = await prepareCommand(['redrive', '--failures', path]);
       await command({
         database,
         dataDir: '/nonexistent',

@@ -86,7 +86,7 @@ describe('the command erase', () => {
       now: () => NEW_YEAR,
     });
     const outcome = await outcomeOf(async () => {
-      await prepareCommand([name, '--pool', POOL, '--identity', IDENTITY, '--yes', ...more])(deps);
+      await (await prepareCommand([name, '--pool', POOL, '--identity', IDENTITY, '--yes', ...more]))(deps);
       return { exitCode: 0 };
     });
     return { lines, progress, ...outcome };

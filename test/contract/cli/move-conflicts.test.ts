@@ -25,7 +25,7 @@ describe.each(DATABASES)('move conflicts on $name', ({ open }) => {
 
   async function linesOf(...args: string[]): Promise<string[]> {
     const lines: string[] = [];
-    await prepareCommand(['move', 'conflicts', ...args])(
+    await (await prepareCommand(['move', 'conflicts', ...args]))(
       commandDeps({ database, print: (line) => void lines.push(line) }),
     );
     return lines;

@@ -25,7 +25,7 @@ describe('the command pools', () => {
     const lines: string[] = [];
     const print = (line: string) => lines.push(line);
     const deps = commandDeps({ database, print, now: () => NEW_YEAR, describeLogins });
-    await prepareCommand(['pools', ...args])(deps);
+    await (await prepareCommand(['pools', ...args]))(deps);
     return lines;
   }
 

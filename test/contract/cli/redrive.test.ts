@@ -51,7 +51,7 @@ describe('the command redrive', () => {
     const lines: string[] = [];
     const print = (line: string) => lines.push(line.replaceAll(`${directory}/`, ''));
     const outcome = await outcomeOf(async () => {
-      await prepareCommand(['redrive', ...args])(commandDeps({ database, fetchPayload, print, now }));
+      await (await prepareCommand(['redrive', ...args]))(commandDeps({ database, fetchPayload, print, now }));
       return { exitCode: 0 };
     });
     return { lines, ...outcome };

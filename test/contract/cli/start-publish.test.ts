@@ -34,7 +34,7 @@ async function start(
   });
   const deps = commandDeps({ database, openService: async () => service, print: (line) => lines.push(line) });
   const outcome = await outcomeOf(async () => {
-    await prepareCommand(['bulk-publish', 'start', '--pool', POOL])(deps);
+    await (await prepareCommand(['bulk-publish', 'start', '--pool', POOL]))(deps);
     return { exitCode: 0 };
   });
   return { lines, ...outcome };

@@ -30,6 +30,7 @@ function createPool(given: Partial<PoolSettings> = {}) {
   };
   const lines: string[] = [];
   const deps: ProcessDeps = {
+    progress: () => undefined,
     env: ENV,
     stdin: (async function* () {})(),
     columns: undefined,

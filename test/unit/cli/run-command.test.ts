@@ -149,10 +149,10 @@ describe('the command line', () => {
     { line: ['erase', '--pool', 'a:0'], error: 'erase takes --identity' },
     { line: ['erase', '--pool', 'a:0', '--identity', 'Ada'], error: 'Ada is not the id of an identity' },
     { line: ['forget', '--pool', 'a:0'], error: 'forget takes --identity' },
-  ])('rejects $line with usage text before opening a database', ({ line, error }) => {
-    expect(() => prepareCommand(line)).toThrow(UsageError);
-    expect(() => prepareCommand(line)).toThrow(error);
-    expect(() => prepareCommand(line)).toThrow('\nUsage:\n  npx cognito-sync-backend ');
+  ])('rejects $line with usage text before opening a database', async ({ line, error }) => {
+    await expect(prepareCommand(line)).rejects.toThrow(UsageError);
+    await expect(prepareCommand(line)).rejects.toThrow(error);
+    await expect(prepareCommand(line)).rejects.toThrow('\nUsage:\n  npx cognito-sync-backend ');
   });
 
   it.each([
@@ -196,8 +196,8 @@ describe('the command line', () => {
     [['erase', '--pool', 'a:0', '--identity', 'a:1', '--yes', '--json']],
     [['erase', '--pool', 'a:0', '--identity', 'a:1', '--dry-run']],
     [['forget', '--pool', 'a:0', '--identity', 'a:1', '--yes', '--json']],
-  ])('accepts %j', (line) => {
-    expect(prepareCommand(line)).toBeTypeOf('function');
+  ])('accepts %j', async (line) => {
+    expect(await prepareCommand(line)).toBeTypeOf('function');
   });
 
   const prepareProcessCommand = (line: string[]) => prepareFrom(PROCESS_COMMANDS, line, ALL_COMMANDS);
@@ -219,48 +219,53 @@ describe('the command line', () => {
     { line: ['rules', 'try'], error: 'rules try takes --event with a file' },
     { line: ['rules', 'try', '--event', ''], error: 'rules try takes --event with a file' },
     { line: ['rules', 'try', '--events', 'a.json'], error: "Unknown option '--events'" },
-  ])('rejects $line with usage text before reading a file', ({ line, error }) => {
-    expect(() => prepareProcessCommand(line)).toThrow(UsageError);
-    expect(() => prepareProcessCommand(line)).toThrow(error);
-    expect(() => prepareProcessCommand(line)).toThrow(
+  ])('rejects $line with usage text before reading a file', async ({ line, error }) => {
+    await expect(prepareProcessCommand(line)).rejects.toThrow(UsageError);
+    await expect(prepareProcessCommand(line)).rejects.toThrow(error);
+    await expect(prepareProcessCommand(line)).rejects.toThrow(
       /\nUsage:\n {2}npx cognito-sync-backend (rules|connect|disconnect|restore) /,
     );
   });
 
-  it.each([[['rules', 'check']], [['rules', 'try', '--event', '-', '--json']]])('accepts %j', (line) => {
-    expect(prepareProcessCommand(line)).toBeTypeOf('function');
-  });
+  it.each([[['rules', 'check']], [['rules', 'try', '--event', '-', '--json']]])(
+    'accepts %j',
+    async (line) => {
+      expect(await prepareProcessCommand(line)).toBeTypeOf('function');
+    },
+  );
 
-  it('lists all commands, with and without a database, if the command is unknown', () => {
+  it('lists all commands, with and without a database, if the command is unknown', async () => {
     const unknown = () => prepareCommand(['rule'], ALL_COMMANDS);
-    expect(unknown).toThrow('unknown command rule');
-    expect(unknown).toThrow('npx cognito-sync-backend rules check');
-    expect(unknown).toThrow('npx cognito-sync-backend indexes');
+    await expect(unknown()).rejects.toThrow('unknown command rule');
+    await expect(unknown()).rejects.toThrow('npx cognito-sync-backend rules check');
+    await expect(unknown()).rejects.toThrow('npx cognito-sync-backend indexes');
     expect(usage('rules', ALL_COMMANDS)).toMatch(
       /^Usage:\n {2}npx cognito-sync-backend rules check \[--json\]\n/,
     );
   });
 
-  it.each(['erase', 'forget'])('asks before %s unless --yes or --dry-run is given', (name) => {
+  it.each(['erase', 'forget'])('asks before %s unless --yes or --dry-run is given', async (name) => {
     const line = [name, '--pool', 'a:0', '--identity', 'a:1'];
-    expect(questionOf(line)).toContain('a:1 in a:0');
-    expect(questionOf([...line, '--yes'])).toBeUndefined();
-    expect(questionOf([...line, '--dry-run', '--json'])).toBeUndefined();
-    expect(() => questionOf([...line, '--json'])).toThrow(UsageError);
+    expect(await questionOf(line)).toContain('a:1 in a:0');
+    expect(await questionOf([...line, '--yes'])).toBeUndefined();
+    expect(await questionOf([...line, '--dry-run', '--json'])).toBeUndefined();
+    await expect(questionOf([...line, '--json'])).rejects.toThrow(UsageError);
   });
 
-  it('lets Ctrl+C end only long-running commands', () => {
-    expect(questionOf(['reconcile', '--pool', 'a:0'])).toBeUndefined();
-    expect(['reconcile', 'bulk-publish'].map((name) => stoppedText([name]))).not.toContain(undefined);
-    expect(['redrive', 'indexes', 'erase'].map((name) => stoppedText([name]))).toEqual([
+  it('lets Ctrl+C end only long-running commands', async () => {
+    expect(await questionOf(['reconcile', '--pool', 'a:0'])).toBeUndefined();
+    expect(await Promise.all(['reconcile', 'bulk-publish'].map((name) => stoppedText([name])))).not.toContain(
+      undefined,
+    );
+    expect(await Promise.all(['redrive', 'indexes', 'erase'].map((name) => stoppedText([name])))).toEqual([
       undefined,
       undefined,
       undefined,
     ]);
   });
 
-  it('rejects commands that the local cloud does not run', () => {
-    expect(() => prepareCommand(['rules', 'check'])).toThrow('unknown command rules');
+  it('rejects commands that the local cloud does not run', async () => {
+    await expect(prepareCommand(['rules', 'check'])).rejects.toThrow('unknown command rules');
   });
 
   it('prints the usage of one command or of all', () => {

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readLocalConfig } from '../../../infra/local/local-config.ts';
+import { readLogFormat } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import {
   readParallelizationFactor,
@@ -424,4 +425,14 @@ describe('readDatabase', () => {
       );
     },
   );
+});
+
+describe('readLogFormat', () => {
+  it('is readable only on a terminal, unless LOG_FORMAT says otherwise', () => {
+    expect(readLogFormat({}, { isTerminal: true })).toBe('pretty');
+    expect(readLogFormat({ LOG_FORMAT: '' }, { isTerminal: false })).toBe('json');
+    expect(readLogFormat({ LOG_FORMAT: 'json' }, { isTerminal: true })).toBe('json');
+    expect(readLogFormat({ LOG_FORMAT: 'pretty' }, { isTerminal: false })).toBe('pretty');
+    expect(() => readLogFormat({ LOG_FORMAT: 'xml' }, { isTerminal: true })).toThrow('use pretty or json');
+  });
 });

@@ -36,7 +36,7 @@ describe('the activity feed', () => {
     const feed = createActivityFeed({ now: () => Date.UTC(2026, 0, 1) });
     const received: unknown[] = [];
     expect(feed.isWatched()).toBe(false);
-    feed.emit(push('nobody listens'));
+    feed.emit(push('too early'));
     const stop = feed.listen(ALL, (id, activity) => received.push([id, activity]));
     expect(feed.isWatched()).toBe(true);
     feed.emit(push('a'));

@@ -4,8 +4,8 @@ import {
   type Remaining,
   type StoredOfIdentity,
 } from '../../../../lib/backfill/erase/erasure-receipt.ts';
-import type { ServiceRows } from '../../../../lib/backfill/ports/service-tables.ts';
 import type { OperatedService } from '../../../../lib/backfill/ports/operated-service.ts';
+import type { ServiceRows } from '../../../../lib/backfill/ports/service-tables.ts';
 import { count, isoOf, timeText } from '../../terminal/format.ts';
 import { describeFailure } from '../../with-service.ts';
 

@@ -1,0 +1,51 @@
+import { toSafeLine } from '../../../../lib/common/text.ts';
+import { count } from '../../terminal/format.ts';
+import { cutTo } from '../../terminal/terminal-text.ts';
+import type { SyncFate } from './follow-syncs.ts';
+
+/** Number of decisions that a line names. The others are only counted. */
+const MAX_NAMED = 3;
+const MAX_KEY_LENGTH = 40;
+
+/** Describes a sync in one line: time, identity, dataset, what the device asked for, and what became of it. */
+export function describeSync(fate: SyncFate): string {
+  const { at, operation, identityId, datasetName, records, syncCount, durationMs } = fate;
+  const parts = [
+    at.slice(11, 23),
+    identityId ?? '-',
+    datasetName ?? '-',
+    operation,
+    ...(operation === 'UpdateRecords' ? [count(records, 'record')] : []),
+    ...(syncCount === null ? [] : [`count ${syncCount}`]),
+    `${durationMs} ms`,
+    becameOf(fate),
+  ];
+  return toSafeLine(parts.join('  '));
+}
+
+function becameOf(fate: SyncFate): string {
+  const { error, trigger, projectedAfterMs } = fate;
+  const decided = describeDecisions(trigger);
+  if (error !== null) return `rejected: ${decided || `${error.code}: ${error.message}`}`;
+  if (trigger?.outcome === 'rejected') return `rejected: ${decided}`;
+  return [...(decided ? [decided] : []), describeProjection(fate, projectedAfterMs)].join('; ');
+}
+
+function describeProjection({ operation, syncCount }: SyncFate, projectedAfterMs: number | null): string {
+  if (projectedAfterMs !== null) return `projected after ${projectedAfterMs} ms`;
+  const isPublished = (operation === 'UpdateRecords' || operation === 'DeleteDataset') && syncCount !== null;
+  return isPublished ? 'not projected within 10 s; does the pool stream to Kinesis?' : 'done';
+}
+
+/** Names the decisions other than "accepted". */
+function describeDecisions(trigger: SyncFate['trigger']): string {
+  if (trigger === null) return '';
+  const decided = trigger.records.filter(({ decision }) => decision !== 'accepted');
+  if (decided.length === 0) return trigger.reason ?? '';
+  const named = decided.slice(0, MAX_NAMED).map(({ key, decision, rule, reason }) => {
+    const about = key === null ? '' : `${cutTo(MAX_KEY_LENGTH, key)} `;
+    return `${about}${decision}${rule === null ? '' : ` by ${rule}`}${reason === null ? '' : ` (${reason})`}`;
+  });
+  const others = decided.length - named.length;
+  return others > 0 ? `${named.join(', ')} and ${others} more` : named.join(', ');
+}

@@ -1,0 +1,250 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { DeleteDatasetCommand } from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { MAX_LISTENERS } from '../../lib/query/activity-feed.ts';
+import { identityClient } from '../fixtures/identity/identity-credentials.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { operate } from '../fixtures/local/operator.ts';
+import { programEnvironment } from '../fixtures/local/program-environment.ts';
+import { makeRulesFolder, type RulesFolder } from '../fixtures/rules/rules-folder.ts';
+import { change, newPerson, newSubscriber } from '../fixtures/sync/push-devices.ts';
+import { readEvents } from '../fixtures/sync/push-readers.ts';
+import { createSyncClient, newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client.ts';
+
+const COMMAND = fileURLToPath(new URL('../../infra/cognito-sync-backend.mjs', import.meta.url));
+const SECRET = 'a value that no activity may contain';
+const RULES = `
+  import { defineRules, number } from 'cognito-sync-backend/rules';
+  export default defineRules({
+    datasets: {
+      game: {
+        keys: {
+          score: { schema: number(), monotonic: 'increasing', onInvalid: 'revert' },
+          name: { rewrite: ({ value }) => value.trim() },
+          strict: { maxBytes: 40, onInvalid: 'reject' },
+        },
+      },
+    },
+  });`;
+
+let rules: RulesFolder;
+let cloud: LocalCloud;
+beforeAll(async () => {
+  rules = await makeRulesFolder();
+  await rules.write('rules.ts', RULES);
+  cloud = await startCloud({ rulesFile: rules.rulesFile });
+});
+afterAll(async () => {
+  await cloud.close();
+  await rules.remove();
+});
+
+/** Starts a command that runs until the test finishes. */
+function startCommand(args: string[], env: Record<string, string>) {
+  const child = spawn(process.execPath, [COMMAND, ...args], { env: { ...programEnvironment(), ...env } });
+  onTestFinished(() => void child.kill());
+  const printed = { output: '', errors: '' };
+  child.stdout.on('data', (chunk) => {
+    printed.output += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    printed.errors += chunk;
+  });
+  return { output: () => printed.output, errors: () => printed.errors };
+}
+
+/** Reads the feed from now on. */
+async function watch(parameters: Record<string, string> = {}) {
+  const reader = await readEvents(`${cloud.url}/query/activity?${new URLSearchParams(parameters)}`);
+  await reader.nextComment();
+  let lastId = 0;
+  /** Returns the next activity of a kind; skips the others. */
+  const next = async (kind: string): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const { id, event, data } = await reader.next();
+      expect(data).not.toContain(SECRET);
+      expect(Number(id)).toBeGreaterThan(lastId);
+      lastId = Number(id);
+      if (event === kind) return JSON.parse(data);
+    }
+  };
+  return { ...reader, next };
+}
+
+describe('the command tail', () => {
+  it('prints each sync with the rule that rejected it, or the time until it was in SQL', async () => {
+    const identity = newIdentity();
+    const client = await identityClient(cloud, identity);
+    const env = { AWS_ENDPOINT_URL: cloud.url };
+    const lines = startCommand(['tail', '--identity', identity.IdentityId], env);
+    const asJson = startCommand(['tail', '--identity', identity.IdentityId, '--json'], env);
+    await expect
+      .poll(() => lines.errors() + asJson.errors(), { timeout: 20_000 })
+      .toMatch(/Waiting.*\n.*Waiting/);
+    await write(client, identity, 'game', [set('score', '5')]);
+    // A rejected sync is printed immediately. So the first sync, which waits for its projection, must be printed before.
+    await expect.poll(() => lines.output(), { timeout: 20_000 }).not.toBe('');
+    await write(client, identity, 'game', [set('score', '4', 1)]);
+    await expect.poll(() => lines.output().split('\n').length, { timeout: 20_000 }).toBe(3);
+    const [first, second] = lines.output().split('\n');
+    expect(first).toMatch(/UpdateRecords {2}1 record {2}count 1 {2}\d+ ms {2}projected after \d+ ms$/);
+    expect(second).toMatch(/rejected: score rejected by datasets\.game\.keys\.score \(.*go down/);
+    await expect.poll(() => asJson.output().trim().split('\n').length, { timeout: 20_000 }).toBe(2);
+    expect(
+      asJson
+        .output()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { operation: 'UpdateRecords', projectedAfterMs: expect.any(Number), trigger: { outcome: 'accepted' } },
+      {
+        trigger: { outcome: 'rejected', records: [{ rule: 'datasets.game.keys.score' }] },
+        projectedAfterMs: null,
+      },
+    ]);
+  });
+
+  it('says how to start a local cloud if none is running', async () => {
+    expect(await operate(['tail'], { PORT: '1' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('npm start'),
+    });
+    expect(await operate(['tail', '--pool', 'x'], {})).toMatchObject({ code: 2 });
+  });
+});
+
+describe('GET /query/activity', () => {
+  it('reports a sync, the decision of the sync trigger, and the projection', async () => {
+    const identity = newIdentity();
+    const client = await identityClient(cloud, identity);
+    await write(client, identity, 'game', [set('score', '5')]);
+    const feed = await watch({ identity: identity.IdentityId });
+    await write(client, identity, 'game', [
+      set('score', '4', 1),
+      set('name', ` ${SECRET} `),
+      set('other', 'x'),
+    ]);
+    const trigger = await feed.next('trigger');
+    expect(trigger).toMatchObject({
+      identityId: identity.IdentityId,
+      datasetName: 'game',
+      functionName: 'sync-trigger',
+      outcome: 'rewritten',
+      reason: null,
+      recordCount: 3,
+    });
+    expect(trigger.records).toEqual([
+      {
+        key: 'score',
+        decision: 'rejected',
+        rule: 'datasets.game.keys.score',
+        reason: expect.stringContaining('go down'),
+      },
+      { key: 'name', decision: 'rewritten', rule: 'datasets.game.keys.name', reason: expect.any(String) },
+      { key: 'other', decision: 'accepted', rule: null, reason: null },
+    ]);
+    const sync = await feed.next('sync');
+    expect(sync).toMatchObject({
+      operation: 'UpdateRecords',
+      identityPoolId: identity.IdentityPoolId,
+      identityId: identity.IdentityId,
+      datasetName: 'game',
+      syncCount: 2,
+      records: 3,
+      error: null,
+      requestId: trigger.requestId,
+      at: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+    // The first projection can be that of the first update.
+    const updates: unknown[] = [];
+    await vi.waitUntil(
+      async () => {
+        const projected = await feed.next('projected');
+        expect(projected).toMatchObject({
+          streamName: 'cognito-sync',
+          shardId: expect.stringMatching(/^shardId-/),
+          quarantined: 0,
+        });
+        if (Array.isArray(projected.datasets)) updates.push(...projected.datasets);
+        return JSON.stringify(updates.at(-1)).includes('"syncCount":2');
+      },
+      { timeout: 20_000 },
+    );
+    expect(updates.at(-1)).toEqual({
+      identityPoolId: identity.IdentityPoolId,
+      identityId: identity.IdentityId,
+      datasetName: 'game',
+      syncCount: 2,
+    });
+    await client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
+    expect(await feed.next('sync')).toMatchObject({ operation: 'DeleteDataset', records: 0, error: null });
+  });
+
+  it('reports an update that the sync trigger rejected, with the rule', async () => {
+    const identity = newIdentity();
+    const client = await identityClient(cloud, identity);
+    const feed = await watch();
+    await refusalOf(write(client, identity, 'game', [set('strict', SECRET.repeat(2))]));
+    expect(await feed.next('trigger')).toMatchObject({
+      outcome: 'rejected',
+      reason: expect.stringContaining('longer than 40 bytes'),
+      records: [{ key: 'strict', decision: 'rejected', rule: 'datasets.game.keys.strict' }],
+    });
+    expect(await feed.next('sync')).toMatchObject({
+      error: { code: 'InvalidLambdaFunctionOutputException', message: expect.stringContaining('40 bytes') },
+      syncCount: null,
+    });
+  });
+
+  it('reports conflicts and push messages', async () => {
+    const person = await newPerson(cloud);
+    await change(person, 'game');
+    const feed = await watch({ pool: person.identity.IdentityPoolId });
+    const device = await newSubscriber(person, 'game');
+    expect(await feed.next('sync')).toMatchObject({ operation: 'RegisterDevice', deviceId: device });
+    expect(await feed.next('sync')).toMatchObject({ operation: 'SubscribeToDataset', deviceId: device });
+    await change(person, 'game');
+    expect(await feed.next('push')).toMatchObject({ deviceId: device, datasetName: 'game', syncCount: 2 });
+    const { identity, client } = person;
+    await write(client, identity, 'game', [set('k', '1')]);
+    await refusalOf(write(client, identity, 'game', [set('k', '2')]));
+    await expect
+      .poll(async () => (await feed.next('sync')).error)
+      .toMatchObject({ code: 'ResourceConflictException' });
+  });
+
+  it('leaves out the activities of other pools and identities', async () => {
+    const [one, other] = [newIdentity(), newIdentity()];
+    const client = createSyncClient(cloud.url);
+    onTestFinished(() => client.destroy());
+    const feed = await watch({ pool: one.IdentityPoolId, identity: one.IdentityId });
+    await write(client, other, 'game', [set('a', '1')]);
+    await write(client, one, 'game', [set('a', '1')]);
+    expect(await feed.next('sync')).toMatchObject({ identityId: one.IdentityId });
+    const { datasets } = await feed.next('projected');
+    expect(datasets).toEqual([expect.objectContaining({ identityId: one.IdentityId })]);
+  });
+
+  it('rejects other parameters, methods and origins, and more listeners than the limit', async () => {
+    const address = `${cloud.url}/query/activity`;
+    expect((await fetch(`${address}?user=1`)).status).toBe(400);
+    expect((await fetch(address, { method: 'POST' })).status).toBe(405);
+    expect((await fetch(address, { headers: { origin: 'https://example.com' } })).status).toBe(403);
+    const readers = await Promise.all(Array.from({ length: MAX_LISTENERS + 8 }, () => readEvents(address)));
+    expect(readers.filter(({ response }) => response.status === 429).length).toBeGreaterThanOrEqual(8);
+    for (const reader of readers) reader.close();
+    await expect
+      .poll(
+        async () => {
+          const reader = await readEvents(address);
+          reader.close();
+          return reader.response.status;
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(200);
+  });
+});
