@@ -56,7 +56,7 @@ function toSvg(lines: readonly Line[]): string {
         : /^ +409 /.test(text)
           ? 'refused'
           : 'plain';
-    return `<text x="20" y="${y}" class="line ${kind}" style="animation-delay:${at}ms" xml:space="preserve">${escape(text)}</text>`;
+    return `<text x="20" y="${y}" class="line ${kind}" style="animation-delay:${at}ms" xml:space="preserve">${escapeXml(text)}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" role="img" aria-label="The output of npm run demo">
 <style>
@@ -76,6 +76,6 @@ ${texts.join('\n')}
 `;
 }
 
-function escape(text: string): string {
+function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

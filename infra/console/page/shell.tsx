@@ -22,10 +22,10 @@ export function Shell({ pages, page }: { pages: readonly ConsolePage[]; page: Co
   const Content = page.content;
   return (
     <div class="shell">
-      <button type="button" class="skip" onClick={() => main.current?.focus()}>
-        Skip to the content
-      </button>
       <header>
+        <button type="button" class="skip" onClick={() => main.current?.focus()}>
+          Skip to the content
+        </button>
         <a class="brand" href={linkTo('overview')}>
           <img src="/console/icon.svg" alt="" width="22" height="22" />
           <span>cognito-sync-backend</span>

@@ -182,7 +182,7 @@ function Records({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
       )}
       {list.data && list.data.length > 0 && (
         <Table
-          label="Records"
+          label={`Records of ${dataset}`}
           rows={list.data}
           keyOf={({ recordKey }) => recordKey}
           columns={[

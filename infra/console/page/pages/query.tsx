@@ -210,5 +210,6 @@ function download(result: SqlResult): void {
   link.href = url;
   link.download = 'result.csv';
   link.click();
-  URL.revokeObjectURL(url);
+  // The browser reads the address after this function has returned.
+  setTimeout(() => URL.revokeObjectURL(url), 1_000);
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { ApiError } from '../api.ts';
 import type { Loaded } from '../use-load.ts';
 
 /** Shows the state of a load instead of its data: loading, an error with a way to retry, or an empty list. */
@@ -9,6 +10,8 @@ export function LoadState({
   of: Loaded<unknown>;
   empty?: ComponentChildren;
 }) {
+  // The frame of the page says that the server does not answer, and the data is loaded when it answers again.
+  if (error instanceof ApiError && error.status === 0) return null;
   if (error !== undefined) {
     return (
       <div class="note bad" role="alert">
