@@ -34,10 +34,10 @@ export async function buildConsole(): Promise<ConsoleFiles> {
   ]);
 }
 
-/** Bundles the console and writes its files to `built/`, for a packaged release. */
-async function writeConsole(): Promise<void> {
-  await mkdir(BUILT_CONSOLE, { recursive: true });
-  for (const [name, { text }] of await buildConsole()) await writeFile(new URL(name, BUILT_CONSOLE), text);
+/** Bundles the console and writes its files to a directory, by default where `loadConsole` reads them. */
+export async function writeConsole(directory: URL = BUILT_CONSOLE): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const [name, { text }] of await buildConsole()) await writeFile(new URL(name, directory), text);
 }
 
 if (import.meta.main) await writeConsole();
