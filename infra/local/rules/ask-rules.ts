@@ -24,14 +24,18 @@ const TIMEOUT_MS = 10_000;
  * @param rulesFile absolute path
  * @throws {SetupError} the rules or the events cannot be used; the message says why
  */
-export async function askRules(rulesFile: string, question: RulesQuestion): Promise<unknown> {
+export async function askRules(
+  rulesFile: string,
+  question: RulesQuestion,
+  timeoutMs = TIMEOUT_MS,
+): Promise<unknown> {
   const data: RulesWorkerData = { rulesFile, question };
   const worker = startThread(new URL('./rules-worker.ts', import.meta.url), { workerData: data });
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
     void worker.terminate();
-  }, TIMEOUT_MS);
+  }, timeoutMs);
   let reply: RulesReply | undefined;
   worker.once('message', (message: RulesReply) => {
     reply = message;
@@ -43,7 +47,7 @@ export async function askRules(rulesFile: string, question: RulesQuestion): Prom
   } finally {
     clearTimeout(timer);
   }
-  if (timedOut) throw new SetupError(`the rules did not finish within ${TIMEOUT_MS / 1_000} s`);
+  if (timedOut) throw new SetupError(`the rules did not finish within ${timeoutMs / 1_000} s`);
   if (reply === undefined) throw new SetupError('the rules file ended its thread');
   if ('problem' in reply) throw new SetupError(reply.problem);
   return reply.answer;

@@ -70,6 +70,22 @@ describe('the push inbox', () => {
   });
 });
 
+describe('GET /push', () => {
+  it('lists the devices that have messages, the device with the newest message first', async () => {
+    const tablet = randomUUID();
+    await send('a');
+    await send('b', tablet);
+    await send('c', tablet);
+    const response = await fetch(`${url}/push`);
+    expect(await response.json()).toEqual({
+      devices: [
+        { deviceId: tablet, messages: 2 },
+        { deviceId: phone, messages: 1 },
+      ],
+    });
+  });
+});
+
 describe('GET /push/{deviceId}', () => {
   it('streams stored messages, then new messages, to every reader', async () => {
     await send('{"first":1}');
