@@ -25,6 +25,8 @@ export function startConnection(): void {
   source = new EventSource('/query/activity');
   source.addEventListener('open', () => {
     isConnected.value = true;
+    // What happened before the subscription is not reported.
+    freshness.value += 1;
   });
   source.addEventListener('error', () => reportUnreachable());
   for (const kind of ACTIVITY_KINDS) {
@@ -54,7 +56,8 @@ async function check(): Promise<void> {
     () => {
       retry = undefined;
       startConnection();
-      if (!wasConnected) freshness.value += 1;
+      // If the server answers but rejects the subscription, the data is loaded again at this interval.
+      freshness.value += 1;
     },
     wasConnected ? RETRY_MS : 0,
   );
