@@ -5,7 +5,7 @@ import type { ServiceItem } from '../../../lib/export/service-file.ts';
 const dataset = (row: Record<string, number | null>, identity_pool_id = 'pool'): ServiceItem => ({
   type: 'dataset',
   copyOf: null,
-  row: { identity_pool_id, counted_sync_count: null, deleted_sync_count: 0, ...row },
+  row: { dataset_id: 'dataset', identity_pool_id, counted_sync_count: null, deleted_sync_count: 0, ...row },
 });
 const record: ServiceItem = { type: 'record', row: { sync_count: 3 } };
 
@@ -23,6 +23,23 @@ it('leaves a deleted dataset deleted, and its records hidden', () => {
   const deleted = dataset({ sync_count: 5, deleted_sync_count: 5 });
   expect(raise(deleted)).toBe(deleted);
   expect(raise(record)).toBe(record);
+});
+
+it('raises the count of a deletion during the backup, so that the import erases the old records', () => {
+  const raise = createRaise(() => false);
+  raise(dataset({ sync_count: 5, deleted_sync_count: 2 }));
+  const again = { ...dataset({ sync_count: 8, deleted_sync_count: 6 }), again: true as const } as ServiceItem;
+  for (let time = 0; time < 2; time += 1) {
+    expect(raise(again).row).toMatchObject({
+      sync_count: 8 + RAISED_BY,
+      deleted_sync_count: 6 + RAISED_BY,
+    });
+  }
+  const unchanged = {
+    ...dataset({ sync_count: 8, deleted_sync_count: 2 }),
+    again: true as const,
+  } as ServiceItem;
+  expect(raise(unchanged).row).toMatchObject({ sync_count: 8 + RAISED_BY, deleted_sync_count: 2 });
 });
 
 it('leaves pools alone that are being migrated', () => {
