@@ -1,9 +1,10 @@
 import { setTimeout as timer } from 'node:timers/promises';
 import { openOrigin } from '../../lib/aws/origin.ts';
-import { retryPaced } from '../../lib/backfill/reconcile/reconcile-calls.ts';
+import { type PacedCalls, retryPaced } from '../../lib/backfill/reconcile/reconcile-calls.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { type BridgeDeps, type BridgeProblem, bridgeDue, MARKS_PER_RUN } from '../../lib/move/bridge.ts';
 import type { OriginRates } from '../../lib/move/origin-rates.ts';
+import type { Origin } from '../../lib/move/ports/origin.ts';
 import { type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
 import { createBridgeStore } from '../../lib/move/store/bridge-store.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
@@ -50,14 +51,15 @@ export function startOriginBridge({
   const pools = createMoveStore(database, { offloading, now: Date.now });
   const logger = createFailureLogger(FUNCTION_NAME);
   const stopping = new AbortController();
-  const opened = new Map<string, NonNullable<Awaited<ReturnType<BridgeDeps['originOf']>>>>();
+  const opened = new Map<string, { origin: Origin; paced: PacedCalls }>();
   const sleep = (ms: number) => timer(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
 
   const originOf: BridgeDeps['originOf'] = async (identityPoolId) => {
     const pool = await pools.readPool(identityPoolId, Date.now());
+    if (pool !== null && pool.finishedAt !== null) return 'finished';
     const settings = readOrigin(identityPoolId);
     const name = originName(settings);
-    if (pool?.origin !== name || pool.finishedAt !== null) return null;
+    if (pool?.origin !== name) return null;
     const known = opened.get(name);
     if (known) return known;
     const paced = retryPaced(originRates(settings), { sleep, signal: stopping.signal, ...RETRIES });

@@ -22,11 +22,16 @@ const MAX_PAUSE_MS = 5 * 60_000;
 const PROBLEM_PAUSE_MS = 60 * 60_000;
 /** After a problem of the whole pool, which ends as soon as someone changes a setting. */
 const POOL_PROBLEM_PAUSE_MS = 60_000;
+/** About a century: if a pool's migration was finished, only a later copy marks its datasets again. */
+const FINISHED_PAUSE_MS = 3_000_000_000_000;
 
 export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'> {
   store: BridgeStore;
-  /** Returns the origin of a pool, and a function that limits the rate of calls to it; null if it is not configured. */
-  originOf: (identityPoolId: string) => Promise<{ origin: Origin; paced: PacedCalls } | null>;
+  /**
+   * Returns the origin of a pool, and a function that limits the rate of calls to it. Returns null if the origin is not
+   * configured, and `finished` if the migration of the pool was finished.
+   */
+  originOf: (identityPoolId: string) => Promise<{ origin: Origin; paced: PacedCalls } | 'finished' | null>;
   /** Receives why a dataset waits, if that does not pass on its own. `error`: null if the origin is not configured. */
   onProblem?: (about: { identityPoolId: string; problem: BridgeProblem; error: unknown }) => void;
   /** Stops before the next dataset. */
@@ -112,12 +117,19 @@ export type BridgeProblem =
   | 'busy'
   | 'changing'
   | 'failed'
+  | 'finished'
   | 'gone'
   | 'no-origin'
   | 'value-refused';
 
-/** Conditions that pass without anyone's help. */
-const TRANSIENT: ReadonlySet<BridgeProblem> = new Set(['busy', 'changing', 'throttled', 'unavailable']);
+/** Conditions that need no one's help. */
+const TRANSIENT: ReadonlySet<BridgeProblem> = new Set([
+  'busy',
+  'changing',
+  'finished',
+  'throttled',
+  'unavailable',
+]);
 
 /** Conditions that concern all datasets of a pool. */
 const OF_POOL: ReadonlySet<BridgeProblem> = new Set([
@@ -128,6 +140,7 @@ const OF_POOL: ReadonlySet<BridgeProblem> = new Set([
 ]);
 
 function pauseAfter(problem: BridgeProblem, { attempts }: Mark): number {
+  if (problem === 'finished') return FINISHED_PAUSE_MS;
   if (OF_POOL.has(problem)) return POOL_PROBLEM_PAUSE_MS;
   if (problem !== 'failed' && !TRANSIENT.has(problem)) return PROBLEM_PAUSE_MS;
   return Math.min(MIN_PAUSE_MS * 2 ** Math.min(attempts, 20), MAX_PAUSE_MS);
@@ -151,6 +164,7 @@ async function tryDataset(deps: Run, lease: IdentityLease, mark: Mark): Promise<
 async function bridge(deps: BridgeDeps, lease: IdentityLease, mark: Mark): Promise<BridgeProblem | null> {
   const opened = await deps.originOf(mark.dataset.identityPoolId);
   if (opened === null) return 'no-origin';
+  if (opened === 'finished') return opened;
   for (let pass = 1; pass <= PASSES; pass += 1) {
     const result = await bridgeDataset({ ...deps, ...opened }, lease, mark);
     if (result === 'done') return null;

@@ -56,7 +56,7 @@ export const FINISH_REASONS = [
 ] as const;
 
 /** What is left of a migration. Finishing deletes nothing of this. */
-export interface LeftOver {
+interface LeftOver {
   /** Identities that are replicas. */
   replicas: number;
   /** What could not be copied before takeovers, and identities that could not be taken over. */
@@ -96,7 +96,7 @@ export interface FinishReport {
 export async function finishPool(deps: FinishDeps, options: FinishOptions): Promise<FinishReport> {
   const { finishes, now } = deps;
   const { pool, ignored, isDryRun, signal } = options;
-  const refuses = (found: readonly FinishReason[]) => found.some((reason) => !ignored.has(reason));
+  const refuses = (given: readonly FinishReason[]) => given.some((reason) => !ignored.has(reason));
   const { identityPoolId } = pool;
   const found: Found = { takenOver: 0, uncompared: 0, notTakenOver: [], differences: null };
   if (pool.finishedAt !== null)

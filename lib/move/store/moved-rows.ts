@@ -4,7 +4,7 @@ import { identityRowId } from '../../database/row-ids.ts';
 import { countMarksOf, removeUnusedMarks } from '../../sync/store/replica/marks.ts';
 import { COUNT_MOVED_OF, DELETE_CONFLICTS_OF, DELETE_PENDING_OF_IDENTITY } from './bridge-statements.ts';
 
-/** Creates the part of the store of migrations that `erase` uses, on any `Database`. */
+/** Creates the part of the store of migrations that deletes what is stored about an identity, on any `Database`. */
 export function createMovedRows(database: Database) {
   return {
     /**

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../database/database.ts';
 import type { IdentityDependencies } from '../../identity/dependencies.ts';
 import { keepMergesOfPool } from '../../identity/store/deleted-merges.ts';
+import { createMovedRows } from '../../move/store/moved-rows.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import type { SyncDependencies } from '../../sync/dependencies.ts';
 import { createDeleteIdentityData } from '../../sync/jobs/delete-identity-data.ts';
@@ -38,6 +39,9 @@ export function createDataJobs({
 }: DataJobsDeps): DataJobs {
   const store = createSyncStore(database, snapshotCache);
   const deletion = { store, now: Date.now, afterWrite, sleep };
+  const movedRows = createMovedRows(database);
+  const identityData = createIdentityDataStore(database);
+  const deleteIdentityData = createDeleteIdentityData({ ...deletion, identityData });
   return {
     mergeDatasets: createMergeDatasets({
       store,
@@ -51,9 +55,10 @@ export function createDataJobs({
       poolData: createPoolDataStore(database),
       keepMerges: (identityPoolId) => keepMergesOfPool(database, identityPoolId, Date.now()),
     }),
-    deleteIdentityData: createDeleteIdentityData({
-      ...deletion,
-      identityData: createIdentityDataStore(database),
-    }),
+    async deleteIdentityData(identity) {
+      // First, because a deletion that is complete is not repeated.
+      await movedRows.erase(identity);
+      return deleteIdentityData(identity);
+    },
   };
 }

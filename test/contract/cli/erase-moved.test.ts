@@ -4,8 +4,13 @@ import { createServiceTables } from '../../../infra/cli/commands/erase/service-t
 import type { Database } from '../../../lib/database/database.ts';
 import { identityRowId } from '../../../lib/database/row-ids.ts';
 import { putMarks, setBridges } from '../../../lib/sync/store/replica/marks.ts';
+import { createDataJobs } from '../../../lib/wire/service/create-data-jobs.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
+
+const noLink = () => {
+  throw new Error('no link is needed here');
+};
 
 describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ open }) => {
   let database: Database;
@@ -58,6 +63,21 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
       conflicts: 0,
       bridgedKeys: 0,
       unbridgedDatasets: 1,
+    });
+  });
+
+  it('are erased by DeleteIdentities', async () => {
+    const { identity, tables } = await prepare();
+    const { deleteIdentityData } = createDataJobs({
+      database,
+      offloading: { links: { create: noLink }, inlineBytes: 1 },
+      afterWrite: () => undefined,
+    });
+    expect(await deleteIdentityData(identity)).toBe(true);
+    expect(await tables.count(identity)).toMatchObject({
+      conflicts: 0,
+      bridgedKeys: 0,
+      unbridgedDatasets: 0,
     });
   });
 });

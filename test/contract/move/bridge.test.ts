@@ -496,4 +496,30 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     );
     expect(await dueOf(identity)).toMatchObject([{ attempts: 0 }]);
   });
+
+  it('keeps the mark of a pool whose migration was finished, but does not read it again', async () => {
+    const { there, here, identity } = await owned();
+    await here.update(put('a', '1'));
+    clock.now = Math.max(clock.now, Date.now()) + 10_000;
+    const marks = (await store.listDue(clock.now, 1_000)).filter(
+      ({ dataset }) => dataset.identityId === identity.identityId,
+    );
+    const outcome = await bridgeDue({
+      store: { ...store, listDue: async () => marks },
+      originOf: async () => 'finished',
+      now: () => clock.now,
+      onWritten: () => undefined,
+      onProblem: (about) => expect(about).toBeUndefined(),
+    });
+    expect(outcome).toEqual({ bridged: 0, postponed: 1 });
+    expect((await store.count(POOL)).byProblem).toMatchObject({ finished: 1 });
+    clock.now += 365 * 24 * 3_600_000;
+    expect((await store.listDue(clock.now, 1_000)).map(({ markId }) => markId)).not.toContain(
+      marks[0]?.markId,
+    );
+    clock.now = Date.now();
+    await hint(identity);
+    await run(there);
+    expect(liveThere(there)).toEqual({ a: '1' });
+  });
 });
