@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
-import { type OriginAndTarget, startOriginAndTarget } from '../fixtures/local/origin-and-target.ts';
 import { operate } from '../fixtures/local/operator.ts';
+import { type OriginAndTarget, startOriginAndTarget } from '../fixtures/local/origin-and-target.ts';
 import { set, write } from '../fixtures/wire/sync-client.ts';
 
 const PAGE = await readFile(new URL('../../docs/move.md', import.meta.url), 'utf8');

@@ -1,6 +1,6 @@
+import { loadSyncManager } from '../../clients/load-sync-manager.ts';
 import { createMobileDevice } from '../../clients/mobile-device.ts';
 import type { Platform } from '../../clients/mobile-requests.ts';
-import { loadSyncManager } from '../../clients/load-sync-manager.ts';
 import type { DataStore } from '../../clients/sync-manager.d.ts';
 import { createDevice, type Device } from '../../clients/sync-manager-device.ts';
 

@@ -102,7 +102,8 @@ function moveCounts(counts: ReadonlyMap<string, number>, move: (place: Place) =>
 
 function toFinals(contents: Contents): Map<string, string> {
   const finals = new Map<string, string>();
-  for (const [name, records] of contents) for (const [key, value] of records) finals.set(`${name} ${key}`, value);
+  for (const [name, records] of contents)
+    for (const [key, value] of records) finals.set(`${name} ${key}`, value);
   return finals;
 }
 
@@ -124,7 +125,9 @@ function sidesOf({ onlyAt }: Population, { identityId }: Place): readonly Side[]
 
 function lostChange(all: Lookup, change: Change): string[] {
   if (change.syncCount === null || isAccounted(all, change, new Set())) return [];
-  const finals = SIDES.map((side) => `${side} ${all.finals[side].get(keyName(change, change.key)) ?? 'nothing'}`);
+  const finals = SIDES.map(
+    (side) => `${side} ${all.finals[side].get(keyName(change, change.key)) ?? 'nothing'}`,
+  );
   const what = `${keyName(change, change.key)}: ${change.value ?? 'a removal'}, count ${change.syncCount}`;
   return [`${what}, acknowledged by the ${change.side}, is lost: ${finals.join(', ')}`];
 }
@@ -217,7 +220,9 @@ function excessiveWrites(all: Lookup): string[] {
       const limit = causes + decided + interruptions(name) + (isCopy(name) ? 2 : 0);
       return writes <= limit
         ? []
-        : [`${name}: the bridge wrote ${writes} times at the ${side}, but only ${causes} changes caused that`];
+        : [
+            `${name}: the bridge wrote ${writes} times at the ${side}, but only ${causes} changes caused that`,
+          ];
     }),
   );
 }

@@ -29,7 +29,7 @@ export interface Front {
 const DATASET = /^\/identitypools\/[^/]+\/identities\/([^/]+)\/datasets\/([^/?]+)(\/records)?(?:\?|$)/;
 
 /**
- * Creates the addresses of devices. Each request and response is entered into the ledger, whatever client sent it. A share
+ * Creates the addresses of devices. Each request and response is entered into the ledger, regardless of the client that sent it. A share
  * of the responses to changes is lost, as in a mobile network.
  */
 export function createFront({
@@ -97,6 +97,7 @@ function toRefusal(device: string, side: Side, { method, path, headers }: Exchan
   const body: unknown = JSON.parse(answer.body.toString() || '{}');
   const { __type = '', message = '' } = isObject(body) ? body : {};
   const target = headers['x-amz-target'];
-  const operation = typeof target === 'string' ? (target.split('.').at(-1) ?? '') : `${method} ${path.split('?')[0]}`;
+  const operation =
+    typeof target === 'string' ? (target.split('.').at(-1) ?? '') : `${method} ${path.split('?')[0]}`;
   return { device, side, operation, code: String(__type), message: String(message) };
 }

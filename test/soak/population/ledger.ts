@@ -62,7 +62,12 @@ export interface PopulationLedger {
   updated(
     side: Side,
     place: Place,
-    update: { patches: readonly WirePatch[]; records: readonly WireRecord[] | null; sentAt: number; at: number },
+    update: {
+      patches: readonly WirePatch[];
+      records: readonly WireRecord[] | null;
+      sentAt: number;
+      at: number;
+    },
   ): void;
   /** Enters a deletion of a dataset. */
   deleted(side: Side, place: Place, about: { sentAt: number; ackedAt: number }): void;
@@ -87,7 +92,8 @@ export function createPopulationLedger(): PopulationLedger {
     for (const { Key = '', Value = null, SyncCount = 0 } of records) {
       const version = `${placeName(place)} ${Key} ${SyncCount}`;
       values.set(version, (values.get(version) ?? new Set()).add(Value));
-      if (SyncCount >= (known.get(Key)?.syncCount ?? 0)) known.set(Key, { value: Value, syncCount: SyncCount });
+      if (SyncCount >= (known.get(Key)?.syncCount ?? 0))
+        known.set(Key, { value: Value, syncCount: SyncCount });
     }
   }
 

@@ -29,7 +29,8 @@ export function createMove(env: Product['env'], identityPoolId: string, originUr
     for (let runs = 1; ; runs += 1) {
       const { code, stdout, stderr } = await run(...args, '--rate', '500');
       if (code === 0) return runs;
-      if (runs === RUNS) throw new Error(`move ${args.join(' ')} failed: ${stdout.slice(0, 2_000)} ${stderr}`);
+      if (runs === RUNS)
+        throw new Error(`move ${args.join(' ')} failed: ${stdout.slice(0, 2_000)} ${stderr}`);
       await sleep(PAUSE_MS);
     }
   }

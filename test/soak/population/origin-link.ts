@@ -1,8 +1,8 @@
 import { type Place, placeName } from './ledger.ts';
-import { type Disturbance, type Exchange, type Proxy, startProxy } from './proxy.ts';
+import { type Disturbance, type Exchange, type RecordingProxy, startProxy } from './proxy.ts';
 
 /** The connection from the target to the origin, which the test disturbs. */
-export interface OriginLink extends Proxy {
+export interface OriginLink extends RecordingProxy {
   /** Answered changes of the bridge at the origin, by dataset. */
   writes: ReadonlyMap<string, number>;
   /** Changes that the origin rejected or did not answer, by dataset: each can interrupt a pass. */

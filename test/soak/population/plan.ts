@@ -100,9 +100,13 @@ export function planPopulation({
   const early = users.filter(({ joinsAt, devices }) => joinsAt === 0 && devices.length > 1);
   for (const user of early.slice(0, syncManagers)) {
     const [first, ...others] = user.devices;
-    if (first) users[users.indexOf(user)] = { ...user, devices: [{ ...first, client: 'sync-manager' }, ...others] };
+    if (first)
+      users[users.indexOf(user)] = { ...user, devices: [{ ...first, client: 'sync-manager' }, ...others] };
   }
-  return { users: [...users, ...planMerges(Math.max(2, Math.round(count / 20)), planDevice)], faults: planFaults() };
+  return {
+    users: [...users, ...planMerges(Math.max(2, Math.round(count / 20)), planDevice)],
+    faults: planFaults(),
+  };
 
   /** Pairs of users who turn out to be one person. Half are merged at the origin before the copy. */
   function planMerges(pairs: number, device: typeof planDevice): UserPlan[] {

@@ -81,7 +81,9 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
   cleanUp.defer(async () => void (await Promise.all(population.map((user) => user.close()))));
   const running = Promise.all(population.map((user) => user.run()));
   running.catch(() => undefined);
-  cleanUp.defer(() => void (isStopping = true));
+  cleanUp.defer(() => {
+    isStopping = true;
+  });
 
   await sleep(options.secondsBefore * 1_000);
   const merged = await mergeUsers(population, 'origin', services, identityPoolId);
@@ -133,8 +135,10 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
     ...front.refusals.filter(isLoggedOut).map((refusal) => `logged out: ${Object.values(refusal).join(' ')}`),
   );
   for (const [side, product] of Object.entries(products))
-    if (product.hasCrashed()) problems.push(`the ${side} ended:\n${product.current().output().slice(-2_000)}`);
-  const total = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((sum, each) => sum + each, 0);
+    if (product.hasCrashed())
+      problems.push(`the ${side} ended:\n${product.current().output().slice(-2_000)}`);
+  const total = (counts: ReadonlyMap<string, number>) =>
+    [...counts.values()].reduce((sum, each) => sum + each, 0);
   const acknowledged = ledger.changes.filter(({ syncCount }) => syncCount !== null);
   const at = (side: Side) => acknowledged.filter((change) => change.side === side).length;
   const rounds = population.map((user) => user.rounds);
@@ -202,7 +206,10 @@ async function restart(product: Product): Promise<void> {
   await product.start();
 }
 
-async function killDuringCopy({ origin, target }: Record<Side, Product>, random: () => number): Promise<void> {
+async function killDuringCopy(
+  { origin, target }: Record<Side, Product>,
+  random: () => number,
+): Promise<void> {
   await sleep(500 + random() * 2_000);
   await restart(target);
   await sleep(random() * 2_000);
@@ -297,7 +304,9 @@ async function checkDevices(
       const stored = contents[side].get(`${identityId} ${datasetName}`) ?? [];
       for (const [key, value] of stored)
         if (values[key] !== value)
-          problems.push(`${device}: ${datasetName} ${key} is ${values[key]} on the device, ${value} at the ${side}`);
+          problems.push(
+            `${device}: ${datasetName} ${key} is ${values[key]} on the device, ${value} at the ${side}`,
+          );
     }
   }
   return problems;

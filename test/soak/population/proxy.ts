@@ -1,4 +1,11 @@
-import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A complete request, and the response to it. */
@@ -32,7 +39,7 @@ export interface ProxyOptions {
   observe: (exchange: Exchange, answer: Answer | null) => boolean;
 }
 
-export interface Proxy {
+export interface RecordingProxy {
   url: string;
   close(): Promise<void>;
 }
@@ -43,7 +50,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 200 });
  * Starts a proxy on a free port. It forwards requests unchanged, so their signatures stay valid. If the service does not
  * respond, the proxy closes the client's connection, as the service itself would.
  */
-export async function startProxy({ upstream, disturb, observe }: ProxyOptions): Promise<Proxy> {
+export async function startProxy({ upstream, disturb, observe }: ProxyOptions): Promise<RecordingProxy> {
   async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk);

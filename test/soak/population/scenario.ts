@@ -1,5 +1,5 @@
-import { startPostgresServer } from '../../fixtures/database/postgres-server.ts';
 import { createDatabase } from '../../bench/create-database.ts';
+import { startPostgresServer } from '../../fixtures/database/postgres-server.ts';
 import type { SoakDatabase, SoakResult } from '../soak.ts';
 import { runPopulation } from './population.ts';
 

@@ -52,7 +52,11 @@ export interface Services {
 export function createServices(urls: Readonly<Record<Side, string>>, userPool: OidcServer): Services {
   const open = (url: string) => ({
     sync: createSyncClient(url),
-    identity: createCognitoIdentityClient({ region: 'us-east-1', endpoint: url, credentials: DEFAULT_CREDENTIALS }),
+    identity: createCognitoIdentityClient({
+      region: 'us-east-1',
+      endpoint: url,
+      credentials: DEFAULT_CREDENTIALS,
+    }),
   });
   const clients = { origin: open(urls.origin), target: open(urls.target) };
   const tokens = new Map<string, { token: string; until: number }>();

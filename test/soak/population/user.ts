@@ -81,7 +81,16 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
       random,
       clockSkewMs: planned.clockSkewMs,
     });
-    const opened = { name, planned, address, app, identityId, random, isStopped: false, loop: Promise.resolve() };
+    const opened = {
+      name,
+      planned,
+      address,
+      app,
+      identityId,
+      random,
+      isStopped: false,
+      loop: Promise.resolve(),
+    };
     await start(opened);
     return opened;
   }
@@ -134,9 +143,10 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
       changes.set(key, random() < 0.15 ? null : `${name}/${rounds.succeeded + rounds.failed}/${left}`);
     }
     const isDeletion = random() < 0.03;
-    const succeeded = await (isDeletion ? app.deleteDataset(datasetName) : app.round(datasetName, changes)).catch(
-      () => false,
-    );
+    const succeeded = await (isDeletion
+      ? app.deleteDataset(datasetName)
+      : app.round(datasetName, changes)
+    ).catch(() => false);
     rounds[succeeded ? 'succeeded' : 'failed'] += 1;
   }
 

@@ -76,7 +76,9 @@ describe('the checker of the population test', () => {
     const devices = createDevices();
     devices.write('target', 'a', '1');
     devices.write('origin', 'a', '2');
-    const listed = (there: number) => ({ conflicts: [{ ...conflict, there: new Date(there).toISOString() }] });
+    const listed = (there: number) => ({
+      conflicts: [{ ...conflict, there: new Date(there).toISOString() }],
+    });
     expect(devices.check({ a: '1' }, listed(2_000))).toEqual([]);
     expect(devices.check({ a: '1' }, listed(1_999))).toHaveLength(1);
   });
