@@ -20,5 +20,8 @@ it(`moves users between two services without losing an acknowledged change, seed
   });
   if (process.env.POPULATION_NOTES) console.error(figures);
   expect({ seed, figures, problems }).toEqual({ seed, figures, problems: [] });
+  // The run would prove nothing if the devices or the bridge did nothing.
   expect(Number(figures['acknowledged changes'])).toBeGreaterThan(100);
+  expect(Number(figures['bridge writes at the origin'])).toBeGreaterThan(0);
+  expect(Number(figures['bridge writes at the target'])).toBeGreaterThan(0);
 }, 400_000);

@@ -7,12 +7,14 @@ import { placeEmbeddedDatabase } from '../../fixtures/database/embedded-template
 import { type OidcServer, startOidcServer } from '../../fixtures/identity/oidc-server.ts';
 import { createProduct, type Product } from '../product.ts';
 import { createRandom } from '../random.ts';
+import { causeFaults, killDuringCopy, until } from './cause-faults.ts';
 import { checkPopulation } from './check-population.ts';
+import { checkDevices, checkIdentities, isLoggedOut } from './check-users.ts';
 import { createFront } from './front.ts';
 import { createPopulationLedger, type Side } from './ledger.ts';
 import { createMove } from './move.ts';
 import { type OriginLink, startOriginLink } from './origin-link.ts';
-import { type Fault, type PopulationPlan, planPopulation, type UserPlan } from './plan.ts';
+import { planPopulation } from './plan.ts';
 import { createServices, type Services, USER_POOL } from './services.ts';
 import { settle } from './settle.ts';
 import { createUser, type SimulatedUser } from './user.ts';
@@ -197,53 +199,6 @@ async function startBoth(
   return { products: { origin, target }, link };
 }
 
-async function until(isReached: () => boolean): Promise<void> {
-  while (!isReached()) await sleep(100);
-}
-
-async function restart(product: Product): Promise<void> {
-  await product.kill();
-  await product.start();
-}
-
-async function killDuringCopy(
-  { origin, target }: Record<Side, Product>,
-  random: () => number,
-): Promise<void> {
-  await sleep(500 + random() * 2_000);
-  await restart(target);
-  await sleep(random() * 2_000);
-  await restart(origin);
-}
-
-async function causeFaults(
-  faults: PopulationPlan['faults'],
-  {
-    progress,
-    products,
-    link,
-    note,
-  }: {
-    progress: () => number;
-    products: Record<Side, Product>;
-    link: OriginLink;
-    note: (text: string) => void;
-  },
-): Promise<void> {
-  const cause = async ({ kind, seconds }: Fault) => {
-    if (kind === 'kill the origin') return restart(products.origin);
-    if (kind === 'kill the target') return restart(products.target);
-    link.disturbBy(kind);
-    await sleep(seconds * 1_000);
-    link.disturbBy(null);
-  };
-  for (const fault of faults) {
-    await until(() => progress() >= fault.at);
-    note(`${fault.kind} at ${(progress() * 100).toFixed(0)} %`);
-    await cause(fault);
-  }
-}
-
 /** Merges the users whose merge is planned on this side. @returns the identities that were merged */
 async function mergeUsers(
   population: readonly SimulatedUser[],
@@ -271,49 +226,4 @@ async function mergeUsers(
     if (side === 'origin' || writesAfterMerges) user.continueAs(destination);
   }
   return merged;
-}
-
-/** Checks that every login still leads to the same identity, on both sides. */
-async function checkIdentities(
-  population: readonly SimulatedUser[],
-  services: Services,
-  identityPoolId: string,
-): Promise<string[]> {
-  const problems: string[] = [];
-  const isOnBothSides = ({ kind, joinsAt, merge }: UserPlan) =>
-    kind !== 'guest' && joinsAt === 0 && merge?.at !== 'target';
-  for (const user of population.filter(({ plan }) => isOnBothSides(plan))) {
-    const expected = user.identityId();
-    for (const side of ['origin', 'target'] as const) {
-      const found = await services.identityOf(side, identityPoolId, user.plan);
-      if (expected !== null && found !== expected)
-        problems.push(`${user.plan.name}: the ${side} returned ${found}, expected ${expected}`);
-    }
-  }
-  return problems;
-}
-
-/** Checks that each device has all records of its side after one more sync. */
-async function checkDevices(
-  population: readonly SimulatedUser[],
-  contents: Readonly<Record<Side, ReadonlyMap<string, readonly (readonly [string, string])[]>>>,
-): Promise<string[]> {
-  const problems: string[] = [];
-  for (const user of population) {
-    for (const { device, side, identityId, datasetName, values } of await user.finish()) {
-      const stored = contents[side].get(`${identityId} ${datasetName}`) ?? [];
-      for (const [key, value] of stored)
-        if (values[key] !== value)
-          problems.push(
-            `${device}: ${datasetName} ${key} is ${values[key]} on the device, ${value} at the ${side}`,
-          );
-    }
-  }
-  return problems;
-}
-
-/** Errors after which clients discard their identity, or ask the user to log in again. */
-function isLoggedOut({ code, operation }: { code: string; operation: string }): boolean {
-  const isForgotten = code === 'NotAuthorizedException' || code === 'ResourceNotFoundException';
-  return isForgotten && !operation.startsWith('DELETE');
 }
