@@ -189,8 +189,10 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
       for (const device of devices.filter(({ isStopped }) => !isStopped)) {
         await start(device);
         for (const datasetName of plan.datasets) {
-          for (let left = FINAL_ROUNDS; left > 0; left -= 1)
-            if (await device.app.round(datasetName, new Map()).catch(() => false)) break;
+          // The first sync may only discard a deleted dataset; the second one receives its new records.
+          let succeeded = 0;
+          for (let left = FINAL_ROUNDS; left > 0 && succeeded < 2; left -= 1)
+            if (await device.app.round(datasetName, new Map()).catch(() => false)) succeeded += 1;
           const values = device.app.values(datasetName);
           const { name, address, identityId } = device;
           if (values) found.push({ device: name, side: address.side, identityId, datasetName, values });
