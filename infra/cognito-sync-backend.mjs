@@ -2,10 +2,16 @@
 // The entry point of `npx cognito-sync-backend`. The file uses only syntax that every Node version can parse. With an
 // outdated version, `require-node.mjs` can therefore still print its error.
 import './require-node.mjs';
+import { readFileSync } from 'node:fs';
 
-// Compiling the modules takes most of the time of a short command. The next call reads the compiled code from a file in
-// the system's folder for temporary files, or in NODE_COMPILE_CACHE. Without this folder, only the time is lost.
-const { enableCompileCache } = await import('node:module');
-enableCompileCache();
-
-await import('./cli/main.ts');
+const [, , command] = process.argv;
+if (command === '--version') {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  console.log(version);
+} else if (command === 'start') {
+  await import('./local/start.ts');
+} else if (command === 'exec') {
+  await import('./local/exec.ts');
+} else {
+  await import('./cli/main.ts');
+}

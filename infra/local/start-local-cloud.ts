@@ -16,6 +16,7 @@ import { requireFreePort } from './http/listen.ts';
 import { portTaken } from './http/port-taken.ts';
 import { createKinesisProcess } from './kinesis/kinesis-process.ts';
 import { type LocalConfig, mayTrustLogins } from './local-config.ts';
+import { Resources } from './resources.ts';
 import type { LocalCloud } from './start-services.ts';
 
 export type { LocalCloud };
@@ -45,7 +46,7 @@ export interface LocalCloudOptions extends Partial<LocalConfig> {
  * cannot be loaded
  */
 export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
-  await using started = new AsyncDisposableStack();
+  await using started = new Resources();
   const config = {
     host: '127.0.0.1',
     region: 'us-east-1',
@@ -100,7 +101,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
 
 async function takeDirectory(
   path: string | undefined,
-  started: AsyncDisposableStack,
+  started: Resources,
 ): Promise<DataDirectory> {
   if (path === undefined) {
     const temporary = await mkdtemp(join(tmpdir(), 'cognito-sync-backend-'));

@@ -51,6 +51,7 @@ import { openOperatorSocket } from './operator-socket.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import { forgetProgress, type ReportBatch } from './projection.ts';
 import { createProjectionTotals } from './projection-totals.ts';
+import type { Resources } from './resources.ts';
 import { startSqlPort } from './sql-port/sql-port.ts';
 import { readTokenKey } from './token-key.ts';
 import { createWriteMonitor } from './write-monitor.ts';
@@ -97,7 +98,7 @@ export interface Foundation {
 /** Starts all services on the database and the streams. What it starts is added to `started`. */
 export async function startServices(
   { config, directory, opening, streams }: Foundation,
-  started: AsyncDisposableStack,
+  started: Resources,
 ): Promise<LocalCloud> {
   const { region, credentials, rulesFile } = config;
   const developers: Developers = [credentials, ...config.otherDevelopers];
@@ -278,7 +279,7 @@ function statusOf(pipeline: Pipeline | undefined) {
 /** The modules of the deployed functions that the local cloud invokes by ARN, by function name. */
 const DEPLOYED = { [SYNC_TRIGGER_NAME]: new URL('../../functions/sync-trigger.ts', import.meta.url) };
 
-async function listen(options: HttpServerOptions, started: AsyncDisposableStack): Promise<HttpServer> {
+async function listen(options: HttpServerOptions, started: Resources): Promise<HttpServer> {
   const listening = await startHttpServer(options).catch(portTaken('PORT', options.port));
   started.defer(() => listening.close());
   return listening;
@@ -291,7 +292,7 @@ async function listen(options: HttpServerOptions, started: AsyncDisposableStack)
 async function listenForSql(
   { host, sqlPort, databaseUrl }: Pick<LocalConfig, 'host' | 'sqlPort'> & Partial<LocalConfig>,
   { kind, database }: LocalDatabase,
-  started: AsyncDisposableStack,
+  started: Resources,
 ): Promise<string> {
   if (kind === 'server') return databaseUrl ?? '';
   const address = loopbackFor(host);
@@ -315,7 +316,7 @@ async function listenForOperator(
     databaseUrl: string | undefined;
   },
   { operatorSocket }: DataDirectory,
-  started: AsyncDisposableStack,
+  started: Resources,
 ): Promise<void> {
   const own =
     databaseUrl === undefined

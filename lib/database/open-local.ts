@@ -99,7 +99,8 @@ async function openEmbedded(directory: string, announce: (line: string) => void)
     if (isNew) {
       await writeFile(creating, '', { mode: 0o600 });
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      if (!(await restoreTemplate(directory))) {
+      // After a change of the migrations, the empty template is still current.
+      if (!((await restoreTemplate(directory)) || (await restoreTemplate(directory, 'empty')))) {
         announce(`creating the embedded database in ${directory}, which takes a few seconds`);
       }
     }

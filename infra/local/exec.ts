@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { DEFAULT_CREDENTIALS, type Environment } from '../../lib/common/environment.ts';
+import { SetupError } from '../../lib/common/errors.ts';
+import { readLocalConfig } from './local-config.ts';
+import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
+
+const USAGE = `Usage:
+  npx cognito-sync-backend exec -- <command> [argument …]
+      Starts a fresh service, runs the command, and stops the service`;
+/** As in shells. */
+const NOT_FOUND = 127;
+const SIGNAL_BASE = 128;
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Variables that would make the command use other credentials than the service's. */
+const REMOVED = ['AWS_SESSION_TOKEN', 'AWS_PROFILE'];
+
+process.umask(0o077);
+process.exit(await exec(process.argv.slice(3), process.env));
+
+/**
+ * `npx cognito-sync-backend exec -- <command>`: runs a command while a fresh service runs. The service uses free ports
+ * and a temporary directory, unless PORT, PG_PORT or DATA_DIR are set. It stops before this function returns.
+ *
+ * @param args the arguments after `exec`
+ * @returns the exit code of the command; 128 plus the number of the signal that ended it; 1 if the service cannot be
+ *   started, 2 if the arguments are invalid
+ */
+async function exec([separator, command, ...args]: string[], env: Environment): Promise<number> {
+  if (separator !== '--' || command === undefined) {
+    const isHelp = separator === '--help' || separator === '-h';
+    console[isHelp ? 'log' : 'error'](USAGE);
+    return isHelp ? 0 : 2;
+  }
+  let pending: NodeJS.Signals | undefined;
+  let forward = (signal: NodeJS.Signals) => {
+    pending = signal;
+  };
+  for (const signal of FORWARDED) process.on(signal, () => forward(signal));
+  try {
+    await using cloud = disposable(await startLocalCloud(settings(env)));
+    if (pending !== undefined) return codeOf(null, pending);
+    const child = spawn(command, args, { stdio: 'inherit', env: environment(env, cloud) });
+    forward = (signal) => {
+      // A terminal sends Ctrl+C to the command as well.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    };
+    const [code, signal] = await once(child, 'exit');
+    return codeOf(code, signal);
+  } catch (error) {
+    if (error instanceof SetupError) console.error(`cognito-sync-backend: ${error.message}`);
+    else if (!isSpawnError(error)) throw error;
+    else {
+      console.error(`cognito-sync-backend: cannot run ${command}: ${error.code}; check the command's name`);
+      return NOT_FOUND;
+    }
+    return 1;
+  }
+}
+
+/** Only these settings are read: the rest of the environment is meant for the command. */
+function settings({ PORT = '0', PG_PORT = '0', DATA_DIR, SYNC_RULES, AWS_REGION }: Environment) {
+  const { dataDir, ...config } = readLocalConfig({ PORT, PG_PORT, DATA_DIR, SYNC_RULES, AWS_REGION });
+  const announce = (line: string) => console.error(`cognito-sync-backend: ${line}`);
+  return { ...config, announce, ...(DATA_DIR ? { dataDir } : {}) };
+}
+
+/** The command's environment: ours, with what the AWS SDKs and our own commands need to reach the service. */
+function environment(env: Environment, { url, sqlUrl, dataDir }: LocalCloud): Record<string, string> {
+  const region = env.AWS_REGION || 'us-east-1';
+  const changed = {
+    ...env,
+    AWS_ENDPOINT_URL: url,
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_ACCESS_KEY_ID: DEFAULT_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: DEFAULT_CREDENTIALS.secretAccessKey,
+    PORT: new URL(url).port,
+    PG_PORT: new URL(sqlUrl).port,
+    DATA_DIR: dataDir,
+  };
+  const kept = Object.entries(changed).filter(([name]) => !REMOVED.includes(name));
+  return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}
+
+function codeOf(code: number | null, signal: NodeJS.Signals | null): number {
+  return code ?? SIGNAL_BASE + (signal === null ? 0 : constants.signals[signal]);
+}
+
+function isSpawnError(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && 'syscall' in error && String(error.syscall).startsWith('spawn');
+}
+
+function disposable(cloud: LocalCloud): LocalCloud & AsyncDisposable {
+  return { ...cloud, [Symbol.asyncDispose]: () => cloud.close() };
+}

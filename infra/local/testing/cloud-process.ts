@@ -1,0 +1,36 @@
+import { resolve } from 'node:path';
+import { DEFAULT_CREDENTIALS, DEFAULT_REGION } from '../../../lib/common/environment.ts';
+import { messageOfThrown } from '../../../lib/common/thrown.ts';
+import { startLocalCloud } from '../start-local-cloud.ts';
+import { seed } from './seed.ts';
+import type { SeedIdentity, TestCloudOptions, TestCloudReply, TestCloudRequest } from './testing.ts';
+
+// The process of a service for tests. testing.ts starts it and talks to it through its IPC channel.
+process.umask(0o077);
+const { rulesFile }: TestCloudOptions = JSON.parse(process.argv[2] ?? '{}');
+const send = (reply: TestCloudReply) => process.connected && process.send?.(reply);
+
+try {
+  const cloud = await startLocalCloud(rulesFile === undefined ? {} : { rulesFile: resolve(rulesFile) });
+  const service = { url: cloud.url, region: DEFAULT_REGION, credentials: DEFAULT_CREDENTIALS };
+  const end = () => cloud.close().then(() => process.exit(0));
+  process.once('disconnect', end);
+  // A signal of the terminal also ends the test runner, which closes the channel.
+  process.on('SIGINT', () => undefined);
+  process.on('message', async ({ id, call, identities }: TestCloudRequest) => {
+    try {
+      if (call === 'reset') await cloud.reset();
+      if (call === 'close') await cloud.close();
+      const result = call === 'seed' ? await seed(service, identities as SeedIdentity[]) : [];
+      send({ id, result });
+      if (call === 'close') process.exit(0);
+    } catch (error) {
+      send({ id, error: messageOfThrown(error) });
+    }
+  });
+  send({ id: 0, url: cloud.url, sqlUrl: cloud.sqlUrl });
+} catch (error) {
+  send({ id: 0, error: messageOfThrown(error) });
+  process.exitCode = 1;
+  process.disconnect?.();
+}

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { programEnvironment } from '../fixtures/local/program-environment.ts';
+
+const BIN = fileURLToPath(new URL('../../infra/cognito-sync-backend.mjs', import.meta.url));
+const directory = await mkdtemp(join(tmpdir(), 'exec-'));
+afterAll(() => rm(directory, { recursive: true }));
+
+const start = (args: string[], env: Record<string, string> = {}) =>
+  spawn(process.execPath, ['--liftoff-only', BIN, ...args], {
+    env: { ...programEnvironment(), TMPDIR: directory, POWERTOOLS_LOG_LEVEL: 'WARN', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+
+async function run(args: string[], env: Record<string, string> = {}) {
+  const child = start(args, env);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { code, stdout, stderr };
+}
+
+/** A command that prints its environment and the health of the service, and exits with 7. */
+const PROBE = `
+  const { status } = await (await fetch(process.env.AWS_ENDPOINT_URL + '/healthz')).json();
+  console.log(JSON.stringify({ status, env: process.env }));
+  process.exitCode = 7;`;
+
+describe('exec', () => {
+  it('runs the command with a fresh service, returns its exit code, and stops the service before', async () => {
+    const { code, stdout } = await run(
+      ['exec', '--', process.execPath, '--input-type=module', '-e', PROBE],
+      {
+        AWS_ACCESS_KEY_ID: 'AKIAREAL',
+        AWS_SECRET_ACCESS_KEY: 'real',
+        AWS_SESSION_TOKEN: 'real',
+        DATABASE_URL: 'postgres://app@127.0.0.1:1/app',
+      },
+    );
+    const { status, env } = JSON.parse(stdout);
+    expect({ code, status }).toEqual({ code: 7, status: 'ok' });
+    expect(env).toMatchObject({
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${env.PORT}`,
+      AWS_REGION: 'us-east-1',
+      AWS_DEFAULT_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
+      DATABASE_URL: 'postgres://app@127.0.0.1:1/app',
+    });
+    expect(env.AWS_SESSION_TOKEN).toBeUndefined();
+    await expect(fetch(`${env.AWS_ENDPOINT_URL}/healthz`)).rejects.toThrow('fetch failed');
+    const left = (await readdir(directory)).filter((name) => name.startsWith('cognito-sync-backend-'));
+    expect(left).toEqual([]);
+  });
+
+  it('keeps DATA_DIR, and forwards signals to the command', async () => {
+    const dataDir = join(directory, 'kept');
+    const child = start(
+      ['exec', '--', process.execPath, '-e', "console.log('running'); setInterval(() => undefined, 1000)"],
+      { DATA_DIR: dataDir },
+    );
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([128 + 15, null]);
+    expect(await readdir(dataDir)).toContain('database');
+  });
+
+  it('exits with 127 if the command does not exist', async () => {
+    const { code, stderr } = await run(['exec', '--', 'no-such-command']);
+    expect({ code, stderr }).toEqual({
+      code: 127,
+      stderr: "cognito-sync-backend: cannot run no-such-command: ENOENT; check the command's name\n",
+    });
+  });
+
+  it.each([[['exec']], [['exec', '--']], [['exec', 'npm', 'test']]])('rejects %j with its usage', async (args) => {
+    const { code, stderr } = await run(args);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^Usage:\n.*exec -- <command>/) });
+  });
+
+  it('rejects an invalid port in one line', async () => {
+    const { code, stderr } = await run(['exec', '--', 'true'], { PORT: 'abc' });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^cognito-sync-backend: invalid PORT "abc": .*\n$/),
+    });
+  });
+});
+
+it('--version prints the version of the package', async () => {
+  const { code, stdout } = await run(['--version']);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+});
