@@ -99,10 +99,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   return await startServices({ config, directory, opening, streams }, started);
 }
 
-async function takeDirectory(
-  path: string | undefined,
-  started: Resources,
-): Promise<DataDirectory> {
+async function takeDirectory(path: string | undefined, started: Resources): Promise<DataDirectory> {
   if (path === undefined) {
     const temporary = await mkdtemp(join(tmpdir(), 'cognito-sync-backend-'));
     started.defer(() => rm(temporary, { recursive: true, force: true }));

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 import ts from 'typescript';
 import { createTemplates } from '../../lib/database/embedded-template.ts';
+import { buildConsole } from '../console/build-console.ts';
 import { createManifest } from './create-manifest.ts';
 
 // `npm run build`: creates the npm package in `dist/`. Each file keeps its path, because files load workers, migrations
@@ -13,20 +14,17 @@ import { createManifest } from './create-manifest.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** The folder to create. Default: `dist`. */
 const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
-/** The files that start a process or a thread, or that users import. */
+/** The files that the bin starts, and that users import. The files of threads and processes are found by their URLs. */
 const ENTRIES = [
   'infra/cli/main.ts',
   'infra/local/start.ts',
   'infra/local/exec.ts',
   'infra/local/testing/cloud-process.ts',
-  'infra/local/functions/function-worker.ts',
-  'infra/local/kinesis/kinesis-child.ts',
-  'lib/database/drivers/pglite/pglite-worker.ts',
-  'lib/rules/file/load-rules-worker.ts',
   'lib/rules/public-api.ts',
-  'functions/sync-trigger.ts',
   'sync-rules.ts',
 ];
+/** The package contains the bundled console, so it never imports this file. */
+const OMITTED = 'infra/console/build-console.ts';
 const TESTING = 'infra/local/testing/testing.ts';
 const TYPED = ['lib/rules/public-api.ts', TESTING];
 const TARGET = 'node22.18';
@@ -34,30 +32,36 @@ const TARGET = 'node22.18';
 const RESOLVED_AT_RUN_TIME = ['kinesalite'];
 
 await rm(DIST, { recursive: true, force: true });
-const { files, packages } = await findFiles();
+const { files, packages } = await findFiles(ENTRIES);
 for (const file of files) await writeCompiled(file);
 await bundleTesting();
 writeTypes();
-for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md']) await copyFile(join(ROOT, file), join(DIST, file));
+for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md'])
+  await copyFile(join(ROOT, file), join(DIST, file));
 await cp(join(ROOT, 'lib/database/schema/migrations'), join(DIST, 'lib/database/schema/migrations'), {
   recursive: true,
 });
 await writeBin();
+for (const [name, { text }] of await buildConsole()) await write(join('infra/console/built', name), text);
 const template = await createTemplates();
 await mkdir(join(DIST, '.template'));
 await writeFile(join(DIST, '.template', `${basename(template)}.gz`), gzipSync(await readFile(template)));
 const manifest = createManifest(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')), packages);
 await writeFile(join(DIST, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-/** Returns the files that the entries import, directly or indirectly, and the packages that these files import. */
-async function findFiles(): Promise<{ files: string[]; packages: string[] }> {
+/**
+ * Returns the files that the entries import or load by URL, directly or indirectly, and the packages that these files
+ * import.
+ */
+async function findFiles(entryPoints: readonly string[]): Promise<{ files: string[]; packages: string[] }> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: ENTRIES,
+    entryPoints: [...entryPoints],
     outdir: DIST,
     bundle: true,
     splitting: true,
     packages: 'external',
+    external: [`*/${basename(OMITTED)}`],
     format: 'esm',
     platform: 'node',
     target: TARGET,
@@ -65,13 +69,21 @@ async function findFiles(): Promise<{ files: string[]; packages: string[] }> {
     write: false,
     logLevel: 'error',
   });
+  const files = Object.keys(metafile.inputs);
+  const loaded = (await Promise.all(files.map(filesLoadedBy))).flat();
+  const added = loaded.filter((file) => !files.includes(file));
+  if (added.length > 0) return findFiles([...entryPoints, ...new Set(added)]);
   const imported = Object.values(metafile.inputs).flatMap(({ imports }) =>
     imports.flatMap(({ path, external }) => (external ? [packageOf(path)] : [])),
   );
-  return {
-    files: Object.keys(metafile.inputs),
-    packages: [...new Set([...imported, ...RESOLVED_AT_RUN_TIME])],
-  };
+  return { files, packages: [...new Set([...imported, ...RESOLVED_AT_RUN_TIME])] };
+}
+
+/** Returns the files whose URLs a file contains, such as those of worker threads. */
+async function filesLoadedBy(file: string): Promise<string[]> {
+  const source = await readFile(join(ROOT, file), 'utf8');
+  const urls = source.matchAll(/new URL\('([^']+\.ts)', import\.meta\.url\)/g);
+  return [...urls].map(([, path = '']) => join(dirname(file), path));
 }
 
 function packageOf(specifier: string): string {
@@ -79,14 +91,12 @@ function packageOf(specifier: string): string {
   return parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-/** Compiles a TypeScript file; copies any other file, such as JSON. */
+/** Compiles a TypeScript file; copies any other file, which is JSON. */
 async function writeCompiled(file: string): Promise<void> {
-  const to = join(DIST, file);
-  await mkdir(dirname(to), { recursive: true });
-  if (!file.endsWith('.ts')) return copyFile(join(ROOT, file), to);
   const source = await readFile(join(ROOT, file), 'utf8');
+  if (!file.endsWith('.ts')) return write(file, source);
   const { code } = await transform(source, { loader: 'ts', format: 'esm', platform: 'node', target: TARGET });
-  await writeFile(to.replace(/\.ts$/, '.js'), toJavaScriptNames(code));
+  await write(file.replace(/\.ts$/, '.js'), toJavaScriptNames(code));
 }
 
 /** Replaces the extension in relative specifiers and in the names of files that are loaded at run time. */
@@ -138,9 +148,14 @@ function writeTypes(): void {
   });
 }
 
+async function write(file: string, text: string): Promise<void> {
+  await mkdir(dirname(join(DIST, file)), { recursive: true });
+  await writeFile(join(DIST, file), text);
+}
+
 async function writeBin(): Promise<void> {
   const bin = 'infra/cognito-sync-backend.mjs';
-  await writeFile(join(DIST, bin), toJavaScriptNames(await readFile(join(ROOT, bin), 'utf8')));
+  await write(bin, toJavaScriptNames(await readFile(join(ROOT, bin), 'utf8')));
   await chmod(join(DIST, bin), 0o755);
   await copyFile(join(ROOT, 'infra/package/require-node.mjs'), join(DIST, 'infra/require-node.mjs'));
 }

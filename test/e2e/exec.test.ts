@@ -36,15 +36,12 @@ const PROBE = `
 
 describe('exec', () => {
   it('runs the command with a fresh service, returns its exit code, and stops the service before', async () => {
-    const { code, stdout } = await run(
-      ['exec', '--', process.execPath, '--input-type=module', '-e', PROBE],
-      {
-        AWS_ACCESS_KEY_ID: 'AKIAREAL',
-        AWS_SECRET_ACCESS_KEY: 'real',
-        AWS_SESSION_TOKEN: 'real',
-        DATABASE_URL: 'postgres://app@127.0.0.1:1/app',
-      },
-    );
+    const { code, stdout } = await run(['exec', '--', process.execPath, '--input-type=module', '-e', PROBE], {
+      AWS_ACCESS_KEY_ID: 'AKIAREAL',
+      AWS_SECRET_ACCESS_KEY: 'real',
+      AWS_SESSION_TOKEN: 'real',
+      DATABASE_URL: 'postgres://app@127.0.0.1:1/app',
+    });
     const { status, env } = JSON.parse(stdout);
     expect({ code, status }).toEqual({ code: 7, status: 'ok' });
     expect(env).toMatchObject({
@@ -81,10 +78,16 @@ describe('exec', () => {
     });
   });
 
-  it.each([[['exec']], [['exec', '--']], [['exec', 'npm', 'test']]])('rejects %j with its usage', async (args) => {
-    const { code, stderr } = await run(args);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^Usage:\n.*exec -- <command>/) });
-  });
+  it.each([[['exec']], [['exec', '--']], [['exec', 'npm', 'test']]])(
+    'rejects %j with its usage',
+    async (args) => {
+      const { code, stderr } = await run(args);
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr: expect.stringMatching(/^Usage:\n.*exec -- <command>/),
+      });
+    },
+  );
 
   it('rejects an invalid port in one line', async () => {
     const { code, stderr } = await run(['exec', '--', 'true'], { PORT: 'abc' });
