@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { DEFAULT_CREDENTIALS, type Environment } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { readLocalConfig } from './local-config.ts';
@@ -17,7 +18,10 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const REMOVED = ['AWS_SESSION_TOKEN', 'AWS_PROFILE'];
 
 process.umask(0o077);
-process.exit(await exec(process.argv.slice(3), process.env));
+const commandEnvironment = { ...process.env };
+// The output belongs to the command, so the service prints only errors.
+process.env.POWERTOOLS_LOG_LEVEL ??= 'ERROR';
+process.exit(await exec(process.argv.slice(3), commandEnvironment));
 
 /**
  * `npx cognito-sync-backend exec -- <command>`: runs a command while a fresh service runs. The service uses free ports
@@ -80,7 +84,10 @@ function environment(env: Environment, { url, sqlUrl, dataDir }: LocalCloud): Re
     PG_PORT: new URL(sqlUrl).port,
     DATA_DIR: dataDir,
   };
-  const kept = Object.entries(changed).filter(([name]) => !REMOVED.includes(name));
+  // Our own compile cache would make the coverage of the command's code less precise.
+  const isOurs = env.NODE_COMPILE_CACHE?.startsWith(fileURLToPath(new URL('../../', import.meta.url)));
+  const removed = isOurs ? [...REMOVED, 'NODE_COMPILE_CACHE'] : REMOVED;
+  const kept = Object.entries(changed).filter(([name]) => !removed.includes(name));
   return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 

@@ -14,7 +14,7 @@ afterAll(() => rm(directory, { recursive: true }));
 
 const start = (args: string[], env: Record<string, string> = {}) =>
   spawn(process.execPath, ['--liftoff-only', BIN, ...args], {
-    env: { ...programEnvironment(), TMPDIR: directory, POWERTOOLS_LOG_LEVEL: 'WARN', ...env },
+    env: { ...programEnvironment(), TMPDIR: directory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 

@@ -52,6 +52,8 @@ export async function startLocalCloud(options: TestCloudOptions = {}): Promise<T
     // The service does not inherit the flags of the test runner. Node 22 prints a warning about SQLite, which is in use
     // for the lock of the data directory.
     execArgv: ['--disable-warning=ExperimentalWarning'],
+    // The service prints only errors, unless the test run has set another level.
+    env: { POWERTOOLS_LOG_LEVEL: 'ERROR', ...process.env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const waiting = new Map<number, { resolve(reply: TestCloudReply): void; reject(error: Error): void }>();
