@@ -22,6 +22,7 @@ import { createQuarantineStore } from '../../lib/projection/store/quarantine-sto
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { createCursors } from '../../lib/query/cursors.ts';
 import { createQueryReader } from '../../lib/query/store/query-reader.ts';
+import { createSqlRunner } from '../../lib/query/store/sql-runner.ts';
 import { createOriginRule } from '../../lib/wire/origins.ts';
 import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
 import { limitRates } from '../../lib/wire/service/limit-rates.ts';
@@ -172,7 +173,8 @@ export async function startServices(
     const quarantine = createQuarantineStore(uses.jobs);
     const store = { ...createQueryStore(uses.jobs), ...quarantine };
     return createQueryApi({
-      reader: createQueryReader(uses.jobs),
+      reader: createQueryReader(local.queries),
+      sql: createSqlRunner(local.queries),
       quarantine: {
         ...quarantine,
         redrive: (id, edited) => redriveEvent({ store, fetchPayload }, id, edited),

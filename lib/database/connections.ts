@@ -10,10 +10,10 @@ import { nearestName } from '../common/nearest-name.ts';
 export type DatabaseUse = 'reads' | 'writes' | 'identity' | 'projection' | 'relay' | 'jobs';
 
 /**
- * Number of connections of each use. `waiting` is the maximum number of statements that may wait for a connection,
+ * Number of connections of each use, and of the readers (`queries`). `waiting` is the maximum number of statements that may wait for a connection,
  * separately for each use whose results clients wait for: `reads`, `writes` and `identity`.
  */
-export type Connections = Readonly<Record<DatabaseUse | 'waiting', number>>;
+export type Connections = Readonly<Record<DatabaseUse | 'queries' | 'waiting', number>>;
 
 /** Creates a value for each use. */
 export function forEachUse<Value>(create: (use: DatabaseUse) => Value): Record<DatabaseUse, Value> {
@@ -27,7 +27,7 @@ export function forEachUse<Value>(create: (use: DatabaseUse) => Value): Record<D
   };
 }
 
-/** The defaults add up to 26 connections. By default, PostgreSQL accepts 100. */
+/** The defaults add up to 30 connections. By default, PostgreSQL accepts 100. */
 export const DEFAULT_CONNECTIONS: Connections = {
   /** Operations of Cognito Sync that only read. */
   reads: 6,
@@ -38,6 +38,8 @@ export const DEFAULT_CONNECTIONS: Connections = {
   relay: 2,
   /** Bulk publishes, the poller, sweeps, merges and deletions of pools. */
   jobs: 4,
+  /** The query API, which only reads. */
+  queries: 4,
   waiting: 1_000,
 };
 

@@ -1,11 +1,11 @@
 import type { Environment } from '../common/environment.ts';
 import type { SecretId } from '../common/secret-id.ts';
-import type { Database } from './database.ts';
 import { type DatabaseAddress, readDatabase } from './database-address.ts';
 import { openDsql } from './drivers/dsql/open-dsql.ts';
 import { MAX_IDLE_MS, openPg, type PoolOptions } from './drivers/pg/open-pg.ts';
 import { openWithSecret } from './drivers/pg/open-with-secret.ts';
 import type { ReadSecret } from './drivers/pg/secret-settings.ts';
+import type { ReadDatabase } from './read-sql.ts';
 
 /** Creates a function that reads a secret. The secret is read only when that function is called. */
 export type CreateSecretReader = (id: SecretId) => ReadSecret;
@@ -21,7 +21,7 @@ export function openFromEnvironment(
   env: Environment,
   createReader: CreateSecretReader,
   options: PoolOptions = {},
-): Database {
+): ReadDatabase {
   return openAddress(readDatabase(env), createReader, { idleTimeoutMs: MAX_IDLE_MS, ...options });
 }
 
@@ -30,7 +30,7 @@ export function openAddress(
   address: DatabaseAddress,
   createReader: CreateSecretReader,
   options: PoolOptions = {},
-): Database {
+): ReadDatabase {
   switch (address.kind) {
     case 'dsql':
       return openDsql({ host: address.host, region: address.region, user: address.user, ...options });

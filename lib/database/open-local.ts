@@ -9,13 +9,17 @@ import { openPg } from './drivers/pg/open-pg.ts';
 import { type EmbeddedDatabase, openPglite } from './drivers/pglite/open-pglite.ts';
 import { restoreTemplate } from './embedded-template.ts';
 import { diskError } from './full-disk.ts';
+import { QUERY_LIMITS, type ReadDatabase } from './read-sql.ts';
 import { migrate } from './schema/migrate.ts';
+import { allowReaderRole } from './schema/roles.ts';
 import { limitWaiting } from './waiting-line.ts';
 
 /** The database of the local cloud. */
 export type LocalDatabase = {
   /** Each use of the database, with connections of its own. The embedded database has one session for all of them. */
   uses: Readonly<Record<DatabaseUse, Database>>;
+  /** For readers. They have connections of their own, which only read, and never delay the service. */
+  queries: ReadDatabase;
   close(): Promise<void>;
 } & (
   | { kind: 'embedded'; database: EmbeddedDatabase }
@@ -39,6 +43,9 @@ interface OpenOptions {
 const CLIENT_USES: ReadonlySet<DatabaseUse> = new Set(['reads', 'writes', 'identity']);
 const CLIENT_WAIT_MS = 5_000;
 
+/** Maximum number of statements of readers that wait for a connection. */
+const MAX_WAITING_QUERIES = 16;
+
 /**
  * Opens the database of the local cloud and migrates it to the current schema: the embedded database in `directory`,
  * or the server at `databaseUrl`.
@@ -55,7 +62,7 @@ export async function openDatabase(
   const uses = forEachUse((use) =>
     CLIENT_USES.has(use) ? limitWaiting(database, clientLimits(use, connections)) : database,
   );
-  return { kind: 'embedded', database, uses, close: () => database.close() };
+  return { kind: 'embedded', database, uses, queries: database.reader, close: () => database.close() };
 }
 
 async function openServer(connectionString: string, connections: Connections): Promise<LocalDatabase> {
@@ -64,6 +71,7 @@ async function openServer(connectionString: string, connections: Connections): P
   const migrating = openPg({ connectionString, maxConnections: 1, lockTimeoutMs: 0 });
   try {
     await migrate(migrating);
+    await allowReaderRole(migrating);
   } catch (error) {
     const { message } = unreachableError({ kind: 'postgresql', url: connectionString }, error);
     throw new SetupError(`${message}; or unset DATABASE_URL to use the embedded database`);
@@ -75,12 +83,19 @@ async function openServer(connectionString: string, connections: Connections): P
     const limits = CLIENT_USES.has(use) ? { ...waiting, lockTimeoutMs: CLIENT_WAIT_MS } : {};
     return openPg({ connectionString, maxConnections, ...limits });
   });
+  const queries = openPg({
+    connectionString,
+    maxConnections: connections.queries,
+    ...QUERY_LIMITS,
+    maxWaiting: MAX_WAITING_QUERIES,
+  });
   return {
     kind: 'server',
     database: uses.jobs,
     uses,
+    queries,
     async close() {
-      await Promise.all(Object.values(uses).map((database) => database.close()));
+      await Promise.all([...Object.values(uses), queries].map((database) => database.close()));
     },
   };
 }

@@ -96,3 +96,28 @@ export interface ProjectedShard {
   arrivedAt: Date | null;
   projectedAt: Date;
 }
+
+export interface Count {
+  count: number;
+  /** Whether the list is too long to be counted. */
+  isEstimate: boolean;
+}
+
+/** How much the query store contains. */
+export interface StoreCounts {
+  pools: Count;
+  /** Identities that have or had a dataset. */
+  identities: Count;
+  /** Datasets that exist. */
+  datasets: Count;
+  /** Live records. */
+  records: Count;
+  /** Events in quarantine that were neither projected nor dismissed. */
+  quarantined: Count;
+  /** Periods in which removals may be missing. */
+  gaps: Count;
+  /** How long the last event of a shard took from its arrival until it was projected, at most; null if unknown. */
+  lagMs: number | null;
+  /** When the last event was projected; null if none was. */
+  projectedAt: Date | null;
+}

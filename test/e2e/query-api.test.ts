@@ -25,7 +25,7 @@ interface Answer {
 describe.each(CLOUDS)('the query API, $name', ({ open }) => {
   let cloud: LocalCloud;
   let client: CognitoSyncClient;
-  let validate: (path: string, status: number, body: unknown) => string | undefined;
+  let validate: ReturnType<typeof validatorOf>;
   const ada = newIdentity();
   const bob = newIdentity();
 
@@ -41,7 +41,10 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
   });
   afterAll(async () => {
     client.destroy();
+    // A client that still listens does not keep the service from stopping.
+    const { response } = await listen(`${cloud.url}/query/changes`);
     await cloud.close();
+    await expect(response.text()).rejects.toThrow();
   });
 
   /** Reads a route, and checks its response against the API's own description. */
@@ -49,6 +52,16 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     const response = await fetch(`${cloud.url}/query${path}?${new URLSearchParams(parameters)}`);
     const body = (await response.json()) as Answer['body'];
     expect(validate(path, response.status, body)).toBeUndefined();
+    return { status: response.status, body };
+  }
+  async function postSql(request: unknown): Promise<{ status: number; body: unknown }> {
+    const response = await fetch(`${cloud.url}/query/sql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: typeof request === 'string' ? request : JSON.stringify(request),
+    });
+    const body = await response.json();
+    expect(validate('/sql', response.status, body, 'post')).toBeUndefined();
     return { status: response.status, body };
   }
   const of = ({ IdentityPoolId, IdentityId }: Identity) => ({ pool: IdentityPoolId, identity: IdentityId });
@@ -102,6 +115,93 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     }
   });
 
+  it('counts what it contains', async () => {
+    const { body } = await get('/counts');
+    const exact = (count: number) => ({ count, isEstimate: false });
+    expect(body).toMatchObject({
+      pools: exact(1),
+      identities: exact(2),
+      datasets: exact(2),
+      records: exact(3),
+      quarantined: exact(0),
+      gaps: exact(0),
+      lagMs: expect.any(Number),
+      projectedAt: expect.any(String),
+    });
+  });
+
+  it('sends changes as events, and continues after the last event', async () => {
+    const carol = newIdentity();
+    const start = (await get('/changes', { since: new Date().toISOString() })).body.next ?? '';
+    const first = await listen(`${cloud.url}/query/changes?cursor=${start}`);
+    expect(first.response.headers.get('content-type')).toBe('text/event-stream');
+    await write(client, carol, 'game', [set('score', HOSTILE)]);
+    const change = await first.next();
+    expect(JSON.parse(change.data)).toMatchObject({
+      identityId: carol.IdentityId,
+      recordKey: 'score',
+      recordValue: HOSTILE,
+    });
+    await first.close();
+    await write(client, carol, 'game', [set('score', '2', 1)]);
+    const second = await listen(`${cloud.url}/query/changes?cursor=${start}`, { 'last-event-id': change.id });
+    expect(JSON.parse((await second.next()).data)).toMatchObject({ recordValue: '2' });
+    await second.close();
+    const invalid = { accept: 'text/event-stream', 'last-event-id': 'nonsense' };
+    expect((await fetch(`${cloud.url}/query/changes`, { headers: invalid })).status).toBe(400);
+  }, 60_000);
+
+  it('accepts a bounded number of listeners', async () => {
+    const open = await Promise.all(
+      Array.from({ length: 16 }, () => listen(`${cloud.url}/query/changes?limit=1`)),
+    );
+    const headers = { accept: 'text/event-stream' };
+    const refused = await fetch(`${cloud.url}/query/changes`, { headers });
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    await refused.text();
+    await Promise.all(open.map((listener) => listener.close()));
+    // The service notices a moment later that the clients are gone.
+    await expect
+      .poll(
+        async () => {
+          const again = await fetch(`${cloud.url}/query/changes?limit=1`, { headers });
+          await again.body?.cancel();
+          return again.status;
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(200);
+  }, 60_000);
+
+  it('runs SQL that reads', async () => {
+    const sql = "select record_key, record_value from query.records where record_key like '<%'";
+    expect(await postSql({ sql })).toMatchObject({
+      status: 200,
+      body: {
+        columns: [
+          { name: 'record_key', type: 'text' },
+          { name: 'record_value', type: 'text' },
+        ],
+        rows: [[HOSTILE, HOSTILE]],
+        truncated: false,
+        milliseconds: expect.any(Number),
+      },
+    });
+    const many = 'select * from generate_series(1, 1000000)';
+    const { body } = await postSql({ sql: many });
+    expect(body).toMatchObject({ truncated: true, rows: { length: 1_000 } });
+    expect((await postSql({ sql: many, maxRows: 10_000 })).body).toMatchObject({ rows: { length: 10_000 } });
+    expect(await postSql({ sql: 'select oops' })).toMatchObject({
+      status: 400,
+      body: { message: 'column "oops" does not exist', code: '42703', position: 8 },
+    });
+    for (const request of [{}, { sql: '' }, { sql: 1 }, { sql: many, maxRows: 10_001 }, { sql: '\0' }]) {
+      expect((await postSql(request)).status).toBe(400);
+    }
+    expect((await postSql('{')).status).toBe(400);
+  });
+
   it.each<[problem: string, path: string, parameters: Record<string, string>, named: string]>([
     ['a missing pool', '/identities', {}, 'pool'],
     ['a limit of 0', '/pools', { limit: '0' }, 'limit'],
@@ -149,12 +249,52 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     for (const method of ['HEAD', 'OPTIONS', 'DELETE']) {
       expect((await fetch(`${cloud.url}/query/pools`, { method })).status).toBe(405);
     }
-    expect((await fetch(`${cloud.url}/query/pools`, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(`${cloud.url}/query/pools`, { method: 'POST' })).status).toBe(405);
+    expect((await fetch(`${cloud.url}/query/sql`)).status).toBe(405);
+    const foreignPage = { method: 'POST', headers: { origin: 'https://example.com' } };
+    expect((await fetch(`${cloud.url}/query/sql`, foreignPage)).status).toBe(403);
     const foreign = { origin: 'https://example.com' };
     expect((await fetch(`${cloud.url}/query/pools`, { headers: foreign })).status).toBe(403);
     expect(await statusOf(`${cloud.url}/query/pools`, { host: 'example.com' })).toBe(403);
   });
 });
+
+/** Follows server-sent events. */
+async function listen(url: string, more: Record<string, string> = {}) {
+  const stopped = new AbortController();
+  const response = await fetch(url, {
+    headers: { accept: 'text/event-stream', ...more },
+    signal: stopped.signal,
+  });
+  const events = response.ok ? readEvents(response) : undefined;
+  return {
+    response,
+    async next(): Promise<{ id: string; data: string }> {
+      const event = await events?.next();
+      if (event === undefined || event.done) throw new Error('the events have ended');
+      return event.value;
+    },
+    async close() {
+      stopped.abort();
+      await response.body?.cancel().catch(() => undefined);
+    },
+  };
+}
+
+async function* readEvents(response: Response): AsyncGenerator<{ id: string; data: string }, void> {
+  let text = '';
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    const blocks = text.split('\n\n');
+    text = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const lines = block.split('\n');
+      const field = (name: string) => lines.find((line) => line.startsWith(name))?.slice(name.length) ?? '';
+      const data = field('data: ');
+      if (data !== '') yield { id: field('id: '), data };
+    }
+  }
+}
 
 /** `fetch` does not let callers set the header Host. */
 function statusOf(url: string, headers: Record<string, string>): Promise<number | undefined> {
@@ -170,16 +310,16 @@ function statusOf(url: string, headers: Record<string, string>): Promise<number 
 /** Creates a check of responses against an OpenAPI description. @returns the errors; undefined for a valid response */
 function validatorOf(
   description: unknown,
-): (path: string, status: number, body: unknown) => string | undefined {
+): (path: string, status: number, body: unknown, method?: string) => string | undefined {
   const ajv = new Ajv2020({ strict: false, validateFormats: false }).addSchema(
     isObject(description) ? description : {},
     'api',
   );
-  return (path, status, body) => {
+  return (path, status, body, method = 'get') => {
     const pointer = [
       'paths',
       `/query${path}`,
-      'get',
+      method,
       'responses',
       String(status),
       'content',

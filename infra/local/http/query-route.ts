@@ -1,3 +1,6 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { RequestHead } from '../../../lib/wire/canonical-request.ts';
 import type { QueryApi } from '../../../lib/wire/query/query-api.ts';
 import { receiveBody, type WireRequest } from '../../../lib/wire/request-body.ts';
 import type { SigV4Verifier } from '../../../lib/wire/sigv4.ts';
@@ -15,6 +18,21 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 const METHODS = ['GET', 'POST'];
 
+/** Headers of a request that the query API reads. */
+const FORWARDED = ['accept', 'content-type', 'last-event-id'];
+
+/** The values are written by devices, so a browser must not guess their type. */
+const SAFE: [string, string][] = [
+  ['Cache-Control', 'no-store'],
+  ['X-Content-Type-Options', 'nosniff'],
+];
+
+/** A client that reads nothing of a stream for this long is disconnected. */
+const UNREAD_TIMEOUT_MS = 60_000;
+
+// The module of the query API is loaded on use, so its constant is repeated here.
+const EVENT_STREAM = 'text/event-stream';
+
 /**
  * Serves the query API. Reading requires no key, so the API answers only on loopback, and only pages of the port's own
  * origin. The routes for operators require a request that is signed with a developer's access key.
@@ -27,7 +45,7 @@ export function createQueryRoute(open: () => Promise<QueryApi>, verify: SigV4Ver
   return {
     matches: ({ target }) => /^\/query(?:[/?]|$)/.test(target),
     async answer(request, response) {
-      const { method, target, headers } = request;
+      const { method } = request;
       if (!METHODS.includes(method)) {
         const message = 'the query API has only the methods GET and POST';
         return sendJson(response, 405, { message }, { Allow: METHODS.join(', ') });
@@ -37,23 +55,32 @@ export function createQueryRoute(open: () => Promise<QueryApi>, verify: SigV4Ver
         api = undefined;
         throw error;
       });
-      const contentType = headers['content-type'];
-      const asked = new Request(new URL(target, 'http://localhost'), {
-        method,
-        ...(body.length > 0 && {
-          body: Uint8Array.from(body),
-          headers: { 'Content-Type': String(contentType) },
-        }),
-      });
-      const answered = await (await api)(asked, { isOperator });
-      // The values are written by devices, so a browser must not guess their type.
-      const safe: [string, string][] = [
-        ['Cache-Control', 'no-store'],
-        ['X-Content-Type-Options', 'nosniff'],
-      ];
-      sendResponse(response, answered.status, [...answered.headers, ...safe], await answered.text());
+      const answered = await (await api)(toRequest(request, body), { isOperator });
+      const all = [...answered.headers, ...SAFE];
+      if (!isStream(answered)) return sendResponse(response, answered.status, all, await answered.text());
+      response.writeHead(answered.status, all.flat());
+      response.setTimeout(UNREAD_TIMEOUT_MS);
+      // A client that disconnects is not an error. Then, and when the port is closed, the stream is cancelled.
+      await pipeline(Readable.fromWeb(answered.body), response).catch(() => undefined);
     },
   };
+}
+
+function isStream(answered: Response): answered is Response & { body: ReadableStream } {
+  return answered.body !== null && answered.headers.get('content-type') === EVENT_STREAM;
+}
+
+function toRequest({ method, target, headers }: RequestHead, body: Uint8Array): Request {
+  const forwarded = new Headers();
+  for (const name of FORWARDED) {
+    const value = headers[name];
+    if (typeof value === 'string') forwarded.set(name, value);
+  }
+  return new Request(new URL(target, 'http://localhost'), {
+    method,
+    headers: forwarded,
+    ...(body.length > 0 && { body: Uint8Array.from(body) }),
+  });
 }
 
 /**

@@ -37,6 +37,12 @@ const INDEXES: Record<ValueIndexName, { relation: string; columns: string }> = {
 };
 export const VALUE_INDEX_NAMES = Object.keys(INDEXES) as ValueIndexName[];
 
+/** By name, because a cast to regclass needs a right to use the schema, which readers do not have. */
+const OF_RECORDS = `
+JOIN pg_class AS tables ON tables.oid = indexes.indrelid
+JOIN pg_namespace AS namespaces ON namespaces.oid = tables.relnamespace
+WHERE namespaces.nspname = 'projection' AND tables.relname = 'records'`;
+
 const FIND = `
 SELECT
   relations.relname AS relation,
@@ -45,7 +51,7 @@ SELECT
   EXISTS (SELECT 1 FROM pg_stat_progress_create_index AS builds WHERE builds.index_relid = relations.oid) AS building
 FROM pg_index AS indexes
 JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
-WHERE indexes.indrelid = 'projection.records'::regclass`;
+${OF_RECORDS}`;
 
 // Aurora DSQL reports neither sizes nor which index a running build is for.
 const FIND_ON_DSQL = `
@@ -58,9 +64,7 @@ SELECT
   ) AS building
 FROM pg_index AS indexes
 JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
-JOIN pg_class AS tables ON tables.oid = indexes.indrelid
-JOIN pg_namespace AS namespaces ON namespaces.oid = tables.relnamespace
-WHERE namespaces.nspname = 'projection' AND tables.relname = 'records'`;
+${OF_RECORDS}`;
 
 interface IndexRow {
   relation: string;

@@ -10,6 +10,7 @@ import type {
   QueriedRecord,
   QueryPage,
   RecordChange,
+  StoreCounts,
 } from '../model.ts';
 
 /** Which records with one key are listed, and in which order. */
@@ -62,6 +63,8 @@ export interface QueryReader {
   bulkPublishes(page: PageRequest): Promise<QueryPage<QueriedBulkPublish>>;
   /** Gaps, by pool and start. */
   gaps(page: PageRequest): Promise<QueryPage<QueriedGap>>;
+  /** How much the query store contains. Long lists are estimated, so that the cost is bounded. */
+  counts(): Promise<StoreCounts>;
   /** The progress of all shards. */
   progress(page: PageRequest): Promise<QueryPage<ProjectedShard>>;
 }

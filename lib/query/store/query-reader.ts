@@ -7,6 +7,7 @@ import type {
   QueriedGap,
 } from '../model.ts';
 import type { QueryReader } from '../ports/query-reader.ts';
+import { readCounts } from './counts.ts';
 import { readPage } from './page.ts';
 import { readChanges, readRecords, readRecordsOf } from './record-queries.ts';
 
@@ -17,17 +18,17 @@ import { readChanges, readRecords, readRecordsOf } from './record-queries.ts';
 /** Looks up one pool after the other in the index, instead of reading all datasets of each pool. */
 const READ_POOLS = `
 WITH RECURSIVE pools (identity_pool_id) AS (
-  (SELECT identity_pool_id FROM projection.datasets WHERE identity_pool_id > $1::text ORDER BY identity_pool_id LIMIT 1)
+  (SELECT identity_pool_id FROM query.dataset_versions WHERE identity_pool_id > $1::text ORDER BY identity_pool_id LIMIT 1)
   UNION ALL
   SELECT (
-    SELECT next.identity_pool_id FROM projection.datasets AS next
+    SELECT next.identity_pool_id FROM query.dataset_versions AS next
     WHERE next.identity_pool_id > pools.identity_pool_id ORDER BY next.identity_pool_id LIMIT 1)
   FROM pools WHERE pools.identity_pool_id IS NOT NULL
 )
 SELECT identity_pool_id AS "identityPoolId" FROM pools WHERE identity_pool_id IS NOT NULL LIMIT $2::int`;
 
 const nextIdentity = (after: string) => `least(
-    (SELECT identity_id FROM projection.datasets
+    (SELECT identity_id FROM query.dataset_versions
       WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1),
     (SELECT identity_id FROM query.identities
       WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1))`;
@@ -52,7 +53,7 @@ const READ_DATASETS = `
 SELECT dataset_name AS "datasetName", sync_count AS "syncCount", last_modified_ms AS "lastModifiedMs",
   removed_ms IS NOT NULL AND (removed_ms, removed_sync_count) >= (last_modified_ms, sync_count) AS "isDeleted",
   projected_at AS "projectedAt"
-FROM projection.datasets
+FROM query.dataset_versions
 WHERE identity_pool_id = $1::text AND identity_id = $2::text AND dataset_name > $3::text
 ORDER BY dataset_name LIMIT $4::int`;
 
@@ -65,16 +66,16 @@ WHERE (quarantined_at, quarantine_id) < ($1::text::timestamptz, $2::uuid)
 ORDER BY quarantined_at DESC, quarantine_id DESC LIMIT $3::int`;
 
 const READ_BULK_PUBLISHES = `
-SELECT identity_pool_id AS "identityPoolId", started_ms AS "startedAt", completed_ms AS "completedAt", status,
-  failure_message AS "failureMessage", projected_ms AS "projectedAt", completeness, waiting_for AS "waitingFor",
-  checked_ms AS "checkedAt"
-FROM projection.bulk_publishes
+SELECT identity_pool_id AS "identityPoolId", started_at AS "startedAt", completed_at AS "completedAt", status,
+  failure_message AS "failureMessage", projected_at AS "projectedAt", completeness, waiting_for AS "waitingFor",
+  checked_at AS "checkedAt"
+FROM query.bulk_publishes
 WHERE (identity_pool_id, started_ms) > ($1::text, $2::text::bigint)
 ORDER BY identity_pool_id, started_ms LIMIT $3::int`;
 
 const READ_GAPS = `
-SELECT identity_pool_id AS "identityPoolId", since_ms AS "since", until_ms AS "until", cause, mended_ms AS "mendedAt"
-FROM projection.gaps
+SELECT identity_pool_id AS "identityPoolId", since, until, cause, mended_at AS "mendedAt"
+FROM query.gaps
 WHERE (identity_pool_id, since_ms, cause) > ($1::text, $2::text::bigint, $3::text)
 ORDER BY identity_pool_id, since_ms, cause LIMIT $4::int`;
 
@@ -87,16 +88,18 @@ ORDER BY stream_name, shard_id LIMIT $3::int`;
 
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** Creates the reader on any `Database`. The database user must be able to read the schemas `query` and `projection`. */
+/** Creates the reader on any `Database`. Needs only the rights of the role `query_reader`. */
 export function createQueryReader(database: Database): QueryReader {
+  const pools: QueryReader['pools'] = ({ limit, after }) =>
+    readPage(
+      database,
+      { sql: READ_POOLS, values: after ?? [''], limit },
+      (row: { identityPoolId: string }) => row,
+      ({ identityPoolId }) => [identityPoolId],
+    );
   return {
-    pools: ({ limit, after }) =>
-      readPage(
-        database,
-        { sql: READ_POOLS, values: after ?? [''], limit },
-        (row: { identityPoolId: string }) => row,
-        ({ identityPoolId }) => [identityPoolId],
-      ),
+    pools,
+    counts: () => readCounts(database, (limit) => pools({ limit, after: null })),
     identities: (identityPoolId, { limit, after }) =>
       readPage(
         database,
@@ -137,26 +140,15 @@ export function createQueryReader(database: Database): QueryReader {
       readPage(
         database,
         { sql: READ_BULK_PUBLISHES, values: after ?? ['', '0'], limit },
-        (row: InMilliseconds<QueriedBulkPublish>) => ({
-          ...row,
-          startedAt: new Date(row.startedAt),
-          completedAt: dateOf(row.completedAt),
-          projectedAt: dateOf(row.projectedAt),
-          checkedAt: new Date(row.checkedAt),
-        }),
-        ({ identityPoolId, startedAt }) => [identityPoolId, String(startedAt)],
+        (row: QueriedBulkPublish) => row,
+        ({ identityPoolId, startedAt }) => [identityPoolId, String(startedAt.getTime())],
       ),
     gaps: ({ limit, after }) =>
       readPage(
         database,
         { sql: READ_GAPS, values: after ?? ['', '0', ''], limit },
-        (row: InMilliseconds<QueriedGap>) => ({
-          ...row,
-          since: new Date(row.since),
-          until: dateOf(row.until),
-          mendedAt: dateOf(row.mendedAt),
-        }),
-        ({ identityPoolId, since, cause }) => [identityPoolId, String(since), cause],
+        (row: QueriedGap) => row,
+        ({ identityPoolId, since, cause }) => [identityPoolId, String(since.getTime()), cause],
       ),
     progress: ({ limit, after }) =>
       readPage(
@@ -167,17 +159,6 @@ export function createQueryReader(database: Database): QueryReader {
       ),
   };
 }
-
-/** A row whose dates are epoch milliseconds. */
-type InMilliseconds<Item> = {
-  [Name in keyof Item]: Item[Name] extends Date
-    ? number
-    : Item[Name] extends Date | null
-      ? number | null
-      : Item[Name];
-};
-
-const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
 
 interface IdentityRow {
   identityId: string;

@@ -40,13 +40,13 @@ const recordsIn = (rows: string, order: string, filter = 'true') =>
           OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count))
         AND ${filter} THEN records.record_value END AS record_value
     FROM (SELECT *, ${rows}) AS records
-    LEFT JOIN projection.datasets ON datasets.dataset_id = records.dataset_id`,
+    LEFT JOIN query.dataset_versions AS datasets ON datasets.dataset_id = records.dataset_id`,
     order,
   );
 
 /** $1: the dataset; $2: the record after which the page starts; $3: the limit. Uses the primary key. */
 const READ_DATASET = recordsIn(
-  `record_id::text AS position FROM projection.records
+  `record_id::text AS position FROM query.record_versions
     WHERE dataset_id = $1::uuid AND record_id > $2::uuid
     ORDER BY record_id LIMIT $3::int`,
   'record_id',
@@ -57,7 +57,7 @@ const READ_DATASET = recordsIn(
  * $5: the limit. Uses the index on projected_at.
  */
 const READ_CHANGES = recordsIn(
-  `projected_at::text AS position FROM projection.records
+  `projected_at::text AS position FROM query.record_versions
     WHERE (projected_at, dataset_id, record_id) > ($1::text::timestamptz, $2::uuid, $3::uuid)
       AND projected_at < $4::text::timestamptz
     ORDER BY projected_at, dataset_id, record_id LIMIT $5::int`,
@@ -73,7 +73,7 @@ const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
  */
 const readByNumber = (operator: string, direction: string) =>
   recordsIn(
-    `numeric_value::text AS position FROM projection.records
+    `numeric_value::text AS position FROM query.record_versions
     WHERE record_id = $1::uuid AND (numeric_value, dataset_id) ${operator} ($2::text::numeric, $3::uuid)
       AND numeric_value >= $6::text::numeric AND numeric_value <= $7::text::numeric
     ORDER BY numeric_value ${direction}, dataset_id ${direction} LIMIT $8::int`,
@@ -84,7 +84,7 @@ const readByNumber = (operator: string, direction: string) =>
 /** Like `readByNumber`, but $6 is the limit. Uses the index `text`. */
 const readByText = (start: string, direction: string) =>
   recordsIn(
-    `left(record_value, 64) AS position FROM projection.records
+    `left(record_value, 64) AS position FROM query.record_versions
     WHERE record_id = $1::uuid AND ${start}
     ORDER BY left(record_value, 64) ${direction}, dataset_id ${direction} LIMIT $6::int`,
     `position ${direction}, dataset_id ${direction}`,
@@ -93,7 +93,7 @@ const readByText = (start: string, direction: string) =>
 
 /** $2: the value; $3: the dataset after which the page starts; otherwise like `readByText`. */
 const READ_EQUAL = recordsIn(
-  `'' AS position FROM projection.records
+  `'' AS position FROM query.record_versions
     WHERE record_id = $1::uuid AND left(record_value, 64) = left($2::text, 64) AND dataset_id > $3::uuid
     ORDER BY dataset_id LIMIT $6::int`,
   'dataset_id',

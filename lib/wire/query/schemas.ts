@@ -99,6 +99,24 @@ export const SHARD_PROGRESS = z
     projectedAt: date,
   })
   .openapi('ShardProgress');
+const count = z
+  .object({ count: z.int(), isEstimate: z.boolean().describe('True for lists of more than 5,000 rows.') })
+  .openapi('Count');
+export const COUNTS = z
+  .object({
+    pools: count,
+    identities: count.describe('Identities that have or had a dataset.'),
+    datasets: count.describe('Datasets that exist.'),
+    records: count.describe('Live records.'),
+    quarantined: count.describe('Events in quarantine that were neither projected nor dismissed.'),
+    gaps: count.describe('Periods in which removals may be missing.'),
+    lagMs: z
+      .int()
+      .nullable()
+      .describe('How long the last event of a shard took until it was projected, at most, in milliseconds.'),
+    projectedAt: date.nullable().describe('When the last event was projected.'),
+  })
+  .openapi('Counts');
 export const ERROR = z.object({ message: z.string() }).openapi('Error');
 
 /** Parameters that every list accepts. */

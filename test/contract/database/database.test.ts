@@ -121,7 +121,7 @@ describe.each([
       const directory = await mkdtemp(join(tmpdir(), 'embedded-'));
       const dataDir = join(directory, 'database');
       await placeEmptyEmbeddedDatabase(dataDir);
-      const database = await openPglite({ dataDir, statementTimeoutMs: 1_000 });
+      const database: Database = await openPglite({ dataDir, statementTimeoutMs: 1_000 });
       return { database, remove: () => rm(directory, { recursive: true, force: true }) };
     },
   },
@@ -129,7 +129,7 @@ describe.each([
     name: 'PostgreSQL',
     async open() {
       const connectionString = await createEmptyPostgresDatabase();
-      const database = openPg({ connectionString, maxConnections: 1, statementTimeoutMs: 1_000 });
+      const database: Database = openPg({ connectionString, maxConnections: 1, statementTimeoutMs: 1_000 });
       return { database, remove: async () => undefined };
     },
   },

@@ -37,6 +37,7 @@ const MIGRATIONS = [
   '0023-bridge.sql',
   '0024-query-api.sql',
   '0026-finish-move.sql',
+  '0028-query-reads.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {

@@ -448,12 +448,12 @@ describe.each(SERVERS)('merging identities on $name', ({ open }) => {
 describe('merging identities on PostgreSQL', () => {
   it('loses no concurrent write to any of the identities', async () => {
     const connectionString = await createPostgresDatabase();
-    const processes = [
+    const processes: readonly [Database, Database, Database] = [
       openPg({ connectionString }),
       openPg({ connectionString }),
       openPg({ connectionString }),
     ];
-    const [first, second, third] = processes as [Database, Database, Database];
+    const [first, second, third] = processes;
     await createPool(first);
     const chain = [newIdentity(), newIdentity(), newIdentity()] as const;
     const [guest, person, family] = chain;

@@ -1,8 +1,9 @@
 import { AuroraDSQLPool } from '@aws/aurora-dsql-node-postgres-connector';
 import type { Pool, PoolConfig } from 'pg';
 import { isConnectionError, isTimeout } from '../../connection-error.ts';
-import type { Database, Transaction } from '../../database.ts';
+import type { Transaction } from '../../database.ts';
 import { withoutCollation } from '../../dialect.ts';
+import type { ReadDatabase } from '../../read-sql.ts';
 import { openOnPool, type PoolOptions, poolSettings } from '../pg/open-pg.ts';
 
 /**
@@ -33,7 +34,7 @@ export interface DsqlOptions extends PoolOptions {
  * Opens an Aurora DSQL cluster behind the connection pool of AWS's connector. The connector uses TLS and signs a token
  * for each connection with the credentials of the process. Connects on the first query.
  */
-export function openDsql({ host, region, user, ...options }: DsqlOptions): Database {
+export function openDsql({ host, region, user, ...options }: DsqlOptions): ReadDatabase {
   return openOnDsqlPool(createDsqlPool({ host, region, user, ...options }), options);
 }
 
@@ -43,12 +44,12 @@ export function openDsql({ host, region, user, ...options }: DsqlOptions): Datab
  * `changeOnce` (lib/sync/store/transact.ts) runs a statement for which this matters. A transaction whose COMMIT was sent
  * is not repeated here: `transact` in the same file finds out whether it was committed.
  */
-export function openOnDsqlPool(pool: Pool, options: PoolOptions): Database {
-  const database = openOnPool(pool, {
-    attempts: ATTEMPTS,
-    maxConnectionAgeMs: MAX_CONNECTION_AGE_MS,
-    ...options,
-  });
+export function openOnDsqlPool(pool: Pool, options: PoolOptions): ReadDatabase {
+  const database = openOnPool(
+    pool,
+    { attempts: ATTEMPTS, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS, ...options },
+    'dsql',
+  );
   return {
     ...database,
     dialect: 'dsql',

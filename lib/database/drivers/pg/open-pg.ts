@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { type Database, DatabaseError } from '../../database.ts';
+import { DatabaseError } from '../../database.ts';
+import type { Dialect } from '../../dialect.ts';
+import type { ReadDatabase } from '../../read-sql.ts';
 import { createWaitingLine } from '../../waiting-line.ts';
 import { prepareConnection, type Timeouts } from './prepare-connection.ts';
+import { readSqlOnPool } from './read-sql.ts';
 import { NETWORK_GRACE_MS, runStatement, runWork } from './run-on-pool.ts';
 
 // SQLSTATEs after which the server has rolled back the statement and asks for a retry: serialization failure, deadlock,
@@ -59,7 +62,7 @@ const DEFAULT_TIMEOUTS: Timeouts = {
  * Opens a PostgreSQL server (14 or newer) behind a connection pool of this process. The first query connects, either
  * directly or through a pooler such as PgBouncer.
  */
-export function openPg({ connectionString, ...options }: PgOptions): Database {
+export function openPg({ connectionString, ...options }: PgOptions): ReadDatabase {
   return openOnPool(new pg.Pool({ ...serverSettings(options), connectionString }), options);
 }
 
@@ -104,7 +107,8 @@ export function openOnPool(
     maxRetryDelayMs = DEFAULT_MAX_RETRY_DELAY_MS,
     ...options
   }: PoolOptions,
-): Database {
+  dialect?: Dialect,
+): ReadDatabase {
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options };
   const endOfUse = new WeakMap<pg.PoolClient, number>();
   const usedAt = new WeakMap<pg.PoolClient, number>();
@@ -128,6 +132,7 @@ export function openOnPool(
       withRetry(retry, () => line.run(() => runStatement(source, sql, values, timeouts))),
     transaction: (work) => withRetry(retry, () => line.run(() => runWork(source, work, timeouts))),
     load: line.load,
+    readSql: (sql, limits) => line.run(() => readSqlOnPool(source, sql, { ...limits, dialect })),
     close: () => pool.end(),
   };
 }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Database } from '../../database.ts';
+import type { ReadDatabase } from '../../read-sql.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
 import { openOnPool, type PoolOptions, serverSettings } from './open-pg.ts';
 import { createSecretSettings, type ReadSecret, type SecretSettings } from './secret-settings.ts';
@@ -17,7 +17,12 @@ export interface SecretDatabaseOptions extends PoolOptions {
  * Opens a PostgreSQL server behind a connection pool that takes the login of each new connection from a secret. After
  * a rotation, the pool finds the new login without a restart. Connects on the first query.
  */
-export function openWithSecret({ read, url, now = Date.now, ...options }: SecretDatabaseOptions): Database {
+export function openWithSecret({
+  read,
+  url,
+  now = Date.now,
+  ...options
+}: SecretDatabaseOptions): ReadDatabase {
   const settings = createSecretSettings({ read, url, now });
   return openOnPool(new SecretPool(settings, serverSettings(options)), options);
 }

@@ -4,6 +4,8 @@ export interface Timeouts {
   statementTimeoutMs: number;
   /** Maximum time for which a statement waits for one lock. 0: only the statement timeout limits the wait. */
   lockTimeoutMs: number;
+  /** Whether the statements can only read. */
+  isReadOnly?: boolean;
 }
 
 /** The connections that go through a connection pooler. */
@@ -32,12 +34,17 @@ export async function prepareConnection(client: pg.ClientBase, timeouts: Timeout
   else for (const statement of setTimeouts('SET', timeouts)) await client.query(statement);
 }
 
-/** Returns the statements that set the timeouts. */
+/** Returns the statements that set the timeouts, and that make transactions read-only. */
 export function setTimeouts(
   set: 'SET' | 'SET LOCAL',
-  { statementTimeoutMs, lockTimeoutMs }: Timeouts,
+  { statementTimeoutMs, lockTimeoutMs, isReadOnly = false }: Timeouts,
 ): string[] {
-  return [`${set} statement_timeout = ${statementTimeoutMs}`, `${set} lock_timeout = ${lockTimeoutMs}`];
+  const readOnly = `${set === 'SET' ? 'default_' : ''}transaction_read_only`;
+  return [
+    `${set} statement_timeout = ${statementTimeoutMs}`,
+    `${set} lock_timeout = ${lockTimeoutMs}`,
+    ...(isReadOnly ? [`${set} ${readOnly} = on`] : []),
+  ];
 }
 
 /** Returns whether a prepared connection goes through a connection pooler. */

@@ -84,7 +84,7 @@ async function runThroughPooler<Row>(
 }
 
 /** Checks out a connection. After `use`, closes the connection if `use` called `abandon` or the connection broke. */
-async function withClient<Result>(
+export async function withClient<Result>(
   source: ConnectionSource,
   use: (client: pg.PoolClient, abandon: () => void) => Promise<Result>,
 ): Promise<Result> {

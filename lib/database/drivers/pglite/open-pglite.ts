@@ -1,13 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SqlResult } from '../../../common/sql-result.ts';
 import {
   type Database,
   DatabaseError,
   type QueryResult,
   type SqlValue,
+  type Transaction,
   toDatabaseError,
 } from '../../database.ts';
+import {
+  declareCursor,
+  fetchFromCursor,
+  type ReadDatabase,
+  requireHarmless,
+  SqlError,
+  type SqlLimits,
+  tooLarge,
+} from '../../read-sql.ts';
+import { READER_ROLE } from '../../schema/roles.ts';
 import { type ClientSession, runTransaction } from '../pg/run-transaction.ts';
 import { type PgliteThread, startPgliteThread } from './pglite-thread.ts';
+import { frameStatements, toSqlResult } from './sql-result.ts';
 import { createUnitQueue, type ReadLimits } from './unit-queue.ts';
 
 /**
@@ -24,6 +37,8 @@ export interface EmbeddedDatabase extends Database {
    * many readers' statements wait
    */
   readOnly(messages: Uint8Array): Promise<Uint8Array>;
+  /** Runs statements as the reader role, with the priority and the limits of readers. */
+  readonly reader: ReadDatabase;
 }
 
 export interface PgliteOptions extends Partial<ReadLimits> {
@@ -94,13 +109,35 @@ export async function openPglite({
     }
   }
 
+  async function enqueueRead<Result>(unit: Unit<Result>, timeoutMs = readTimeoutMs): Promise<Result> {
+    if (closed) throw closedError();
+    return queue.runRead(() => run(unit, Math.min(timeoutMs, readTimeoutMs)));
+  }
+
+  const transactRead = <Result>(work: (transaction: Transaction) => Promise<Result>) =>
+    enqueueRead((on) =>
+      runTransaction({ ...sessionOn(on), begin: 'BEGIN READ ONLY' }, async (transaction) => {
+        await transaction.query(`SET LOCAL ROLE ${READER_ROLE}`);
+        return work(transaction);
+      }),
+    );
+
+  const reader: ReadDatabase = {
+    query: (sql, values) => transactRead((transaction) => transaction.query(sql, values)),
+    transaction: transactRead,
+    readSql: (sql, limits) =>
+      enqueueRead((on) => readSql(on, sql, limits), limits.timeoutMs).catch((error: unknown) => {
+        throw toSqlError(error, limits);
+      }),
+    close: async () => undefined,
+  };
+
   return {
+    reader,
     query: (sql, values) => enqueue((on) => query(on, sql, values), statementTimeoutMs),
     transaction: (work) => enqueue((on) => runTransaction(sessionOn(on), work), statementTimeoutMs),
-    async readOnly(messages) {
-      if (closed) throw closedError();
-      return queue.runRead(() => run((on) => readOnly(on, messages, maxReadBytes), readTimeoutMs));
-    },
+    readOnly: (messages) =>
+      enqueueRead((on) => readOnly(on, messages, { maxBytes: maxReadBytes, maxStatements: 1 })),
     async close() {
       const shutDown = enqueue((on) => on.ask({ kind: 'close' }), CLOSE_TIMEOUT_MS);
       closed = true;
@@ -139,12 +176,34 @@ function sessionOn(thread: PgliteThread): ClientSession {
   };
 }
 
-async function readOnly(thread: PgliteThread, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+async function readOnly(
+  thread: PgliteThread,
+  messages: Uint8Array,
+  limits: { maxBytes: number; maxStatements: number },
+): Promise<Uint8Array> {
   try {
-    return (await thread.ask({ kind: 'readOnly', messages, maxBytes })) as Uint8Array;
+    return (await thread.ask({ kind: 'readOnly', messages, ...limits })) as Uint8Array;
   } catch (error) {
     throw readError(error);
   }
+}
+
+/** Runs a reader's statement in two statements: the first declares a cursor, and the second reads from it. */
+async function readSql(
+  thread: PgliteThread,
+  sql: string,
+  { maxRows, maxBytes }: SqlLimits,
+): Promise<SqlResult> {
+  requireHarmless(sql);
+  const messages = frameStatements([declareCursor(sql), fetchFromCursor(maxRows)]);
+  return toSqlResult(await readOnly(thread, messages, { maxBytes, maxStatements: 2 }), maxRows);
+}
+
+/** A result that is too large, and a timeout, which ends the thread, are errors of the statement. */
+function toSqlError(error: unknown, { maxBytes }: SqlLimits): unknown {
+  if (!(error instanceof DatabaseError)) return error;
+  if (error.code === '54000') return tooLarge(maxBytes);
+  return error.code === '57014' ? new SqlError(error.message, error.code) : error;
 }
 
 /** Converts the error of a reader's statement. The statement stores no value, so ValueRefusedError does not apply. */

@@ -3,7 +3,7 @@ import type { SqlValue } from '../../database.ts';
 /** A request of the main thread to the worker thread, which answers requests serially and in order. */
 export type WorkerRequest =
   | { id: number; kind: 'query'; sql: string; values: readonly SqlValue[] }
-  | { id: number; kind: 'readOnly'; messages: Uint8Array; maxBytes: number }
+  | { id: number; kind: 'readOnly'; messages: Uint8Array; maxBytes: number; maxStatements: number }
   | { id: number; kind: 'close' };
 
 export type WorkerReply =

@@ -25,18 +25,21 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<unknown
     return { rows, rowsChanged: affectedRows ?? 0 };
   }
   if (request.kind === 'close') return database.close();
-  return readOnly(database, request.messages, request.maxBytes);
+  return readOnly(database, request);
 }
 
 /**
  * Runs one statement of a reader as the reader role, in a read-only transaction. The statement is given as messages of
  * the extended protocol. The transaction is always rolled back, so no settings, role, locks or prepared statements
- * remain for later statements. Only one statement is allowed: if the first of two statements were a COMMIT, the second
- * statement would run outside the transaction. `SELECT 1` takes the snapshot. After that, the transaction can no longer
+ * remain for later statements. Of a reader's own statements, only one is allowed: if the first of two statements were a
+ * COMMIT, the second statement would run outside the transaction. `SELECT 1` takes the snapshot. After that, the transaction can no longer
  * become read-write.
  */
-async function readOnly(database: PGlite, messages: Uint8Array, maxBytes: number): Promise<Uint8Array> {
-  if (!runsAtMostOneStatement(messages))
+async function readOnly(
+  database: PGlite,
+  { messages, maxBytes, maxStatements }: Extract<WorkerRequest, { kind: 'readOnly' }>,
+): Promise<Uint8Array> {
+  if (!runsAtMost(maxStatements, messages))
     throw new Error('the request contains more than one statement; send one statement at a time');
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -75,10 +78,10 @@ const RESTRICT_READERS = `
   REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC`;
 
 /**
- * Returns whether the messages run at most one statement. A message starts with a type byte and a length, which
+ * Returns whether the messages run at most this number of statements. A message starts with a type byte and a length, which
  * includes its own four bytes. Only three types run statements: Execute (E), simple Query (Q) and FunctionCall (F).
  */
-function runsAtMostOneStatement(messages: Uint8Array): boolean {
+function runsAtMost(maxStatements: number, messages: Uint8Array): boolean {
   const view = new DataView(messages.buffer, messages.byteOffset, messages.byteLength);
   let executes = 0;
   for (let at = 0; at < messages.length; at += 1 + view.getUint32(at + 1)) {
@@ -86,7 +89,7 @@ function runsAtMostOneStatement(messages: Uint8Array): boolean {
     if (type === 'Q' || type === 'F') return false;
     if (type === 'E') executes += 1;
   }
-  return executes <= 1;
+  return executes <= maxStatements;
 }
 
 function reply(message: WorkerReply): void {

@@ -1,0 +1,99 @@
+import type { SqlResult } from '../common/sql-result.ts';
+import type { Database } from './database.ts';
+
+/**
+ * Options of a pool whose statements only read. A statement that has waited for a connection for five seconds fails,
+ * because a client should retry instead of waiting longer.
+ */
+export const QUERY_LIMITS = {
+  statementTimeoutMs: 10_000,
+  lockTimeoutMs: 5_000,
+  maxWaitMs: 5_000,
+  isReadOnly: true,
+};
+
+/** Limits of a reader's statement. */
+export interface SqlLimits {
+  maxRows: number;
+  /** Maximum size of the result, in bytes of PostgreSQL's protocol. */
+  maxBytes: number;
+  timeoutMs: number;
+}
+
+/** Runs statements that a person wrote. */
+export interface SqlReader {
+  /**
+   * Runs one statement with the rights of the role `query_reader`, in a read-only transaction that is rolled back.
+   * Nothing of the statement remains: no data, no setting and no lock. On PostgreSQL, only SELECT, VALUES, TABLE and WITH
+   * are accepted.
+   *
+   * @throws {SqlError} the statement is invalid, not allowed, too slow, or has too large a result
+   * @throws {DatabaseError} 53400 or 55P03 if too many statements wait, or the server cannot be used
+   */
+  readSql(sql: string, limits: SqlLimits): Promise<SqlResult>;
+}
+
+/** Connections that only read. */
+export type ReadDatabase = Database & SqlReader;
+
+/** The database rejected a reader's statement. The message is the database's own, which may quote the statement. */
+export class SqlError extends Error {
+  override name = 'SqlError';
+  readonly code: string;
+  /** The character of the statement at which the error was found, starting at 1; null if it is unknown. */
+  readonly position: number | null;
+
+  constructor(message: string, code: string, position: number | null = null) {
+    super(message);
+    this.code = code;
+    this.position = position;
+  }
+}
+
+/** A statement's result has more than `maxBytes` bytes. */
+export const tooLarge = (maxBytes: number) =>
+  new SqlError(
+    `the result is larger than ${maxBytes} bytes; add a LIMIT, or select fewer or shorter columns`,
+    '54000',
+  );
+
+const CURSOR = 'DECLARE reader NO SCROLL CURSOR FOR ';
+
+/**
+ * Returns a statement that declares a cursor for a reader's statement. PostgreSQL's grammar accepts only statements that
+ * return rows there, and no statement that writes. Send it with the extended protocol, which accepts only one statement.
+ */
+export function declareCursor(sql: string): string {
+  return `${CURSOR}${sql}`;
+}
+
+/** Returns the statement that reads from the cursor. It reads one row more, to find out whether there are more. */
+export function fetchFromCursor(maxRows: number): string {
+  return `FETCH FORWARD ${Math.trunc(maxRows) + 1} FROM reader`;
+}
+
+/** Converts a position in the text of `declareCursor` to a position in the reader's statement. */
+export function positionInStatement(position: string | undefined, isInCursor = true): number | null {
+  const at = Number(position ?? 'none') - (isInCursor ? CURSOR.length : 0);
+  return at >= 1 ? at : null;
+}
+
+/**
+ * Functions with which a statement could leave the role of the reader: `set_config` sets the role, and the others run SQL
+ * from a text, with which a statement could use the other role. PostgreSQL has no privilege that protects the role.
+ */
+const LEAVES_ROLE =
+  /\b(?:set_config|query_to_xml\w*|ts_stat|ts_rewrite|pg_logical_emit_message|dblink\w*|crosstab\w*|connectby|xpath_table)\b/i;
+/** Identifiers with escapes, in which these names could be hidden. */
+const ESCAPED_IDENTIFIER = /\bu&\s*"/i;
+
+/** @throws {SqlError} the statement contains a function that could leave the role of the reader */
+export function requireHarmless(sql: string): void {
+  const found = LEAVES_ROLE.exec(sql) ?? ESCAPED_IDENTIFIER.exec(sql);
+  if (found === null) return;
+  throw new SqlError(
+    `${found[0]} is not allowed here; use psql with a user of your own`,
+    '42501',
+    found.index + 1,
+  );
+}

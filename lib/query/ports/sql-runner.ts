@@ -1,0 +1,15 @@
+import type { SqlResult } from '../../common/sql-result.ts';
+
+/** Maximum number of rows that a caller can ask for. */
+export const MAX_SQL_ROWS = 10_000;
+export const DEFAULT_SQL_ROWS = 1_000;
+
+/** Runs SQL that a person wrote. The statement can only read, and nothing of it remains. */
+export interface SqlRunner {
+  /**
+   * @param maxRows maximum number of rows, at most `MAX_SQL_ROWS`
+   * @throws {SqlError} the statement is invalid, not allowed, too slow, or has too large a result
+   * @throws {DatabaseError} 53400 or 55P03 if too many statements wait, or the database cannot be used
+   */
+  run(sql: string, maxRows: number): Promise<SqlResult>;
+}

@@ -1,0 +1,100 @@
+import type { Database } from '../../database/database.ts';
+import type { Count, StoreCounts } from '../model.ts';
+
+/** Maximum number of rows of each list that are read. A longer list is estimated. */
+const SAMPLE = 5_000;
+
+interface Sampled {
+  /** Number of rows that were read. */
+  sampled: number;
+  /** How many of them count. */
+  counted: number;
+}
+
+/** $1: the number of rows that are read. */
+const sample = (counted: string, rows: string) =>
+  `SELECT count(*) AS sampled, ${counted} AS counted FROM (${rows} LIMIT $1::int) AS rows`;
+
+const DATASETS = `SELECT identity_pool_id, identity_id,
+    removed_ms IS NULL OR (removed_ms, removed_sync_count) < (last_modified_ms, sync_count) AS is_live
+  FROM query.dataset_versions ORDER BY identity_pool_id, identity_id`;
+
+/** Each list: the statement that reads a sample, and a statement that would read all its rows. */
+const LISTS = {
+  identities: {
+    read: sample('count(DISTINCT (identity_pool_id, identity_id))', DATASETS),
+    all: 'SELECT 1 FROM query.dataset_versions',
+  },
+  datasets: { read: sample('count(*) FILTER (WHERE is_live)', DATASETS), all: 'SELECT 1 FROM query.dataset_versions' },
+  records: {
+    read: sample(
+      'count(*) FILTER (WHERE is_live)',
+      'SELECT record_value IS NOT NULL AS is_live FROM query.record_versions ORDER BY dataset_id, record_id',
+    ),
+    all: 'SELECT 1 FROM query.record_versions',
+  },
+  quarantined: {
+    read: sample(
+      'count(*) FILTER (WHERE redriven_at IS NULL)',
+      'SELECT redriven_at FROM query.quarantine ORDER BY quarantined_at DESC',
+    ),
+    all: 'SELECT 1 FROM query.quarantine',
+  },
+  gaps: {
+    read: sample(
+      'count(*) FILTER (WHERE mended_at IS NULL)',
+      'SELECT mended_at FROM query.gaps ORDER BY identity_pool_id, since_ms, cause',
+    ),
+    all: 'SELECT 1 FROM query.gaps',
+  },
+};
+
+const READ_LAG = `
+SELECT
+  (extract(epoch FROM max(projected_at - arrived_at)) * 1000)::bigint AS "lagMs", max(projected_at) AS "projectedAt"
+FROM (SELECT projected_at, arrived_at FROM query.stream_progress ORDER BY stream_name, shard_id LIMIT $1::int) AS shards`;
+
+/** Reads the counts; see `QueryReader.counts`. */
+export async function readCounts(
+  on: Database,
+  readPools: (limit: number) => Promise<{ items: readonly unknown[] }>,
+): Promise<StoreCounts> {
+  const [pools, identities, datasets, records, quarantined, gaps, { rows: progress }] = await Promise.all([
+    readPools(SAMPLE),
+    countList(on, LISTS.identities),
+    countList(on, LISTS.datasets),
+    countList(on, LISTS.records),
+    countList(on, LISTS.quarantined),
+    countList(on, LISTS.gaps),
+    on.query<{ lagMs: number | null; projectedAt: Date | null }>(READ_LAG, [SAMPLE]),
+  ]);
+  const { lagMs = null, projectedAt = null } = progress[0] ?? {};
+  return {
+    pools: { count: pools.items.length, isEstimate: pools.items.length === SAMPLE },
+    identities,
+    datasets,
+    records,
+    quarantined,
+    gaps,
+    lagMs,
+    projectedAt,
+  };
+}
+
+/** Counts a short list. In a long list, the sample gives the share of the rows that count. */
+async function countList(on: Database, { read, all }: { read: string; all: string }): Promise<Count> {
+  const { rows } = await on.query<Sampled>(read, [SAMPLE + 1]);
+  const { sampled, counted } = rows[0] ?? { sampled: 0, counted: 0 };
+  if (sampled <= SAMPLE) return { count: counted, isEstimate: false };
+  const estimate = Math.max(await estimateRows(on, all), sampled);
+  return { count: Math.round((estimate * counted) / sampled), isEstimate: true };
+}
+
+/**
+ * Returns the number of rows that the planner expects. It computes this number from the size of the table, and needs no
+ * statistics for that.
+ */
+async function estimateRows(on: Database, sql: string): Promise<number> {
+  const { rows } = await on.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`);
+  return Number(/rows=(\d+)/.exec(rows[0]?.['QUERY PLAN'] ?? '')?.[1] ?? 0);
+}
