@@ -1,6 +1,7 @@
 import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
 import type { Environment } from '../../lib/common/environment.ts';
 import type { Database } from '../../lib/database/database.ts';
+import type { SqlReader } from '../../lib/database/read-sql.ts';
 import type { ProviderState } from '../../lib/identity/logins/verify-logins.ts';
 import type { IdentityPoolDescription } from '../../lib/identity/model.ts';
 import type { Origin } from '../../lib/move/ports/origin.ts';
@@ -18,6 +19,8 @@ export interface Progress {
 /** The dependencies of a command. */
 export interface CommandDeps {
   database: Database;
+  /** Runs the operator's own SQL, with the rights of the role `query_reader`. */
+  queries: SqlReader;
   /** Absolute path of the data directory. It need not exist. */
   dataDir: string;
   /** Fetches the records of an event that contains a URL instead of the records. */

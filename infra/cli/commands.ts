@@ -138,6 +138,15 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     },
   ],
   [
+    'query',
+    {
+      summary:
+        'run one SQL statement that only reads, with the rights of query_reader, for at most ten seconds; prints a table, JSON or CSV',
+      usage: ['query "SELECT …" [--max-rows N] [--json|--csv]'],
+      load: async () => (await import('./commands/query.ts')).query,
+    },
+  ],
+  [
     'redrive',
     {
       summary:

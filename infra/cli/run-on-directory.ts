@@ -14,7 +14,7 @@ export interface DirectoryOptions {
    */
   commandLine: readonly string[];
   dataDir: string;
-  deps: Omit<CommandDeps, 'database'>;
+  deps: Omit<CommandDeps, 'database' | 'queries'>;
 }
 
 /**
@@ -70,9 +70,9 @@ async function workAlone(
   try {
     // Loaded on use: if a local cloud runs the command, this process needs no database.
     const { openDatabase } = await import('../../lib/database/open-local.ts');
-    const { database } = await openDatabase(directory.database, undefined);
+    const { database, queries } = await openDatabase(directory.database, undefined);
     try {
-      await work({ ...deps, database });
+      await work({ ...deps, database, queries });
     } finally {
       await database.close();
     }

@@ -11,7 +11,7 @@ export interface OperatorOptions {
   /** Asks the operator to confirm a command. */
   confirm: Confirm;
   /** The dependencies of the command, except the database. */
-  deps: Omit<CommandDeps, 'database'>;
+  deps: Omit<CommandDeps, 'database' | 'queries'>;
 }
 
 /** Runs a command, given as its name and arguments, on its database. @throws an error that the operator cannot fix */
@@ -35,7 +35,7 @@ export function runOperatorCommand(
     const database = openForOperator(address, createSecretReader);
     try {
       await requireTables(database, address);
-      await work({ ...deps, database });
+      await work({ ...deps, database, queries: database });
       return DONE;
     } finally {
       await database.close();

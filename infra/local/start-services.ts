@@ -220,6 +220,7 @@ export async function startServices(
   const operator = {
     databaseUrl: config.databaseUrl,
     database,
+    queries: local.queries,
     dataDir: directory.path,
     fetchPayload,
     openService,

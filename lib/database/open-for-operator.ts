@@ -3,6 +3,7 @@ import type { Database } from './database.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import { nameOf, unreachableError } from './drivers/pg/describe-unreachable.ts';
 import { type CreateSecretReader, openAddress } from './open-from-environment.ts';
+import type { ReadDatabase } from './read-sql.ts';
 
 /**
  * Operator commands can take hours, for example to build an index on a large table. They may also wait for a lock of
@@ -14,7 +15,7 @@ const FIND_TABLES = `
 SELECT count(*) AS there FROM pg_tables WHERE schemaname = 'projection' AND tablename = 'records'`;
 
 /** Opens a server for an operator command. Connects on the first query. */
-export function openForOperator(address: DatabaseAddress, createReader: CreateSecretReader): Database {
+export function openForOperator(address: DatabaseAddress, createReader: CreateSecretReader): ReadDatabase {
   return openAddress(address, createReader, { maxConnections: 2, ...TIMEOUTS });
 }
 

@@ -10,6 +10,7 @@ import { createRedrivenObjects } from '../../../lib/projection/store/redriven-ob
 import { type FetchPayload, PayloadUnavailableError } from '../../../lib/stream/ports/fetch-payload.ts';
 import { DAY, HOUR, MINUTE } from '../../fixtures/backfill/publish-poller.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
+import { commandDeps } from '../../fixtures/local/command-deps.ts';
 import {
   deliver,
   NEW_YEAR,
@@ -57,20 +58,7 @@ describe('discarded batches', () => {
   const redrive = (path: string, fetchPayload: FetchPayload = noPayloads) =>
     outcomeOf(async () => {
       const command = await prepareCommand(['redrive', '--failures', path]);
-      await command({
-        database,
-        dataDir: '/nonexistent',
-        fetchPayload,
-        openService: () => Promise.reject(new Error('no service')),
-        openOrigin: () => Promise.reject(new Error('no origin is needed here')),
-        offloading: null,
-        describeLogins: async () => null,
-        print: () => undefined,
-        write: async () => undefined,
-        progress: () => undefined,
-        now: () => NEW_YEAR,
-        signal: new AbortController().signal,
-      });
+      await command(commandDeps({ database, fetchPayload, now: () => NEW_YEAR }));
       return { exitCode: 0 };
     });
 

@@ -90,7 +90,9 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     const lines: string[] = [];
     const outcome = await outcomeOf(async () => {
       const deps = { database, openService: async () => service, now: () => NOW };
-      await (await prepareCommand(['status', ...args]))(commandDeps({ ...deps, print: (line) => lines.push(line) }));
+      await (await prepareCommand(['status', ...args]))(
+        commandDeps({ ...deps, print: (line) => lines.push(line) }),
+      );
       return { exitCode: 0 };
     });
     return { lines, ...outcome };
