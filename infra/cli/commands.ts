@@ -232,8 +232,21 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
   ],
 ]);
 
-/** All commands of the command line: those that need a database and those that do not. */
+/** The commands that run a service. infra/cognito-sync-backend.mjs starts them, so they have only a usage here. */
+const SERVICE_COMMANDS: readonly (readonly [string, CommandUsage])[] = [
+  ['start', { summary: 'start the service; ends with Ctrl+C', usage: ['start'] }],
+  [
+    'exec',
+    {
+      summary: 'run a command, such as npm test, while a fresh service runs; returns its exit code',
+      usage: ['exec -- <command> [argument …]'],
+    },
+  ],
+];
+
+/** All commands of the command line: those that run a service, those that need a database, and all others. */
 export const ALL_COMMANDS: ReadonlyMap<string, CommandUsage> = new Map<string, CommandUsage>([
+  ...SERVICE_COMMANDS,
   ...COMMANDS,
   ...PROCESS_COMMANDS,
 ]);

@@ -1,6 +1,7 @@
 import { createCognitoSyncClient } from '../../../lib/aws/cognito-sync-client.ts';
 import type { Credentials } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
+import { seedIdentity } from '../../cli/commands/seed/seed-identity.ts';
 import { firstPoolId } from '../names.ts';
 import type { SeedIdentity } from './testing.ts';
 
@@ -28,21 +29,13 @@ export async function seed(
     for (const { identityId, logins, datasets = {} } of identities) {
       const IdentityId = identityId ?? (await getId(url, IdentityPoolId, logins));
       ids.push(IdentityId);
-      for (const [DatasetName, records] of Object.entries(datasets)) {
-        const dataset = { IdentityPoolId, IdentityId, DatasetName };
-        const { SyncSessionToken, Records = [] } = await client.listRecords(dataset);
-        const counts = new Map(Records.map(({ Key, SyncCount }) => [Key, SyncCount]));
-        await client.updateRecords({
-          ...dataset,
-          SyncSessionToken,
-          RecordPatches: Object.entries(records).map(([Key, Value]) => ({
-            Op: 'replace',
-            Key,
-            Value,
-            SyncCount: counts.get(Key) ?? 0,
-          })),
-        });
-      }
+      const steps = Object.entries(datasets).map(([datasetName, values]) => ({
+        kind: 'sync' as const,
+        datasetName,
+        values,
+        conflicts: false,
+      }));
+      await seedIdentity(client, IdentityPoolId, { identityId: IdentityId, steps });
     }
   } finally {
     client.destroy();
