@@ -19,8 +19,9 @@ const REMOVED = ['AWS_SESSION_TOKEN', 'AWS_PROFILE'];
 
 process.umask(0o077);
 const commandEnvironment = { ...process.env };
-// The output belongs to the command, so the service prints only errors.
+// The output belongs to the command, so the service prints only errors, and no metrics.
 process.env.POWERTOOLS_LOG_LEVEL ??= 'ERROR';
+process.env.POWERTOOLS_METRICS_DISABLED ??= 'true';
 process.exit(await exec(process.argv.slice(3), commandEnvironment));
 
 /**
