@@ -1,7 +1,6 @@
 import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 import ts from 'typescript';
 import { createTemplates } from '../../lib/database/embedded-template.ts';
@@ -45,7 +44,7 @@ await writeBin();
 for (const [name, { text }] of await buildConsole()) await write(join('infra/console/built', name), text);
 const template = await createTemplates();
 await mkdir(join(DIST, '.template'));
-await writeFile(join(DIST, '.template', `${basename(template)}.gz`), gzipSync(await readFile(template)));
+await copyFile(template, join(DIST, '.template', basename(template)));
 const manifest = createManifest(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')), packages);
 await writeFile(join(DIST, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 

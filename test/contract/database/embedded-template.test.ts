@@ -30,7 +30,7 @@ it('restores a database with the current schema, without rows, that only its own
 
 it('writes nothing if there is no template for the current migrations', async () => {
   const folder = await mkdtemp(join(directory, 'outdated-'));
-  await writeFile(join(folder, 'migrated-0123456789abcdef'), '{"directories":[],"files":[]}\n');
+  await writeFile(join(folder, 'migrated-0123456789abcdef.zst'), '{"directories":[],"files":[]}\n');
   const dataDir = join(directory, 'none');
   expect(await restoreTemplate(dataDir, 'migrated', folder)).toBe(false);
   expect(existsSync(dataDir)).toBe(false);
@@ -38,7 +38,7 @@ it('writes nothing if there is no template for the current migrations', async ()
 
 it('keeps current templates, and removes outdated ones', async () => {
   const folder = join(await createTemplates(), '..');
-  const outdated = join(folder, 'migrated-0123456789abcdef');
+  const outdated = join(folder, 'migrated-0123456789abcdef.zst');
   const before = await readdir(folder);
   await writeFile(outdated, '');
   await createTemplates();
