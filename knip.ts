@@ -8,6 +8,7 @@ export default {
     'lib/aws/function-credentials.ts',
     'infra/local/functions/function-worker.ts',
     'infra/local/kinesis/kinesis-child.ts',
+    'infra/local/testing/cloud-process.ts',
     'infra/stack/bundle/bundle-plugins.ts',
     // infra/console/build-console.ts bundles the page from this file.
     'infra/console/page/app.tsx',
