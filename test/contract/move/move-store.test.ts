@@ -121,7 +121,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.unknownOf(pool, [id])).toEqual([id]);
   });
 
-  it('updates the providers of a replica, and keeps an identity that this service owns', async () => {
+  it('updates the providers of a replica, and those of an owned guest that received a login at the origin', async () => {
     const pool = await newPool(database);
     const [replica, owned] = [newId(), newId()];
     await put(pool, replica);
@@ -131,7 +131,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await put(pool, owned, ['accounts.google.com'])).toMatchObject({ created: 0, kept: 1 });
     const identities = createIdentityStore(database);
     expect((await identities.readIdentity(replica))?.providers).toEqual(['accounts.google.com']);
-    expect((await identities.readIdentity(owned))?.providers).toEqual([]);
+    expect((await identities.readIdentity(owned))?.providers).toEqual(['accounts.google.com']);
   });
 
   it('keeps an identity that was here before, and does not bring back one that was deleted here', async () => {
