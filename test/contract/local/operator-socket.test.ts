@@ -52,6 +52,7 @@ const noDatabase = {
   openService: noService,
   openOrigin: () => Promise.reject(new Error('no origin is needed here')),
   offloading: null,
+  queries: { readSql: () => Promise.reject(new Error('no SQL is needed here')) },
   describeLogins: async () => null,
   now: Date.now,
 };
