@@ -7,6 +7,7 @@ import { COUNTS } from './schemas.ts';
 const ROUTE = createRoute({
   method: 'get',
   path: '/counts',
+  operationId: 'readCounts',
   summary: 'How much the query store contains',
   responses: {
     200: { description: 'The counts', content: { 'application/json': { schema: COUNTS } } },

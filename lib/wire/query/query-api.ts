@@ -77,6 +77,7 @@ export function createQueryApi({
     const route = createRoute({
       method: 'get',
       path,
+      operationId: `list${path.replace(/[/-](\w)/g, (_, letter: string) => letter.toUpperCase())}`,
       summary,
       ...(description !== undefined && { description }),
       request: { query: query as z.ZodType<Paging> & z.ZodObject },

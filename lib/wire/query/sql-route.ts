@@ -40,6 +40,7 @@ const SQL_ERROR = z
 const ROUTE = createRoute({
   method: 'post',
   path: '/sql',
+  operationId: 'runSql',
   summary: 'The result of one SQL statement that reads',
   description: `The statement runs with the rights of the role \`query_reader\`, in a transaction that can only read and is rolled back. It is cancelled after ten seconds, and returns at most ${MAX_SQL_ROWS} rows.`,
   request: { body: { required: true, content: { 'application/json': { schema: REQUEST } } } },

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database, SqlValue } from '../../../lib/database/database.ts';
+import type { Database } from '../../../lib/database/database.ts';
 import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
 import type { PageRequest, QueryPage } from '../../../lib/query/model.ts';
 import type { QueryReader } from '../../../lib/query/ports/query-reader.ts';
 import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
+import { explainReads } from '../../fixtures/query/rows-read.ts';
 
 const LIMIT = 50;
 /** A page reads its rows, the datasets of its records, and the first rows of two lists that are merged. */
@@ -25,24 +26,6 @@ const FILL = [
    SELECT md5(i::text)::uuid, 'not-json', NULL, 's', 's', i::text, now(), now() - i * interval '1 second', NULL, ''
    FROM generate_series(1, 20000) AS i`,
 ];
-
-interface PlanNode {
-  'Node Type': string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  'Rows Removed by Index Recheck'?: number;
-  Plans?: PlanNode[];
-}
-
-/** Counts the rows that the scans of a plan have read, including those that a filter removed. */
-function rowsRead(node: PlanNode): number {
-  const { Plans: plans = [] } = node;
-  const own = /Scan/.test(node['Node Type']) && plans.length === 0;
-  const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
-  const read = own ? (node['Actual Rows'] + removed) * node['Actual Loops'] : 0;
-  return plans.reduce((sum, plan) => sum + rowsRead(plan), read);
-}
 
 type Read = (reader: QueryReader, page: PageRequest) => Promise<QueryPage<object>>;
 
@@ -91,21 +74,9 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
   /** Returns the rows that the largest statement of a page reads, and the next page. */
   async function measure(read: Read, page: PageRequest) {
     let most = 0;
-    const explained: Database = {
-      ...database,
-      async query<Row>(sql: string, values?: readonly SqlValue[]) {
-        if (/projection\.|query\./.test(sql) && !/pg_index/.test(sql)) {
-          const { rows } = await database.query<{ 'QUERY PLAN': string | { Plan: PlanNode }[] }>(
-            `EXPLAIN (ANALYZE, FORMAT JSON) ${sql}`,
-            values,
-          );
-          const text = rows[0]?.['QUERY PLAN'] ?? '[]';
-          const [plan]: { Plan: PlanNode }[] = typeof text === 'string' ? JSON.parse(text) : text;
-          most = Math.max(most, plan ? rowsRead(plan.Plan) : 0);
-        }
-        return database.query<Row>(sql, values);
-      },
-    };
+    const explained = explainReads(database, (rows) => {
+      most = Math.max(most, rows);
+    });
     const { next } = await read(createQueryReader(explained), page);
     return { most, next };
   }
@@ -116,5 +87,24 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
     if (first.next === null) return;
     const second = await measure(read, { limit: LIMIT, after: first.next });
     expect(second.most).toBeLessThanOrEqual(LIMIT * READ_PER_ITEM);
+  });
+
+  it('estimates the lengths of long lists from a bounded number of rows', async () => {
+    let most = 0;
+    const explained = explainReads(database, (rows) => {
+      most = Math.max(most, rows);
+    });
+    const { identities, datasets, records, pools } = await createQueryReader(explained).counts();
+    expect(most).toBeLessThanOrEqual(5_001);
+    expect(pools).toEqual({ count: 1, isEstimate: false });
+    for (const [{ count, isEstimate }, actual] of [
+      [identities, 20_000],
+      [datasets, 20_000],
+      [records, 200_000],
+    ] as const) {
+      expect(isEstimate).toBe(true);
+      expect(count).toBeGreaterThan(actual / 4);
+      expect(count).toBeLessThan(actual * 4);
+    }
   });
 });
