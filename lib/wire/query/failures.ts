@@ -12,7 +12,7 @@ const DESCRIPTIONS = {
   503: 'The database does not answer, or the query took too long',
 };
 
-export type FailureStatus = keyof typeof DESCRIPTIONS;
+type FailureStatus = keyof typeof DESCRIPTIONS;
 
 /** Returns the responses of a route that fails, for its description. */
 export function failures(statuses: readonly FailureStatus[]) {
@@ -43,6 +43,6 @@ export function failureOf(error: unknown): { status: FailureStatus; message: str
 }
 
 /** Whether the query did not run because too many others are waiting, or has waited too long for a connection. */
-export function isBusy(error: unknown): boolean {
+function isBusy(error: unknown): boolean {
   return error instanceof DatabaseError && (error.code === '53400' || error.code === '55P03');
 }

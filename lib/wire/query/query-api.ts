@@ -20,7 +20,7 @@ const QUERY_PATH = '/query';
  */
 export type QueryApi = (request: Request, caller?: QueryBindings) => Promise<Response>;
 
-export interface QueryApiDeps {
+interface QueryApiDeps {
   reader: QueryReader;
   /** What operators do with quarantined events. */
   quarantine: QuarantineOperations;
