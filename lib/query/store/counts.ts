@@ -25,7 +25,10 @@ const LISTS = {
     read: sample('count(DISTINCT (identity_pool_id, identity_id))', DATASETS),
     all: 'SELECT 1 FROM query.dataset_versions',
   },
-  datasets: { read: sample('count(*) FILTER (WHERE is_live)', DATASETS), all: 'SELECT 1 FROM query.dataset_versions' },
+  datasets: {
+    read: sample('count(*) FILTER (WHERE is_live)', DATASETS),
+    all: 'SELECT 1 FROM query.dataset_versions',
+  },
   records: {
     read: sample(
       'count(*) FILTER (WHERE is_live)',

@@ -67,7 +67,8 @@ export function addChangeStream(
         hasEnded: () => ended.signal.aborted,
         now,
       });
-      const write = (page: QueryPage<RecordChange>) => eventsOf(page, (position) => cursors.write(position, about));
+      const write = (page: QueryPage<RecordChange>) =>
+        eventsOf(page, (position) => cursors.write(position, about));
       const headers = { 'Content-Type': EVENT_STREAM };
       return new Response(toStream(pages, { write, ended, logger }), { headers });
     } catch (error) {
@@ -78,7 +79,10 @@ export function addChangeStream(
 }
 
 /** Returns the events of a page. A comment keeps the connection open; its id lets the client continue after the page. */
-function eventsOf({ items, next }: QueryPage<RecordChange>, cursorOf: (position: readonly string[]) => string): string {
+function eventsOf(
+  { items, next }: QueryPage<RecordChange>,
+  cursorOf: (position: readonly string[]) => string,
+): string {
   const id = next === null ? '' : `id: ${cursorOf(next)}\n`;
   if (items.length === 0) return `: no change\n${id}\n`;
   // Only the last change of a page has the id, so an interrupted page is repeated.

@@ -55,7 +55,11 @@ const ROUTE = createRoute({
 });
 
 /** Adds the route that runs SQL. */
-export function addSqlRoute(app: OpenAPIHono<{ Bindings: QueryBindings }>, { run }: SqlRunner, now: () => number): void {
+export function addSqlRoute(
+  app: OpenAPIHono<{ Bindings: QueryBindings }>,
+  { run }: SqlRunner,
+  now: () => number,
+): void {
   app.openapi(ROUTE, async (context) => {
     const { sql, maxRows } = context.req.valid('json');
     const start = now();

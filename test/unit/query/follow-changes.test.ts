@@ -15,7 +15,10 @@ const CHANGE: RecordChange = {
   projectedAt: new Date(0),
 };
 
-const pageAt = (place: string, items: RecordChange[] = []): QueryPage<RecordChange> => ({ items, next: [place] });
+const pageAt = (place: string, items: RecordChange[] = []): QueryPage<RecordChange> => ({
+  items,
+  next: [place],
+});
 
 /** A feed with the given pages, and its clock. After the last page, nothing changes any more. */
 function createFeed(pages: (QueryPage<RecordChange> | Error)[]) {
