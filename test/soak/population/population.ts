@@ -208,12 +208,12 @@ async function mergeUsers(
   { writesAfterMerges }: Pick<PopulationOptions, 'writesAfterMerges'> = { writesAfterMerges: false },
 ): Promise<Map<string, string>> {
   const merged = new Map<string, string>();
-  for (const user of population) {
+  const mergeUser = async (user: SimulatedUser) => {
     const { merge, name } = user.plan;
-    if (merge?.at !== side) continue;
+    if (merge?.at !== side) return;
     const into = population.find(({ plan }) => plan.name === merge.into);
     const [from, destination] = [user.identityId(), into?.identityId()];
-    if (!from || !destination) continue;
+    if (!from || !destination) return;
     // Otherwise, the devices would be logged out, because they use the identity that disappears.
     await user.stopDevices(writesAfterMerges && side === 'target' ? 'target' : undefined);
     // The first attempt may have succeeded without an answer.
@@ -224,6 +224,7 @@ async function mergeUsers(
     }
     merged.set(from, destination);
     if (side === 'origin' || writesAfterMerges) user.continueAs(destination);
-  }
+  };
+  await Promise.all(population.map(mergeUser));
   return merged;
 }
