@@ -39,6 +39,6 @@ test('the service for tests seeds identities, and forgets them when it is reset'
 
 test('a service for tests that cannot start says why', async () => {
   await expect(startLocalCloud({ rulesFile: '/missing/rules.ts' })).rejects.toThrow(
-    'rules file not found: /missing/rules.ts',
+    'sync rules: cannot load /missing/rules.ts',
   );
 });
