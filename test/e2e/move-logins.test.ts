@@ -131,7 +131,7 @@ describe('logins during a migration', () => {
           name: 'InternalErrorException',
           $metadata: { httpStatusCode: 500 },
         });
-        await expect(logIn(both.target.cloud.url, await loginOf('nobody yet'))).rejects.toThrow('try again');
+        await expect(logIn(both.target.cloud.url, await loginOf('new'))).rejects.toThrow('try again');
         expect([await countAt('origin'), await countAt('target')]).toEqual(before);
         const v3 = logIn(both.target.cloud.url, Logins, { maxAttempts: 15 });
         const v2 = new AWS.CognitoIdentity({

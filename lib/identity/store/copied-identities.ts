@@ -2,13 +2,11 @@ import type { IdentityKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { Transaction } from '../../database/database.ts';
 import {
-  LINK_LOGINS,
   LOCK_IDENTITY,
   type LockedIdentityRow,
   MARK_UNLINKED,
   UNLINK_LOGINS,
 } from './identity-statements.ts';
-import { loginId } from './login-id.ts';
 
 /** An identity of another service, as that service describes it. */
 export interface CopiedIdentity {
@@ -22,14 +20,15 @@ export interface CopiedIdentity {
   isDisabled: boolean;
 }
 
-interface CopiedRow {
+/** A row of READ_COPIED. */
+export interface CopiedRow {
   identity_id: string;
   copied_providers: string | null;
   unlinked_ms: number | null;
   merged_into: string | null;
 }
 
-const READ_COPIED = `
+export const READ_COPIED = `
 SELECT identity_id, copied_providers, unlinked_ms, merged_into FROM identity.identities WHERE identity_id = ANY ($1::text[])`;
 
 /** Creates identities. A pool that does not exist gets none; an identity that exists is not changed. */
@@ -50,16 +49,14 @@ const CHANGE_COPIED = `
 UPDATE identity.identities SET copied_providers = $2, unlinked_ms = $3, modified_ms = $4, copied_ms = $5
 WHERE identity_id = $1`;
 
-const MARK_CHANGED = 'UPDATE identity.identities SET copied_ms = $2 WHERE identity_id = $1';
+/** Marks that a copy has changed the identity $1 at $2. */
+export const MARK_CHANGED = 'UPDATE identity.identities SET copied_ms = $2 WHERE identity_id = $1';
 
 /** Returns the providers at which the identities $1 have logins here. */
 const LIST_LINKED = `
 SELECT DISTINCT identity_id, provider FROM identity.logins WHERE identity_id = ANY ($1::text[])`;
 
 const CHANGE_PROVIDERS = 'UPDATE identity.identities SET copied_providers = $2 WHERE identity_id = $1';
-
-const LIST_LOGINS_OF = `
-SELECT login_id, user_id FROM identity.logins WHERE identity_id = $1 AND provider = $2`;
 
 /**
  * How an identity is stored here. `isGuest`: its id suffices to use it. `isOutdated`: its stored form differs from that of the
@@ -167,44 +164,6 @@ export async function changeCopied(
   await on.query(CHANGE_COPIED, [identityId, toText(unknown), unlinkedAt(identity), modifiedAt, at]);
 }
 
-/**
- * Makes the developer users of an identity those that it has at the other service.
- * @returns the number of users that belong to another identity here, and were not linked
- */
-export async function linkDeveloperUsers(
-  on: Transaction,
-  { identityPoolId, identityId, provider, userIds, at }: DeveloperUsers,
-): Promise<number> {
-  const { rows: locked } = await on.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);
-  if (!locked[0]) return 0;
-  const { rows } = await on.query<{ login_id: string; user_id: string }>(LIST_LOGINS_OF, [
-    identityId,
-    provider,
-  ]);
-  const gone = rows.filter((row) => !userIds.includes(row.user_id)).map((row) => row.login_id);
-  if (gone.length > 0) {
-    await on.query(UNLINK_LOGINS, [identityId, plainArray(gone), '{}']);
-    await on.query(MARK_UNLINKED, [identityId, at]);
-  }
-  const added = userIds.filter((userId) => !rows.some((row) => row.user_id === userId));
-  const ids = added.map((userId) => loginId(identityPoolId, { provider, userId }));
-  const { rowsChanged } = await on.query(LINK_LOGINS, [
-    identityPoolId,
-    identityId,
-    at,
-    plainArray(ids),
-    textArray(added.map(() => provider)),
-    textArray(added),
-  ]);
-  if (gone.length + rowsChanged > 0) await on.query(MARK_CHANGED, [identityId, at]);
-  const [stored] = (await on.query<CopiedRow>(READ_COPIED, [textArray([identityId])])).rows;
-  const kept = stored ? copiedProviders(stored).filter((name) => name !== provider) : [];
-  // An identity with none of its users would be a guest, which anyone who knows its id can use.
-  if (userIds.length > added.length - rowsChanged)
-    await on.query(CHANGE_PROVIDERS, [identityId, toText(kept)]);
-  return added.length - rowsChanged;
-}
-
 /** Stores the providers at which only the other service knows the user of an identity. */
 export async function changeCopiedProviders(
   on: Transaction,
@@ -234,16 +193,6 @@ export async function endGuest(
   await on.query(MARK_CHANGED, [identityId, at]);
   if (providers.length > 0) await changeCopiedProviders(on, identityId, providers);
   else await on.query(MARK_UNLINKED, [identityId, at]);
-}
-
-export interface DeveloperUsers {
-  identityPoolId: string;
-  identityId: string;
-  /** The name of the developer provider. */
-  provider: string;
-  userIds: readonly string[];
-  /** Epoch milliseconds. */
-  at: number;
 }
 
 /** Returns the providers at which a copied identity has a login whose user is unknown. */

@@ -64,7 +64,7 @@ export interface TakeOverStore {
   finish(lease: IdentityLease, about: { at: number; countJump: number }): Promise<boolean>;
   release(lease: IdentityLease): Promise<void>;
   /**
-   * Ends the use of a guest by its id, because it is no longer a guest at the origin. Changes nothing if it is none here.
+   * Ends the use of a guest by its id, because it is no longer a guest at the origin. Changes nothing if it is not a guest here.
    * @param about `providers`: those of the identity there; none if it was merged there. `at`: epoch milliseconds
    */
   endGuest(identity: IdentityKey, about: { providers: readonly string[]; at: number }): Promise<void>;

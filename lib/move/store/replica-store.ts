@@ -8,9 +8,9 @@ import {
   createCopied,
   endGuest,
   findCopied,
-  linkDeveloperUsers,
   lockLivingCopy,
 } from '../../identity/store/copied-identities.ts';
+import { linkDeveloperUsers } from '../../identity/store/copied-users.ts';
 import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import { exists } from '../../sync/ports/sync-store.ts';
