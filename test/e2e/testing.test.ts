@@ -1,10 +1,10 @@
 import { ListRecordsCommand } from '@aws-sdk/client-cognito-sync';
 import { test as base, expect } from 'vitest';
-import { localCloudFixture, startLocalCloud } from '../../infra/local/testing/testing.ts';
+import { localCloudFixture, startLocalCloud, type TestCloud } from '../../infra/local/testing/testing.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
-const test = base.extend(localCloudFixture());
+const test = base.extend<{ cloud: TestCloud }>(localCloudFixture());
 
 test('the service for tests seeds identities, and forgets them when it is reset', async ({ cloud }) => {
   const client = createSyncClient(cloud.url);

@@ -109,7 +109,7 @@ export async function startLocalCloud(options: TestCloudOptions = {}): Promise<T
 }
 
 /**
- * A fixture for Vitest: `const it = test.extend(localCloudFixture())`. Tests that use `cloud` share one service per file;
+ * A fixture for Vitest: `const it = test.extend<{ cloud: TestCloud }>(localCloudFixture())`. Tests that use `cloud` share one service per file;
  * it starts when the first of them runs.
  */
 export function localCloudFixture(options: TestCloudOptions = {}) {
