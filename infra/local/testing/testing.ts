@@ -109,8 +109,8 @@ export async function startLocalCloud(options: TestCloudOptions = {}): Promise<T
 }
 
 /**
- * A fixture for Vitest: `const it = test.extend<{ cloud: TestCloud }>(localCloudFixture())`. Tests that use `cloud` share one service per file;
- * it starts when the first of them runs.
+ * A fixture for Vitest: `const it = test.extend<{ cloud: TestCloud }>(localCloudFixture())`. Tests that use `cloud`
+ * share one service per file, which starts when the first of them runs.
  */
 export function localCloudFixture(options: TestCloudOptions = {}) {
   return {
