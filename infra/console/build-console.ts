@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -33,11 +33,3 @@ export async function buildConsole(): Promise<ConsoleFiles> {
     ...outputFiles.map(({ path, text }) => [basename(path), toConsoleFile(basename(path), text)] as const),
   ]);
 }
-
-/** Bundles the console and writes its files to a directory, by default where `loadConsole` reads them. */
-export async function writeConsole(directory: URL = BUILT_CONSOLE): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  for (const [name, { text }] of await buildConsole()) await writeFile(new URL(name, directory), text);
-}
-
-if (import.meta.main) await writeConsole();

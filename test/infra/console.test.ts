@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { buildConsole, writeConsole } from '../../infra/console/build-console.ts';
+import { buildConsole } from '../../infra/console/build-console.ts';
 import { loadConsole } from '../../infra/console/console-files.ts';
 
 const MAX_BYTES = 250_000;
@@ -30,8 +30,8 @@ describe('the bundled console', () => {
   it('is read from the directory of a packaged release', async () => {
     const built = await mkdtemp(join(tmpdir(), 'console-'));
     try {
-      await writeConsole(pathToFileURL(`${built}/`));
       await writeFile(join(built, 'index.html'), '<p>packaged</p>');
+      await writeFile(join(built, 'app.js'), '');
       const files = await loadConsole(pathToFileURL(`${built}/`));
       expect(files.get('index.html')).toEqual({ type: 'text/html; charset=utf-8', text: '<p>packaged</p>' });
       expect(files.get('app.js')?.type).toBe('text/javascript; charset=utf-8');
