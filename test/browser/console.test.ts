@@ -22,7 +22,7 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const RULES = fileURLToPath(new URL('../fixtures/console/rules.ts', import.meta.url));
 const PLAYERS = 8;
 /** The console shows a change within one second. The rest is slack for a busy machine. */
-const SOON = { timeout: 10_000 };
+const SOON = { timeout: 20_000 };
 const HOSTILE = '<script>alert(1)</script>';
 const BIG_POOL = 'us-east-1:00000000-0000-4000-8000-00000000b160';
 
