@@ -308,6 +308,8 @@ describe.skipIf(missing)('the console', () => {
 
   it('shows push messages as they arrive', async () => {
     const person = await newPerson(cloud);
+    // A device can subscribe only to a dataset that exists.
+    await change(person, 'game');
     const deviceId = await newSubscriber(person, 'game');
     await change(person, 'game');
     const page = await open('push');

@@ -26,7 +26,7 @@ export function Shell({ pages, page }: { pages: readonly ConsolePage[]; page: Co
         <button type="button" class="skip" onClick={() => main.current?.focus()}>
           Skip to the content
         </button>
-        <a class="brand" href={linkTo('overview')}>
+        <a class="brand" href={linkTo('overview')} aria-label="cognito-sync-backend">
           <img src="/console/icon.svg" alt="" width="22" height="22" />
           <span>cognito-sync-backend</span>
         </a>
