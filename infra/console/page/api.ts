@@ -29,16 +29,32 @@ export function pathWith(path: string, params: Params): string {
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
 }
 
+/** The server answers with these statuses if it is busy. */
+const BUSY = [429, 503];
+const MAX_ATTEMPTS = 5;
+const PAUSE_MS = 400;
+
 /** @throws {ApiError} */
 export async function getJson<Result>(path: string, signal?: AbortSignal): Promise<Result> {
-  return readJson(await send(new Request(path, signal ? { signal } : {})));
+  return readJson(await sendUntilServed(() => new Request(path, signal ? { signal } : {})));
 }
 
 /** @throws {ApiError} */
 export async function postJson<Result>(path: string, body: object | string): Promise<Result> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const headers = { 'Content-Type': 'application/json' };
-  return readJson(await send(new Request(path, { method: 'POST', headers, body: text })));
+  return readJson(await sendUntilServed(() => new Request(path, { method: 'POST', headers, body: text })));
+}
+
+/** Sends a request that only reads, again if the server is busy. `/healthz` is never busy: its 503 is an answer. */
+async function sendUntilServed(create: () => Request): Promise<Response> {
+  for (let attempt = 1; ; attempt += 1) {
+    const request = create();
+    const response = await send(request);
+    const isBusy = BUSY.includes(response.status) && !request.url.endsWith('/healthz');
+    if (!isBusy || attempt === MAX_ATTEMPTS) return response;
+    await new Promise((resolve) => setTimeout(resolve, attempt * PAUSE_MS));
+  }
 }
 
 /** Sends a request to the server. @throws {ApiError} the server does not answer */
@@ -56,7 +72,8 @@ export async function send(request: Request): Promise<Response> {
 export async function readJson<Result>(response: Response): Promise<Result> {
   const text = await response.text();
   const body: unknown = text === '' ? {} : parse(text);
-  if (response.ok && body !== undefined) return body as Result;
+  const isAnswer = response.ok || (response.status === 503 && response.url.endsWith('/healthz'));
+  if (isAnswer && body !== undefined) return body as Result;
   const { message, __type: code } = (body ?? {}) as { message?: string; __type?: string };
   throw new ApiError(
     response.status,

@@ -27,24 +27,50 @@ export function useLoad<Data>(
   const [reloads, setReloads] = useState(0);
   const latest = useRef(load);
   latest.current = load;
+  const refresh = useRef<() => void>(() => undefined);
+  const isStarted = useRef(false);
   const fresh = freshness.value;
-  // `fresh` and `reloads` request the same data again.
   useEffect(() => {
     if (name === null) return;
     const aborted = new AbortController();
-    setState((before) => (before.name === name ? { ...before, isLoading: true } : { name, isLoading: true }));
-    latest.current(aborted.signal).then(
-      (data) => {
-        if (!aborted.signal.aborted) setState({ name, data, isLoading: false });
-      },
-      (error: unknown) => {
-        if (aborted.signal.aborted) return;
+    let isRunning = false;
+    let isOutdated = false;
+    // While a load runs, further requests cause only one more load, so that a busy server does not become busier.
+    const run = async () => {
+      isOutdated = isRunning;
+      if (isRunning) return;
+      isRunning = true;
+      setState((before) =>
+        before.name === name ? { ...before, isLoading: true } : { name, isLoading: true },
+      );
+      do {
+        isOutdated = false;
+        await loadOnce(aborted.signal);
+      } while (isOutdated && !aborted.signal.aborted);
+      isRunning = false;
+    };
+    const loadOnce = async (signal: AbortSignal) => {
+      try {
+        const data = await latest.current(signal);
+        if (!signal.aborted) setState({ name, data, isLoading: false });
+      } catch (error) {
+        if (signal.aborted) return;
         const failure = error instanceof Error ? error : new Error(String(error));
         setState((before) => ({ ...before, name, error: failure, isLoading: false }));
-      },
-    );
-    return () => aborted.abort();
-  }, [name, fresh, reloads]);
+      }
+    };
+    refresh.current = () => void run();
+    refresh.current();
+    return () => {
+      aborted.abort();
+      refresh.current = () => undefined;
+    };
+  }, [name]);
+  // `fresh` and `reloads` request the same data again.
+  useEffect(() => {
+    if (isStarted.current) refresh.current();
+    isStarted.current = true;
+  }, [fresh, reloads]);
   const isCurrent = state.name === name;
   return {
     data: isCurrent ? state.data : undefined,

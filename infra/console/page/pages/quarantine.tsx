@@ -7,6 +7,7 @@ import { PoolName } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
+import { When } from '../parts/value.tsx';
 import { explainReason } from '../reason-words.ts';
 import { type LoadedList, useList } from '../use-load.ts';
 
@@ -137,12 +138,16 @@ function Events({
         },
         { head: 'Reason', kind: 'wide', cell: ({ reason }) => reason },
         { head: 'Pool', cell: ({ identityPoolId }) => identityPoolId && <PoolName id={identityPoolId} /> },
-        { head: 'Arrived', kind: 'narrow', cell: ({ arrivedAt }) => formatDate(arrivedAt) },
+        { head: 'Arrived', kind: 'narrow', cell: ({ arrivedAt }) => <When date={arrivedAt} /> },
         {
           head: 'State',
           kind: 'narrow',
           cell: ({ redrivenAt }) =>
-            redrivenAt === null ? <span class="state warn">waits</span> : `settled ${formatDate(redrivenAt)}`,
+            redrivenAt === null ? (
+              <span class="state warn">waiting</span>
+            ) : (
+              `settled ${formatDate(redrivenAt)}`
+            ),
         },
         {
           head: <span class="hidden">Open</span>,

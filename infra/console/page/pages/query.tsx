@@ -143,6 +143,7 @@ function Rows({ result: { columns, rows } }: { result: SqlResult }) {
             {name} <small>{type}</small>
           </>
         ),
+        kind: 'key' as const,
         cell: (row: readonly (string | null)[]) => <Value text={row[index] ?? null} />,
       }))}
     />
