@@ -240,13 +240,18 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       );
       return (await store.readPool(identityPoolId, now))?.lastOldWrite;
     };
-    expect(await follow(replica, 1, now - 3 * MINUTE)).toBe(now - 3 * MINUTE);
-    expect(await finish(identityPoolId, origin, { quietForMs: 0, isDryRun: true })).toBeDefined();
+    const writtenAt = now - 3 * MINUTE;
+    expect(await follow(replica, 1, writtenAt)).toBe(writtenAt);
+    // The comparison of both sides takes half a minute, because the scripted origin does not have the change.
+    expect(await finish(identityPoolId, origin, { quietForMs: 0, isDryRun: true })).toMatchObject({
+      lastOldWrite: writtenAt,
+      reasons: ['differences'],
+    });
     const lease = await takeOvers.claim({ identityPoolId, identityId }, { now, until: now + MINUTE });
     if (typeof lease === 'string') throw new Error(lease);
     await takeOvers.finish(lease, { at: now, countJump: 1_048_576 });
     // Both sides agree on the count 1: an event up to this count is known.
-    expect(await follow(identityId, 1, now - 2 * MINUTE)).toBe(now - 3 * MINUTE);
+    expect(await follow(identityId, 1, now - 2 * MINUTE)).toBe(writtenAt);
     expect(await follow(identityId, 2, now - MINUTE)).toBe(now - MINUTE);
   });
 });
