@@ -12,6 +12,7 @@ export default {
     'infra/stack/bundle/bundle-plugins.ts',
     // infra/console/build-console.ts bundles the page from this file.
     'infra/console/page/app.tsx',
+    'test/browser/take-pictures.ts',
     'test/**/*.test.ts',
     'test/fixtures/**/*.setup.ts',
   ],

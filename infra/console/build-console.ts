@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { BUILT_CONSOLE, type ConsoleFiles, toConsoleFile } from './console-files.ts';
+import { BUILT_CONSOLE, type ConsoleFiles, toConsoleFile } from './console-file.ts';
 
 const PAGE = new URL('page/', import.meta.url);
 const COPIED = ['index.html', 'icon.svg'];

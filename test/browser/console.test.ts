@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { CognitoSync } from '@aws-sdk/client-cognito-sync';
+import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
@@ -18,7 +18,6 @@ import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { change, newPerson, newSubscriber } from '../fixtures/sync/push-devices.ts';
 import { launchBrowser, newProfile, whyNoBrowser } from '../fixtures/wire/browser.ts';
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const RULES = fileURLToPath(new URL('../fixtures/console/rules.ts', import.meta.url));
 const PLAYERS = 8;
 /** The console shows a change within one second. The rest is slack for a busy machine. */
@@ -388,7 +387,7 @@ describe.skipIf(missing)('the console', () => {
 
 /** Returns the accessibility problems that axe finds, such as missing labels and low contrast. */
 async function problemsOf(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(AXE, 'utf8'));
+  await page.evaluate(axe.source);
   const { violations }: { violations: { id: string; nodes: { html: string }[] }[] } =
     await page.evaluate('axe.run()');
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { buildConsole } from '../../infra/console/build-console.ts';
-import { loadConsole } from '../../infra/console/console-files.ts';
+import { loadConsole } from '../../infra/console/load-console.ts';
 
 const MAX_BYTES = 250_000;
 

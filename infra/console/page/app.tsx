@@ -1,4 +1,4 @@
-import { type ComponentType, render } from 'preact';
+import { render } from 'preact';
 import { startConnection } from './connection.ts';
 import { KeyDialog } from './developer-key.tsx';
 import { Backfill } from './pages/backfill.tsx';
@@ -11,17 +11,8 @@ import { Quarantine } from './pages/quarantine.tsx';
 import { Query } from './pages/query.tsx';
 import { Rules } from './pages/rules.tsx';
 import { route } from './router.ts';
-import { Shell } from './shell.tsx';
+import { type ConsolePage, Shell } from './shell.tsx';
 import { applyTheme } from './theme.ts';
-
-/** A page of the console. Its name is the first part of its address, after `#/`. */
-export interface ConsolePage {
-  name: string;
-  title: string;
-  /** What the user can do on the page, in one sentence. */
-  purpose: string;
-  content: ComponentType;
-}
 
 const PAGES: readonly ConsolePage[] = [
   {

@@ -1,12 +1,12 @@
 import { signal } from '@preact/signals';
-import { ACTIVITY_KINDS, type Activity, type ActivityKind } from './model.ts';
+import { ACTIVITY_KINDS, type ActivityKind, type ShownActivity } from './model.ts';
 
 /** Whether the server answers. */
 export const isConnected = signal(true);
 /** Rises when shown data may be outdated: after rows were written, and when the server answers again. */
 export const freshness = signal(0);
 /** The newest activity first. */
-export const activities = signal<readonly Activity[]>([]);
+export const activities = signal<readonly ShownActivity[]>([]);
 
 const MAX_ACTIVITIES = 500;
 const RETRY_MS = 1_000;
@@ -16,7 +16,7 @@ const REFRESH_MS = 200;
 let source: EventSource | undefined;
 let retry: number | undefined;
 let refresh: number | undefined;
-let waiting: Activity[] = [];
+let waiting: ShownActivity[] = [];
 let count = 0;
 
 /** Subscribes to the activity of the server. Reconnects until the server answers. */

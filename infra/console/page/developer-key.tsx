@@ -14,7 +14,7 @@ let key: DeveloperKey | undefined;
 const asking = signal<{ reason: string; answer: (key: DeveloperKey | null) => void } | null>(null);
 
 /** The user did not enter a key. */
-export class NoKeyError extends Error {
+class NoKeyError extends Error {
   override name = 'NoKeyError';
 
   constructor() {

@@ -1,7 +1,7 @@
 import { formatDuration } from './format.ts';
 
 /** The answer of `/healthz` on loopback, as far as the console reads it. */
-export interface Health {
+export interface HealthReport {
   status: 'ok' | 'retrying' | 'failing';
   database: 'embedded' | 'server';
   writes: { lastError: string | null };
@@ -27,7 +27,7 @@ export interface HealthSentence {
 const NOTICEABLE_LAG_MS = 5_000;
 
 /** Describes the state of the service: a summary, and one sentence for each part, problems first. */
-export function describeHealth(health: Health): { summary: HealthSentence; parts: HealthSentence[] } {
+export function describeHealth(health: HealthReport): { summary: HealthSentence; parts: HealthSentence[] } {
   const parts = [
     describeWrites(health),
     ...health.mappings.map(describeMapping),
@@ -51,12 +51,12 @@ export function describeHealth(health: Health): { summary: HealthSentence; parts
 const RANK = { bad: 0, warn: 1, good: 2 } as const;
 
 /** How far the rows are behind the stream, in milliseconds. Null if the stream is not read yet. */
-export function lagOf({ mappings }: Health): number | null {
+export function lagOf({ mappings }: HealthReport): number | null {
   const behind = mappings.flatMap(({ shards }) => shards.map(({ millisBehind }) => millisBehind));
   return behind.length === 0 ? null : Math.max(...behind);
 }
 
-function describeWrites({ writes: { lastError }, database }: Health): HealthSentence {
+function describeWrites({ writes: { lastError }, database }: HealthReport): HealthSentence {
   const part = 'Database';
   const name = database === 'embedded' ? 'The embedded database' : 'The database server';
   if (lastError === null) return { state: 'good', part, text: `${name} accepts writes.` };
@@ -69,7 +69,7 @@ function describeMapping({
   streamName,
   lastError,
   shards,
-}: Health['mappings'][number]): HealthSentence {
+}: HealthReport['mappings'][number]): HealthSentence {
   const part = functionName;
   const failed = lastError ?? shards.find((shard) => shard.lastError !== null)?.lastError ?? null;
   if (failed !== null) {
@@ -86,7 +86,7 @@ function describeMapping({
     : { state: 'good', part, text: `The rows are up to date with the stream ${streamName}.` };
 }
 
-function describeSchedules({ schedules }: Health): HealthSentence {
+function describeSchedules({ schedules }: HealthReport): HealthSentence {
   const part = 'Scheduled functions';
   const failed = schedules.filter(({ lastError }) => lastError !== null);
   if (failed.length === 0)
@@ -99,7 +99,7 @@ function describeSchedules({ schedules }: Health): HealthSentence {
   };
 }
 
-function describeLogins({ logins: { mode, keySets } }: Health): HealthSentence {
+function describeLogins({ logins: { mode, keySets } }: HealthReport): HealthSentence {
   const part = 'Logins';
   if (mode === 'trusted') {
     return {

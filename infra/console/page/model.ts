@@ -6,7 +6,7 @@ export interface DatasetId {
   datasetName: string;
 }
 
-export interface StoredRecord extends DatasetId {
+export interface ListedRecord extends DatasetId {
   recordKey: string;
   recordValue: string;
   numericValue: string | null;
@@ -16,19 +16,19 @@ export interface StoredRecord extends DatasetId {
   projectedAt: string;
 }
 
-export interface StoredDataset extends DatasetId {
+export interface ListedDataset extends DatasetId {
   syncCount: number;
   lastModifiedDate: string;
   isDeleted: boolean;
 }
 
-export interface StoredIdentity {
+export interface ListedIdentity {
   identityPoolId: string;
   identityId: string;
   providers: string[] | null;
 }
 
-export interface QuarantinedEvent {
+export interface ListedEvent {
   quarantineId: string;
   reason: string;
   identityPoolId: string | null;
@@ -50,7 +50,7 @@ export interface SqlResult {
 export const ACTIVITY_KINDS = ['sync', 'trigger', 'projected', 'push'] as const;
 export type ActivityKind = (typeof ACTIVITY_KINDS)[number];
 
-export interface Activity {
+export interface ShownActivity {
   /** Unique in this page. */
   number: number;
   kind: ActivityKind;

@@ -13,14 +13,14 @@ export interface ActionResult {
 }
 
 /** The payload of an event. Data that is not UTF-8 is returned in base64, and cannot be edited. */
-export interface Payload {
+export interface EventPayload {
   payload: string;
   payloadEncoding: 'utf8' | 'base64';
 }
 
 /** @throws {ApiError} */
-export function readPayload(id: string): Promise<Payload> {
-  return sendSigned<Payload>({ service: 'execute-api', path: `/query/quarantine/${id}` });
+export function readPayload(id: string): Promise<EventPayload> {
+  return sendSigned<EventPayload>({ service: 'execute-api', path: `/query/quarantine/${id}` });
 }
 
 /** Projects events again. @throws {ApiError} */

@@ -1,8 +1,17 @@
+import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { ConsolePage } from './app.tsx';
 import { isConnected } from './connection.ts';
 import { linkTo, route } from './router.ts';
 import { chooseTheme, type Theme, theme } from './theme.ts';
+
+/** A page of the console. Its name is the first part of its address, after `#/`. */
+export interface ConsolePage {
+  name: string;
+  title: string;
+  /** What the user can do on the page, in one sentence. */
+  purpose: string;
+  content: ComponentType;
+}
 
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 

@@ -2,7 +2,7 @@ import type { DatasetId } from './model.ts';
 import { sendSigned } from './signed.ts';
 
 /** A record as the Sync API returns it. Without `Value`, it was removed. */
-export interface SyncRecord {
+export interface ServerRecord {
   Key: string;
   Value?: string;
   SyncCount: number;
@@ -10,7 +10,7 @@ export interface SyncRecord {
 }
 
 interface RecordList {
-  Records?: SyncRecord[];
+  Records?: ServerRecord[];
   SyncSessionToken?: string;
 }
 

@@ -1,5 +1,5 @@
 import { type Credentials, DEFAULT_CREDENTIALS } from '../../../lib/common/environment.ts';
-import type { ConsoleFiles } from '../../console/console-files.ts';
+import type { ConsoleFiles } from '../../console/console-file.ts';
 import { type Route, sendJson } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
@@ -64,7 +64,7 @@ export function createConsoleRoute(
 
 /** Loaded on use: bundling needs esbuild, whose import would delay every start. */
 async function loadFiles(): Promise<ConsoleFiles> {
-  const { loadConsole } = await import('../../console/console-files.ts');
+  const { loadConsole } = await import('../../console/load-console.ts');
   return loadConsole();
 }
 

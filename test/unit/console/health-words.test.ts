@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { describeHealth, type Health, lagOf } from '../../../infra/console/page/health-words.ts';
+import { describeHealth, type HealthReport, lagOf } from '../../../infra/console/page/health-words.ts';
 
-const HEALTHY: Health = {
+const HEALTHY: HealthReport = {
   status: 'ok',
   database: 'embedded',
   writes: { lastError: null },
@@ -21,7 +21,7 @@ const shard = (change: object) => [
   { ...HEALTHY.mappings[0], shards: [{ shardId: 'shard', millisBehind: 20, lastError: null, ...change }] },
 ];
 
-const withHealth = (change: object): Health => ({ ...HEALTHY, ...change });
+const withHealth = (change: object): HealthReport => ({ ...HEALTHY, ...change });
 
 describe('describeHealth', () => {
   it('says that everything works', () => {

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { summarize } from '../activity-words.ts';
 import { activities } from '../connection.ts';
 import { formatTime } from '../format.ts';
-import { ACTIVITY_KINDS, type Activity, type ActivityKind } from '../model.ts';
+import { ACTIVITY_KINDS, type ActivityKind, type ShownActivity } from '../model.ts';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
@@ -22,7 +22,7 @@ export function Live() {
   const [kinds, setKinds] = useState<readonly ActivityKind[]>(ACTIVITY_KINDS);
   const [pool, setPool] = useState(params.get('pool') ?? '');
   const [identity, setIdentity] = useState(params.get('identity') ?? '');
-  const paused = useSignal<readonly Activity[] | null>(null);
+  const paused = useSignal<readonly ShownActivity[] | null>(null);
   const shown = (paused.value ?? activities.value).filter(
     ({ kind, details }) =>
       kinds.includes(kind) && matches(details.identityPoolId, pool) && matches(details.identityId, identity),
@@ -79,7 +79,7 @@ export function Live() {
         </Empty>
       ) : (
         <Table
-          label="Activity, newest first"
+          label="ShownActivity, newest first"
           rows={shown}
           keyOf={({ number }) => number}
           columns={[
@@ -105,7 +105,9 @@ function matches(value: unknown, filter: string): boolean {
   return filter === '' || value === undefined || String(value).includes(filter);
 }
 
-function IdentityLink({ details: { identityPoolId, identityId, datasetName } }: Pick<Activity, 'details'>) {
+function IdentityLink({
+  details: { identityPoolId, identityId, datasetName },
+}: Pick<ShownActivity, 'details'>) {
   if (typeof identityId !== 'string') return null;
   const [pool, dataset] = [identityPoolId, datasetName].map((each) =>
     typeof each === 'string' ? each : undefined,
@@ -117,7 +119,7 @@ function IdentityLink({ details: { identityPoolId, identityId, datasetName } }: 
   );
 }
 
-function Details({ of: { kind, details } }: { of: Activity }) {
+function Details({ of: { kind, details } }: { of: ShownActivity }) {
   const [isOpen, setOpen] = useState(false);
   return (
     <details class="value" onToggle={(event) => setOpen(event.currentTarget.open)}>

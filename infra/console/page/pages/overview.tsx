@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { getJson } from '../api.ts';
 import { formatCount, formatDuration } from '../format.ts';
-import { describeHealth, type Health, lagOf } from '../health-words.ts';
+import { describeHealth, type HealthReport, lagOf } from '../health-words.ts';
 import type { SqlResult } from '../model.ts';
 import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
@@ -25,7 +25,7 @@ interface Count {
 type Counts = Readonly<Record<'pools' | 'identities' | 'datasets' | 'records' | 'quarantined', Count>>;
 
 export function Overview() {
-  const health = useLoad('health', (signal) => getJson<Health>('/healthz', signal));
+  const health = useLoad('health', (signal) => getJson<HealthReport>('/healthz', signal));
   const counts = useLoad('counts', (signal) => getJson<Counts>('/query/counts', signal));
   const pools = useList<{ identityPoolId: string }>('/query/pools');
   const latest = useLoad('latest', () => runSql(LATEST));
@@ -81,7 +81,7 @@ export function Overview() {
   );
 }
 
-function HealthPart({ health }: { health: Health | undefined }) {
+function HealthPart({ health }: { health: HealthReport | undefined }) {
   if (health === undefined || health.status === undefined) return null;
   const { summary, parts } = describeHealth(health);
   return (

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { hasKey } from '../developer-key.tsx';
 import { formatDate, formatJson, plural } from '../format.ts';
-import type { QuarantinedEvent } from '../model.ts';
+import type { ListedEvent } from '../model.ts';
 import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
 import { PoolName } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
@@ -12,7 +12,7 @@ import { explainReason } from '../reason-words.ts';
 import { type LoadedList, useList } from '../use-load.ts';
 
 export function Quarantine() {
-  const list = useList<QuarantinedEvent>('/query/quarantine');
+  const list = useList<ListedEvent>('/query/quarantine');
   const [showsAll, setShowsAll] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [openId, setOpenId] = useState<string | null>(null);
@@ -84,7 +84,7 @@ export function Quarantine() {
   );
 }
 
-function More({ list: { hasMore, more } }: { list: LoadedList<QuarantinedEvent> }) {
+function More({ list: { hasMore, more } }: { list: LoadedList<ListedEvent> }) {
   if (!hasMore) return null;
   return (
     <button type="button" onClick={more}>
@@ -102,7 +102,7 @@ function Events({
   onChooseAll,
   onOpen,
 }: {
-  events: readonly QuarantinedEvent[];
+  events: readonly ListedEvent[];
   chosen: ReadonlySet<string>;
   toggle: (id: string) => void;
   openId: string | null;
@@ -172,7 +172,7 @@ function EventDetails({
   act,
   onClose,
 }: {
-  event: QuarantinedEvent;
+  event: ListedEvent;
   act: (work: () => Promise<ActionResult>) => Promise<void>;
   onClose: () => void;
 }) {

@@ -196,7 +196,7 @@ function Result({ of: { datasetName, hasRules, requested, verdict } }: { of: Tri
         rows={keys}
         keyOf={(key) => key}
         columns={[
-          { head: 'Key', cell: (key) => <code>{key}</code> },
+          { head: 'Key', kind: 'key', cell: (key) => <code>{key}</code> },
           { head: 'Stored before', cell: (key) => <Value text={requested[key]?.oldValue ?? null} /> },
           { head: 'Device sends', cell: (key) => <Value text={sentOf(requested[key])} /> },
           {

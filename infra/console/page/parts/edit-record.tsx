@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api.ts';
 import { formatJson } from '../format.ts';
 import type { DatasetId } from '../model.ts';
-import { listRecords, type SyncRecord, writeRecord } from '../sync-api.ts';
+import { listRecords, type ServerRecord, writeRecord } from '../sync-api.ts';
 import { Note } from './states.tsx';
 
 /** The version of a record that the user edits. */
@@ -16,7 +16,7 @@ export interface Edited {
 
 interface Conflict {
   /** The server's version. Undefined if the server has no such record. */
-  server: SyncRecord | undefined;
+  server: ServerRecord | undefined;
 }
 
 /** Edits or removes a record as a device does. If the record has changed since the user saw it, shows both versions. */
