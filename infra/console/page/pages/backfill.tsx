@@ -1,3 +1,4 @@
+import { ApiError } from '../api.ts';
 import { formatDate } from '../format.ts';
 import { PoolName } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
@@ -157,10 +158,15 @@ function List<Row extends object>({
   );
 }
 
-/** The members of a migration are shown as they are, because they differ by the step of the migration. */
+/**
+ * The members of a migration are shown as they are, because they differ by the step of the migration. A query API without
+ * this list has no migrations to show.
+ */
 function Migrations() {
   const list = useList<Readonly<Record<string, unknown>>>('/query/migrations');
   const [first] = list.data ?? [];
+  const isUnknown = list.error instanceof ApiError && list.error.status === 404;
+  if (isUnknown) return null;
   return (
     <>
       <h2>Migrations</h2>
