@@ -88,4 +88,5 @@ async function openPage(page: Page, address: string): Promise<void> {
       .click()
       .catch(() => undefined);
   await page.waitForTimeout(1_200);
+  await page.waitForFunction('!/Loading|Running/.test(document.body.innerText)');
 }
