@@ -88,5 +88,7 @@ async function openPage(page: Page, address: string): Promise<void> {
       .click()
       .catch(() => undefined);
   await page.waitForTimeout(1_200);
-  await page.waitForFunction('!/Loading|Running/.test(document.body.innerText)');
+  // The page's Content-Security-Policy rejects `waitForFunction`, which evaluates text in the page.
+  while (await page.evaluate('/Loading|Running/.test(document.body.innerText)'))
+    await page.waitForTimeout(200);
 }
