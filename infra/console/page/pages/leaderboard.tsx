@@ -156,7 +156,7 @@ function Ranking({ board, orderedBy, onMore }: { board: Board; orderedBy: string
               </a>
             ),
           },
-          { head: 'Dataset', cell: ({ datasetName }) => datasetName },
+          { head: 'Dataset', kind: 'key', cell: ({ datasetName }) => datasetName },
           {
             head: 'Modified',
             kind: 'narrow',

@@ -147,8 +147,8 @@ function Latest({ result }: { result: SqlResult }) {
             </a>
           ),
         },
-        { head: 'Dataset', cell: (row) => row[2] },
-        { head: 'Key', cell: (row) => <code>{row[3]}</code> },
+        { head: 'Dataset', kind: 'key', cell: (row) => row[2] },
+        { head: 'Key', kind: 'key', cell: (row) => <code>{row[3]}</code> },
         { head: 'Value', kind: 'wide', cell: (row) => <Value text={row[4] ?? null} /> },
         { head: 'Projected', kind: 'narrow', cell: (row) => <When date={row[5] ?? null} /> },
       ]}
