@@ -1,10 +1,10 @@
-import type { SqlResult } from './model.ts';
+import type { SqlTable } from './model.ts';
 
 /**
  * Writes a result as CSV (RFC 4180). A text that a spreadsheet would run as a formula starts with an apostrophe, because
  * devices write the values. Source: OWASP, "CSV Injection".
  */
-export function toCsv({ columns, rows }: Pick<SqlResult, 'columns' | 'rows'>): string {
+export function toCsv({ columns, rows }: Pick<SqlTable, 'columns' | 'rows'>): string {
   return [columns.map(({ name }) => name), ...rows].map((row) => row.map(toField).join(',')).join('\r\n');
 }
 

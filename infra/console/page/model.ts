@@ -6,7 +6,7 @@ export interface DatasetId {
   datasetName: string;
 }
 
-export interface ListedRecord extends DatasetId {
+export interface RecordItem extends DatasetId {
   recordKey: string;
   recordValue: string;
   numericValue: string | null;
@@ -16,19 +16,19 @@ export interface ListedRecord extends DatasetId {
   projectedAt: string;
 }
 
-export interface ListedDataset extends DatasetId {
+export interface DatasetItem extends DatasetId {
   syncCount: number;
   lastModifiedDate: string;
   isDeleted: boolean;
 }
 
-export interface ListedIdentity {
+export interface IdentityItem {
   identityPoolId: string;
   identityId: string;
   providers: string[] | null;
 }
 
-export interface ListedEvent {
+export interface EventItem {
   quarantineId: string;
   reason: string;
   identityPoolId: string | null;
@@ -40,7 +40,7 @@ export interface ListedEvent {
   redrivenAt: string | null;
 }
 
-export interface SqlResult {
+export interface SqlTable {
   columns: { name: string; type: string }[];
   rows: (string | null)[][];
   truncated: boolean;

@@ -1,8 +1,8 @@
 import { postJson } from './api.ts';
-import type { SqlResult } from './model.ts';
+import type { SqlTable } from './model.ts';
 
 /** Runs read-only SQL on the query store. @throws {ApiError} the message is the database's */
-export function runSql(sql: string, maxRows?: number): Promise<SqlResult> {
+export function runSql(sql: string, maxRows?: number): Promise<SqlTable> {
   return postJson('/query/sql', { sql, ...(maxRows !== undefined && { maxRows }) });
 }
 

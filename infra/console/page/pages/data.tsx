@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { pathWith } from '../api.ts';
-import type { DatasetId, ListedDataset, ListedIdentity, ListedRecord } from '../model.ts';
+import type { DatasetId, DatasetItem, IdentityItem, RecordItem } from '../model.ts';
 import { type Edited, EditRecord } from '../parts/edit-record.tsx';
 import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
 import { curl, quoted, type Snippet, Snippets, sdk } from '../parts/snippets.tsx';
@@ -95,7 +95,7 @@ function GoToIdentity({ pool }: { pool: string }) {
 }
 
 function Identities({ chosen: { pool, identity } }: { chosen: Chosen }) {
-  const list = useList<ListedIdentity>('/query/identities', { pool });
+  const list = useList<IdentityItem>('/query/identities', { pool });
   return (
     <section class="column" aria-label="Identities">
       <h2>Identities</h2>
@@ -125,7 +125,7 @@ function Identities({ chosen: { pool, identity } }: { chosen: Chosen }) {
 }
 
 function Datasets({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
-  const list = useList<ListedDataset>(identity === '' ? null : '/query/datasets', { pool, identity });
+  const list = useList<DatasetItem>(identity === '' ? null : '/query/datasets', { pool, identity });
   return (
     <section class="column" aria-label="Datasets">
       <h2>Datasets</h2>
@@ -158,9 +158,9 @@ function Datasets({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
 
 function Records({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
   const [edited, setEdited] = useState<Edited | null>(null);
-  const list = useList<ListedRecord>(dataset === '' ? null : '/query/records', { pool, identity, dataset });
+  const list = useList<RecordItem>(dataset === '' ? null : '/query/records', { pool, identity, dataset });
   const id: DatasetId = { identityPoolId: pool, identityId: identity, datasetName: dataset };
-  const edit = (record: ListedRecord, isRemoval: boolean) =>
+  const edit = (record: RecordItem, isRemoval: boolean) =>
     setEdited({ key: record.recordKey, value: record.recordValue, syncCount: record.syncCount, isRemoval });
   return (
     <section class="column main" aria-label="Records">

@@ -1,6 +1,6 @@
 import { ApiError, getJson, type PageOf, pathWith } from '../api.ts';
 import { formatCount } from '../format.ts';
-import type { ListedRecord } from '../model.ts';
+import type { RecordItem } from '../model.ts';
 import { Copy, curl, Snippets } from '../parts/snippets.tsx';
 import { Empty, LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
@@ -22,7 +22,7 @@ const KEYS = `select distinct record_key from (select record_key from query.reco
 
 interface Board {
   records: readonly Pick<
-    ListedRecord,
+    RecordItem,
     'identityPoolId' | 'identityId' | 'datasetName' | 'recordValue' | 'lastModifiedDate'
   >[];
   hasMore: boolean;
@@ -183,7 +183,7 @@ interface BoardQuery {
 async function loadBoard(query: BoardQuery, size: number, signal: AbortSignal): Promise<Board> {
   try {
     const path = pathWith('/query/records-by-key', { ...query, limit: size });
-    const { items, next } = await getJson<PageOf<ListedRecord>>(path, signal);
+    const { items, next } = await getJson<PageOf<RecordItem>>(path, signal);
     return { records: items, hasMore: next !== null, advice: null };
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 409) throw error;

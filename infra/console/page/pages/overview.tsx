@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { getJson } from '../api.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { describeHealth, type HealthReport, lagOf } from '../health-words.ts';
-import type { SqlResult } from '../model.ts';
+import type { SqlTable } from '../model.ts';
 import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { LoadState } from '../parts/states.tsx';
@@ -131,7 +131,7 @@ function shown(count: Count | undefined): string {
   return `${count.isEstimate ? '≈ ' : ''}${formatCount(count.count)}`;
 }
 
-function Latest({ result }: { result: SqlResult }) {
+function Latest({ result }: { result: SqlTable }) {
   if (result.rows.length === 0) return <p class="quiet">No record is stored yet.</p>;
   return (
     <Table

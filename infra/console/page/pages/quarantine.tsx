@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { hasKey } from '../developer-key.tsx';
 import { formatDate, formatJson, plural } from '../format.ts';
-import type { ListedEvent } from '../model.ts';
+import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
 import { PoolName } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
@@ -12,7 +12,7 @@ import { explainReason } from '../reason-words.ts';
 import { type LoadedList, useList } from '../use-load.ts';
 
 export function Quarantine() {
-  const list = useList<ListedEvent>('/query/quarantine');
+  const list = useList<EventItem>('/query/quarantine');
   const [showsAll, setShowsAll] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [openId, setOpenId] = useState<string | null>(null);
@@ -84,7 +84,7 @@ export function Quarantine() {
   );
 }
 
-function More({ list: { hasMore, more } }: { list: LoadedList<ListedEvent> }) {
+function More({ list: { hasMore, more } }: { list: LoadedList<EventItem> }) {
   if (!hasMore) return null;
   return (
     <button type="button" onClick={more}>
@@ -102,7 +102,7 @@ function Events({
   onChooseAll,
   onOpen,
 }: {
-  events: readonly ListedEvent[];
+  events: readonly EventItem[];
   chosen: ReadonlySet<string>;
   toggle: (id: string) => void;
   openId: string | null;
@@ -172,7 +172,7 @@ function EventDetails({
   act,
   onClose,
 }: {
-  event: ListedEvent;
+  event: EventItem;
   act: (work: () => Promise<ActionResult>) => Promise<void>;
   onClose: () => void;
 }) {

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { toCsv } from '../csv.ts';
 import { plural } from '../format.ts';
-import type { SqlResult } from '../model.ts';
+import type { SqlTable } from '../model.ts';
 import { Chart } from '../parts/chart.tsx';
 import { quoted, Snippets } from '../parts/snippets.tsx';
 import type { SqlEditor } from '../parts/sql-editor.ts';
@@ -36,7 +36,7 @@ where table_schema = 'query' order by 1, 2, ordinal_position`;
 export function Query() {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<SqlEditor | null>(null);
-  const [state, setState] = useState<{ result?: SqlResult; error?: string; isRunning: boolean }>({
+  const [state, setState] = useState<{ result?: SqlTable; error?: string; isRunning: boolean }>({
     isRunning: false,
   });
   const [history, setHistory] = useState(readHistory);
@@ -131,7 +131,7 @@ export function Query() {
   );
 }
 
-function Rows({ result: { columns, rows } }: { result: SqlResult }) {
+function Rows({ result: { columns, rows } }: { result: SqlTable }) {
   return (
     <Table
       label="Result"
@@ -205,7 +205,7 @@ function remember(sql: string): string[] {
   return history;
 }
 
-function download(result: SqlResult): void {
+function download(result: SqlTable): void {
   const url = URL.createObjectURL(new Blob([toCsv(result)], { type: 'text/csv' }));
   const link = document.createElement('a');
   link.href = url;

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
-import type { SqlResult } from '../model.ts';
+import type { SqlTable } from '../model.ts';
 
 const MAX_BARS = 50;
 
 /** A bar chart of one numeric column of a result, with the rows named by another column. */
-export function Chart({ result: { columns, rows } }: { result: SqlResult }) {
+export function Chart({ result: { columns, rows } }: { result: SqlTable }) {
   const numeric = columns.flatMap((_, index) =>
     rows.some((row) => row[index] !== null) &&
     rows.every((row) => row[index] === null || isNumber(row[index]))
@@ -65,7 +65,7 @@ function ColumnChoice({
   onChoose,
 }: {
   label: string;
-  columns: SqlResult['columns'];
+  columns: SqlTable['columns'];
   among: readonly number[];
   chosen: number;
   onChoose: (index: number) => void;
