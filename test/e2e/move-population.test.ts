@@ -24,4 +24,4 @@ it(`moves users between two services without losing an acknowledged change, seed
   expect(Number(figures['acknowledged changes'])).toBeGreaterThan(100);
   expect(Number(figures['bridge writes at the origin'])).toBeGreaterThan(0);
   expect(Number(figures['bridge writes at the target'])).toBeGreaterThan(0);
-}, 400_000);
+}, 600_000);
