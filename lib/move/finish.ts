@@ -119,12 +119,14 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
     const outcome = isRefused ? 'refused' : 'would-finish';
     return { outcome, reasons, ...(await describe(deps, options, found)) };
   }
-  found.uncompared = await takeOverRest(deps, identityPoolId);
-  found.takenOver += found.uncompared;
-  const { identities, takenOver } = await deps.store.countIdentities(identityPoolId, 0);
-  const about = { startedAt: pool.startedAt, at: now() };
+  // Counted first: an identity that is created later may be a replica.
+  const { identities } = await deps.store.countIdentities(identityPoolId, 0);
+  const rest = await takeOverRest(deps, identityPoolId);
+  found.uncompared = rest.taken;
+  found.takenOver += rest.taken;
+  const about = { startedAt: pool.startedAt, at: now(), identities };
   // An identity that remained a replica would never be followed or taken over again.
-  const isFinished = takenOver === identities && (await finishes.finish(identityPoolId, about));
+  const isFinished = rest.left === 0 && (await finishes.finish(identityPoolId, about));
   if (!isFinished) reasons.push('busy');
   const outcome = isFinished ? 'finished' : 'refused';
   return { outcome, reasons, ...(await describe(deps, options, found)) };
@@ -202,44 +204,57 @@ async function waitForBridge(
 }
 
 async function reasonsLeft(
-  { store, bridge, finishes }: FinishDeps,
+  deps: FinishDeps,
   { pool: { identityPoolId }, isDryRun }: FinishOptions,
   { differences }: Found,
 ): Promise<FinishReason[]> {
-  const { identities, takenOver } = await store.countIdentities(identityPoolId, 0);
+  const { bridge, finishes } = deps;
   const { marks, owedKeys } = await bridge.count(identityPoolId);
   return [
     // The command itself takes replicas over, so a dry run need not refuse them.
-    ...(takenOver < identities && !isDryRun ? (['replicas'] as const) : []),
+    ...(!isDryRun && (await countReplicas(deps, identityPoolId)) > 0 ? (['replicas'] as const) : []),
     ...(marks > 0 || owedKeys > 0 ? (['waiting'] as const) : []),
     ...(differences !== null && differences.length > 0 ? (['differences'] as const) : []),
     ...((await finishes.countUnknownLogins(identityPoolId)) > 0 ? (['unknown-logins'] as const) : []),
   ];
 }
 
-/** Takes over the identities that are still replicas, without a comparison. @returns their number */
-async function takeOverRest(deps: FinishDeps, identityPoolId: string): Promise<number> {
-  let taken = 0;
+/** Counts the replicas. An identity that was deleted here before a takeover counts as moved, but is no replica. */
+async function countReplicas(deps: FinishDeps, identityPoolId: string): Promise<number> {
+  const { identities, takenOver } = await deps.store.countIdentities(identityPoolId, 0);
+  let count = 0;
+  if (takenOver < identities)
+    for await (const replicas of replicasIn(deps, { identityPoolId, identityId: null }))
+      count += replicas.length;
+  return count;
+}
+
+/** Takes over the identities that are still replicas, without a comparison. */
+async function takeOverRest(
+  deps: FinishDeps,
+  identityPoolId: string,
+): Promise<{ taken: number; left: number }> {
+  const result = { taken: 0, left: 0 };
   for await (const replicas of replicasIn(deps, { identityPoolId, identityId: null }))
     for (const { identityId } of replicas)
-      if (await takeOverUncompared(deps, { identityPoolId, identityId })) taken += 1;
-  return taken;
+      result[(await takeOverUncompared(deps, { identityPoolId, identityId })) ? 'taken' : 'left'] += 1;
+  return result;
 }
 
 async function describe(
-  { store, bridge, finishes, now }: FinishDeps,
+  deps: FinishDeps,
   { pool: { identityPoolId } }: FinishOptions,
   { takenOver, uncompared, notTakenOver, differences }: Found,
 ): Promise<Omit<FinishReport, 'outcome' | 'reasons'>> {
+  const { store, bridge, finishes, now } = deps;
   const pool = await store.readPool(identityPoolId, now());
-  const counted = await store.countIdentities(identityPoolId, 0);
   return {
     finishedAt: pool?.finishedAt ?? null,
     lastOldWrite: pool?.lastOldWrite ?? null,
     takenOver,
     uncompared,
     left: {
-      replicas: counted.identities - counted.takenOver,
+      replicas: await countReplicas(deps, identityPoolId),
       notTakenOver,
       bridge: await bridge.count(identityPoolId),
       waiting: await bridge.listWaiting(identityPoolId, NAMED),

@@ -4,10 +4,15 @@ export interface FinishStore {
    * Finishes the migration of a pool: from then on, nothing is followed, taken over or bridged. Datasets that wait for the
    * bridge remain marked, and a later copy continues with them.
    *
-   * @param about `startedAt`: the start of the last copy
-   * @returns false if a process works on the pool, or another copy has started; then nothing is written
+   * @param about `startedAt`: the start of the last copy. `identities`: how many identities came from the origin before
+   *   the caller looked for replicas
+   * @returns false if a process works on the pool, another copy has started, or identities were created since; then nothing
+   *   is written
    */
-  finish(identityPoolId: string, about: { startedAt: number; at: number }): Promise<boolean>;
+  finish(
+    identityPoolId: string,
+    about: { startedAt: number; at: number; identities: number },
+  ): Promise<boolean>;
   /** Counts the identities with a login at the origin that no one has used here yet. */
   countUnknownLogins(identityPoolId: string): Promise<number>;
 }

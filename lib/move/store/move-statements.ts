@@ -74,6 +74,12 @@ export const SAVE_OLD_WRITE = `
 UPDATE move.pools SET last_old_write_ms = $2
 WHERE identity_pool_id = $1 AND (last_old_write_ms IS NULL OR last_old_write_ms < $2::bigint)`;
 
+/**
+ * Locks a pool. The end of a migration and the creation of an identity both lock it: after the end, an identity that came
+ * from the origin would remain a replica.
+ */
+export const LOCK_POOL = 'SELECT finished_ms FROM move.pools WHERE identity_pool_id = $1 FOR UPDATE';
+
 /** Finishes the migration $2 at $3, unless a process works on the pool. */
 export const FINISH_MOVE = `
 UPDATE move.pools SET finished_ms = $3

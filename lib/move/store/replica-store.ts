@@ -21,7 +21,14 @@ import { markCopies, type WrittenReplica, writeReplica } from '../../sync/store/
 import { createSyncStore } from '../../sync/store/sync-store.ts';
 import { transact } from '../../sync/store/transact.ts';
 import type { Applied, MoveStore } from '../ports/move-store.ts';
-import { LOCK_MOVED, MARK_COPIED, MARK_LISTED, type MovedRow, READ_MOVED } from './move-statements.ts';
+import {
+  LOCK_MOVED,
+  LOCK_POOL,
+  MARK_COPIED,
+  MARK_LISTED,
+  type MovedRow,
+  READ_MOVED,
+} from './move-statements.ts';
 
 type ReplicaStore = Pick<
   MoveStore,
@@ -128,6 +135,12 @@ export function createReplicaStore(
   };
 }
 
+/** Locks a pool, so that its migration does not end before the transaction. */
+export async function lockPool(on: Transaction, identityPoolId: string): Promise<'moving' | 'finished'> {
+  const { rows } = await on.query<{ finished_ms: number | null }>(LOCK_POOL, [identityPoolId]);
+  return typeof rows[0]?.finished_ms === 'number' ? 'finished' : 'moving';
+}
+
 async function readMoved(
   on: Transaction,
   identityPoolId: string,
@@ -165,8 +178,10 @@ async function putIdentities(
     moved.get(id)?.taken_over_ms === null && stored.get(id)?.isMerged === false;
   const outdated = identities.filter(({ identityId: id }) => isReplica(id) && stored.get(id)?.isOutdated);
   const isKept = (id: string) => !isReplica(id) && (moved.has(id) || stored.has(id));
-  const created = unknown.length > 0 ? await createCopied(on, identityPoolId, unknown, at) : 0;
-  // The pool may not exist (any more). A mark without an identity would mean that the identity was deleted here.
+  const isMoving = unknown.length > 0 && (await lockPool(on, identityPoolId)) !== 'finished';
+  const created = isMoving ? await createCopied(on, identityPoolId, unknown, at) : 0;
+  // The pool may not exist (any more), or its migration has ended since the caller read the pool. A mark without an identity
+  // would mean that the identity was deleted here.
   const isMissing = created < unknown.length;
   const existing = isMissing ? await findCopied(on, unknown, developerProvider) : null;
   const marked = ids.filter((id) => moved.has(id) || stored.has(id) || existing === null || existing.has(id));

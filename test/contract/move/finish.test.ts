@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { bridgeDue } from '../../../lib/move/bridge.ts';
 import { copyPool } from '../../../lib/move/copy.ts';
 import { type FinishOptions, finishPool } from '../../../lib/move/finish.ts';
@@ -112,6 +113,27 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     );
     return { ...report, pool: await store.readPool(identityPoolId, now) };
   }
+  const eventOf = (identityPoolId: string, identityId: string, syncCount: number, at: number) =>
+    wireEvent({
+      identityPoolId,
+      identityId,
+      datasetName: 'game',
+      lastModifiedDate: at,
+      syncCount,
+      kinesisSyncRecords: [wireRecord({ key: 'k1', value: 'v', syncCount, lastModifiedDate: at })],
+    });
+  const follow = async (origin: Origin, event: ReturnType<typeof wireEvent>) =>
+    followBatch(
+      {
+        store,
+        origin,
+        keepRemovalVersion: createQueryStore(database).keepRemovalVersion,
+        onRefused: (_, reason) => expect(reason).toBe(''),
+        onKept: (change) => hintChange(bridge, change),
+        now: () => now,
+      },
+      await readDeliveries([deliver(toBytes(event), now)]),
+    );
   const isMoving = async (pool: string) =>
     (await takeOvers.listMoving()).some(({ identityPoolId }) => identityPoolId === pool);
 
@@ -213,35 +235,65 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await finish(identityPoolId, origin)).toMatchObject({ outcome: 'finished' });
   });
 
+  it('does not count identities that were deleted here as replicas', async () => {
+    const { identityPoolId, ids, origin } = await copied([{}, { game: listingOf(1) }]);
+    await createIdentityStore(database).deleteIdentity(ids[1] ?? '', now);
+    expect(await finish(identityPoolId, origin)).toMatchObject({
+      outcome: 'finished',
+      takenOver: 1,
+      left: { replicas: 0 },
+    });
+  });
+
+  it('leaves no replica if a batch of the stream is in progress at the end', async () => {
+    const { identityPoolId, origin } = await copied([{}]);
+    const late = newId();
+    const describeIdentity = async (identityId: string) => {
+      expect(await finish(identityPoolId, origin)).toMatchObject({ outcome: 'finished' });
+      return { identityId, createdAt: now, modifiedAt: now, providers: [] };
+    };
+    const followed = await follow({ ...origin, describeIdentity }, eventOf(identityPoolId, late, 1, now));
+    expect(followed).toMatchObject({ identities: 0, records: 0, kept: 1 });
+    expect(await store.unknownOf(identityPoolId, [late])).toEqual([late]);
+    expect(await createIdentityStore(database).readIdentity(late)).toBeNull();
+  });
+
+  it('does not end after an identity was created that no one has taken over', async () => {
+    const { identityPoolId, origin } = await copied([{}]);
+    const pool = await store.readPool(identityPoolId, now);
+    await follow(
+      {
+        ...origin,
+        describeIdentity: async (identityId) => ({
+          identityId,
+          createdAt: now,
+          modifiedAt: now,
+          providers: [],
+        }),
+      },
+      eventOf(identityPoolId, newId(), 1, now),
+    );
+    const end = (identities: number) =>
+      createFinishStore(database).finish(identityPoolId, {
+        startedAt: pool?.startedAt ?? 0,
+        at: now,
+        identities,
+      });
+    expect(await end(1)).toBe(false);
+    expect(await isMoving(identityPoolId)).toBe(true);
+    expect(await end(2)).toBe(true);
+  });
+
   it('knows the last write of an old version, and does not count what the bridge wrote', async () => {
     const there = { game: listingOf(1) };
     const { identityPoolId, ids, origin } = await copied([there, {}]);
     const [identityId = '', replica = ''] = ids;
-    const follow = async (id: string, syncCount: number, at: number) => {
-      const record = wireRecord({ key: 'k1', value: 'v', syncCount, lastModifiedDate: at });
-      const event = wireEvent({
-        identityPoolId,
-        identityId: id,
-        datasetName: 'game',
-        lastModifiedDate: at,
-        syncCount,
-        kinesisSyncRecords: [record],
-      });
-      await followBatch(
-        {
-          store,
-          origin,
-          keepRemovalVersion: createQueryStore(database).keepRemovalVersion,
-          onRefused: (_, reason) => expect(reason).toBe(''),
-          onKept: (change) => hintChange(bridge, change),
-          now: () => now,
-        },
-        await readDeliveries([deliver(toBytes(event), now)]),
-      );
+    const write = async (id: string, syncCount: number, at: number) => {
+      await follow(origin, eventOf(identityPoolId, id, syncCount, at));
       return (await store.readPool(identityPoolId, now))?.lastOldWrite;
     };
     const writtenAt = now - 3 * MINUTE;
-    expect(await follow(replica, 1, writtenAt)).toBe(writtenAt);
+    expect(await write(replica, 1, writtenAt)).toBe(writtenAt);
     // The comparison of both sides takes half a minute, because the scripted origin does not have the change.
     expect(await finish(identityPoolId, origin, { quietForMs: 0, isDryRun: true })).toMatchObject({
       lastOldWrite: writtenAt,
@@ -251,7 +303,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     if (typeof lease === 'string') throw new Error(lease);
     await takeOvers.finish(lease, { at: now, countJump: 1_048_576 });
     // Both sides agree on the count 1: an event up to this count is known.
-    expect(await follow(identityId, 1, now - 2 * MINUTE)).toBe(writtenAt);
-    expect(await follow(identityId, 2, now - MINUTE)).toBe(now - MINUTE);
+    expect(await write(identityId, 1, now - 2 * MINUTE)).toBe(writtenAt);
+    expect(await write(identityId, 2, now - MINUTE)).toBe(now - MINUTE);
   });
 });
