@@ -113,6 +113,7 @@ describe.each(DATABASES)('the publish store on $name', ({ open }) => {
         completeness: 'waiting',
         waiting_for: 'a test',
         checked_at: new Date(NEW_YEAR + 2),
+        started_ms: NEW_YEAR + 7,
       },
     ]);
     const gaps = await database.query('SELECT since, until, mended_at FROM query.gaps');

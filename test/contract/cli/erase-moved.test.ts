@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServiceTables } from '../../../infra/cli/commands/erase/service-tables.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { identityRowId } from '../../../lib/database/row-ids.ts';
+import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { putMarks, setBridges } from '../../../lib/sync/store/replica/marks.ts';
 import { createDataJobs } from '../../../lib/wire/service/create-data-jobs.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
@@ -73,6 +74,9 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
       offloading: { links: { create: noLink }, inlineBytes: 1 },
       afterWrite: () => undefined,
     });
+    const identities = createIdentityStore(database);
+    await identities.createGuest(identity, 1);
+    expect(await identities.deleteIdentity(identity.identityId, 2)).toEqual([identity]);
     expect(await deleteIdentityData(identity)).toBe(true);
     expect(await tables.count(identity)).toMatchObject({
       conflicts: 0,
