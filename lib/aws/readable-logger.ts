@@ -34,7 +34,7 @@ export class ReadableLogger extends Logger {
 const ERROR_LEVEL = 20;
 
 /** Describes a log entry: time, level, part of the program, message, and the other members as `name=value`. */
-export function describeEntry(entry: Readonly<Record<string, unknown>>): string[] {
+function describeEntry(entry: Readonly<Record<string, unknown>>): string[] {
   const { level, message, timestamp, service, error } = entry;
   const others = Object.entries(entry)
     .filter(([name, value]) => !LEFT_OUT.has(name) && value !== undefined)

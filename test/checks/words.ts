@@ -38,7 +38,10 @@ const AVOIDED: readonly AvoidedWord[] = [
   word('thrice|hence|thereof|therein|whereof|wherein|thereby|whereby|hereby', 'a plain word'),
 ];
 
-const FILES = ['*.{md,ts,mjs,yml}', '{functions,lib,infra,docs,test}/**/*.{ts,tsx,mjs,js,py,md,sql,yml,html}'];
+const FILES = [
+  '*.{md,ts,mjs,yml}',
+  '{functions,lib,infra,docs,test}/**/*.{ts,tsx,mjs,js,py,md,sql,yml,html}',
+];
 
 /** Files that must quote avoided words. */
 const EXEMPT = new Set(['CONTRIBUTING.md', 'test/checks/words.ts']);
