@@ -38,6 +38,8 @@ export function createOriginGuests(
     const guest = { identityId, createdAt, modifiedAt: createdAt, providers: [] };
     const about = { startedAt: null, state: 'usable', developerProvider: undefined } as const;
     await store.putIdentities(identityPoolId, [guest], about);
+    // Nothing is created after the end of the migration.
+    if (!(await isKnown({ identityPoolId, identityId }))) throw new Error('the migration has ended');
   }
 
   return {

@@ -113,7 +113,7 @@ export function createOriginQuestions({
       if (await isKnown(identity)) return;
       const { identityPoolId, identityId } = identity;
       const pool = await store.readPool(identityPoolId, now());
-      if (pool === null) throw new Error('the migration has ended');
+      if (pool === null || pool.finishedAt !== null) throw new Error('the migration has ended');
       const unknown = [{ identityId, arrivedAt: now() }];
       const { refused } = await createUnknown({ store, origin, now }, pool, unknown);
       if (refused[0]) throw new Error(`the identity cannot be stored: ${refused[0].reason}`);

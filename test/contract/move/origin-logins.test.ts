@@ -12,6 +12,7 @@ import { createOriginLogins } from '../../../lib/move/origin-logins.ts';
 import { ownBeforeChanges, ownIssuing } from '../../../lib/move/own-operations.ts';
 import { createOwnership } from '../../../lib/move/ownership.ts';
 import type { Origin } from '../../../lib/move/ports/origin.ts';
+import { createFinishStore } from '../../../lib/move/store/finish-store.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
@@ -276,6 +277,26 @@ describe.each(SERVICE_DATABASES)('logins of a moving pool on $name', ({ open }) 
     expect(at.asked.length).toBeLessThan(before + 30);
     pass(HOUR);
     expect((await operations.GetOpenIdToken({ IdentityId: late })).IdentityId).toBe(late);
+  });
+
+  it('lets a client try again if the migration ends while the origin creates a guest', async () => {
+    const { pool, at, copy, operations, pass } = await moving();
+    await copy();
+    const store = createMoveStore(database, { offloading: null, now: Date.now });
+    const { present } = at.client;
+    at.client.present = async (client) => {
+      const named = await present(client);
+      const moved = await store.readPool(pool, Date.now());
+      const { identities } = await store.countIdentities(pool, 0);
+      const about = { startedAt: moved?.startedAt ?? 0, at: Date.now(), identities };
+      expect(await createFinishStore(database).finish(pool, about)).toBe(true);
+      return named;
+    };
+    await expect(operations.GetId({ IdentityPoolId: pool })).rejects.toMatchObject(TRY_AGAIN);
+    pass(HOUR);
+    const { IdentityId: guest } = await operations.GetId({ IdentityPoolId: pool });
+    expect((await operations.GetOpenIdToken({ IdentityId: guest })).IdentityId).toBe(guest);
+    expect(at.asked).toEqual(['GetId']);
   });
 
   it('ends an owned guest that got a login or was merged at the origin', async () => {
