@@ -29,7 +29,7 @@ const FIND = `SELECT ${COLUMNS} FROM projection.quarantine WHERE quarantine_id =
 
 const DISMISS = `
 UPDATE projection.quarantine SET redriven_at = now()
-WHERE quarantine_id IN (SELECT unnest($1::text::uuid[])) AND redriven_at IS NULL
+WHERE quarantine_id = ANY ($1::uuid[]) AND redriven_at IS NULL
 RETURNING quarantine_id`;
 
 const FIRST = {
