@@ -67,10 +67,10 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
 
   it('redrives one event, also with edited data, and keeps the stored data', async () => {
     await project([offloaded('a'), garbage()], refusing);
-    const [first, second] = await store.readQuarantined(null, 10);
-    const [a = '', b = ''] = [first?.quarantineId, second?.quarantineId].toSorted((one) =>
-      one === first?.quarantineId && first?.reason.startsWith('offloaded') ? -1 : 1,
-    );
+    const events = await store.readQuarantined(null, 10);
+    const isGarbage = ({ reason }: { reason: string }) => reason.startsWith('not-json');
+    const a = events.find((event) => !isGarbage(event))?.quarantineId ?? '';
+    const b = events.find(isGarbage)?.quarantineId ?? '';
     expect(await redriveEvent({ store, fetchPayload: unavailable }, a)).toEqual({ outcome: 'unavailable' });
     expect(await redriveEvent({ store, fetchPayload: served }, a)).toEqual({ outcome: 'projected' });
     expect(await keys()).toEqual(['a']);
