@@ -11,7 +11,7 @@ import {
   ListDatasetsCommand,
   UpdateRecordsCommand,
 } from '@aws-sdk/client-cognito-sync';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { COUNT_JUMP } from '../../lib/move/take-over.ts';
 import { loadSyncManager } from '../clients/load-sync-manager.ts';
 import type { DataStore } from '../clients/sync-manager.d.ts';
@@ -33,6 +33,8 @@ describe('a takeover', () => {
     both = await startOriginAndTarget(startCloud, { follows: true, originOf: () => link?.url });
     link = await startLink(both.origin.cloud.url);
   });
+  // A test that fails must not leave the link cut.
+  afterEach(() => link.restore());
   afterAll(async () => {
     await both.close();
     await link.close();
@@ -331,15 +333,23 @@ describe('a takeover', () => {
     link.restore();
   });
 
-  it('needs no origin for identities that were created here', async () => {
+  it('creates no guest that the origin does not know', async () => {
     const pool = await both.newPool();
     await copy(pool);
+    const newGuest = async () =>
+      String((await both.target.identity.send(new GetIdCommand({ IdentityPoolId: pool }))).IdentityId);
     link.cut();
-    const { IdentityId } = await both.target.identity.send(new GetIdCommand({ IdentityPoolId: pool }));
-    await using(clientOf('target', String(IdentityId)), (client) =>
-      write(client, at(pool, String(IdentityId)), 'game', [set('score', '1')]),
-    );
+    await expect(newGuest()).rejects.toMatchObject({ name: 'InternalErrorException' });
     link.restore();
+    const guest = await newGuest();
+    await using(clientOf('target', guest), (client) =>
+      write(client, at(pool, guest), 'game', [set('score', '1')]),
+    );
+    await using(clientOf('origin', guest), async (client) => {
+      expect(await list(client, at(pool, guest), 'game')).toMatchObject({
+        DatasetSyncCount: expect.any(Number),
+      });
+    });
   });
 
   it('is made by `move take-over` for one identity or all, and is not repeated by the next run', async () => {
