@@ -150,7 +150,7 @@ describe('move copy', () => {
     expect(Logins).toEqual([DEVELOPER_PROVIDER]);
     const asGuest = () =>
       both.target.identity.send(new GetCredentialsForIdentityCommand({ IdentityId: player }));
-    await expect(asGuest()).rejects.toThrow('did not respond');
+    await expect(asGuest()).rejects.toThrow('forbidden');
     await takeOver(pool);
     await expect(asGuest()).rejects.toThrow('forbidden');
   });
