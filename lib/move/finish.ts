@@ -37,8 +37,9 @@ export interface FinishOptions {
 
 /**
  * Why a migration is not finished. `not-followed`: events of the origin are not applied yet, so the last write there is
- * unknown. `unknown-logins`: users whose logins were never used here would get new identities. `replicas`: identities could not be taken over. `waiting`: datasets wait for the bridge. `origin`: the origin did
- * not respond. `busy`: a copy is in progress, or another process works on an identity.
+ * unknown. `unknown-logins`: users whose logins were never used here would get new identities. `replicas`: identities
+ * could not be taken over. `waiting`: datasets wait for the bridge. `origin`: the origin did not respond. `busy`: a copy is
+ * in progress, another process works on an identity, or an identity was created in the meantime.
  */
 export type FinishReason = (typeof FINISH_REASONS)[number];
 
