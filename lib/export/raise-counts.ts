@@ -1,10 +1,22 @@
 import type { Row, ServiceItem } from './service-file.ts';
 
-/**
- * By how much a restore raises the counts of datasets. It must exceed the number of updates of one dataset since the
- * backup: at most 20 per second are accepted from one identity, and far fewer occur.
- */
+/** By how much a restore raises the counts of datasets at least. */
 export const RAISED_BY = 1_000_000;
+
+/** At most 20 updates per second are accepted from one identity. The rest is for datasets that already have high counts. */
+const RAISED_PER_SECOND = 100;
+
+/**
+ * Returns by how much a restore raises counts. It must exceed the number of updates of one dataset since the backup. The
+ * backup, or an older one, may have been restored before; devices then have counts above those of the earlier restore.
+ * So the number grows with the age of the backup.
+ *
+ * @param startedAt the start of the backup, epoch milliseconds
+ * @param now epoch milliseconds
+ */
+export function raisedBy(startedAt: number, now: number): number {
+  return RAISED_BY + RAISED_PER_SECOND * Math.ceil(Math.max(0, now - startedAt) / 1000);
+}
 
 /**
  * Creates the change that a restore makes to the items of a backup, in the order of the file: it raises the counts of
@@ -19,9 +31,11 @@ export const RAISED_BY = 1_000_000;
  * Pools that are being migrated stay as they are, because their counts are compared with those of the origin.
  *
  * @param isMoving whether a pool is being migrated
+ * @param by the result of `raisedBy`
  */
 export function createRaise(
   isMoving: (identityPoolId: string) => boolean,
+  by: number,
 ): (item: ServiceItem) => ServiceItem {
   /** Counts of the deletions that happened before the backup, by dataset. */
   const deletions = new Map<string, number>();
@@ -36,17 +50,17 @@ export function createRaise(
       isRaised = (isDeletedSince || Number(sync_count) > deleted) && !isMoving(String(identity_pool_id));
       if (!isRaised) return item;
       const columns = isDeletedSince ? ['deleted_sync_count'] : [];
-      return { ...item, row: raise(item.row, ['sync_count', 'counted_sync_count', ...columns]) };
+      return { ...item, row: raise(item.row, ['sync_count', 'counted_sync_count', ...columns], by) };
     }
     if (item.type !== 'record' || !isRaised) return item;
-    return { ...item, row: raise(item.row, ['sync_count']) };
+    return { ...item, row: raise(item.row, ['sync_count'], by) };
   };
 }
 
-function raise(row: Row, columns: readonly string[]): Row {
+function raise(row: Row, columns: readonly string[], by: number): Row {
   const raised = columns.flatMap((column) => {
     const count = row[column];
-    return typeof count === 'number' ? [[column, count + RAISED_BY] as const] : [];
+    return typeof count === 'number' ? [[column, count + by] as const] : [];
   });
   return { ...row, ...Object.fromEntries(raised) };
 }

@@ -179,7 +179,6 @@ describe.each([
       (text: string) => text.replace('"version":1', '"version":2'),
       /version 2, but this program reads only version 1/,
     ],
-    ['an export', (text: string) => text.replace(/,"files":\{[^}]*\{[^}]*\}\}/, ''), /checksum|without keys/],
     ['no backup', () => 'hello\n', /not an export/],
   ])('%s is rejected with a reason, and nothing is written', async (_, change, reason) => {
     const bad = join(folder, 'bad.jsonl');

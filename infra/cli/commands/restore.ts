@@ -9,10 +9,10 @@ import { readDatabaseUrl } from '../../../lib/database/database-address.ts';
 import { openDatabase } from '../../../lib/database/open-local.ts';
 import { type ImportOutcome, importService } from '../../../lib/export/import-service.ts';
 import type { ImportTarget } from '../../../lib/export/ports/import-target.ts';
-import { createRaise } from '../../../lib/export/raise-counts.ts';
+import { createRaise, raisedBy } from '../../../lib/export/raise-counts.ts';
 import type { BackupFiles } from '../../../lib/export/service-file.ts';
 import { checkItem } from '../../../lib/export/store/check-item.ts';
-import { createImportTarget } from '../../../lib/export/store/import-target.ts';
+import { createImportTarget, hasIdentities } from '../../../lib/export/store/import-target.ts';
 import { verifyFile } from '../../../lib/export/verify-file.ts';
 import { MOVING_POOLS } from '../../../lib/move/store/exported-tables.ts';
 import { readCommandLine } from '../arguments.ts';
@@ -47,8 +47,9 @@ async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): 
     await writeDataFiles(directory, files);
     await rm(directory.restoring);
   } catch (error) {
-    directory.release();
+    // Before the release: another process could take the directory in between, and would lose its files.
     await removeWritten(dataDir, existed);
+    directory.release();
     throw error;
   }
   directory.release();
@@ -75,7 +76,8 @@ async function readBackup(path: string): Promise<{ files: BackupFiles; movingPoo
       const checked = checkItem(line);
       const { item, identityPoolId } = checked ?? {};
       if (item?.type === 'row' && item.table === MOVING_POOLS.name && identityPoolId) {
-        movingPools.add(identityPoolId);
+        // The row remains after `move finish`. The service then counts on its own.
+        if (item.row.finished_ms === null) movingPools.add(identityPoolId);
       }
       return checked;
     },
@@ -114,6 +116,11 @@ async function importInto(
 ): Promise<ImportOutcome> {
   const local = await openDatabase(directory.database, databaseUrl);
   try {
+    if (await hasIdentities(local.database)) {
+      throw new SetupError(
+        'the database at DATABASE_URL has identities of a service; restore into a new database',
+      );
+    }
     return await importService(
       {
         open: (start) => createReadStream(path, { start }),
@@ -129,14 +136,22 @@ async function importInto(
 
 /** A restore always starts at the beginning of the file, because raising counts needs each dataset before its records. */
 function raising(target: ImportTarget, movingPools: ReadonlySet<string>): ImportTarget {
-  const raise = createRaise((identityPoolId) => movingPools.has(identityPoolId));
+  let raise: ReturnType<typeof createRaise>;
   return {
     ...target,
     async begin(file, now) {
+      const by = raisedBy(file.startedAt, now);
+      raise = createRaise((identityPoolId) => movingPools.has(identityPoolId), by);
       if ((await target.begin(file, now)) === 0) return 0;
       throw new SetupError('a restore into this database was interrupted; use a new database');
     },
-    write: (file, items, position, now) => target.write(file, items.map(raise), position, now),
+    write: (file, items, position, now) =>
+      target.write(
+        file,
+        items.map((item) => raise(item)),
+        position,
+        now,
+      ),
   };
 }
 

@@ -32,6 +32,10 @@ WHERE identity_pool_id = ANY ($1::text[]) AND deleted_ms IS NULL
   AND NOT EXISTS (
     SELECT 1 FROM identity.identities WHERE identities.identity_pool_id = identity_pools.identity_pool_id)`;
 
+const HAS_IDENTITIES = `
+SELECT 1 FROM (
+  (SELECT 1 FROM sync.identities LIMIT 1) UNION ALL (SELECT 1 FROM identity.identities LIMIT 1)) AS found`;
+
 const FIND_POOLS = `
 SELECT identity_pool_id, deleted_ms IS NOT NULL AS is_deleted
 FROM sync.identity_pools WHERE identity_pool_id = ANY ($1::text[])`;
@@ -79,6 +83,11 @@ export function createImportTarget(database: Database): ImportTarget {
         return discardImport(transaction, running, now);
       }),
   };
+}
+
+/** Returns whether a service has stored identities in the database. Pools without identities do not count. */
+export async function hasIdentities(database: Database): Promise<boolean> {
+  return (await database.query(HAS_IDENTITIES)).rows.length > 0;
 }
 
 const IN_USE = 'another process imports the same file; wait until it has ended';

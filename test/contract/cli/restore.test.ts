@@ -1,0 +1,127 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { prepareCommand } from '../../../infra/cli/run-command.ts';
+import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { RAISED_BY } from '../../../lib/export/raise-counts.ts';
+import { createPostgresDatabase, openDatabase } from '../../fixtures/database/databases.ts';
+import { deleteAllRows } from '../../fixtures/database/delete-rows.ts';
+import { createFilledService, getId } from '../../fixtures/export/fill-service.ts';
+import { inFolder, runExport } from '../../fixtures/export/run-export.ts';
+import { commandDeps } from '../../fixtures/local/command-deps.ts';
+import { operate } from '../../fixtures/local/operator.ts';
+import { POOL } from '../../fixtures/sync/stream-events.ts';
+import { createDevice, put } from '../../fixtures/sync/sync-service.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+const KEY = Buffer.alloc(32, 7);
+
+let source: Database;
+let targetUrl: string;
+let target: Database;
+beforeAll(async () => {
+  source = await openDatabase();
+});
+beforeEach(async () => {
+  targetUrl = await createPostgresDatabase();
+  target = openPg({ connectionString: targetUrl, maxConnections: 1 });
+  const { identity, sync } = await createFilledService(source);
+  const device = createDevice(sync.operations, { identityId: await getId(identity, POOL) });
+  await device.update(put('score', '1'));
+  await device.update(put('level', '2'));
+});
+afterEach(async () => {
+  await target.close();
+  await deleteAllRows(source);
+});
+afterAll(() => source.close());
+
+interface Backup {
+  folder: string;
+  usesTokenKeyFile?: () => boolean;
+  now?: () => number;
+}
+
+/** Runs `backup` with a data directory that contains a token key. @returns the path of the file and the printed lines */
+async function backUp({ folder, ...deps }: Backup) {
+  const file = join(folder, 'backup.jsonl');
+  const printed: string[] = [];
+  const print = (line: string) => void printed.push(line);
+  await writeFile(join(folder, 'token-key'), KEY);
+  const work = await prepareCommand(['backup', '--out', file]);
+  await work(commandDeps({ database: source, dataDir: folder, print, ...deps }));
+  return { file, printed };
+}
+
+const restore = (folder: string, file: string) =>
+  operate(['restore', file], { DATA_DIR: join(folder, 'new'), DATABASE_URL: targetUrl });
+
+async function countsOf(database: Database): Promise<number[]> {
+  const { rows } = await database.query<{ sync_count: number }>(
+    'SELECT sync_count FROM sync.records UNION ALL SELECT sync_count FROM sync.datasets ORDER BY sync_count',
+  );
+  return rows.map(({ sync_count }) => sync_count);
+}
+
+const insertMove = (finishedMs: number | null) =>
+  source.query(
+    `INSERT INTO move.pools (identity_pool_id, origin, run_ms, progress, finished_ms) VALUES ($1, 'Amazon', 1, '{}', $2)`,
+    [POOL, finishedMs],
+  );
+
+it('raises the counts of a pool whose migration is finished', () =>
+  inFolder(async (folder) => {
+    await insertMove(2);
+    const { file } = await backUp({ folder });
+    const { code, stdout, stderr } = await restore(folder, file);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stdout).not.toContain('is being migrated');
+    expect(Math.min(...(await countsOf(target)))).toBeGreaterThan(RAISED_BY);
+  }));
+
+it('keeps the counts of a pool that is being migrated, and names the next command', () =>
+  inFolder(async (folder) => {
+    await insertMove(null);
+    const { file } = await backUp({ folder });
+    const { stdout } = await restore(folder, file);
+    expect(stdout).toContain(`${POOL} is being migrated: run \`move copy\` when the service runs`);
+    expect(await countsOf(target)).toEqual(await countsOf(source));
+  }));
+
+it('raises counts more if the backup is older, so a second restore is above the counts of the first', () =>
+  inFolder(async (folder) => {
+    const hours = 10;
+    const { file } = await backUp({ folder, now: () => Date.now() - hours * HOUR_MS });
+    await restore(folder, file);
+    const updates = hours * 3_600 * 20;
+    expect(Math.min(...(await countsOf(target)))).toBeGreaterThan(RAISED_BY + updates);
+  }));
+
+it('rejects a database that has identities', () =>
+  inFolder(async (folder) => {
+    const { file } = await backUp({ folder });
+    await target.query(
+      `INSERT INTO sync.identity_pools (identity_pool_id, created_ms, revision) VALUES ('us-east-1:other', 1, 1)`,
+    );
+    await target.query(
+      `INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id)
+       VALUES ('00000000-0000-4000-8000-000000000001', 'us-east-1:other', 'us-east-1:someone')`,
+    );
+    const { code, stderr } = await restore(folder, file);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr:
+        'cognito-sync-backend: the database at DATABASE_URL has identities of a service; restore into a new database\n',
+    });
+    expect(await countsOf(target)).toEqual([]);
+  }));
+
+it('rejects an export without keys', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'export.jsonl');
+    await writeFile(file, await runExport({ database: source }, '--service'));
+    const { code, stderr } = await restore(folder, file);
+    expect(code).toBe(1);
+    expect(stderr).toContain('is an export without keys; read it with `import`');
+  }));
