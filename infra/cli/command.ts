@@ -23,6 +23,11 @@ export interface CommandDeps {
   queries: SqlReader;
   /** Absolute path of the data directory. It need not exist. */
   dataDir: string;
+  /**
+   * Whether the service signs tokens with the key file in `dataDir`, not with keys of SERVICE_KEYS.
+   * @throws {SetupError} SERVICE_KEYS is invalid
+   */
+  usesTokenKeyFile: () => boolean;
   /** Fetches the records of an event that contains a URL instead of the records. */
   fetchPayload: FetchPayload;
   /**

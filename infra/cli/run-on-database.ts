@@ -5,6 +5,7 @@ import type { OperatedService } from '../../lib/backfill/ports/operated-service.
 import { DEFAULT_DATA_DIR, type Environment, readRegion } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { readPayloadBucket, readPayloadPolicy } from '../../lib/common/function-settings.ts';
+import { readServiceKeysJson } from '../../lib/common/service-keys.ts';
 import { readDatabaseIfAny } from '../../lib/database/database-address.ts';
 import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
 import type { CommandTerminal, Messages } from './command-terminal.ts';
@@ -30,6 +31,7 @@ export async function runOnDatabase(
       confirm,
       deps: {
         dataDir: resolve(env.DATA_DIR || DEFAULT_DATA_DIR),
+        usesTokenKeyFile: () => usesTokenKeyFile(env),
         fetchPayload: createPayloadFetch({
           policy,
           bucket: bucket && openPayloadBucket({ ...bucket, now: Date.now }),
@@ -55,6 +57,12 @@ export async function runOnDatabase(
     if (error instanceof SetupError) return { exitCode: 1, error: error.message };
     throw error;
   }
+}
+
+/** The service in AWS, the only one that has another kind of address, has its keys in a secret. */
+function usesTokenKeyFile(env: Environment): boolean {
+  const kind = readDatabaseIfAny(env)?.kind ?? 'embedded';
+  return (kind === 'embedded' || kind === 'postgresql') && readServiceKeysJson(env).tokenKeys === undefined;
 }
 
 /**

@@ -222,6 +222,7 @@ export async function startServices(
     database,
     queries: local.queries,
     dataDir: directory.path,
+    usesTokenKeyFile: () => config.tokenKeys === null,
     fetchPayload,
     openService,
     openOrigin: openOriginOf,

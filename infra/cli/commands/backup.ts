@@ -16,7 +16,7 @@ export const backup: Command = {
     const { out, asJson } = readArguments(args);
     return async (deps) => {
       // Read before the data: an older checkpoint only repeats events, a newer one could skip some.
-      const files = await readDataFiles(deps.dataDir);
+      const files = await readDataFiles(deps.dataDir, deps.usesTokenKeyFile());
       await exportService(deps, { out, files });
       if (deps.signal.aborted) throw new SetupError(STOPPED);
       const hasTokenKey = files.tokenKey !== null;
@@ -30,9 +30,9 @@ export const backup: Command = {
   },
 };
 
-const WITH_KEY = 'with the token key; protect the file like the database';
+const WITH_KEY = 'with the token key of DATA_DIR; protect the file like the database';
 const WITHOUT_KEY =
-  'without a token key, because DATA_DIR has none; store SERVICE_KEYS with the backup, and protect the file like the database';
+  'without a token key, because SERVICE_KEYS has the token keys; store SERVICE_KEYS with the backup, and protect the file like the database';
 
 function readArguments(args: string[]): { out: string; asJson: boolean } {
   const { out, json: asJson } = readOptions('backup', args, { out: { type: 'string' } });

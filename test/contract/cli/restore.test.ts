@@ -125,3 +125,47 @@ it('rejects an export without keys', () =>
     expect(code).toBe(1);
     expect(stderr).toContain('is an export without keys; read it with `import`');
   }));
+
+it('backs up the token key of the data directory', () =>
+  inFolder(async (folder) => {
+    const { file, printed } = await backUp({ folder });
+    expect(printed.join()).toContain('complete, with the token key');
+    expect(await readFile(file, 'utf8')).toContain(KEY.toString('base64'));
+  }));
+
+it('does not back up an old token key if SERVICE_KEYS has token keys', () =>
+  inFolder(async (folder) => {
+    const { file, printed } = await backUp({ folder, usesTokenKeyFile: () => false });
+    expect(printed.join()).toContain(
+      'complete, without a token key, because SERVICE_KEYS has the token keys',
+    );
+    expect(await readFile(file, 'utf8')).not.toContain(KEY.toString('base64'));
+    const { stdout } = await restore(folder, file);
+    expect(stdout).toContain('start with the same SERVICE_KEYS as before');
+  }));
+
+it('does not write a backup without a key if the data directory is wrong', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'backup.jsonl');
+    const work = await prepareCommand(['backup', '--out', file]);
+    await expect(work(commandDeps({ database: source, dataDir: join(folder, 'wrong') }))).rejects.toThrow(
+      `there is no token key in DATA_DIR="${join(folder, 'wrong')}"; set DATA_DIR as for the service, or, if SERVICE_KEYS has the token keys, set SERVICE_KEYS`,
+    );
+  }));
+
+it.each([
+  ['the settings of the service name token keys', { SERVICE_KEYS: true }, 0],
+  ['neither the data directory nor the settings have a token key', {}, 1],
+])(
+  'a command of another process knows the keys: %s',
+  (_, { SERVICE_KEYS = false }: { SERVICE_KEYS?: boolean }, expected) =>
+    inFolder(async (folder) => {
+      const keys = JSON.stringify({ tokenKeys: [KEY.toString('base64')] });
+      const { code, stderr } = await operate(['backup', '--out', join(folder, 'backup.jsonl')], {
+        DATA_DIR: join(folder, 'data'),
+        DATABASE_URL: targetUrl,
+        ...(SERVICE_KEYS && { SERVICE_KEYS: keys }),
+      });
+      expect(code, stderr).toBe(expected);
+    }),
+);

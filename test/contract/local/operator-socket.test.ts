@@ -48,6 +48,7 @@ function createPages(): Database {
 
 const noDatabase = {
   dataDir: '/nonexistent',
+  usesTokenKeyFile: () => true,
   fetchPayload: noPayloads,
   openService: noService,
   openOrigin: () => Promise.reject(new Error('no origin is needed here')),

@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SetupError } from '../../../../lib/common/errors.ts';
 import { type DataPaths, dataPaths } from '../../../../lib/database/data-directory.ts';
 import type { BackupFiles } from '../../../../lib/export/service-file.ts';
 
@@ -10,14 +11,24 @@ import type { BackupFiles } from '../../../../lib/export/service-file.ts';
 const OWN_CHECKPOINTS = 'project-stream.';
 const CHECKPOINTS = '.checkpoints.json';
 
-/** Reads the files of a data directory that a backup contains besides the database. Missing files are left out. */
-export async function readDataFiles(dataDir: string): Promise<BackupFiles> {
-  const { tokenKey, eventSourceMappings } = dataPaths(dataDir);
-  const key = await readIfExists(tokenKey);
+/**
+ * Reads the files of a data directory that a backup contains besides the database.
+ *
+ * @param usesTokenKeyFile whether the service signs with the key file. An unused file is left out
+ * @throws {SetupError} the key file is missing, so the directory is not that of the service
+ */
+export async function readDataFiles(dataDir: string, usesTokenKeyFile: boolean): Promise<BackupFiles> {
+  const { path, tokenKey, eventSourceMappings } = dataPaths(dataDir);
+  const key = usesTokenKeyFile ? await orIfMissing(readFile(tokenKey), null) : null;
+  if (usesTokenKeyFile && key === null) {
+    throw new SetupError(
+      `there is no token key in DATA_DIR="${path}"; set DATA_DIR as for the service, or, if SERVICE_KEYS has the token keys, set SERVICE_KEYS`,
+    );
+  }
   const checkpoints: Record<string, string> = {};
-  for (const name of (await readdir(eventSourceMappings).catch(() => [])).sort()) {
+  for (const name of (await orIfMissing(readdir(eventSourceMappings), [])).sort()) {
     if (!name.endsWith(CHECKPOINTS) || name.startsWith(OWN_CHECKPOINTS)) continue;
-    const content = await readIfExists(join(eventSourceMappings, name));
+    const content = await orIfMissing(readFile(join(eventSourceMappings, name)), null);
     if (content !== null) checkpoints[name] = content.toString();
   }
   return { tokenKey: key?.toString('base64') ?? null, checkpoints };
@@ -35,11 +46,11 @@ export async function writeDataFiles(
   if (tokenKey !== null) await writeFile(keyPath, Buffer.from(tokenKey, 'base64'), { mode });
 }
 
-async function readIfExists(path: string): Promise<Buffer | null> {
+async function orIfMissing<Content, Fallback>(reading: Promise<Content>, fallback: Fallback) {
   try {
-    return await readFile(path);
+    return await reading;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return fallback;
     throw error;
   }
 }
