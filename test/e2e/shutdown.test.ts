@@ -35,7 +35,15 @@ function beginGetId(body: string) {
   return sent;
 }
 
-it('a stopping process answers the requests in flight, rejects new ones, and reports both in one line', async () => {
+/** Opens an event stream. */
+async function openEvents(path: string): Promise<Response> {
+  const response = await fetch(started.url + path, { headers: { accept: 'text/event-stream' } });
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  return response;
+}
+
+it('a stopping process answers the requests in flight, rejects new ones, and waits for no event stream', async () => {
+  const streams = await Promise.all(['/query/changes', '/query/activity'].map(openEvents));
   const body = JSON.stringify({ IdentityPoolId: POOL });
   const sent = beginGetId(body);
   const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
@@ -59,5 +67,7 @@ it('a stopping process answers the requests in flight, rejects new ones, and rep
     body: { IdentityId: expect.any(String) },
   });
   expect(await ended).toEqual({ code: 0 });
+  // The line would count the streams as cut off after the time limit if the process had waited for them.
   expect(started.output()).toContain('cognito-sync-backend: stopping; answered 1 of 1 requests in flight\n');
+  for (const stream of streams) await expect(stream.text()).rejects.toThrow();
 });
