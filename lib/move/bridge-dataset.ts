@@ -81,9 +81,12 @@ async function readThere(
   const memory = await store.readMemory(dataset);
   const base = deletionBase(memory);
   let isDeletedThere = false;
+  let isMergedThere = false;
   if (!listing.exists) {
     // A service that does not know the identity returns the same as for a deleted dataset.
-    if ((await paced(() => origin.describeIdentity(dataset.identityId))) === null) return 'gone';
+    const described = await paced(() => origin.describeIdentity(dataset.identityId));
+    if (described === null) return 'gone';
+    isMergedThere = described.providers.length === 0;
     isDeletedThere = isDeletedSince(memory, listing.syncCount);
   } else if (base !== null && base < listing.syncCount) {
     isDeletedThere = await paced(() => origin.wasDeletedAfter(dataset, base));
@@ -91,7 +94,7 @@ async function readThere(
   const canStore = ({ key, value }: OriginListing['records'][number]) =>
     isStorable(key) && isStorable(value ?? '');
   const unstorableKeys = listing.records.filter((record) => !canStore(record)).map(({ key }) => key);
-  return { there: toSide(listing, canStore), isDeletedThere, unstorableKeys };
+  return { there: toSide(listing, canStore), isDeletedThere, isMergedThere, unstorableKeys };
 }
 
 /** @returns null if the dataset changed during all listings */

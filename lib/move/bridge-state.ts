@@ -54,6 +54,8 @@ export interface BothSides {
   isDeletedThere: boolean;
   /** Whether the identity was merged into another one here. At the origin, clients can still use it. */
   isMerged: boolean;
+  /** Whether the identity has no login at the origin, as after a merge there, which deletes its datasets. */
+  isMergedThere: boolean;
 }
 
 /** Hashes a value, so that a `Pending` does not contain the value. */

@@ -2,7 +2,10 @@ import { type BothSides, type BridgedRow, isWritten, JUMP } from './bridge-state
 
 /** A decision that the operator should know: a change of one side overwrote a change of the other side. */
 export interface Conflict {
-  /** Null if a device changed the dataset at the origin while the bridge deleted it there. */
+  /**
+   * Null if a device changed the dataset at the origin while the bridge deleted it there, or if a device deleted it there
+   * and a merge had already moved its records here.
+   */
   key: string | null;
   /**
    * `changed`: both sides changed the key. `deleted`: one side deleted the dataset, the other changed the key, which
@@ -14,6 +17,15 @@ export interface Conflict {
   hereMs: number | null;
   thereMs: number | null;
 }
+
+/** A conflict of a whole dataset. */
+export const DELETION: Conflict = {
+  key: null,
+  kind: 'deleted',
+  winner: 'here',
+  hereMs: null,
+  thereMs: null,
+};
 
 /** A record to write. A value of null removes the record. */
 export interface Write {
@@ -73,7 +85,12 @@ const BYTES_PER_PASS = 5 * 1024 * 1024;
  */
 export function decide(given: BothSides, limits = { keys: KEYS_PER_PASS, bytes: BYTES_PER_PASS }): Plan {
   const sides = restarted(given);
-  return { ...decideSides(sides, limits), lastOldWrite: lastOldWriteOf(sides) };
+  const plan = decideSides(sides, limits);
+  // The copy that the merge made is not deleted: it can have newer records.
+  const { isMerged, isMergedThere, isDeletedThere, agreed } = given;
+  const isKept = isMerged && isDeletedThere && !isMergedThere && agreed.there > 0;
+  const conflicts = isKept ? [...plan.conflicts, DELETION] : plan.conflicts;
+  return { ...plan, conflicts, lastOldWrite: lastOldWriteOf(sides) };
 }
 
 /** A deletion at the origin has no date, but its event has one. */
@@ -156,7 +173,9 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
     thereMs: thereRow ? dateOf(thereRow) : null,
   });
   const toHere = (conflict: Conflict | null = null): Omit<Outcome, 'again'> => {
-    const deviceMs = thereRow ? (thereRow.deviceMs ?? thereRow.modifiedMs) : null;
+    const sentMs = thereRow ? (thereRow.deviceMs ?? thereRow.modifiedMs) : null;
+    // A merge compares the date again, but does not know when the origin received the row.
+    const deviceMs = thereRow && sides.isMerged ? dateOf(thereRow) : sentMs;
     const write = { key, value: thereValue, deviceMs, syncCount: 0 };
     return { key, action: 'here', write, conflict, isLive: thereValue !== null };
   };
@@ -165,18 +184,23 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
     const write = { key, value: hereValue, deviceMs, syncCount: thereRow?.syncCount ?? 0 };
     return { key, action: 'there', write, conflict, isLive: hereValue !== null };
   };
+  if (sides.isMerged) {
+    // Nothing is written at the origin: the records that the merge moved away here are not removed there. A removal is
+    // written even without a row here, because the copy can have the record.
+    const isEqual = hereValue === thereValue && (hereRow !== undefined || thereRow === undefined);
+    const ignored = { ...toHere(), action: isOwed ? ('settled' as const) : null };
+    if (!isThere || isEqual) return ignored;
+    if (!isHere || !hereRow || !thereRow) return toHere();
+    if (dateOf(hereRow) < dateOf(thereRow)) return toHere(about('there', 'changed'));
+    return { ...ignored, action: 'settled', conflict: about('here', 'changed') };
+  }
   if (hereValue === thereValue) {
     // A device that used the origin may have an earlier value and a count above that of the row here. It would never
     // receive the row, so the row gets a new count.
     const isHidden = hereRow ? hereRow.syncCount < sides.there.syncCount + JUMP / 2 : true;
-    if (thereRow && isThere && isHidden && !sides.isMerged) return toHere();
+    if (thereRow && isThere && isHidden) return toHere();
     const write = { key, value: hereValue, deviceMs: null, syncCount: 0 };
     return { key, action: isOwed ? 'settled' : null, write, conflict: null, isLive: hereValue !== null };
-  }
-  if (sides.isMerged) {
-    // Nothing is written at the origin: the records that the merge moved away here are not removed there.
-    if (isThere) return toHere();
-    return { ...toHere(), action: isOwed ? 'settled' : null };
   }
   if (isHere && !isThere) return toThere();
   if (isThere && !isHere) return toHere();
@@ -212,7 +236,8 @@ function changesOf({ here, there, agreed, pending, isDeletedThere }: BothSides, 
   };
 }
 
-function dateOf({ deviceMs, modifiedMs }: BridgedRow): number {
+/** Returns the date that decides a conflict. */
+export function dateOf({ deviceMs, modifiedMs }: Pick<BridgedRow, 'deviceMs' | 'modifiedMs'>): number {
   return Math.min(deviceMs ?? modifiedMs, modifiedMs);
 }
 

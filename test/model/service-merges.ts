@@ -38,7 +38,7 @@ export function createServiceMerges(
   database: Database,
   { clock, limits, store, cache }: Process,
 ): ServiceMerges {
-  const merges = createMergeStore(database, cache);
+  const merges = createMergeStore(database, { cache });
   const offloading = { links, inlineBytes: limits.inlineBytes };
   const mergeDatasets = createMerger(database, clock, { store, merges, offloading });
 

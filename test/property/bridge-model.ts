@@ -285,7 +285,15 @@ export class Bridge {
       return;
     }
     const { agreed, pending, isMerged } = this;
-    const given = { here: this.target.copy(), there: listing, agreed, pending, isDeletedThere, isMerged };
+    const given = {
+      here: this.target.copy(),
+      there: listing,
+      agreed,
+      pending,
+      isDeletedThere,
+      isMerged,
+      isMergedThere: false,
+    };
     const plan = decide(given, this.limits);
     const causes = new Map(this.target.causes);
     this.#list(plan.conflicts, listing);

@@ -9,6 +9,7 @@ import type { IdentityLease } from './take-over-store.ts';
 export interface ReadThere {
   there: Side;
   isDeletedThere: boolean;
+  isMergedThere: boolean;
   /** Keys of rows that SQL text cannot store. They are not bridged. */
   unstorableKeys: readonly string[];
 }

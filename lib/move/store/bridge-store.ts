@@ -18,7 +18,7 @@ import { type LockedDataset, lockBridged, writeBridged } from '../../sync/store/
 import { transact } from '../../sync/store/transact.ts';
 import { type Memory, remember } from '../bridge-memory.ts';
 import type { Agreed, BothSides, BridgedRow, Pending } from '../bridge-state.ts';
-import { type Conflict, decide, NO_CHANGE, type Plan } from '../decide.ts';
+import { type Conflict, DELETION, decide, NO_CHANGE, type Plan } from '../decide.ts';
 import type { BridgeStore, Decided, ReadThere } from '../ports/bridge-store.ts';
 import type { IdentityLease } from '../ports/take-over-store.ts';
 import { createBridgeReports } from './bridge-reports.ts';
@@ -102,7 +102,7 @@ export function createBridgeStore(
         await saveMemory(transaction, mark.dataset, memory);
         // A conflict names the identity, so none is kept of one that was deleted here.
         const isKept = conflict && (await lockIdentityState(transaction, mark.dataset)) !== 'missing';
-        if (isKept) await putConflicts(transaction, mark.dataset, [DELETED_THERE], at);
+        if (isKept) await putConflicts(transaction, mark.dataset, [DELETION], at);
         if (isDone) await removeMark(transaction, mark);
         return true;
       });
@@ -110,9 +110,6 @@ export function createBridgeStore(
     },
   };
 }
-
-/** A device wrote at the origin while the dataset was deleted there, because it was deleted here. */
-const DELETED_THERE: Conflict = { key: null, kind: 'deleted', winner: 'here', hereMs: null, thereMs: null };
 
 async function lockLease(
   on: Transaction,
@@ -154,6 +151,7 @@ async function decideAndWrite(
   {
     there,
     isDeletedThere,
+    isMergedThere,
     unstorableKeys,
     at,
     offloading,
@@ -169,7 +167,8 @@ async function decideAndWrite(
   const isStopped = bridging !== 'on';
   const memory = await readMemory(on, dataset);
   const here = toSide(locked, new Set(unstorableKeys));
-  const given: BothSides = { here, there, ...memory, isDeletedThere, isMerged: state === 'merged' };
+  const isMerged = state === 'merged';
+  const given: BothSides = { here, there, ...memory, isDeletedThere, isMerged, isMergedThere };
   const plan = isStopped ? NO_CHANGE : planFor(state, given);
   const change = { records: plan.writeHere, isDeletion: plan.deleteHere, jump: plan.jump };
   const written = await writeBridged(on, locked, change, { at, offloading });
@@ -225,7 +224,8 @@ async function saveMemory(on: Transaction, dataset: DatasetKey, { agreed, pendin
   ]);
 }
 
-async function putConflicts(
+/** Saves conflicts about keys of a dataset. */
+export async function putConflicts(
   on: Transaction,
   { identityPoolId, identityId, datasetName }: DatasetKey,
   conflicts: readonly Conflict[],

@@ -23,7 +23,7 @@ export interface MergeTarget {
 export interface MergeSnapshot {
   /** The dataset to move. It exists. */
   source: StoredDataset;
-  /** The live records of the dataset to move. */
+  /** The records to write to the copy. A tombstone removes the record there. */
   records: readonly SyncRecord[];
   /** The dataset into which the records are copied, with its stored records of the same keys. */
   target: Snapshot;

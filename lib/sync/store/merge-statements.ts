@@ -15,8 +15,8 @@ export interface MergeSourceRow extends SyncDatasetRow, ListedRecordRow {
 }
 
 /**
- * Reads the dataset to merge. Returns one row per live record, or one row without a record if there is no live record.
- * Returns no row if the dataset does not exist.
+ * Reads the dataset to merge. Returns one row per record, including tombstones, or one row without a record if there is
+ * none. Returns no row if the dataset does not exist.
  */
 export const READ_MERGE_SOURCE = `
 SELECT ${DATASET},
@@ -27,7 +27,6 @@ SELECT ${DATASET},
 FROM sync.datasets AS stored
 LEFT JOIN sync.records ON records.dataset_id = stored.dataset_id
   AND records.sync_count > stored.deleted_sync_count
-  AND records.record_value IS NOT NULL
 WHERE stored.dataset_id = $1::uuid AND stored.sync_count > stored.deleted_sync_count
 ORDER BY records.sync_count, records.record_id`;
 

@@ -1,6 +1,7 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { type Database, DatabaseError, type Transaction } from '../../database/database.ts';
 import { datasetId, identityRowId } from '../../database/row-ids.ts';
+import type { SyncRecord } from '../model.ts';
 import type { Merge, MergeSnapshot, MergeStore } from '../ports/merge-store.ts';
 import type { StoredDataset } from '../ports/sync-store.ts';
 import { readSnapshot } from './change-dataset.ts';
@@ -21,20 +22,42 @@ import { toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import { changeOnce, transact } from './transact.ts';
 
 /**
+ * Decides which records a merge writes to a copy, in the transaction of the merge.
+ * `records`: all rows of the merged dataset, including tombstones. `readStored` returns the rows of the copy, by key; null
+ * if the copy does not exist.
+ */
+export type ChooseRecords = (
+  on: Transaction,
+  target: DatasetKey,
+  about: {
+    records: readonly SyncRecord[];
+    readStored: () => Promise<ReadonlyMap<string, SyncRecord> | null>;
+  },
+) => Promise<readonly SyncRecord[]>;
+
+/** Copies each live record. */
+const chooseLive: ChooseRecords = async (_on, _target, { records }) =>
+  records.filter(({ Value }) => Value !== null);
+
+/**
  * Creates the store of merges of identities, on any `Database`.
+ * @param choose decides which records are copied; by default, each live record
  * @param cache the cache of the sync store, if that store is in the same process. A merge removes the changed datasets
  *   from this cache. Otherwise the sync store's next change of such a dataset takes one more round trip, because its
  *   cached snapshot is stale.
  */
 export function createMergeStore(
   database: Database,
-  cache: Pick<SnapshotCache, 'forget'> = { forget: () => undefined },
+  {
+    cache = { forget: () => undefined },
+    choose = chooseLive,
+  }: { cache?: Pick<SnapshotCache, 'forget'>; choose?: ChooseRecords } = {},
 ): MergeStore {
   const writes = datasetWritesFor(database);
   return {
     async mergeDataset(source, into, targetOf, decide) {
       const merged = await transact(database, (transaction) =>
-        mergeDataset(transaction, source, into, { targetOf, decide, writes }),
+        mergeDataset(transaction, source, into, { targetOf, decide, choose, writes }),
       );
       if (merged === null) return [];
       cache.forget(source);
@@ -59,6 +82,7 @@ export function createMergeStore(
 interface Deciding {
   targetOf: Parameters<MergeStore['mergeDataset']>[2];
   decide: Parameters<MergeStore['mergeDataset']>[3];
+  choose: ChooseRecords;
   writes: DatasetWrites;
 }
 
@@ -67,7 +91,7 @@ async function mergeDataset(
   on: Transaction,
   source: DatasetKey,
   into: string,
-  { targetOf, decide, writes }: Deciding,
+  { targetOf, decide, choose, writes }: Deciding,
 ): Promise<{ target: DatasetKey; deletion: StoredDataset; outboxIds: string[] } | null> {
   // Every transaction that locks more than one dataset locks their identities first. So datasets may be locked in any
   // order: no other transaction holds the lock of one dataset while it waits for the lock of another dataset.
@@ -77,9 +101,14 @@ async function mergeDataset(
   if (read === null) return null;
   const target = targetOf(read.isCopy);
   await on.query(LOCK_DATASET, [datasetId(target.dataset)]);
-  const keys = read.records.map(({ Key }) => Key);
+  const readStored = async () => {
+    const copy = await readSource(on, target.dataset);
+    return copy && new Map(copy.records.map((record) => [record.Key, record]));
+  };
+  const records = await choose(on, target.dataset, { records: read.records, readStored });
+  const keys = records.map(({ Key }) => Key);
   const snapshot = await readSnapshot(on, target.dataset, { keys, session: null });
-  const merge = decide({ ...read, target: snapshot, targetKey: target.dataset });
+  const merge = decide({ ...read, records, target: snapshot, targetKey: target.dataset });
   if (merge === null) return null;
   const { copy, deletion, events } = merge;
   if (copy !== null) requireWritten(await writes.writeCopy(on, target, copy, snapshot.dataset));

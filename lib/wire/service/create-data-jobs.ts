@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../database/database.ts';
 import type { IdentityDependencies } from '../../identity/dependencies.ts';
 import { keepMergesOfPool } from '../../identity/store/deleted-merges.ts';
+import { createMergedRecords } from '../../move/store/merged-records.ts';
 import { createMovedRows } from '../../move/store/moved-rows.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import type { SyncDependencies } from '../../sync/dependencies.ts';
@@ -45,7 +46,10 @@ export function createDataJobs({
   return {
     mergeDatasets: createMergeDatasets({
       store,
-      merges: createMergeStore(database, snapshotCache),
+      merges: createMergeStore(database, {
+        cache: snapshotCache,
+        choose: createMergedRecords({ now: Date.now }),
+      }),
       offloading,
       now: Date.now,
       afterWrite,

@@ -9,6 +9,7 @@ import { hintChange } from '../../../lib/move/hint-changes.ts';
 import type { BridgeStore } from '../../../lib/move/ports/bridge-store.ts';
 import type { Origin, OriginPatch } from '../../../lib/move/ports/origin.ts';
 import { createBridgeStore } from '../../../lib/move/store/bridge-store.ts';
+import { createMergedRecords } from '../../../lib/move/store/merged-records.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
 import type { SyncOperations } from '../../../lib/sync/model.ts';
@@ -31,6 +32,7 @@ class Dataset {
   rows = new Map<string, { value: string | null; syncCount: number; deviceMs: number | null }>();
   fail: 'before' | 'after' | 'limit' | null = null;
   refuses: (key: string) => boolean = () => false;
+  providers = ['login.example'];
 
   constructor(identityId: string) {
     this.identityId = identityId;
@@ -45,7 +47,12 @@ class Dataset {
   calls(): Partial<Origin> {
     const exists = () => this.syncCount > this.deletedSyncCount;
     return {
-      describeIdentity: async (identityId) => ({ identityId, createdAt: 1, modifiedAt: 1, providers: [] }),
+      describeIdentity: async (identityId) => ({
+        identityId,
+        createdAt: 1,
+        modifiedAt: 1,
+        providers: this.providers,
+      }),
       listRecords: async () => ({
         exists: exists(),
         syncCount: this.syncCount,
@@ -98,6 +105,10 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     store = createBridgeStore(database, { offloading });
     await createPool(database);
     await setBridges(database, POOL, true);
+    await database.query(
+      `INSERT INTO move.pools (identity_pool_id, origin, run_ms, progress) VALUES ($1, 'o', 1, '{}')`,
+      [POOL],
+    );
     ({ operations } = createSyncService(database));
   });
   afterAll(() => database.close());
@@ -374,6 +385,128 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     await createMerger(database)(pending);
     const moved = createDevice(operations, { identityId: root, datasetName: `game.${from}` });
     expect(await liveHere(moved)).toMatchObject({ b: 'late' });
+  });
+
+  describe('for an identity that was merged here', () => {
+    const at = (record: ReturnType<typeof put>, deviceMs: number) => ({
+      ...record,
+      DeviceLastModifiedDate: deviceMs,
+    });
+    const day = 24 * 60 * 60 * 1000;
+
+    /** Merges an identity whose dataset has these records on both sides, and returns the copy. */
+    async function merged(records: readonly (readonly [key: string, value: string, deviceMs: number])[]) {
+      const [from, into] = [await owned(), await owned()];
+      for (const [key, value, deviceMs] of records) await from.here.update(at(put(key, value), deviceMs));
+      await run(from.there);
+      const [id, root] = [from.identity.identityId, into.identity.identityId];
+      const merge = { from: from.identity, into: root, mergedAt: Date.now() };
+      const move = () =>
+        createMerger(
+          database,
+          { now: Date.now() },
+          {
+            merges: createMergeStore(database, {
+              choose: createMergedRecords({ now: () => clock.now }),
+            }),
+          },
+        )(merge);
+      const link = async () => {
+        const statement = 'UPDATE identity.identities SET merged_into = $2 WHERE identity_id = $1';
+        await database.query(statement, [id, root]);
+        await move();
+      };
+      const copy = createDevice(operations, { identityId: root, datasetName: `game.${id}` });
+      const arrive = async () => {
+        await hint(from.identity);
+        await run(from.there);
+        await move();
+      };
+      return { ...from, root: into.identity, link, copy, arrive };
+    }
+
+    it('keeps what is newer in the copy, and lists what arrives late', async () => {
+      const { there, here, root, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
+      await here.update(at(put('a', 'newer', (await here.list()).DatasetSyncCount), NEW_YEAR - day));
+      await link();
+      there.set({ key: 'a', value: 'late', deviceMs: NEW_YEAR - 2 * day });
+      await arrive();
+      expect(await liveHere(copy)).toEqual({ a: 'newer' });
+      const dates = { hereMs: NEW_YEAR - day, thereMs: NEW_YEAR - 2 * day };
+      expect(await conflictsOf(root)).toMatchObject([
+        { key: 'a', kind: 'changed', winner: 'here', ...dates },
+      ]);
+    });
+
+    it('replaces what is older in the copy, and lists that', async () => {
+      const { there, root, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
+      await link();
+      await copy.update(at(put('a', 'older', (await copy.list()).DatasetSyncCount), NEW_YEAR - 2 * day));
+      there.set({ key: 'a', value: 'late', deviceMs: NEW_YEAR - day });
+      await arrive();
+      expect(await liveHere(copy)).toEqual({ a: 'late' });
+      expect(await conflictsOf(root)).toMatchObject([{ key: 'a', winner: 'there' }]);
+    });
+
+    it('removes from the copy what was removed at the origin later, and nothing that is newer', async () => {
+      const { there, root, link, copy, arrive } = await merged([
+        ['a', '1', NEW_YEAR - 3 * day],
+        ['b', '1', NEW_YEAR - 3 * day],
+        ['c', '1', NEW_YEAR - day],
+      ]);
+      await link();
+      const deviceMs = NEW_YEAR - 2 * day;
+      there.set({ key: 'a', value: null, deviceMs }, { key: 'c', value: null, deviceMs });
+      await arrive();
+      expect(await liveHere(copy)).toEqual({ b: '1', c: '1' });
+      expect((await conflictsOf(root)).map(({ key, winner }) => [key, winner]).sort()).toEqual([
+        ['a', 'there'],
+        ['c', 'here'],
+      ]);
+    });
+
+    it('does not return to the copy what was removed here later', async () => {
+      const { there, here, root, link, copy, arrive } = await merged([
+        ['a', '1', NEW_YEAR - 3 * day],
+        ['b', '1', NEW_YEAR - 3 * day],
+      ]);
+      await here.update(at(drop('a', (await here.list()).DatasetSyncCount), NEW_YEAR - day));
+      await link();
+      there.set({ key: 'a', value: 'late', deviceMs: NEW_YEAR - 2 * day });
+      await arrive();
+      expect(await liveHere(copy)).toEqual({ b: '1' });
+      expect(await conflictsOf(root)).toMatchObject([{ key: 'a', winner: 'here' }]);
+    });
+
+    it('keeps the copy if the dataset was deleted at the origin, and lists the deletion', async () => {
+      const { there, identity, link, copy, arrive } = await merged([['a', '1', NEW_YEAR]]);
+      await link();
+      await there.calls().deleteDataset?.({ ...identity, datasetName: 'game' }, 1);
+      await arrive();
+      await arrive();
+      expect(await liveHere(copy)).toEqual({ a: '1' });
+      expect(await conflictsOf(identity)).toMatchObject([{ key: null, kind: 'deleted', winner: 'here' }]);
+    });
+
+    it('lists no deletion if the identities were merged at the origin, too', async () => {
+      const { there, identity, link, arrive } = await merged([['a', '1', NEW_YEAR]]);
+      await link();
+      await there.calls().deleteDataset?.({ ...identity, datasetName: 'game' }, 1);
+      there.providers = [];
+      await arrive();
+      expect(await conflictsOf(identity)).toEqual([]);
+    });
+
+    it('compares a late write with what a device wrote here and no merge has moved yet', async () => {
+      const { there, here, identity, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
+      await link();
+      // The credentials of the merged identity are still valid.
+      await here.update(at(put('a', 'newer', (await here.list()).DatasetSyncCount), NEW_YEAR - day));
+      there.set({ key: 'a', value: 'late', deviceMs: NEW_YEAR - 2 * day });
+      await arrive();
+      expect(await liveHere(copy)).toEqual({ a: 'newer' });
+      expect(await conflictsOf(identity)).toMatchObject([{ key: 'a', winner: 'here' }]);
+    });
   });
 
   it('finds a change that the takeover has missed, because the event of a later one arrived first', async () => {
