@@ -11,7 +11,7 @@ export interface Writers {
 }
 
 /** The schemas whose rows a role can change. */
-const SCHEMAS = { [WRITER_ROLE]: ['projection'], [SERVICE_ROLE]: ['sync', 'identity'] };
+const SCHEMAS = { [WRITER_ROLE]: ['projection'], [SERVICE_ROLE]: ['sync', 'identity', 'move'] };
 
 const LIST_WRITERS = 'SELECT arn FROM sys.iam_pg_role_mappings WHERE pg_role_name = $1';
 

@@ -11,8 +11,8 @@ export const READER_ROLE = 'query_reader';
 export const WRITER_ROLE = 'query_writer';
 
 /**
- * The role of the service's functions in an Aurora DSQL cluster. This role can read and change rows of the schemas `sync`
- * and `identity`, but cannot create, alter or drop anything.
+ * The role of the service's functions in an Aurora DSQL cluster. This role can read and change rows of the schemas `sync`,
+ * `identity` and `move`, but cannot create, alter or drop anything.
  */
 export const SERVICE_ROLE = 'service_writer';
 

@@ -11,12 +11,15 @@ import type { DatabaseAddress } from '../../../lib/database/database-address.ts'
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { SERVICE_ROLE, WRITER_ROLE } from '../../../lib/database/schema/roles.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
+import { createMergedRecords } from '../../../lib/move/store/merged-records.ts';
+import { createMovedRows } from '../../../lib/move/store/moved-rows.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
 import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
+import { transact } from '../../../lib/sync/store/transact.ts';
 import { inProgress, openPoller, SECOND, succeeded } from '../../fixtures/backfill/publish-poller.ts';
 import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
 import { type DsqlDouble, openDsqlDouble } from '../../fixtures/database/dsql-double.ts';
@@ -193,6 +196,16 @@ describe('the role service_writer', () => {
       logger: createLogger('relay-outbox'),
     });
     expect(await relay({}, createLambdaContext('relay-outbox', 'us-east-1'))).toMatchObject({ published: 0 });
+  });
+
+  it('can merge datasets and delete identities, which needs what migrations store', async () => {
+    const identity = { identityPoolId: 'us-east-1:pool', identityId: 'us-east-1:identity' };
+    const choose = createMergedRecords({ now: Date.now });
+    const target = { ...identity, datasetName: 'game' };
+    const about = { records: [], readStored: async () => null };
+    expect(await transact(asService, (on) => choose(on, target, about))).toEqual([]);
+    await createMovedRows(asService).erase(identity);
+    expect(await createMovedRows(asService).count(identity)).toMatchObject({ conflicts: 0 });
   });
 
   it.each([
