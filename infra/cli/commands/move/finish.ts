@@ -135,7 +135,9 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
     `  ${count(bridge.conflicts, 'decided conflict')} (see \`move conflicts\`)`,
     ...(left.unknownLogins === 0
       ? []
-      : [`  ${count(left.unknownLogins, 'identity', 'identities')} with a login that was never used here`]),
+      : [
+          `  ${count(left.unknownLogins, 'identity', 'identities')} with a login that was never used here: after the end, these users get new identities`,
+        ]),
   ];
 }
 
@@ -164,7 +166,7 @@ function explain(reason: FinishReason, { identityPoolId, quietForMs }: FinishArg
     case 'differences':
       return 'the two services have different values; run `move copy`, then `move verify`';
     case 'unknown-logins':
-      return 'users whose logins were never used here would get new identities, without their data; wait until they have signed in';
+      return 'after the end, the origin is no longer asked, so users whose logins were never used here would get new identities, without their data; wait until they have signed in here, or accept this with --ignore unknown-logins';
     case 'origin':
       return 'the origin did not respond';
     case 'busy':
