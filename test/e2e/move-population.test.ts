@@ -2,18 +2,24 @@ import { expect, it } from 'vitest';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { runPopulation } from '../soak/population/population.ts';
 
-/** POPULATION_SEED repeats a run. The complete test is `npm run test:soak -- population`. */
+/**
+ * POPULATION_SEED repeats a run, POPULATION_USERS and POPULATION_SECONDS make it larger. The complete test is
+ * `npm run test:soak -- population`.
+ */
 const seed = Number(process.env.POPULATION_SEED ?? Date.now() % 2 ** 31);
+
+const users = Number(process.env.POPULATION_USERS ?? 12);
+const secondsAfter = Number(process.env.POPULATION_SECONDS ?? 20);
 
 it(`moves users between two services without losing an acknowledged change, seed ${seed}`, async () => {
   const { problems, figures } = await runPopulation({
     databaseUrls: { origin: await createPostgresDatabase(), target: await createPostgresDatabase() },
     seed,
-    users: 20,
+    users,
     syncManagers: 2,
     faults: 5,
-    secondsBefore: 4,
-    secondsAfter: 30,
+    secondsBefore: 3,
+    secondsAfter,
     rate: 15,
     writesAfterMerges: false,
     note: (text) => process.env.POPULATION_NOTES && console.error(text),

@@ -216,11 +216,6 @@ async function mergeUsers(
     if (!from || !destination) return;
     // Otherwise, the devices would be logged out, because they use the identity that disappears.
     await user.stopDevices(writesAfterMerges && side === 'target' ? 'target' : undefined);
-    // A write at the origin that the target learns of only after the merge replaces the record in the copy, whichever is
-    // newer, and no conflict is listed. Only runs with writes after merges find that.
-    if (!writesAfterMerges && side === 'target') {
-      while (!(await services.agreeOn(identityPoolId, from).catch(() => false))) await sleep(1_000);
-    }
     // The first attempt may have succeeded without an answer.
     const isMerged = async () => (await services.identityOf(side, identityPoolId, user.plan)) === destination;
     while (!(await isMerged().catch(() => false))) {

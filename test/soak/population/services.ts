@@ -44,8 +44,6 @@ export interface Services {
   identityOf(side: Side, identityPoolId: string, user: Pick<UserPlan, 'name' | 'kind'>): Promise<string>;
   merge(side: Side, identityPoolId: string, users: { source: string; destination: string }): Promise<void>;
   read(side: Side, identityPoolId: string): Promise<Snapshot>;
-  /** Whether both sides have the same live records of an identity. */
-  agreeOn(identityPoolId: string, identityId: string): Promise<boolean>;
   /** Counts the updates at the target that no device made, by dataset, in the target's stream. */
   bridgeWritesAtTarget(ledger: PopulationLedger): Promise<Map<string, number>>;
   close(): void;
@@ -125,18 +123,6 @@ export function createServices(urls: Readonly<Record<Side, string>>, userPool: O
       };
       await Promise.all(Array.from({ length: CONCURRENT_READS }, readNext));
       return snapshot;
-    },
-
-    async agreeOn(identityPoolId, identityId) {
-      const texts = await Promise.all(
-        Object.values(clients).map(async ({ sync }) => {
-          const snapshot: Snapshot = { identities: new Set(), records: new Map(), syncCounts: new Map() };
-          await readIdentity(sync, identityPoolId, identityId, snapshot);
-          const records = [...snapshot.records].map(([place, live]) => [place, live.toSorted()]);
-          return JSON.stringify(records.filter(([, live]) => live?.length !== 0).toSorted());
-        }),
-      );
-      return new Set(texts).size === 1;
     },
 
     async bridgeWritesAtTarget(ledger) {

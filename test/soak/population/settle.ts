@@ -17,7 +17,7 @@ const LIMIT_MS = 300_000;
 const POLL_MS = 2_000;
 /** Both sides must remain unchanged for this long. An echo would come sooner. */
 const QUIET_MS = 5_000;
-/** A scheduled job merges late writes every minute. */
+/** If devices write after a merge, their last writes must arrive and be merged by a job that runs every minute. */
 const MERGES_MS = 130_000;
 
 /**
@@ -54,7 +54,9 @@ export async function settle({
     const { waiting, problems: failing } = await move.status();
     // An event can wait for a retry. If it is lost, the sides never agree, and the check of the contents reports that.
     const mayArrive = differs(now, merged) && elapsed() < LIMIT_MS / 2;
-    if (waiting > 0 || !isSame(before, now) || mayArrive) quietSince = elapsed();
+    // A scheduled job merges late writes.
+    const isMerging = hasMergedRecords(now.target, merged);
+    if (waiting > 0 || !isSame(before, now) || mayArrive || isMerging) quietSince = elapsed();
     before = now;
     if (elapsed() - quietSince >= QUIET_MS) break;
     if (elapsed() > LIMIT_MS) {
@@ -89,6 +91,12 @@ function differs(now: Record<Side, Snapshot>, merged: ReadonlyMap<string, string
     );
   const isIgnored = (identityId: string) => only.has(identityId) || merged.has(identityId);
   return text(now.origin) !== text(now.target);
+}
+
+function hasMergedRecords({ records }: Snapshot, merged: ReadonlyMap<string, string>): boolean {
+  return [...records].some(
+    ([place, live]) => live.length > 0 && merged.has(place.slice(0, place.indexOf(' '))),
+  );
 }
 
 function onlyAt({ origin, target }: Record<Side, Snapshot>): Map<string, Side> {
