@@ -41,13 +41,13 @@ export async function createRole(database: Database, role: string): Promise<void
  * Lets the user of the connection become the reader role. A superuser always can. Since PostgreSQL 16, a user that has
  * created the role can grant it to itself. If neither is true, the statements of readers fail with advice.
  *
- * @param database must have only one connection, because the role is tried there
+ * The role is tried only within a transaction: after a SET ROLE outside of one, a pooler could give the server connection
+ * to another client while that connection still has the reader's rights.
  */
 export async function allowReaderRole(database: Database): Promise<void> {
   await database
-    .query(`SET ROLE ${READER_ROLE}`)
+    .transaction((transaction) => transaction.query(`SET LOCAL ROLE ${READER_ROLE}`))
     .catch(() => database.query(`GRANT ${READER_ROLE} TO CURRENT_USER`))
-    .then(() => database.query('RESET ROLE'))
     .catch(() => undefined);
 }
 

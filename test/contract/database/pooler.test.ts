@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
+import { allowReaderRole } from '../../../lib/database/schema/roles.ts';
 import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
 import { isMissing } from '../../clients/optional-program.ts';
 import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
@@ -84,6 +85,12 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
 
   it('runs a statement that cannot run in a transaction', async () => {
     expect(await createValueIndexes(database).add('numeric')).toBe(true);
+  });
+
+  it('keeps its user on every server connection after the role of readers was tried', async () => {
+    await allowReaderRole(database);
+    const users = Array.from({ length: 20 }, () => database.query('SELECT current_user = session_user AS own'));
+    for (const { rows } of await Promise.all(users)) expect(rows).toEqual([{ own: true }]);
   });
 
   it('can be used by the sync API and by the projection', async () => {
