@@ -433,7 +433,7 @@ describe.each(SERVERS)('merging identities on $name', ({ open }) => {
       for (const count of [0, 1]) await source.update(put('a', 'source', count));
       for (const count of [0, 1]) await target.update(put('a', 'target', count));
       const [ofSource, ofTarget] = [await source.token(), await target.token()];
-      await merge(one, other, { merges: createMergeStore(database, { cache }) });
+      await merge(one, other, { merges: createMergeStore(database, cache && { cache }) });
       await expect(target.updateWith(ofTarget, put('a', 'stale', 2))).rejects.toMatchObject({
         code: 'ResourceConflictException',
       });
