@@ -32,13 +32,13 @@ export function runOperatorCommand(
       import('../../lib/database/open-for-operator.ts'),
       import('../../lib/aws/secret-reader.ts'),
     ]);
-    const database = openForOperator(address, createSecretReader);
+    const { database, queries, close } = openForOperator(address, createSecretReader);
     try {
       await requireTables(database, address);
-      await work({ ...deps, database, queries: database });
+      await work({ ...deps, database, queries });
       return DONE;
     } finally {
-      await database.close();
+      await close();
     }
   });
 }

@@ -329,7 +329,7 @@ async function listenForOperator(
   started.defer(async () => own?.close());
   const listening = await openOperatorSocket({
     path: operatorSocket,
-    deps: { database: own ?? database, ...more, now: Date.now },
+    deps: { database: own?.database ?? database, ...more, now: Date.now },
   });
   started.defer(() => listening.close());
 }

@@ -3,7 +3,8 @@ import type { Database } from './database.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import { nameOf, unreachableError } from './drivers/pg/describe-unreachable.ts';
 import { type CreateSecretReader, openAddress } from './open-from-environment.ts';
-import type { ReadDatabase } from './read-sql.ts';
+import type { SqlReader } from './read-sql.ts';
+import { READER_ROLE } from './schema/roles.ts';
 
 /**
  * Operator commands can take hours, for example to build an index on a large table. They may also wait for a lock of
@@ -14,9 +15,24 @@ const TIMEOUTS = { statementTimeoutMs: 24 * 60 * 60 * 1000, lockTimeoutMs: 0 };
 const FIND_TABLES = `
 SELECT count(*) AS there FROM pg_tables WHERE schemaname = 'projection' AND tablename = 'records'`;
 
-/** Opens a server for an operator command. Connects on the first query. */
-export function openForOperator(address: DatabaseAddress, createReader: CreateSecretReader): ReadDatabase {
-  return openAddress(address, createReader, { maxConnections: 2, ...TIMEOUTS });
+/**
+ * Opens a server for an operator command. Connects on the first query. The operator's own SQL has connections of its own
+ * on Aurora DSQL, because there a connection cannot become the reader.
+ */
+export function openForOperator(
+  address: DatabaseAddress,
+  createReader: CreateSecretReader,
+): { database: Database; queries: SqlReader; close(): Promise<void> } {
+  const database = openAddress(address, createReader, { maxConnections: 2, ...TIMEOUTS });
+  if (address.kind !== 'dsql') return { database, queries: database, close: () => database.close() };
+  const queries = openAddress({ ...address, user: READER_ROLE }, createReader, { maxConnections: 1 });
+  return {
+    database,
+    queries,
+    async close() {
+      await Promise.all([database.close(), queries.close()]);
+    },
+  };
 }
 
 /**

@@ -72,9 +72,22 @@ export function fetchFromCursor(maxRows: number): string {
   return `FETCH FORWARD ${Math.trunc(maxRows) + 1} FROM reader`;
 }
 
-/** Converts a position in the text of `declareCursor` to a position in the reader's statement. */
+const SUBQUERY = 'SELECT * FROM (';
+/** A semicolon at the end, also before a comment. The characters left out may be the end of a literal or of a comment. */
+const END = /;\s*(?:--[^\n'"$*]*)?\s*$/;
+
+/**
+ * Returns a statement that reads at most one row more than `maxRows` of a reader's statement, without a cursor. Only
+ * statements that return rows can be in a subquery, and no statement that writes.
+ */
+export function selectFrom(sql: string, maxRows: number): string {
+  // The line break ends a comment at the end of the statement.
+  return `${SUBQUERY}${sql.replace(END, '')}\n) AS reader LIMIT ${Math.trunc(maxRows) + 1}`;
+}
+
+/** Converts a position in the text of `declareCursor` or `selectFrom` to a position in the reader's statement. */
 export function positionInStatement(position: string | undefined, isInCursor = true): number | null {
-  const at = Number(position ?? 'none') - (isInCursor ? CURSOR.length : 0);
+  const at = Number(position ?? 'none') - (isInCursor ? CURSOR : SUBQUERY).length;
   return at >= 1 ? at : null;
 }
 

@@ -176,7 +176,7 @@ describe('a PostgreSQL database whose login is in a secret', () => {
   it("also serves the operator's commands, which name the secret when tables are missing", async () => {
     const address = { kind: 'secret', secretId: 'query-store', region: null, url } as const;
     const requested: unknown[] = [];
-    const database = openForOperator(address, (id) => {
+    const { database } = openForOperator(address, (id) => {
       requested.push(id);
       return scriptedSecret({ username, password }).read;
     });

