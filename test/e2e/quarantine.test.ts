@@ -266,6 +266,19 @@ describe('the query API for operators', () => {
     expect(await checked('POST', '/quarantine/dismiss', response)).toMatchObject({ status: 400 });
   });
 
+  it.each([
+    ['an edited payload that is not sent as JSON', 'application/x-www-form-urlencoded', { payload: 'x' }],
+    ['a misspelt member', 'application/json', { paylod: 'x' }],
+  ])('does not project the stored event for %s', async (_, contentType, body) => {
+    const path = '/quarantine/00000000-0000-4000-8000-000000000000/redrive';
+    const response = await askSigned(cloud.url, 'POST', `/query${path}`, {
+      service: 'execute-api',
+      headers: { 'content-type': contentType },
+      body: JSON.stringify(body),
+    });
+    expect((await checked('POST', path, response)).status).toBe(400);
+  });
+
   it('does nothing for requests without a signature', async () => {
     const id = await quarantine('six');
     for (const path of [`/quarantine/${id}/redrive`, '/quarantine/redrive', '/quarantine/dismiss']) {

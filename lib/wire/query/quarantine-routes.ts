@@ -19,6 +19,8 @@ export interface QueryBindings {
 const NOT_AN_OPERATOR =
   "only operators may do this; sign the request with a developer's access key (Signature Version 4, service execute-api)";
 
+const NOT_JSON = 'the body is not declared as JSON; send the header Content-Type: application/json';
+
 const failure = (description: string) => json(description, schemas.ERROR);
 const FAILURES = {
   400: failure('A parameter or the body is invalid'),
@@ -28,12 +30,12 @@ const FAILURES = {
 const UNKNOWN = failure('No event in quarantine has this id');
 
 const ONE = z.object({ id: z.uuid() });
-const EDITED = z.object({
+const EDITED = z.strictObject({
   payload: z.string().optional().describe('Projected instead of the payload of the event.'),
 });
 /** Dismissing costs one statement, and redriving may fetch a payload for each event. */
-const TO_DISMISS = z.object({ ids: z.array(z.uuid()).min(1).max(1_000) });
-const TO_REDRIVE = z.object({ ids: z.array(z.uuid()).min(1).max(100) });
+const TO_DISMISS = z.strictObject({ ids: z.array(z.uuid()).min(1).max(1_000) });
+const TO_REDRIVE = z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) });
 
 /** Adds the routes on single quarantined events to the query API. Only operators may use them. */
 export function addQuarantineRoutes(
@@ -67,6 +69,9 @@ export function addQuarantineRoutes(
     }),
     async (context) => {
       if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
+      // Without this content type, the body is not read, and the stored event would be projected instead of the edited.
+      const isJson = /^application\/json(?:;|$)/.test(context.req.header('content-type') ?? '');
+      if (!isJson && (await context.req.text()) !== '') return context.json({ message: NOT_JSON }, 400);
       const { id } = context.req.valid('param');
       const { payload } = context.req.valid('json') ?? {};
       const result = await redrive(id, payload === undefined ? undefined : Buffer.from(payload));
