@@ -177,7 +177,7 @@ export async function startServices(
       sql: createSqlRunner(local.queries),
       quarantine: {
         ...quarantine,
-        redrive: (id, edited) => redriveEvent({ store, fetchPayload }, id, edited),
+        redrive: (id, options) => redriveEvent({ store, fetchPayload }, id, options),
       },
       cursors: createCursors(tokenKeys),
       logger: createFailureLogger('query-api'),

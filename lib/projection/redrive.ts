@@ -61,31 +61,39 @@ export async function redriveQuarantine({
   }
 }
 
+export interface RedriveOptions {
+  edited?: Uint8Array | undefined;
+  isAgain?: boolean | undefined;
+}
+
 /** The result of redriving one delivery in quarantine. */
 export type RedrivenEvent =
-  | { outcome: 'projected' }
+  /** `records` counts the newest record of each key; `recordsChanged` those that the store did not have as new as this. */
+  | { outcome: 'projected'; records: number; recordsChanged: number }
   /** The delivery cannot be projected; the reason never quotes the data. */
   | { outcome: 'refused'; reason: string }
   /** The payload is unavailable for now; another attempt may succeed. */
   | { outcome: 'unavailable' }
   /** No delivery in quarantine has this id. */
-  | { outcome: 'not-found' };
+  | { outcome: 'not-found' }
+  /** The delivery was projected or dismissed before, so nothing was done. */
+  | { outcome: 'settled' };
 
 /**
- * Projects one delivery in quarantine, even if it was projected or dismissed before. Marks the delivery if it was
- * projected.
+ * Projects one delivery in quarantine. Marks the delivery if it was projected.
  *
- * @param edited data to project instead of the stored data. It is decoded and checked as the data of any delivery. The
+ * @param options `isAgain`: whether the delivery is projected even if it was projected or dismissed before. `edited`: data to project instead of the stored data. It is decoded and checked as the data of any delivery. The
  *   stored data never changes, and neither does the stored reason if the edited data cannot be projected
  * @throws any error of the store
  */
 export async function redriveEvent(
   { store, fetchPayload }: RedriveDeps,
   quarantineId: string,
-  edited?: Uint8Array,
+  { edited, isAgain = false }: RedriveOptions = {},
 ): Promise<RedrivenEvent> {
   const event = await store.find(quarantineId);
   if (event === null) return { outcome: 'not-found' };
+  if (event.redrivenAt !== null && !isAgain) return { outcome: 'settled' };
   const delivery = edited === undefined ? event.delivery : { ...event.delivery, data: edited };
   const result = await projectAgain({ store, fetchPayload }, delivery);
   if (result.outcome === 'projected') await store.markRedriven(quarantineId);
@@ -101,15 +109,17 @@ export async function redriveEvent(
 async function projectAgain(
   { store, fetchPayload }: RedriveDeps,
   delivery: Delivery,
-): Promise<Exclude<RedrivenEvent, { outcome: 'not-found' }>> {
+): Promise<Exclude<RedrivenEvent, { outcome: 'not-found' | 'settled' }>> {
   const read = await tryToRead(delivery, fetchPayload);
   if (read === null) return { outcome: 'unavailable' };
   let reason: string | undefined;
   const quarantine = async ([refused]: readonly RefusedDelivery[]) => {
     reason = refused?.reason;
   };
-  await projectBatch({ ...store, quarantine }, [read]);
-  return reason === undefined ? { outcome: 'projected' } : { outcome: 'refused', reason };
+  const { records, recordsChanged } = await projectBatch({ ...store, quarantine }, [read]);
+  return reason === undefined
+    ? { outcome: 'projected', records, recordsChanged }
+    : { outcome: 'refused', reason };
 }
 
 /**

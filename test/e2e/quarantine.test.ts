@@ -223,7 +223,16 @@ describe('the query API for operators', () => {
     });
     expect(await ask('POST', path, { payload: fixed('over-http') })).toMatchObject({
       status: 200,
-      body: { quarantineId: id, outcome: 'projected', reason: null },
+      body: { quarantineId: id, outcome: 'projected', reason: null, records: 1, recordsChanged: 1 },
+    });
+    expect(await ask('POST', path, { payload: fixed('over-http') })).toMatchObject({ status: 409 });
+    expect(await ask('POST', path, { payload: fixed('over-http'), again: true })).toMatchObject({
+      status: 200,
+      body: { outcome: 'projected', records: 1, recordsChanged: 0 },
+    });
+    expect(await ask('POST', '/quarantine/redrive', { ids: [id] })).toMatchObject({
+      status: 200,
+      body: { items: [{ quarantineId: id, outcome: 'settled' }] },
     });
     expect(await keys()).toContain('over-http');
   });

@@ -2,8 +2,10 @@ import { plural } from './format.ts';
 import { sendSigned } from './signed.ts';
 
 interface Redriven {
-  outcome: 'projected' | 'refused' | 'unavailable' | 'not-found';
+  outcome: 'projected' | 'refused' | 'unavailable' | 'not-found' | 'settled';
   reason: string | null;
+  records: number | null;
+  recordsChanged: number | null;
 }
 
 /** What an action did. */
@@ -25,7 +27,10 @@ export function readPayload(id: string): Promise<EventPayload> {
 
 /** Projects events again. @throws {ApiError} */
 export async function redrive(ids: readonly string[]): Promise<ActionResult> {
-  const { items } = await post<{ items: Redriven[] }>('/query/quarantine/redrive', { ids });
+  const items: Redriven[] = [];
+  for (const some of chunk(ids, 100)) {
+    items.push(...(await post<{ items: Redriven[] }>('/query/quarantine/redrive', { ids: some })).items);
+  }
   return describe(items);
 }
 
@@ -36,26 +41,38 @@ export async function redriveWith(id: string, payload: string): Promise<ActionRe
 
 /** @throws {ApiError} */
 export async function dismiss(ids: readonly string[]): Promise<ActionResult> {
-  const { dismissed } = await post<{ dismissed: number }>('/query/quarantine/dismiss', { ids });
+  let dismissed = 0;
+  for (const some of chunk(ids, 1_000)) {
+    dismissed += (await post<{ dismissed: number }>('/query/quarantine/dismiss', { ids: some })).dismissed;
+  }
   return { isDone: true, text: `Dismissed ${plural(dismissed, 'event')}.` };
 }
 
+/** The query API accepts a limited number of ids. */
+function chunk(ids: readonly string[], size: number): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / size) }, (_, n) => ids.slice(n * size, (n + 1) * size));
+}
+
 function describe(results: readonly Redriven[]): ActionResult {
-  const projected = results.filter(({ outcome }) => outcome === 'projected').length;
+  const count = (what: Redriven['outcome']) => results.filter(({ outcome }) => outcome === what).length;
+  const [projected, unavailable, settled] = [count('projected'), count('unavailable'), count('settled')];
+  const refused = results.length - projected - unavailable - settled;
   const reasons = new Set(results.flatMap(({ reason }) => (reason === null ? [] : [reason])));
-  const unavailable = results.filter(({ outcome }) => outcome === 'unavailable').length;
+  const unchanged = results.filter(({ records, recordsChanged }) => records && recordsChanged === 0).length;
   const texts = [
     ...(projected > 0 ? [`Projected ${plural(projected, 'event')}.`] : []),
-    ...(projected + unavailable < results.length
+    ...(unchanged > 0
       ? [
-          `Not projected: ${plural(results.length - projected - unavailable, 'event')} (${[...reasons].join('; ')}).`,
+          `${plural(unchanged, 'event')} changed 0 rows: the rows are as new as the event. To replace them, raise lastModifiedDate and syncCount.`,
         ]
       : []),
+    ...(refused > 0 ? [`Not projected: ${plural(refused, 'event')} (${[...reasons].join('; ')}).`] : []),
+    ...(settled > 0 ? [`Projected or dismissed before: ${plural(settled, 'event')}.`] : []),
     ...(unavailable > 0
       ? [`The payload of ${plural(unavailable, 'event')} cannot be fetched now; try again.`]
       : []),
   ];
-  return { isDone: projected === results.length, text: texts.join(' ') };
+  return { isDone: projected === results.length && unchanged === 0, text: texts.join(' ') };
 }
 
 function post<Result>(path: string, body: object): Promise<Result> {

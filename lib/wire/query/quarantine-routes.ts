@@ -1,13 +1,13 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { QuarantineStore } from '../../projection/ports/quarantine-store.ts';
 import { toText } from '../../projection/quarantined-event.ts';
-import type { RedrivenEvent } from '../../projection/redrive.ts';
+import type { RedrivenEvent, RedriveOptions } from '../../projection/redrive.ts';
 import * as schemas from './schemas.ts';
 
 /** What operators do with quarantined events. */
 export interface QuarantineOperations extends Pick<QuarantineStore, 'find' | 'dismiss'> {
-  /** Projects an event again. @param edited data to project instead of the event's data */
-  redrive(quarantineId: string, edited?: Uint8Array): Promise<RedrivenEvent>;
+  /** Projects an event again, see `redriveEvent`. */
+  redrive(quarantineId: string, options?: RedriveOptions): Promise<RedrivenEvent>;
 }
 
 /** Bindings of a request to the query API. */
@@ -29,9 +29,17 @@ const FAILURES = {
 };
 const UNKNOWN = failure('No event in quarantine has this id');
 
+const SETTLED = failure('The event was projected or dismissed before');
+const WAS_SETTLED =
+  'the event was projected or dismissed before; reload it, or send "again": true to project it nevertheless';
+
 const ONE = z.object({ id: z.uuid() });
 const EDITED = z.strictObject({
   payload: z.string().optional().describe('Projected instead of the payload of the event.'),
+  again: z
+    .boolean()
+    .optional()
+    .describe('Whether an event is projected that was projected or dismissed before.'),
 });
 /** Dismissing costs one statement, and redriving may fetch a payload for each event. */
 const TO_DISMISS = z.strictObject({ ids: z.array(z.uuid()).min(1).max(1_000) });
@@ -65,7 +73,7 @@ export function addQuarantineRoutes(
       summary: 'Projects a quarantined event again, or an edited payload instead. Only for operators',
       description: 'An edited payload is checked as any event. The stored payload does not change.',
       request: { params: ONE, body: bodyOf(EDITED, false) },
-      responses: { 200: json('The result', schemas.REDRIVEN_EVENT), 404: UNKNOWN, ...FAILURES },
+      responses: { 200: json('The result', schemas.REDRIVEN_EVENT), 404: UNKNOWN, 409: SETTLED, ...FAILURES },
     }),
     async (context) => {
       if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
@@ -73,8 +81,10 @@ export function addQuarantineRoutes(
       const isJson = /^application\/json(?:;|$)/.test(context.req.header('content-type') ?? '');
       if (!isJson && (await context.req.text()) !== '') return context.json({ message: NOT_JSON }, 400);
       const { id } = context.req.valid('param');
-      const { payload } = context.req.valid('json') ?? {};
-      const result = await redrive(id, payload === undefined ? undefined : Buffer.from(payload));
+      const { payload, again } = context.req.valid('json') ?? {};
+      const edited = payload === undefined ? undefined : Buffer.from(payload);
+      const result = await redrive(id, { edited, isAgain: again });
+      if (result.outcome === 'settled') return context.json({ message: WAS_SETTLED }, 409);
       if (result.outcome === 'not-found') {
         return context.json({ message: 'no event in quarantine has this id' }, 404);
       }
@@ -125,6 +135,8 @@ function toItem(quarantineId: string, result: RedrivenEvent): z.output<typeof sc
     quarantineId,
     outcome: result.outcome,
     reason: result.outcome === 'refused' ? result.reason : null,
+    records: result.outcome === 'projected' ? result.records : null,
+    recordsChanged: result.outcome === 'projected' ? result.recordsChanged : null,
   };
 }
 

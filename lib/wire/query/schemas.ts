@@ -63,9 +63,16 @@ export const REDRIVEN_EVENT = z
   .object({
     quarantineId: z.uuid(),
     outcome: z
-      .enum(['projected', 'refused', 'unavailable', 'not-found'])
-      .describe('`unavailable` if the payload cannot be fetched for now; another attempt may succeed.'),
+      .enum(['projected', 'refused', 'unavailable', 'not-found', 'settled'])
+      .describe(
+        '`unavailable` if the payload cannot be fetched for now; another attempt may succeed. `settled` if the event was projected or dismissed before; nothing was done.',
+      ),
     reason: z.string().nullable().describe('Why the event cannot be projected; null for any other outcome.'),
+    records: z.int().nullable().describe('Number of records of a projected event.'),
+    recordsChanged: z
+      .int()
+      .nullable()
+      .describe('How many rows were written. Rows that are as new as the event stay unchanged.'),
   })
   .openapi('RedrivenEvent');
 export const BULK_PUBLISH = z

@@ -35,6 +35,8 @@ const garbage = () => deliver(Buffer.from('garbage'));
 const inline = (key: string, members = {}) =>
   deliver(toBytes(wireEvent({ kinesisSyncRecords: [wireRecord({ key, ...members })] })));
 
+const PROJECTED = { outcome: 'projected', records: 1, recordsChanged: 1 };
+
 const served: FetchPayload = async (url) =>
   toBytes([wireRecord({ key: url.slice(URL_OF.length), value: 'behind the URL' })]);
 const refusing: FetchPayload = () => Promise.reject(new PayloadRefusedError('403'));
@@ -72,19 +74,40 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     const a = events.find((event) => !isGarbage(event))?.quarantineId ?? '';
     const b = events.find(isGarbage)?.quarantineId ?? '';
     expect(await redriveEvent({ store, fetchPayload: unavailable }, a)).toEqual({ outcome: 'unavailable' });
-    expect(await redriveEvent({ store, fetchPayload: served }, a)).toEqual({ outcome: 'projected' });
+    expect(await redriveEvent({ store, fetchPayload: served }, a)).toEqual(PROJECTED);
     expect(await keys()).toEqual(['a']);
 
-    const refused = await redriveEvent({ store, fetchPayload: served }, b, Buffer.from('{}'));
+    const refused = await redriveEvent({ store, fetchPayload: served }, b, {
+      edited: Buffer.from('{}'),
+    });
     expect(refused).toEqual({ outcome: 'refused', reason: expect.stringMatching(/^not-a-cognito-event/) });
     expect(await waiting()).toEqual(['not-json: the data is not JSON in UTF-8']);
     const edited = toBytes(wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'b' })] }));
-    expect(await redriveEvent({ store, fetchPayload: served }, b, edited)).toEqual({ outcome: 'projected' });
+    expect(await redriveEvent({ store, fetchPayload: served }, b, { edited })).toEqual(PROJECTED);
     expect(await keys()).toEqual(['a', 'b']);
     expect(await waiting()).toEqual([]);
     const found = await store.find(b);
     expect(Buffer.from(found?.delivery.data ?? []).toString()).toBe('garbage');
     expect(found?.redrivenAt).toBeGreaterThan(0);
+  });
+
+  it('projects a settled event only if requested, and reports that rows as new as the event stay unchanged', async () => {
+    await project([garbage()], served);
+    const id = (await store.readQuarantined(null, 1))[0]?.quarantineId ?? '';
+    const redrive = (value: string, members: object, isAgain?: boolean) => {
+      const edited = toBytes(
+        wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'b', value, ...members })] }),
+      );
+      return redriveEvent({ store, fetchPayload: served }, id, { edited, isAgain });
+    };
+    const values = async () =>
+      (await database.query('SELECT record_value FROM query.records')).rows.map((row) => row.record_value);
+    expect(await redrive('typo', {})).toEqual(PROJECTED);
+    expect(await redrive('right', { syncCount: 100 })).toEqual({ outcome: 'settled' });
+    expect(await redrive('right', {}, true)).toEqual({ ...PROJECTED, recordsChanged: 0 });
+    expect(await values()).toEqual(['typo']);
+    expect(await redrive('right', { syncCount: 100 }, true)).toEqual(PROJECTED);
+    expect(await values()).toEqual(['right']);
   });
 
   it('dismisses the events that wait, and finds no event for an unknown id', async () => {

@@ -14,7 +14,7 @@ export async function editEvent(
   [quarantineId = '']: readonly string[],
   { payload, asJson }: { payload: Uint8Array; asJson: boolean },
 ): Promise<void> {
-  const result = await redriveEvent(toRedriveDeps(deps), quarantineId, payload);
+  const result = await redriveEvent(toRedriveDeps(deps), quarantineId, { edited: payload, isAgain: true });
   if (asJson) printJson(deps.print, { quarantineId, ...result });
   else deps.print(`${quarantineId}: ${describe(result)}`);
   if (result.outcome === 'not-found') throw unknownEvent(quarantineId);
@@ -35,7 +35,7 @@ export async function redriveEvents(
   const redrive = toRedriveDeps(deps);
   const events: (RedrivenEvent & { quarantineId: string })[] = [];
   for (const quarantineId of new Set(quarantineIds)) {
-    const result = await redriveEvent(redrive, quarantineId);
+    const result = await redriveEvent(redrive, quarantineId, { isAgain: true });
     events.push({ quarantineId, ...result });
     if (!asJson) deps.print(`${quarantineId}: ${describe(result)}`);
   }
@@ -47,12 +47,16 @@ export async function redriveEvents(
 function describe(result: RedrivenEvent): string {
   switch (result.outcome) {
     case 'projected':
-      return 'projected';
+      return result.records === 0 || result.recordsChanged > 0
+        ? 'projected'
+        : 'projected, but 0 rows changed: the rows are as new as this event; to replace them, raise lastModifiedDate and syncCount';
     case 'refused':
       return `cannot be projected: ${result.reason}`;
     case 'unavailable':
       return 'the payload is temporarily unavailable; try again later';
     case 'not-found':
       return 'not in quarantine';
+    case 'settled':
+      return 'projected or dismissed before';
   }
 }

@@ -11,8 +11,8 @@ import {
   positionInStatement,
   requireHarmless,
   SqlError,
-  selectFrom,
   type SqlLimits,
+  selectFrom,
   tooLarge,
 } from '../../read-sql.ts';
 import { READER_ROLE } from '../../schema/roles.ts';
