@@ -44,16 +44,6 @@ export function formatBytes(text: string): string {
   return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
-/** Returns a JSON object or list with indentation; any other text unchanged. */
-export function formatJson(text: string): string {
-  if (!/^\s*[[{]/.test(text)) return text;
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
 export function plural(count: number | string, what: string, others = `${what}s`): string {
   return `${formatCount(count)} ${Number(count) === 1 ? what : others}`;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { summarize } from '../../../infra/console/page/activity-words.ts';
 import { toCsv } from '../../../infra/console/page/csv.ts';
-import { formatBytes, formatDuration, formatJson, plural } from '../../../infra/console/page/format.ts';
+import { formatBytes, formatDuration, plural } from '../../../infra/console/page/format.ts';
 import { explainReason } from '../../../infra/console/page/reason-words.ts';
+import { formatJson } from '../../../lib/common/format-json.ts';
 
 describe('toCsv', () => {
   const csv = (...row: (string | null)[]) =>
@@ -40,6 +41,25 @@ describe('texts', () => {
   it('formats JSON objects and leaves other texts unchanged', () => {
     expect(formatJson('{"a":[1]}')).toBe('{\n  "a": [\n    1\n  ]\n}');
     expect(['12', '"a"', '{broken'].map(formatJson)).toEqual(['12', '"a"', '{broken']);
+  });
+
+  it.each([
+    ['numbers', '{"id":12345678901234567890,"large":[1e400,1.0,-0]}'],
+    ['members that occur twice', '{"a":1,"a":2}'],
+    ['strings', String.raw`["a b: c, {d} \\" \u00e9\\", ""]`],
+  ])('changes only white space when it formats %s', (_, json) => {
+    const tokens = (text: string) => text.replace(/\n */g, '').replaceAll('": ', '":').replaceAll(', ', ',');
+    expect(formatJson(json)).not.toBe(json);
+    expect(tokens(formatJson(json))).toBe(tokens(json));
+  });
+
+  it('formats JSON as JSON.stringify does', () => {
+    const value = { a: [{}, [], [[1]], { b: null, 'c"': 'x\\"\n,{' }], d: true };
+    expect(formatJson(JSON.stringify(value))).toBe(JSON.stringify(value, null, 2));
+    const long = JSON.stringify({ escapes: '"'.repeat(1_000_000) });
+    expect(formatJson(long)).toBe(JSON.stringify(JSON.parse(long), null, 2));
+    const deep = '['.repeat(5_000) + ']'.repeat(5_000);
+    expect(formatJson(deep)).toBe(deep);
   });
 
   it('explains each reason of quarantine, and unknown ones', () => {

@@ -1,4 +1,5 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
+import { formatJson } from '../../../../lib/common/format-json.ts';
 import { toSafeLine } from '../../../../lib/common/text.ts';
 import { type QuarantinedEventText, toText } from '../../../../lib/projection/quarantined-event.ts';
 import { createQuarantineStore } from '../../../../lib/projection/store/quarantine-store.ts';
@@ -33,12 +34,7 @@ export function unknownEvent(quarantineId: string): SetupError {
 }
 
 function payloadText({ payload, payloadEncoding }: QuarantinedEventText): string {
-  if (payloadEncoding === 'base64') return payload;
-  try {
-    return JSON.stringify(JSON.parse(payload), null, 2);
-  } catch {
-    return payload;
-  }
+  return payloadEncoding === 'base64' ? payload : formatJson(payload);
 }
 
 function describe(event: QuarantinedEventText): string[] {

@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
+import { formatJson } from '../../../../lib/common/format-json.ts';
 import { getJson } from '../api.ts';
 import { freshness } from '../connection.ts';
-import { formatJson, plural } from '../format.ts';
+import { plural } from '../format.ts';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty, LoadState } from '../parts/states.tsx';
 import { linkTo, route } from '../router.ts';

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
+import { formatJson } from '../../../../lib/common/format-json.ts';
 import { hasKey } from '../developer-key.tsx';
-import { formatDate, formatJson, plural } from '../format.ts';
+import { formatDate, plural } from '../format.ts';
 import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
 import { PoolName } from '../parts/pool-name.tsx';

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { formatJson } from '../../../../lib/common/format-json.ts';
 import { ApiError } from '../api.ts';
-import { formatJson } from '../format.ts';
 import type { DatasetId } from '../model.ts';
 import { listRecords, type ServerRecord, writeRecord } from '../sync-api.ts';
 import { Note } from './states.tsx';

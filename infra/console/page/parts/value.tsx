@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import { formatBytes, formatDate, formatJson } from '../format.ts';
+import { formatJson } from '../../../../lib/common/format-json.ts';
+import { formatBytes, formatDate } from '../format.ts';
 
 const SHORT = 120;
 const MANY = 50_000;
