@@ -90,6 +90,32 @@ export interface LoadedList<Item> extends Loaded<readonly Item[]> {
 const MAX_ITEMS = 1_000;
 
 /**
+ * Reads the first `count` items of a list of the query API. A page can be shorter than its limit, or empty, although more
+ * pages follow. Reads at most `count` pages, so `hasMore` may be true for fewer items.
+ *
+ * @throws {ApiError}
+ */
+export async function readItems<Item>(
+  path: string,
+  params: Readonly<Record<string, string | undefined>>,
+  count: number,
+  signal: AbortSignal,
+): Promise<{ items: Item[]; hasMore: boolean }> {
+  const items: Item[] = [];
+  let next: string | null = null;
+  for (let pages = 0; pages < count; pages += 1) {
+    // If the items of the first page were not enough, most rows do not match, so larger pages are faster.
+    const limit: number = pages === 0 ? Math.min(count, MAX_ITEMS) : MAX_ITEMS;
+    const query = pathWith(path, { ...params, limit, cursor: next ?? undefined });
+    const page: PageOf<Item> = await getJson(query, signal);
+    items.push(...page.items);
+    next = page.next;
+    if (next === null || items.length >= count) break;
+  }
+  return { items: items.slice(0, count), hasMore: next !== null || items.length > count };
+}
+
+/**
  * Loads a list of the query API, from its start. Refreshes the shown items when they may be outdated.
  * @param path null loads nothing
  * @param step number of items to load at a time
@@ -102,22 +128,8 @@ export function useList<Item>(
   const query = path === null ? null : pathWith(path, params);
   const [size, setSize] = useState({ query, count: step });
   const count = size.query === query ? size.count : step;
-  const loaded = useLoad<{ items: Item[]; hasMore: boolean }>(
-    query === null ? null : query,
-    async (signal) => {
-      const items: Item[] = [];
-      let next: string | null = null;
-      do {
-        const limit: number = Math.min(count - items.length, MAX_ITEMS);
-        const page: PageOf<Item> = await getJson(
-          pathWith(path ?? '', { ...params, limit, cursor: next ?? undefined }),
-          signal,
-        );
-        items.push(...page.items);
-        next = page.next;
-      } while (next !== null && items.length < count);
-      return { items, hasMore: next !== null };
-    },
+  const loaded = useLoad<{ items: Item[]; hasMore: boolean }>(query === null ? null : query, (signal) =>
+    readItems(path ?? '', params, count, signal),
   );
   const { reload } = loaded;
   return {

@@ -1,4 +1,4 @@
-import { ApiError, getJson, type PageOf, pathWith } from '../api.ts';
+import { ApiError, pathWith } from '../api.ts';
 import { formatCount } from '../format.ts';
 import type { RecordItem } from '../model.ts';
 import { Copy, curl, Snippets } from '../parts/snippets.tsx';
@@ -7,7 +7,7 @@ import { Table } from '../parts/table.tsx';
 import { Id, Value, When } from '../parts/value.tsx';
 import { linkTo, open, route } from '../router.ts';
 import { runSql, sqlText } from '../sql.ts';
-import { useLoad } from '../use-load.ts';
+import { readItems, useLoad } from '../use-load.ts';
 
 const ORDERS = [
   ['-number', 'Highest number first'],
@@ -124,6 +124,19 @@ function ChooseKey({ keys }: { keys: readonly string[] }) {
 
 function Ranking({ board, orderedBy, onMore }: { board: Board; orderedBy: string; onMore: () => void }) {
   const { records, hasMore, advice } = board;
+  const more = hasMore && (
+    <button type="button" onClick={onMore}>
+      Show more
+    </button>
+  );
+  if (records.length === 0 && hasMore) {
+    return (
+      <>
+        <Note>No match among the first records in this order.</Note>
+        {more}
+      </>
+    );
+  }
   if (records.length === 0) {
     return (
       <Empty>
@@ -164,11 +177,7 @@ function Ranking({ board, orderedBy, onMore }: { board: Board; orderedBy: string
           },
         ]}
       />
-      {hasMore && (
-        <button type="button" onClick={onMore}>
-          Show more
-        </button>
-      )}
+      {more}
     </>
   );
 }
@@ -182,9 +191,13 @@ interface BoardQuery {
 /** Uses the index if it exists. Otherwise uses SQL, which reads every record, and names the command that adds the index. */
 async function loadBoard(query: BoardQuery, size: number, signal: AbortSignal): Promise<Board> {
   try {
-    const path = pathWith('/query/records-by-key', { ...query, limit: size });
-    const { items, next } = await getJson<PageOf<RecordItem>>(path, signal);
-    return { records: items, hasMore: next !== null, advice: null };
+    const { items, hasMore } = await readItems<RecordItem>(
+      '/query/records-by-key',
+      { ...query },
+      size,
+      signal,
+    );
+    return { records: items, hasMore, advice: null };
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 409) throw error;
     const { rows } = await runSql(statement(query, size + 1), size + 1);
