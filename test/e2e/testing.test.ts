@@ -1,6 +1,15 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { ListRecordsCommand } from '@aws-sdk/client-cognito-sync';
 import { test as base, expect } from 'vitest';
-import { localCloudFixture, startLocalCloud, type TestCloud } from '../../infra/local/testing/testing.ts';
+import {
+  localCloudFixture,
+  startLocalCloud,
+  type TestCloud,
+  useLocalCloud,
+} from '../../infra/local/testing/testing.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 
@@ -40,5 +49,62 @@ test('the service for tests seeds identities, and forgets them when it is reset'
 test('a service for tests that cannot start says why', async () => {
   await expect(startLocalCloud({ rulesFile: '/missing/rules.ts' })).rejects.toThrow(
     'sync rules: cannot load /missing/rules.ts',
+  );
+});
+
+test('a service whose caller ends while it starts ends too', async () => {
+  const program = fileURLToPath(new URL('../../infra/local/testing/cloud-process.ts', import.meta.url));
+  const child = fork(program, ['{}'], { execArgv: [], stdio: 'ignore' });
+  const exited = once(child, 'exit').then(([code]) => code);
+  child.disconnect();
+  try {
+    expect(await Promise.race([exited, sleep(60_000, 'still running', { ref: false })])).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}, 90_000);
+
+test('a service for tests whose process cannot be created says why', async () => {
+  const { execPath } = process;
+  process.execPath = '/missing/node';
+  const starting = startLocalCloud();
+  process.execPath = execPath;
+  await expect(starting).rejects.toThrow('the service failed: spawn /missing/node ENOENT');
+});
+
+test('the hooks start a service, reset it before every test, and stop it', async () => {
+  const run = new Map<string, () => Promise<void>>();
+  const add = (name: string) => (hook: () => Promise<void>) => void run.set(name, hook);
+  const cloud = useLocalCloud({
+    beforeAll: add('beforeAll'),
+    beforeEach: add('beforeEach'),
+    afterAll: add('afterAll'),
+  });
+  expect(() => cloud.url).toThrow('the service runs only during tests and hooks');
+  await run.get('beforeAll')?.();
+  const { url } = cloud;
+  try {
+    const logins = { 'accounts.google.com': 'a-token' };
+    const ids = [];
+    for (let time = 0; time < 3; time += 1) {
+      ids.push(...(await cloud.seed([{ logins }])));
+      await run.get('beforeEach')?.();
+    }
+    expect(new Set(ids).size).toBe(3);
+    expect(cloud.url).toBe(url);
+  } finally {
+    await run.get('afterAll')?.();
+  }
+  await expect(fetch(url)).rejects.toThrow();
+  expect(() => cloud.url).toThrow();
+}, 90_000);
+
+test('an outdated Node is named in one line', async () => {
+  const { versions } = process;
+  Object.defineProperty(process, 'versions', { value: { ...versions, node: '20.19.0' }, configurable: true });
+  const starting = startLocalCloud();
+  Object.defineProperty(process, 'versions', { value: versions, configurable: true });
+  await expect(starting).rejects.toThrow(
+    'Node 20.19.0 is too old for cognito-sync-backend; install Node 22.18',
   );
 });

@@ -26,8 +26,12 @@ try {
       if (call === 'close') process.exit(0);
     } catch (error) {
       send({ id, error: messageOfThrown(error) });
+      // The caller cannot close the service again, so the process must not remain. It exits when the reply is sent.
+      if (call === 'close') process.disconnect();
     }
   });
+  // If the caller ended during the start, the event was emitted before the listener existed.
+  if (!process.connected) await end();
   send({ id: 0, url: cloud.url, sqlUrl: cloud.sqlUrl });
 } catch (error) {
   send({ id: 0, error: messageOfThrown(error) });

@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** A fresh service for tests. */
@@ -48,6 +47,7 @@ const CLOUD_PROCESS = fileURLToPath(new URL('./cloud-process.ts', import.meta.ur
  * @throws {Error} the service cannot be started; the message says why and what to do
  */
 export async function startLocalCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
+  requireNode(process.versions.node);
   const child = fork(CLOUD_PROCESS, [JSON.stringify(options)], {
     // The service does not inherit the flags of the test runner. Node 22 prints a warning about SQLite, which is in use
     // for the lock of the data directory.
@@ -67,9 +67,17 @@ export async function startLocalCloud(options: TestCloudOptions = {}): Promise<T
     if ('error' in reply && reply.error !== undefined) settlers?.reject(new Error(reply.error));
     else settlers?.resolve(reply);
   });
-  const exited = once(child, 'exit').then(() => {
-    for (const { reject } of waiting.values()) reject(new Error('the service stopped'));
+  const fail = (message: string) => {
+    for (const { reject } of waiting.values()) reject(new Error(message));
     waiting.clear();
+  };
+  // The process cannot be created, or no longer reads its messages.
+  child.on('error', (error) => fail(`the service failed: ${error.message}`));
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      fail('the service stopped');
+      resolve();
+    });
   });
 
   async function call(request: Omit<TestCloudRequest, 'id'>): Promise<string[]> {
@@ -106,6 +114,14 @@ export async function startLocalCloud(options: TestCloudOptions = {}): Promise<T
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** The service would fail with a stack trace. */
+function requireNode(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major < 22 || (major === 22 && minor < 18)) {
+    throw new Error(`Node ${version} is too old for cognito-sync-backend; install Node 22.18 or newer`);
+  }
 }
 
 /**
@@ -150,7 +166,6 @@ export function useLocalCloud(
   options: TestCloudOptions = {},
 ): Omit<TestCloud, keyof AsyncDisposable | 'close'> {
   let cloud: TestCloud | undefined;
-  let isFresh = true;
   const running = (): TestCloud => {
     if (cloud === undefined) throw new Error('the service runs only during tests and hooks');
     return cloud;
@@ -159,8 +174,7 @@ export function useLocalCloud(
     cloud = await startLocalCloud(options);
   }, HOOK_TIMEOUT_MS);
   hooks.beforeEach(async () => {
-    if (!isFresh) await running().reset();
-    isFresh = false;
+    await running().reset();
   }, HOOK_TIMEOUT_MS);
   hooks.afterAll(async () => {
     await cloud?.close();
