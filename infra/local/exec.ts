@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_CREDENTIALS, type Environment } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
+import { messageOfThrown } from '../../lib/common/thrown.ts';
 import { readLocalConfig } from './local-config.ts';
 import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
 
@@ -14,8 +15,13 @@ const USAGE = `Usage:
 const NOT_FOUND = 127;
 const SIGNAL_BASE = 128;
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Variables that would make the command use other credentials than the service's. */
-const REMOVED = ['AWS_SESSION_TOKEN', 'AWS_PROFILE'];
+/** Variables that would make the command use other credentials than the service's, or ignore AWS_ENDPOINT_URL. */
+const REMOVED = ['AWS_SESSION_TOKEN', 'AWS_PROFILE', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'];
+/**
+ * An endpoint of one service takes precedence over AWS_ENDPOINT_URL.
+ * Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
+ */
+const SERVICE_ENDPOINT = 'AWS_ENDPOINT_URL_';
 
 process.umask(0o077);
 const commandEnvironment = { ...process.env };
@@ -39,18 +45,21 @@ async function exec([separator, command, ...args]: string[], env: Environment): 
     return isHelp ? 0 : 2;
   }
   let pending: NodeJS.Signals | undefined;
-  let forward = (signal: NodeJS.Signals) => {
-    pending = signal;
-  };
-  for (const signal of FORWARDED) process.on(signal, () => forward(signal));
-  try {
-    await using cloud = disposable(await startLocalCloud(settings(env)));
-    if (pending !== undefined) return codeOf(null, pending);
-    const child = spawn(command, args, { stdio: 'inherit', env: environment(env, cloud) });
-    forward = (signal) => {
+  let child: ChildProcess | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (child === undefined) {
+      // While the service starts or stops, the first signal waits for it, and the second one does not.
+      if (pending !== undefined) process.exit(codeOf(null, signal));
+      pending = signal;
       // A terminal sends Ctrl+C to the command as well.
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-    };
+    } else if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  };
+  for (const signal of FORWARDED) process.on(signal, onSignal);
+  let cloud: LocalCloud | undefined;
+  try {
+    cloud = await startLocalCloud(settings(env));
+    if (pending !== undefined) return codeOf(null, pending);
+    child = spawn(command, args, { stdio: 'inherit', env: environment(env, cloud) });
     const [code, signal] = await once(child, 'exit');
     return codeOf(code, signal);
   } catch (error) {
@@ -61,6 +70,12 @@ async function exec([separator, command, ...args]: string[], env: Environment): 
       return NOT_FOUND;
     }
     return 1;
+  } finally {
+    child = undefined;
+    // The exit code is that of the command, also if the service does not stop properly.
+    await cloud?.close().catch((error: unknown) => {
+      console.error(`cognito-sync-backend: the service did not stop properly: ${messageOfThrown(error)}`);
+    });
   }
 }
 
@@ -68,7 +83,11 @@ async function exec([separator, command, ...args]: string[], env: Environment): 
 function settings({ PORT = '0', PG_PORT = '0', DATA_DIR, SYNC_RULES, AWS_REGION }: Environment) {
   const { dataDir, ...config } = readLocalConfig({ PORT, PG_PORT, DATA_DIR, SYNC_RULES, AWS_REGION });
   const announce = (line: string) => console.error(`cognito-sync-backend: ${line}`);
-  return { ...config, announce, ...(DATA_DIR ? { dataDir } : {}) };
+  const onLost = (error: SetupError) => {
+    announce(error.message);
+    process.exit(1);
+  };
+  return { ...config, announce, onLost, ...(DATA_DIR ? { dataDir } : {}) };
 }
 
 /** The command's environment: ours, with what the AWS SDKs and our own commands need to reach the service. */
@@ -81,14 +100,15 @@ function environment(env: Environment, { url, sqlUrl, dataDir }: LocalCloud): Re
     AWS_DEFAULT_REGION: region,
     AWS_ACCESS_KEY_ID: DEFAULT_CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: DEFAULT_CREDENTIALS.secretAccessKey,
-    PORT: new URL(url).port,
     PG_PORT: new URL(sqlUrl).port,
     DATA_DIR: dataDir,
   };
   // Our own compile cache would make the coverage of the command's code less precise.
   const isOurs = env.NODE_COMPILE_CACHE?.startsWith(fileURLToPath(new URL('../../', import.meta.url)));
   const removed = isOurs ? [...REMOVED, 'NODE_COMPILE_CACHE'] : REMOVED;
-  const kept = Object.entries(changed).filter(([name]) => !removed.includes(name));
+  const kept = Object.entries(changed).filter(
+    ([name]) => !removed.includes(name) && !name.startsWith(SERVICE_ENDPOINT),
+  );
   return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
@@ -98,8 +118,4 @@ function codeOf(code: number | null, signal: NodeJS.Signals | null): number {
 
 function isSpawnError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && 'syscall' in error && String(error.syscall).startsWith('spawn');
-}
-
-function disposable(cloud: LocalCloud): LocalCloud & AsyncDisposable {
-  return { ...cloud, [Symbol.asyncDispose]: () => cloud.close() };
 }

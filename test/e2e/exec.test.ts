@@ -40,19 +40,25 @@ describe('exec', () => {
       AWS_ACCESS_KEY_ID: 'AKIAREAL',
       AWS_SECRET_ACCESS_KEY: 'real',
       AWS_SESSION_TOKEN: 'real',
+      AWS_PROFILE: 'real',
+      AWS_ENDPOINT_URL_COGNITO_SYNC: 'https://sync.example.com',
+      AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
       DATABASE_URL: 'postgres://app@127.0.0.1:1/app',
     });
     const { status, env } = JSON.parse(stdout);
     expect({ code, status }).toEqual({ code: 7, status: 'ok' });
     expect(env).toMatchObject({
-      AWS_ENDPOINT_URL: `http://127.0.0.1:${env.PORT}`,
+      AWS_ENDPOINT_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       AWS_REGION: 'us-east-1',
       AWS_DEFAULT_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
       DATABASE_URL: 'postgres://app@127.0.0.1:1/app',
     });
-    expect(env.AWS_SESSION_TOKEN).toBeUndefined();
+    const removed = ['AWS_SESSION_TOKEN', 'AWS_PROFILE', 'AWS_ENDPOINT_URL_COGNITO_SYNC'];
+    // The app under test may listen on PORT, so the service's port must not be there.
+    for (const name of [...removed, 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS', 'PORT'])
+      expect(env).not.toHaveProperty(name);
     await expect(fetch(`${env.AWS_ENDPOINT_URL}/healthz`)).rejects.toThrow('fetch failed');
     const left = (await readdir(directory)).filter((name) => name.startsWith('cognito-sync-backend-'));
     expect(left).toEqual([]);
