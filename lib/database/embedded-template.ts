@@ -27,8 +27,8 @@ const CHUNK_BYTES = 64 * 1024 * 1024;
  * Writes an embedded database to `dataDir` by unpacking a template, which takes 0.1 s. PGlite takes about 8 s to create
  * a database.
  *
- * @returns false if there is no template for the installed version of PGlite and the current migrations; nothing was
- *   written then
+ * @returns false if there is no template for the installed version of PGlite and the current migrations, or the file is
+ *   damaged or cannot be read; nothing was written then
  */
 export async function restoreTemplate(
   dataDir: string,
@@ -37,8 +37,19 @@ export async function restoreTemplate(
 ): Promise<boolean> {
   const path = (await templatePaths(folder))[kind];
   if (!existsSync(path)) return false;
-  unpackDirectory(zstdDecompressSync(await readFile(path), { chunkSize: CHUNK_BYTES }), dataDir);
+  const archive = await readTemplate(path);
+  if (archive === null) return false;
+  unpackDirectory(archive, dataDir);
   return true;
+}
+
+/** A template only saves time, so an interrupted installation must not prevent the first start. */
+async function readTemplate(path: string): Promise<Buffer | null> {
+  try {
+    return zstdDecompressSync(await readFile(path), { chunkSize: CHUNK_BYTES });
+  } catch {
+    return null;
+  }
 }
 
 /**
@@ -69,10 +80,13 @@ async function create(
     const dataDir = join(directory, 'database');
     await restoreTemplate(dataDir, 'empty', folder);
     const database = await openPglite({ dataDir });
-    await change(database);
-    // After a checkpoint, opening a copy of the database does not need to repeat changes of the write-ahead log.
-    await database.query('CHECKPOINT');
-    await database.close();
+    try {
+      await change(database);
+      // After a checkpoint, opening a copy of the database does not need to repeat changes of the write-ahead log.
+      await database.query('CHECKPOINT');
+    } finally {
+      await database.close();
+    }
     // Other processes must never read an incomplete template.
     const unfinished = join(directory, 'template');
     await writeFile(unfinished, zstdCompressSync(packDirectory(dataDir)));

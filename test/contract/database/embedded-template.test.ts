@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { afterAll, expect, inject, it } from 'vitest';
 import { openPglite } from '../../../lib/database/drivers/pglite/open-pglite.ts';
 import { createTemplates, restoreTemplate } from '../../../lib/database/embedded-template.ts';
@@ -32,6 +32,16 @@ it('writes nothing if there is no template for the current migrations', async ()
   const folder = await mkdtemp(join(directory, 'outdated-'));
   await writeFile(join(folder, 'migrated-0123456789abcdef.zst'), '{"directories":[],"files":[]}\n');
   const dataDir = join(directory, 'none');
+  expect(await restoreTemplate(dataDir, 'migrated', folder)).toBe(false);
+  expect(existsSync(dataDir)).toBe(false);
+});
+
+it('writes nothing if the template is damaged', async () => {
+  const template = await createTemplates();
+  const folder = await mkdtemp(join(directory, 'damaged-'));
+  const content = await readFile(template);
+  await writeFile(join(folder, basename(template)), content.subarray(0, content.length / 2));
+  const dataDir = join(directory, 'damaged');
   expect(await restoreTemplate(dataDir, 'migrated', folder)).toBe(false);
   expect(existsSync(dataDir)).toBe(false);
 });
