@@ -21,6 +21,7 @@ import { redriveEvent } from '../../lib/projection/redrive.ts';
 import { createQuarantineStore } from '../../lib/projection/store/quarantine-store.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import { createCursors } from '../../lib/query/cursors.ts';
+import { createMigrationReader } from '../../lib/query/store/migrations.ts';
 import { createQueryReader } from '../../lib/query/store/query-reader.ts';
 import { createSqlRunner } from '../../lib/query/store/sql-runner.ts';
 import { createOriginRule } from '../../lib/wire/origins.ts';
@@ -174,6 +175,7 @@ export async function startServices(
     const store = { ...createQueryStore(uses.jobs), ...quarantine };
     return createQueryApi({
       reader: createQueryReader(local.queries),
+      readMigrations: createMigrationReader(uses.jobs, Date.now),
       sql: createSqlRunner(local.queries),
       quarantine: {
         ...quarantine,

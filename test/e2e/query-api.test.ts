@@ -2,9 +2,13 @@ import { request } from 'node:http';
 import { type CognitoSyncClient, DeleteDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { prepareCommand } from '../../infra/cli/run-command.ts';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { isObject } from '../../lib/common/json.ts';
+import { noProgress } from '../../lib/move/ports/move-store.ts';
+import { createMoveStore } from '../../lib/move/store/move-store.ts';
 import { createValueIndexes } from '../../lib/projection/store/value-indexes.ts';
+import { commandDeps } from '../fixtures/local/command-deps.ts';
 import { CLOUDS } from '../fixtures/local/local-cloud.ts';
 import {
   createSyncClient,
@@ -110,9 +114,35 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
 
   it('lists the state of the projection', async () => {
     expect((await get('/progress')).body.items).not.toEqual([]);
-    for (const path of ['/quarantine', '/bulk-publishes', '/gaps']) {
+    for (const path of ['/quarantine', '/bulk-publishes', '/gaps', '/migrations']) {
       expect(await get(path)).toEqual({ status: 200, body: { items: [], next: null } });
     }
+  });
+
+  it('lists the migrations, with what `move status` prints', async () => {
+    const store = createMoveStore(cloud.database, { offloading: null, now: Date.now });
+    const pools = Array.from({ length: 11 }, () => newIdentity().IdentityPoolId).toSorted();
+    for (const pool of pools) {
+      const about = { origin: 'https://origin.example', holder: 'move copy', now: Date.now() };
+      const lease = await store.takeLease(pool, { ...about, until: Date.now() + 60_000 });
+      if (!('leaseId' in lease)) throw new Error('the lease is taken');
+      await store.finishCopy(lease, { ...noProgress(), phase: 'done' }, Date.now());
+    }
+    const [identityPoolId = ''] = pools;
+    await store.putIdentities(
+      identityPoolId,
+      [{ identityId: ada.IdentityId, createdAt: 1, modifiedAt: 2, providers: [] }],
+      { startedAt: 1, state: 'usable', developerProvider: undefined },
+    );
+    const first = (await get('/migrations')).body;
+    const second = (await get('/migrations', { cursor: first.next ?? '' })).body;
+    expect(first.items).toHaveLength(10);
+    expect(second).toMatchObject({ items: { length: 1 }, next: null });
+    const lines: string[] = [];
+    const status = await prepareCommand(['move', 'status', '--json']);
+    await status(commandDeps({ database: cloud.database, print: (line) => lines.push(line) }));
+    expect(JSON.parse(lines.join('\n'))).toEqual({ identityPools: [...first.items, ...second.items] });
+    expect(first.items[0]).toMatchObject({ phase: 'done', identities: 1, countsAreMinimums: false });
   });
 
   it('counts what it contains', async () => {

@@ -70,8 +70,11 @@ export interface BridgeStore {
   saveOldWrite(identityPoolId: string, at: number): Promise<void>;
   /** Marks datasets of a pool, so that the next run reads them. */
   mark(identityPoolId: string, datasets: readonly DatasetKey[]): Promise<void>;
-  /** Counts what is left to do for a pool, and the decided conflicts. */
-  count(identityPoolId: string): Promise<BridgeCounts>;
+  /**
+   * Counts what is left to do for a pool, and the decided conflicts.
+   * @param maxRows if given, only so many marks and conflicts are counted, and the datasets and keys of so many identities
+   */
+  count(identityPoolId: string, maxRows?: number): Promise<BridgeCounts>;
   /** Lists datasets of a pool that wait for the bridge. */
   listWaiting(identityPoolId: string, limit: number): Promise<WaitingDataset[]>;
   /**

@@ -113,8 +113,10 @@ export type Applied =
 export interface MoveStore {
   /** Returns the pool; null if it was never copied. */
   readPool(identityPoolId: string, now: number): Promise<MovingPool | null>;
-  listPools(now: number): Promise<MovingPool[]>;
-  countIdentities(identityPoolId: string, startedAt: number): Promise<MovedCounts>;
+  /** Returns all pools, or at most `limit` pools after the pool `after`. They are in the order of their ids. */
+  listPools(now: number, page?: { after: string; limit: number }): Promise<MovingPool[]>;
+  /** @param maxRows if given, only so many identities are counted */
+  countIdentities(identityPoolId: string, startedAt: number, maxRows?: number): Promise<MovedCounts>;
   /**
    * Takes the lease of a pool. Creates the row of a pool that was never copied, with a copy that starts now.
    * @returns the lease, or the process that has it

@@ -1,8 +1,13 @@
 import type { Database } from '../../database/database.ts';
 import { countMarks, listWaiting } from '../../sync/store/replica/marks.ts';
 import type { BridgeStore } from '../ports/bridge-store.ts';
-import { COUNT_CONFLICTS, type ConflictRow, LIST_CONFLICTS } from './bridge-statements.ts';
-import { COUNT_AGREED, COUNT_OWED } from './move-statements.ts';
+import {
+  COUNT_CONFLICTS,
+  COUNT_SOME_CONFLICTS,
+  type ConflictRow,
+  LIST_CONFLICTS,
+} from './bridge-statements.ts';
+import { COUNT_AGREED, COUNT_OWED, COUNT_SOME_AGREED, COUNT_SOME_OWED } from './move-statements.ts';
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
@@ -11,13 +16,17 @@ export function createBridgeReports(
   database: Database,
 ): Pick<BridgeStore, 'count' | 'listWaiting' | 'listConflicts'> {
   return {
-    async count(identityPoolId) {
-      const [conflicts] = (await database.query<{ conflicts: number }>(COUNT_CONFLICTS, [identityPoolId]))
-        .rows;
-      const [agreed] = (await database.query<{ datasets: number }>(COUNT_AGREED, [identityPoolId])).rows;
-      const [owed] = (await database.query<{ keys: number }>(COUNT_OWED, [identityPoolId])).rows;
+    async count(identityPoolId, maxRows) {
+      const count = async <Row>(all: string, some: string): Promise<Row | undefined> => {
+        const [sql, values] =
+          maxRows === undefined ? [all, [identityPoolId]] : [some, [identityPoolId, maxRows]];
+        return (await database.query<Row>(sql, values)).rows[0];
+      };
+      const conflicts = await count<{ conflicts: number }>(COUNT_CONFLICTS, COUNT_SOME_CONFLICTS);
+      const agreed = await count<{ datasets: number }>(COUNT_AGREED, COUNT_SOME_AGREED);
+      const owed = await count<{ keys: number }>(COUNT_OWED, COUNT_SOME_OWED);
       return {
-        ...(await countMarks(database, identityPoolId)),
+        ...(await countMarks(database, identityPoolId, maxRows)),
         conflicts: conflicts?.conflicts ?? 0,
         datasets: agreed?.datasets ?? 0,
         owedKeys: owed?.keys ?? 0,

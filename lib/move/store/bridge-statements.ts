@@ -85,6 +85,14 @@ SELECT
 
 export const COUNT_CONFLICTS = 'SELECT count(*) AS conflicts FROM move.conflicts WHERE identity_pool_id = $1';
 
+/** $2: the number of conflicts that are counted. */
+export const COUNT_SOME_CONFLICTS = `
+SELECT count(*) AS conflicts
+FROM (
+  SELECT identity_pool_id FROM move.conflicts
+  WHERE identity_pool_id >= $1 ORDER BY identity_pool_id, decided_ms, conflict_id LIMIT $2::bigint
+) AS first WHERE identity_pool_id = $1`;
+
 export interface ConflictRow {
   conflict_id: string;
   identity_id: string;

@@ -25,6 +25,23 @@ export const READ_POOL = `SELECT ${POOL} FROM move.pools WHERE identity_pool_id 
 
 export const LIST_POOLS = `SELECT ${POOL} FROM move.pools ORDER BY identity_pool_id`;
 
+export const LIST_SOME_POOLS = `
+SELECT ${POOL} FROM move.pools WHERE identity_pool_id > $1::text ORDER BY identity_pool_id LIMIT $2::bigint`;
+
+/** The moved identities of the pool $1. */
+const MOVED =
+  'SELECT identity_row_id, taken_over_ms, copied_run_ms FROM move.identities WHERE identity_pool_id = $1';
+
+/**
+ * The first moved identities, in the order of the index. The ids are hashes, so these are a sample. The inner condition is
+ * a range, because PostgreSQL without statistics expects few identities of one pool, and would read and sort them all.
+ */
+const someMoved = (limit: string) => `
+SELECT identity_row_id, taken_over_ms, copied_run_ms FROM (
+  SELECT identity_pool_id, identity_row_id, taken_over_ms, copied_run_ms FROM move.identities
+  WHERE identity_pool_id >= $1 ORDER BY identity_pool_id, identity_row_id LIMIT ${limit}::bigint
+) AS first WHERE identity_pool_id = $1`;
+
 /**
  * Takes the lease $2 of the pool $1 until $5, if it has ended by $4. A lease never lasts an hour: if it ends later than
  * that, the clock was set back, and the lease counts as ended. A repetition of the statement has the same result.
@@ -87,17 +104,26 @@ WHERE identity_pool_id = $1 AND run_ms = $2 AND finished_ms IS NULL
   AND (lease_id IS NULL OR leased_until_ms <= $3::bigint OR leased_until_ms > $3::bigint + 3600000)`;
 
 /** Counts the keys that must still be written at the origin. */
-export const COUNT_OWED = `
-SELECT count(*) AS keys FROM move.identities
-JOIN move.datasets ON datasets.identity_row_id = identities.identity_row_id
+const countOwed = (moved: string) => `
+SELECT count(*) AS keys FROM (${moved}) AS moved
+JOIN move.datasets ON datasets.identity_row_id = moved.identity_row_id
 JOIN move.pending ON pending.dataset_id = datasets.dataset_id
-WHERE identities.identity_pool_id = $1 AND pending.there_count IS NULL`;
+WHERE pending.there_count IS NULL`;
+
+export const COUNT_OWED = countOwed(MOVED);
+
+/** $2: the number of identities whose keys are counted. */
+export const COUNT_SOME_OWED = countOwed(someMoved('$2'));
 
 /** Counts the datasets of owned identities that were compared with the origin. */
-export const COUNT_AGREED = `
-SELECT count(*) AS datasets FROM move.identities
-JOIN move.datasets ON datasets.identity_row_id = identities.identity_row_id
-WHERE identities.identity_pool_id = $1`;
+const countAgreed = (moved: string) => `
+SELECT count(*) AS datasets FROM (${moved}) AS moved
+JOIN move.datasets ON datasets.identity_row_id = moved.identity_row_id`;
+
+export const COUNT_AGREED = countAgreed(MOVED);
+
+/** $2: the number of identities whose datasets are counted. */
+export const COUNT_SOME_AGREED = countAgreed(someMoved('$2'));
 
 /**
  * Saves that all events up to $2 are applied. If the events were not all applied for longer than the stream keeps them
@@ -181,7 +207,12 @@ ON CONFLICT (identity_row_id) DO UPDATE SET
 
 export const MARK_COPIED = 'UPDATE move.identities SET copied_run_ms = $2 WHERE identity_row_id = $1';
 
-export const COUNT_MOVED = `
+const countMoved = (moved: string) => `
 SELECT count(*) AS identities, count(taken_over_ms) AS taken_over,
   count(*) FILTER (WHERE copied_run_ms = $2::bigint) AS copied
-FROM move.identities WHERE identity_pool_id = $1`;
+FROM (${moved}) AS moved`;
+
+export const COUNT_MOVED = countMoved(MOVED);
+
+/** $3: the number of identities that are counted. */
+export const COUNT_SOME_MOVED = countMoved(someMoved('$3'));

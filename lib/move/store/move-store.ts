@@ -4,7 +4,9 @@ import type { MovedCounts, MoveStore, MovingPool } from '../ports/move-store.ts'
 import { createLeaseStore } from './lease-store.ts';
 import {
   COUNT_MOVED,
+  COUNT_SOME_MOVED,
   LIST_POOLS,
+  LIST_SOME_POOLS,
   type MovingPoolRow,
   READ_POOL,
   SAVE_CAUGHT_UP,
@@ -35,13 +37,19 @@ export function createMoveStore(database: Database, options: MoveStoreOptions): 
       return rows[0] ? toPool(rows[0], now) : null;
     },
 
-    async listPools(now) {
-      const { rows } = await database.query<MovingPoolRow>(LIST_POOLS);
+    async listPools(now, page) {
+      const { rows } =
+        page === undefined
+          ? await database.query<MovingPoolRow>(LIST_POOLS)
+          : await database.query<MovingPoolRow>(LIST_SOME_POOLS, [page.after, page.limit]);
       return rows.map((row) => toPool(row, now));
     },
 
-    async countIdentities(identityPoolId, startedAt) {
-      const { rows } = await database.query<CountedRow>(COUNT_MOVED, [identityPoolId, startedAt]);
+    async countIdentities(identityPoolId, startedAt, maxRows) {
+      const { rows } =
+        maxRows === undefined
+          ? await database.query<CountedRow>(COUNT_MOVED, [identityPoolId, startedAt])
+          : await database.query<CountedRow>(COUNT_SOME_MOVED, [identityPoolId, startedAt, maxRows]);
       const { identities = 0, taken_over = 0, copied = 0 } = rows[0] ?? {};
       return { identities, takenOver: taken_over, copied };
     },

@@ -1,6 +1,8 @@
 import type { z } from '@hono/zod-openapi';
+import type { MigrationStatus } from '../../move/migration-status.ts';
 import type { PageRequest, QueryPage } from '../../query/model.ts';
 import type { KeyOrder, QueryReader } from '../../query/ports/query-reader.ts';
+import { MIGRATION } from './migration-schema.ts';
 import * as schemas from './schemas.ts';
 
 export interface Paging {
@@ -24,8 +26,11 @@ const list = <Query extends Paging>(definition: List<Query>): List<Query> => def
 const NEEDS_INDEX =
   'Needs the optional index `numeric` or `text`. Without the index, the answer is 409 with the command that adds it.';
 
+/** Reads a page of the pools that are being migrated. */
+export type ReadMigrations = (page: PageRequest) => Promise<QueryPage<MigrationStatus>>;
+
 /** Returns the lists of the query API. */
-export function listsOf(reader: QueryReader) {
+export function listsOf(reader: QueryReader, readMigrations: ReadMigrations) {
   return [
     list({
       path: '/pools',
@@ -108,6 +113,14 @@ export function listsOf(reader: QueryReader) {
       query: schemas.PAGING,
       item: schemas.SHARD_PROGRESS,
       read: (_, page) => reader.progress(page),
+    }),
+    list({
+      path: '/migrations',
+      summary: 'Pools that are being migrated from another service',
+      description: 'A page has at most 10 pools.',
+      query: schemas.PAGING,
+      item: MIGRATION,
+      read: (_, page) => readMigrations(page),
     }),
   ];
 }

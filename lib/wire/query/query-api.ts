@@ -7,7 +7,7 @@ import type { WireLogger } from '../wire-response.ts';
 import { addChangeStream, EVENT_STREAM } from './change-stream.ts';
 import { addCountsRoute } from './counts-route.ts';
 import { failureOf, failures } from './failures.ts';
-import { type List, listsOf, type Paging } from './lists.ts';
+import { type List, listsOf, type Paging, type ReadMigrations } from './lists.ts';
 import { addQuarantineRoutes, type QuarantineOperations, type QueryBindings } from './quarantine-routes.ts';
 import { addSqlRoute } from './sql-route.ts';
 
@@ -22,6 +22,7 @@ export type QueryApi = (request: Request, caller?: QueryBindings) => Promise<Res
 
 interface QueryApiDeps {
   reader: QueryReader;
+  readMigrations: ReadMigrations;
   /** What operators do with quarantined events. */
   quarantine: QuarantineOperations;
   /** Runs the SQL of callers. */
@@ -40,6 +41,7 @@ interface QueryApiDeps {
  */
 export function createQueryApi({
   reader,
+  readMigrations,
   quarantine,
   sql,
   cursors,
@@ -53,7 +55,7 @@ export function createQueryApi({
 
   // Before the list `/changes`, which answers all other clients.
   addChangeStream(app, { reader, cursors, about: aboutOf('/changes', {}), logger, now });
-  for (const definition of listsOf(reader)) add(definition as List<Paging>);
+  for (const definition of listsOf(reader, readMigrations)) add(definition as List<Paging>);
   addCountsRoute(app, reader);
   addSqlRoute(app, sql, now);
   addQuarantineRoutes(app, quarantine);

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
+import { noProgress } from '../../../lib/move/ports/move-store.ts';
 import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
 import type { PageRequest, QueryPage } from '../../../lib/query/model.ts';
 import type { QueryReader } from '../../../lib/query/ports/query-reader.ts';
+import { createMigrationReader } from '../../../lib/query/store/migrations.ts';
 import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { explainReads } from '../../fixtures/query/rows-read.ts';
@@ -24,6 +26,18 @@ const FILL = [
    SELECT 'identity' || lpad(i::text, 5, '0'), 'pool', 0, 0, NULL FROM generate_series(1, 20000) AS i`,
   `INSERT INTO projection.quarantine
    SELECT md5(i::text)::uuid, 'not-json', NULL, 's', 's', i::text, now(), now() - i * interval '1 second', NULL, ''
+   FROM generate_series(1, 20000) AS i`,
+  `INSERT INTO move.pools (identity_pool_id, origin, run_ms, progress)
+   VALUES ('pool', 'origin', 1, '${JSON.stringify(noProgress())}')`,
+  `INSERT INTO move.identities (identity_row_id, identity_pool_id, copied_run_ms, taken_over_ms)
+   SELECT md5(i::text)::uuid, 'pool', 1, CASE WHEN i % 4 = 0 THEN 1 END FROM generate_series(1, 20000) AS i`,
+  `INSERT INTO move.datasets (dataset_id, identity_row_id, agreed_here, agreed_there)
+   SELECT md5(i::text)::uuid, md5(i::text)::uuid, 1, 1 FROM generate_series(4, 20000, 4) AS i`,
+  `INSERT INTO sync.unbridged_datasets
+   SELECT md5(i::text)::uuid, 'pool', 'identity', 'game', md5(i::text)::uuid, 0, 1, 'limit'
+   FROM generate_series(1, 20000) AS i`,
+  `INSERT INTO move.conflicts
+   SELECT md5(i::text)::uuid, 'pool', 'identity', 'game', 'key', 'update', 'here', 1, 1, i
    FROM generate_series(1, 20000) AS i`,
 ];
 
@@ -106,5 +120,25 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
       expect(count).toBeGreaterThan(actual / 4);
       expect(count).toBeLessThan(actual * 4);
     }
+  });
+
+  it('counts the first rows of a migration, and says so', async () => {
+    let most = 0;
+    const explained = explainReads(database, (rows) => {
+      most = Math.max(most, rows);
+    });
+    const read = createMigrationReader(explained, () => 1, 400);
+    const { items } = await read({ limit: LIMIT, after: null });
+    const bridge = { waiting: 400, failing: 400, problems: { limit: 400 }, conflicts: 400 };
+    expect(items).toMatchObject([
+      { identities: 400, identitiesCopied: 400, countsAreMinimums: true, bridge },
+    ]);
+    // The first identities are a sample, of which about a quarter were taken over.
+    const { takenOver = 0, bridge: { datasets = 0 } = {} } = items[0] ?? {};
+    expect(takenOver).toBeGreaterThan(50);
+    expect(takenOver).toBeLessThan(150);
+    expect(datasets).toBe(takenOver);
+    // Identities, their datasets, and keys of these.
+    expect(most).toBeLessThanOrEqual(3 * 400);
   });
 });

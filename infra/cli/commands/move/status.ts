@@ -1,10 +1,13 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
-import type { BridgeStore } from '../../../../lib/move/ports/bridge-store.ts';
-import type { MovedCounts, MovingPool } from '../../../../lib/move/ports/move-store.ts';
+import {
+  type MigrationReport,
+  readMigration,
+  toMigrationStatus,
+} from '../../../../lib/move/migration-status.ts';
 import { createBridgeReports } from '../../../../lib/move/store/bridge-reports.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
 import type { CommandDeps } from '../../command.ts';
-import { isoOf, timeText } from '../../terminal/format.ts';
+import { timeText } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
 
 /** Reports on the pools that are being migrated. @throws {SetupError} the given pool was never copied */
@@ -19,54 +22,12 @@ export async function status(
   if (identityPoolId !== null && pools.length === 0) {
     throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
   }
-  const bridges = createBridgeReports(database);
-  const reports: Report[] = [];
-  for (const pool of pools) {
-    const counts = await store.countIdentities(pool.identityPoolId, pool.startedAt);
-    const bridge = await bridges.count(pool.identityPoolId);
-    reports.push({ pool, counts, bridge });
-  }
-  if (asJson) printJson(print, { identityPools: reports.map(toJson) });
+  const stores = { move: store, bridges: createBridgeReports(database) };
+  const reports: MigrationReport[] = [];
+  for (const pool of pools) reports.push(await readMigration(pool, stores));
+  if (asJson) printJson(print, { identityPools: reports.map(toMigrationStatus) });
   else for (const line of reports.flatMap(describe)) print(line);
   if (reports.length === 0 && !asJson) print('No identity pool is being migrated.');
-}
-
-interface Report {
-  pool: MovingPool;
-  counts: MovedCounts;
-  bridge: Awaited<ReturnType<BridgeStore['count']>>;
-}
-
-function toJson({ pool, counts, bridge }: Report) {
-  const { identityPoolId, origin, progress, lease } = pool;
-  return {
-    identityPoolId,
-    origin,
-    phase: progress.phase,
-    copyStartedAt: isoOf(pool.startedAt),
-    copiedAt: isoOf(pool.copiedAt),
-    identities: counts.identities,
-    identitiesCopied: counts.copied,
-    copied: progress.counts,
-    followedUpTo: isoOf(pool.followedUpTo),
-    caughtUpTo: isoOf(pool.caughtUpTo),
-    lastOldWrite: isoOf(pool.lastOldWrite),
-    eventsMissingSince: isoOf(pool.gapSince),
-    takenOver: counts.takenOver,
-    bridge: {
-      datasets: bridge.datasets,
-      bridged: bridge.datasets - Math.min(bridge.datasets, bridge.marks),
-      waiting: bridge.marks,
-      failing: bridge.problems,
-      problems: bridge.byProblem,
-      owedKeys: bridge.owedKeys,
-      conflicts: bridge.conflicts,
-    },
-    verifiedAt: isoOf(pool.verifiedAt),
-    differences: pool.differences,
-    finishedAt: isoOf(pool.finishedAt),
-    running: lease && { holder: lease.holder, until: isoOf(lease.until) },
-  };
 }
 
 const PHASES = {
@@ -76,19 +37,19 @@ const PHASES = {
   done: 'copied',
 };
 
-function problemsOf({ byProblem }: Report['bridge']): string {
+function problemsOf({ byProblem }: MigrationReport['bridge']): string {
   const problems = Object.entries(byProblem).map(([problem, datasets]) => `${problem}: ${datasets}`);
   return problems.length === 0 ? '' : ` (${problems.join(', ')})`;
 }
 
-function describe({ pool, counts, bridge }: Report): string[] {
+function describe({ pool, moved, bridge }: MigrationReport): string[] {
   const { copiedAt, followedUpTo, gapSince, verifiedAt, differences, progress, lease } = pool;
   const { finishedAt, lastOldWrite } = pool;
   return [
     `${pool.identityPoolId} from ${pool.origin}`,
     `  ${PHASES[progress.phase]}${copiedAt === null ? '' : `, last complete copy ${timeText(copiedAt)}`}`,
-    `  identities: ${counts.identities}, copied ${counts.copied}, taken over ${counts.takenOver}`,
-    ...(counts.takenOver === 0
+    `  identities: ${moved.identities}, copied ${moved.copied}, taken over ${moved.takenOver}`,
+    ...(moved.takenOver === 0
       ? []
       : [
           `  bridge: ${bridge.datasets} datasets compared since their takeover, ${bridge.marks} datasets wait, ${bridge.problems} of them failed${problemsOf(bridge)}, ${bridge.conflicts} conflicts decided`,

@@ -76,11 +76,21 @@ const POSTPONE_MARK = `
 UPDATE sync.unbridged_datasets SET next_ms = $3, problem = $4, attempts = attempts + 1
 WHERE dataset_id = $1 AND mark_id = $2`;
 
-const COUNT_MARKS = `
-SELECT problem, count(*) AS marks FROM sync.unbridged_datasets
-WHERE identity_pool_id = $1
+const MARKS = 'SELECT problem FROM sync.unbridged_datasets WHERE identity_pool_id = $1';
+
+const countByProblem = (marks: string) => `
+SELECT problem, count(*) AS marks FROM (${marks}) AS marks
 GROUP BY problem
 ORDER BY problem`;
+
+const COUNT_MARKS = countByProblem(MARKS);
+
+/** $2: the number of marks that are counted. They are the first in the order of the index. */
+const COUNT_SOME_MARKS = countByProblem(`
+  SELECT problem FROM (
+    SELECT identity_pool_id, problem FROM sync.unbridged_datasets
+    WHERE identity_pool_id >= $1 ORDER BY identity_pool_id, dataset_id LIMIT $2::bigint
+  ) AS first WHERE identity_pool_id = $1`);
 
 /** Sets whether changes of the pool's datasets are marked. */
 export async function setBridges(on: Transaction, identityPoolId: string, bridges: boolean): Promise<void> {
@@ -197,9 +207,21 @@ export interface MarkCounts {
   byProblem: Record<string, number>;
 }
 
-/** Counts the marks of a pool. */
-export async function countMarks(on: Transaction, identityPoolId: string): Promise<MarkCounts> {
-  const { rows } = await on.query<{ problem: string | null; marks: number }>(COUNT_MARKS, [identityPoolId]);
+interface ProblemRow {
+  problem: string | null;
+  marks: number;
+}
+
+/** Counts the marks of a pool. @param maxRows if given, only so many marks are counted */
+export async function countMarks(
+  on: Transaction,
+  identityPoolId: string,
+  maxRows?: number,
+): Promise<MarkCounts> {
+  const { rows } =
+    maxRows === undefined
+      ? await on.query<ProblemRow>(COUNT_MARKS, [identityPoolId])
+      : await on.query<ProblemRow>(COUNT_SOME_MARKS, [identityPoolId, maxRows]);
   const failed = rows.flatMap(({ problem, marks }) => (problem === null ? [] : [[problem, marks] as const]));
   return {
     marks: rows.reduce((sum, { marks }) => sum + marks, 0),
