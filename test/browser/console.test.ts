@@ -167,10 +167,20 @@ describe.skipIf(missing)('the console', () => {
     expect((await row(page, 'text').locator('pre').innerText()).length).toBe(1_000_000);
   });
 
+  it('shows that no pool is being migrated', async () => {
+    const page = await open('backfill');
+    await page.getByRole('heading', { name: 'Migrations' }).waitFor(SOON);
+    await page.getByText('No pool is being migrated from another service.').waitFor(SOON);
+  });
+
   it('edits and removes a record as a device does', async () => {
     const identity = nextPlayer();
     await writeAs(device, identity, 'game', { name: 'Ada', level: '1' });
     const page = await open(dataOf(identity));
+    await page.setViewportSize({ width: 1180, height: 760 });
+    await page.getByRole('button', { name: 'Edit name' }).waitFor(SOON);
+    const table = page.getByRole('region', { name: 'Records of game' });
+    expect(await table.evaluate((section) => section.scrollWidth - section.clientWidth)).toBe(0);
     await page.getByRole('button', { name: 'Edit name' }).click(SOON);
     await page.getByLabel('Value').fill('Grace');
     await page.getByRole('button', { name: 'Save' }).click();
