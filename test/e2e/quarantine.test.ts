@@ -243,10 +243,17 @@ describe('the query API for operators', () => {
       status: 200,
       body: { items: ids.map((quarantineId) => ({ quarantineId, outcome: 'refused' })) },
     });
+    const waiting = async () => {
+      const response = await fetch(`${cloud.url}/query/quarantine?waiting=true`);
+      const ids = (await response.text()).match(/"quarantineId":"[^"]+"/g) ?? [];
+      return ids.map((id) => id.slice(16, -1));
+    };
+    expect(await waiting()).toEqual(expect.arrayContaining(ids));
     expect(await ask('POST', '/quarantine/dismiss', { ids })).toEqual({
       status: 200,
       body: { dismissed: 2 },
     });
+    expect((await waiting()).filter((id) => ids.includes(id))).toEqual([]);
     expect(await ask('POST', '/quarantine/dismiss', { ids })).toEqual({
       status: 200,
       body: { dismissed: 0 },

@@ -57,8 +57,8 @@ export interface QueryReader {
    * @param since where the feed starts if `page.after` is null; null for the beginning
    */
   changes(since: Date | null, page: PageRequest): Promise<QueryPage<RecordChange>>;
-  /** Events in quarantine, newest first. */
-  quarantine(page: PageRequest): Promise<QueryPage<QuarantinedEvent>>;
+  /** Events in quarantine, newest first. @param filter `isWaiting`: only those neither projected nor dismissed */
+  quarantine(page: PageRequest, filter?: { isWaiting?: boolean }): Promise<QueryPage<QuarantinedEvent>>;
   /** Bulk publishes, by pool and start. */
   bulkPublishes(page: PageRequest): Promise<QueryPage<QueriedBulkPublish>>;
   /** Gaps, by pool and start. */

@@ -129,13 +129,18 @@ export function createQueryReader(database: Database): QueryReader {
     records: (dataset, page) => readRecords(database, dataset, page),
     recordsOf: (key, order, filter, page) => readRecordsOf(database, { key, order, filter }, page),
     changes: (since, page) => readChanges(database, since, page),
-    quarantine: ({ limit, after }) =>
-      readPage(
+    async quarantine({ limit, after }, { isWaiting = false } = {}) {
+      const page = await readPage(
         database,
         { sql: READ_QUARANTINE, values: after ?? ['infinity', LAST_ID], limit },
         ({ position: _, ...event }: QuarantinedEvent & { position: string }) => event,
         ({ position, quarantineId }) => [position, quarantineId],
-      ),
+      );
+      // Filtering after the rows are read keeps the cost of a page independent of the number of settled events.
+      return isWaiting
+        ? { ...page, items: page.items.filter(({ redrivenAt }) => redrivenAt === null) }
+        : page;
+    },
     bulkPublishes: ({ limit, after }) =>
       readPage(
         database,

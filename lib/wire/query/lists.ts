@@ -89,9 +89,9 @@ export function listsOf(reader: QueryReader, readMigrations: ReadMigrations) {
     list({
       path: '/quarantine',
       summary: 'Events that could not be projected, newest first',
-      query: schemas.PAGING,
+      query: schemas.OF_QUARANTINE,
       item: schemas.QUARANTINED_EVENT,
-      read: (_, page) => reader.quarantine(page),
+      read: ({ waiting }, page) => reader.quarantine(page, { isWaiting: waiting === 'true' }),
     }),
     list({
       path: '/bulk-publishes',

@@ -133,6 +133,13 @@ const paging = {
 };
 
 export const PAGING = z.object(paging);
+export const OF_QUARANTINE = z.object({
+  ...paging,
+  waiting: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('`true` returns only events that were neither projected nor dismissed.'),
+});
 export const IN_POOL = z.object({ ...paging, pool: poolId });
 export const OF_IDENTITY = z.object({ ...paging, pool: poolId, identity: identityId });
 export const OF_DATASET = z.object({ ...paging, pool: poolId, identity: identityId, dataset: z.string() });

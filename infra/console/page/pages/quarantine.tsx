@@ -13,12 +13,12 @@ import { explainReason } from '../reason-words.ts';
 import { type LoadedList, useList } from '../use-load.ts';
 
 export function Quarantine() {
-  const list = useList<EventItem>('/query/quarantine');
   const [showsAll, setShowsAll] = useState(false);
+  const list = useList<EventItem>('/query/quarantine', { waiting: showsAll ? undefined : 'true' });
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [openId, setOpenId] = useState<string | null>(null);
   const [message, setMessage] = useState<{ kind: 'good' | 'bad'; text: string } | null>(null);
-  const events = (list.data ?? []).filter(({ redrivenAt }) => showsAll || redrivenAt === null);
+  const events = list.data ?? [];
   const waiting = events.filter(({ redrivenAt }) => redrivenAt === null);
   const selected = waiting.filter(({ quarantineId }) => chosen.has(quarantineId));
   const opened = list.data?.find(({ quarantineId }) => quarantineId === openId);
@@ -54,10 +54,16 @@ export function Quarantine() {
         </label>
       </div>
       {message && <Note kind={message.kind}>{message.text}</Note>}
-      <LoadState of={list} empty="Nothing is in quarantine. Every event was projected." />
-      {list.data && list.data.length > 0 && events.length === 0 && (
-        <Note kind="good">No event waits. All events in quarantine were projected or dismissed.</Note>
-      )}
+      <LoadState
+        of={list}
+        empty={
+          list.hasMore
+            ? 'No event waits among the newest events.'
+            : showsAll
+              ? 'Nothing is in quarantine. Every event was projected.'
+              : 'No event waits in quarantine. Every event was projected or dismissed.'
+        }
+      />
       {events.length > 0 && (
         <Events
           {...{ events, chosen, toggle, openId }}
@@ -78,7 +84,7 @@ export function Quarantine() {
             title: 'Command line',
             code: `npx cognito-sync-backend quarantine list\nnpx cognito-sync-backend quarantine show ${openId ?? '<id>'}\nnpx cognito-sync-backend quarantine edit ${openId ?? '<id>'}\nnpx cognito-sync-backend quarantine redrive ${openId ?? '<id>'}`,
           },
-          curl('/query/quarantine'),
+          curl('/query/quarantine?waiting=true'),
         ]}
       />
     </>
