@@ -13,7 +13,8 @@ import { runSql } from '../sql.ts';
 import { useList, useLoad } from '../use-load.ts';
 
 const REFRESH_MS = 2_000;
-const LATEST = `select identity_pool_id, identity_id, dataset_name, record_key, record_value, projected_at
+const LATEST = `select identity_pool_id, identity_id, dataset_name, record_key, case
+  when length(record_value) > 1000 then left(record_value, 1000) || '…' else record_value end as record_value, projected_at
 from query.records order by projected_at desc limit 8`;
 
 interface Count {
