@@ -18,9 +18,19 @@ let retry: number | undefined;
 let refresh: number | undefined;
 let waiting: ShownActivity[] = [];
 let count = 0;
+/** Whether rows were written while the page was hidden. A hidden page loads nothing. */
+let isStale = false;
+
+function reportWritten(): void {
+  isStale = document.hidden;
+  if (!isStale) freshness.value += 1;
+}
 
 /** Subscribes to the activity of the server. Reconnects until the server answers. */
 export function startConnection(): void {
+  document.onvisibilitychange = () => {
+    if (isStale) reportWritten();
+  };
   source?.close();
   source = new EventSource('/query/activity');
   source.addEventListener('open', () => {
@@ -73,6 +83,6 @@ function receive(kind: ActivityKind, data: string): void {
     const hasRows = waiting.some((each) => each.kind === 'projected');
     activities.value = [...waiting.reverse(), ...activities.value].slice(0, MAX_ACTIVITIES);
     waiting = [];
-    if (hasRows) freshness.value += 1;
+    if (hasRows) reportWritten();
   }, REFRESH_MS);
 }

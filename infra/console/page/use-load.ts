@@ -10,13 +10,19 @@ export interface Loaded<Data> {
   reload(): void;
 }
 
+/** The server is idle for at least this multiple of the duration of a load before the same data is refreshed. */
+const IDLE_FACTOR = 2;
+
 /**
  * Loads data when the component appears, when `name` changes, and when the data may be outdated.
  * @param name identifies the data; null loads nothing
+ * @param isRefreshed whether the data is loaded again when it may be outdated. False for data that is expensive to load:
+ *   it is loaded again only by `reload`
  */
 export function useLoad<Data>(
   name: string | null,
   load: (signal: AbortSignal) => Promise<Data>,
+  isRefreshed: (data: Data) => boolean = () => true,
 ): Loaded<Data> {
   const [state, setState] = useState<{ name: string | null; data?: Data; error?: Error; isLoading: boolean }>(
     {
@@ -27,25 +33,40 @@ export function useLoad<Data>(
   const [reloads, setReloads] = useState(0);
   const latest = useRef(load);
   latest.current = load;
-  const refresh = useRef<() => void>(() => undefined);
-  const isStarted = useRef(false);
+  const request = useRef<(isRefresh: boolean) => void>(() => undefined);
+  const seen = useRef<{ fresh: number; reloads: number } | null>(null);
   const fresh = freshness.value;
   useEffect(() => {
     if (name === null) return;
     const aborted = new AbortController();
     let isRunning = false;
     let isOutdated = false;
+    let idleUntil = 0;
+    let pause = Promise.withResolvers<void>();
+    const rest = async () => {
+      pause = Promise.withResolvers();
+      const timer = setTimeout(pause.resolve, idleUntil - performance.now());
+      await pause.promise;
+      clearTimeout(timer);
+    };
     // While a load runs, further requests cause only one more load, so that a busy server does not become busier.
-    const run = async () => {
+    const run = async (isRefresh: boolean) => {
       isOutdated = isRunning;
+      // The user does not wait for a pause between two loads.
+      if (!isRefresh) pause.resolve();
       if (isRunning) return;
       isRunning = true;
+      if (isRefresh) await rest();
+      if (aborted.signal.aborted) return;
       setState((before) =>
         before.name === name ? { ...before, isLoading: true } : { name, isLoading: true },
       );
       do {
         isOutdated = false;
+        const startedAt = performance.now();
         await loadOnce(aborted.signal);
+        idleUntil = performance.now() + IDLE_FACTOR * (performance.now() - startedAt);
+        if (isOutdated) await rest();
       } while (isOutdated && !aborted.signal.aborted);
       isRunning = false;
     };
@@ -59,17 +80,23 @@ export function useLoad<Data>(
         setState((before) => ({ ...before, name, error: failure, isLoading: false }));
       }
     };
-    refresh.current = () => void run();
-    refresh.current();
+    request.current = (isRefresh) => void run(isRefresh);
+    request.current(false);
     return () => {
       aborted.abort();
-      refresh.current = () => undefined;
+      pause.resolve();
+      request.current = () => undefined;
     };
   }, [name]);
   // `fresh` and `reloads` request the same data again.
   useEffect(() => {
-    if (isStarted.current) refresh.current();
-    isStarted.current = true;
+    const before = seen.current;
+    seen.current = { fresh, reloads };
+    if (before === null) return;
+    const isRefresh = before.reloads === reloads;
+    const { data, error } = state;
+    if (isRefresh && data !== undefined && error === undefined && !isRefreshed(data)) return;
+    request.current(isRefresh);
   }, [fresh, reloads]);
   const isCurrent = state.name === name;
   return {

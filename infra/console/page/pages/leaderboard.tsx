@@ -20,6 +20,8 @@ const STEP = 50;
 const KEYS = `select distinct record_key from (select record_key from query.records
   where octet_length(record_key) < 100 limit 1000) as sample order by 1 limit 100`;
 
+const never = () => false;
+
 interface Board {
   records: readonly Pick<
     RecordItem,
@@ -37,10 +39,12 @@ export function Leaderboard() {
   );
   const { key = '', order = '', dataset = '' } = given;
   const size = Number(given.show) || STEP;
-  const keys = useLoad('keys', () => runSql(KEYS));
+  const keys = useLoad('keys', () => runSql(KEYS), never);
   const query = { key, order: order || '-number', dataset };
-  const board = useLoad(key === '' ? null : pathWith('board', { ...query, size }), (signal) =>
-    loadBoard(query, size, signal),
+  const board = useLoad(
+    key === '' ? null : pathWith('board', { ...query, size }),
+    (signal) => loadBoard(query, size, signal),
+    ({ advice }) => advice === null,
   );
   return (
     <>
@@ -92,6 +96,7 @@ export function Leaderboard() {
         <Ranking
           board={board.data}
           orderedBy={key}
+          onRefresh={board.reload}
           onMore={() => open('leaderboard', { ...query, show: String(size + STEP) })}
         />
       )}
@@ -122,7 +127,17 @@ function ChooseKey({ keys }: { keys: readonly string[] }) {
   );
 }
 
-function Ranking({ board, orderedBy, onMore }: { board: Board; orderedBy: string; onMore: () => void }) {
+function Ranking({
+  board,
+  orderedBy,
+  onMore,
+  onRefresh,
+}: {
+  board: Board;
+  orderedBy: string;
+  onMore: () => void;
+  onRefresh: () => void;
+}) {
   const { records, hasMore, advice } = board;
   const more = hasMore && (
     <button type="button" onClick={onMore}>
@@ -148,8 +163,12 @@ function Ranking({ board, orderedBy, onMore }: { board: Board; orderedBy: string
     <>
       {advice !== null && (
         <Note>
-          Without an index, this reads every record. To make it fast for many records, run:{' '}
-          <code>{advice}</code> <Copy text={advice} what="the command" />
+          Without an index, this reads every record, so it does not refresh by itself.{' '}
+          <button type="button" class="small" onClick={onRefresh}>
+            Refresh
+          </button>{' '}
+          To make it fast for many records, run: <code>{advice}</code>{' '}
+          <Copy text={advice} what="the command" />
         </Note>
       )}
       <Table

@@ -57,10 +57,17 @@ const SAMPLE = JSON.stringify(
 );
 
 export function Rules() {
-  const rules = useLoad('rules', (signal) => getJson<DescribedRules>('/console/rules', signal));
+  const rules = useLoad(
+    'rules',
+    (signal) => getJson<DescribedRules>('/console/rules', signal),
+    () => false,
+  );
   return (
     <>
       <LoadState of={rules} />
+      <button type="button" class="small" onClick={rules.reload}>
+        Read the rules again
+      </button>
       {rules.data && <Current rules={rules.data} />}
       <TryEvent />
       <Snippets
