@@ -41,9 +41,12 @@ export function useLoad<Data>(
     const aborted = new AbortController();
     let isRunning = false;
     let isOutdated = false;
+    // The user does not wait for a pause between two loads.
+    let isUrgent = false;
     let idleUntil = 0;
     let pause = Promise.withResolvers<void>();
     const rest = async () => {
+      if (isUrgent) return;
       pause = Promise.withResolvers();
       const timer = setTimeout(pause.resolve, idleUntil - performance.now());
       await pause.promise;
@@ -52,8 +55,10 @@ export function useLoad<Data>(
     // While a load runs, further requests cause only one more load, so that a busy server does not become busier.
     const run = async (isRefresh: boolean) => {
       isOutdated = isRunning;
-      // The user does not wait for a pause between two loads.
-      if (!isRefresh) pause.resolve();
+      if (!isRefresh) {
+        isUrgent = true;
+        pause.resolve();
+      }
       if (isRunning) return;
       isRunning = true;
       if (isRefresh) await rest();
@@ -63,6 +68,7 @@ export function useLoad<Data>(
       );
       do {
         isOutdated = false;
+        isUrgent = false;
         const startedAt = performance.now();
         await loadOnce(aborted.signal);
         idleUntil = performance.now() + IDLE_FACTOR * (performance.now() - startedAt);
