@@ -25,7 +25,10 @@ export function Live() {
   const paused = useSignal<readonly ShownActivity[] | null>(null);
   const shown = (paused.value ?? activities.value).filter(
     ({ kind, details }) =>
-      kinds.includes(kind) && matches(details.identityPoolId, pool) && matches(details.identityId, identity),
+      kinds.includes(kind) &&
+      aboutOf(details).some(
+        (about) => matches(about.identityPoolId, pool) && matches(about.identityId, identity),
+      ),
   );
   const toggle = (kind: ActivityKind) =>
     setKinds(kinds.includes(kind) ? kinds.filter((each) => each !== kind) : [...kinds, kind]);
@@ -79,7 +82,7 @@ export function Live() {
         </Empty>
       ) : (
         <Table
-          label="ShownActivity, newest first"
+          label="Activity, newest first"
           rows={shown}
           keyOf={({ number }) => number}
           columns={[
@@ -99,6 +102,11 @@ export function Live() {
       />
     </>
   );
+}
+
+/** The identities that an activity is about. A projected batch has a list of datasets. */
+function aboutOf(details: ShownActivity['details']): ShownActivity['details'][] {
+  return Array.isArray(details.datasets) ? details.datasets : [details];
 }
 
 function matches(value: unknown, filter: string): boolean {
