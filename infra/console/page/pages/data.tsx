@@ -241,7 +241,7 @@ function snippetsFor({ pool, identity, dataset }: Chosen): Snippet[] {
   return [
     {
       title: 'AWS CLI',
-      code: `aws cognito-sync list-records --identity-pool-id ${quotedPool} --identity-id ${quotedIdentity} --dataset-name ${quotedDataset}`,
+      code: `aws cognito-sync list-records --endpoint-url ${location.origin} --region ${settings.value?.region ?? 'us-east-1'} --identity-pool-id ${quotedPool} --identity-id ${quotedIdentity} --dataset-name ${quotedDataset}`,
     },
     sdk('listRecords', input, settings.value?.region),
     curl(pathWith('/query/records', { pool, identity, dataset })),
