@@ -17,7 +17,7 @@ SELECT count(*) AS there FROM pg_tables WHERE schemaname = 'projection' AND tabl
 
 /**
  * Opens a server for an operator command. Connects on the first query. The operator's own SQL has connections of its own
- * on Aurora DSQL, because there a connection cannot become the reader.
+ * on Aurora DSQL, where the reader connects with a token of its own.
  */
 export function openForOperator(
   address: DatabaseAddress,

@@ -73,7 +73,7 @@ async function begin(
   });
 }
 
-/** On Aurora DSQL, the connection itself must be the reader's, because no statement sets the role there. */
+/** On Aurora DSQL, where a role connects with a token of its own, the connection itself must be the reader's. */
 async function requireReader(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ name: string }>('SELECT current_user::text AS name');
   if (rows[0]?.name === READER_ROLE) return;
