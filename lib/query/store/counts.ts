@@ -57,19 +57,22 @@ SELECT
   (extract(epoch FROM max(projected_at - arrived_at)) * 1000)::bigint AS "lagMs", max(projected_at) AS "projectedAt"
 FROM (SELECT projected_at, arrived_at FROM query.stream_progress ORDER BY stream_name, shard_id LIMIT $1::int) AS shards`;
 
-/** Reads the counts; see `QueryReader.counts`. */
+/**
+ * Reads the counts; see `QueryReader.counts`. Reads one list after the other, because concurrent reads would fill the queue
+ * of the readers of the embedded database.
+ */
 export async function readCounts(
   on: Database,
   readPools: (limit: number) => Promise<{ items: readonly unknown[] }>,
 ): Promise<StoreCounts> {
-  const [pools, identities, datasets, records, quarantined, gaps, { rows: progress }] = await Promise.all([
-    readPools(SAMPLE),
-    countList(on, LISTS.identities),
-    countList(on, LISTS.datasets),
-    countList(on, LISTS.records),
-    countList(on, LISTS.quarantined),
-    countList(on, LISTS.gaps),
-    on.query<{ lagMs: number | null; projectedAt: Date | null }>(READ_LAG, [SAMPLE]),
+  const pools = await readPools(SAMPLE);
+  const identities = await countList(on, LISTS.identities);
+  const datasets = await countList(on, LISTS.datasets);
+  const records = await countList(on, LISTS.records);
+  const quarantined = await countList(on, LISTS.quarantined);
+  const gaps = await countList(on, LISTS.gaps);
+  const { rows: progress } = await on.query<{ lagMs: number | null; projectedAt: Date | null }>(READ_LAG, [
+    SAMPLE,
   ]);
   const { lagMs = null, projectedAt = null } = progress[0] ?? {};
   return {
