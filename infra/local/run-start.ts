@@ -29,7 +29,9 @@ try {
   const config = readLocalConfig(process.env);
   starting = startLocalCloud({ ...config, announce: say, onLost: fail });
   const cloud = await starting;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => (isStopping ? process.exit(1) : void stop()));
+  }
   console.log(readyBox(cloud, config));
 } catch (error) {
   fail(error);
@@ -49,7 +51,7 @@ function say(line: string): void {
   console.log(`cognito-sync-backend: ${line}`);
 }
 
-/** Stops the process. A second signal ends it immediately, because the listeners are called once. */
+/** Stops the process. A second signal ends it immediately. */
 async function stop(): Promise<void> {
   if (isStopping) return;
   isStopping = true;

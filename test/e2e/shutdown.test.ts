@@ -22,8 +22,8 @@ afterAll(async () => {
 });
 
 /** Sends the first part of a GetId request. @returns the request, whose rest the caller sends */
-function beginGetId(body: string) {
-  const sent = request(started.url, {
+function beginGetId(body: string, url = started.url) {
+  const sent = request(url, {
     method: 'POST',
     headers: {
       'Content-Type': 'application/x-amz-json-1.1',
@@ -70,4 +70,26 @@ it('a stopping process answers the requests in flight, rejects new ones, and wai
   // The line would count the streams as cut off after the time limit if the process had waited for them.
   expect(started.output()).toContain('cognito-sync-backend: stopping; answered 1 of 1 requests in flight\n');
   for (const stream of streams) await expect(stream.text()).rejects.toThrow();
+});
+
+it('a second signal ends a stopping process immediately, also if it is another signal', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'shutdown-'));
+  const other = await startFirst({ DATA_DIR: dataDir, DATABASE_URL: await createPostgresDatabase() });
+  try {
+    const sent = beginGetId(JSON.stringify({ IdentityPoolId: POOL }), other.url);
+    sent.on('error', () => undefined);
+    // The process must have received the first part before the signal.
+    await sleep(1_000);
+    const ended = other.end('SIGTERM');
+    await vi.waitFor(async () => expect((await fetch(`${other.url}/identitypools`)).status).toBe(503), {
+      timeout: 8_000,
+      interval: 50,
+    });
+    other.process.kill('SIGINT');
+    // Without the second signal, the process would wait for the request, and exit with 0.
+    expect(await ended).toEqual({ code: 1 });
+  } finally {
+    other.process.kill('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  }
 });
