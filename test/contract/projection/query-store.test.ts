@@ -522,10 +522,12 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     );
     expect(granted.map(({ name }) => name)).toEqual([
       'query.bulk_publishes',
+      'query.dataset_versions',
       'query.datasets',
       'query.gaps',
       'query.identities',
       'query.quarantine',
+      'query.record_versions',
       'query.records',
       'query.stream_progress',
     ]);
