@@ -40,7 +40,6 @@ const LONGEST = [
   'infra/service-stack',
   'infra/service-api-bundle',
   'e2e/crash',
-  'e2e/move-population',
 ];
 
 /** Starts the longest test files of a project first. Otherwise keeps Vitest's order: by project, the largest files first. */

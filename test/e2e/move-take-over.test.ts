@@ -257,7 +257,8 @@ describe('a takeover', () => {
       for (const count of [1, 2, 3]) await writeThere(pool, guest, String(count), count);
       const there = await list(both.origin.sync, at(pool, guest), 'game');
       const listed = await list(client, at(pool, guest), 'game', { LastSyncCount: there.DatasetSyncCount });
-      expect(listed.Records).toMatchObject([{ Key: 'here' }]);
+      // The bridge may already have applied the writes of the other side.
+      expect(listed.Records).toContainEqual(expect.objectContaining({ Key: 'here' }));
     });
   });
 
