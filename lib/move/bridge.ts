@@ -143,7 +143,9 @@ function pauseAfter(problem: BridgeProblem, { attempts }: Mark): number {
   if (problem === 'finished') return FINISHED_PAUSE_MS;
   if (OF_POOL.has(problem)) return POOL_PROBLEM_PAUSE_MS;
   if (problem !== 'failed' && !TRANSIENT.has(problem)) return PROBLEM_PAUSE_MS;
-  return Math.min(MIN_PAUSE_MS * 2 ** Math.min(attempts, 20), MAX_PAUSE_MS);
+  // Another process works on the identity, or was killed while it did. Its lease ends at the latest after LEASE_MS.
+  const longest = problem === 'busy' ? LEASE_MS : MAX_PAUSE_MS;
+  return Math.min(MIN_PAUSE_MS * 2 ** Math.min(attempts, 20), longest);
 }
 
 /** @returns null if both sides agree */
