@@ -89,7 +89,9 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
 
   it('keeps its user on every server connection after the role of readers was tried', async () => {
     await allowReaderRole(database);
-    const users = Array.from({ length: 20 }, () => database.query('SELECT current_user = session_user AS own'));
+    const users = Array.from({ length: 20 }, () =>
+      database.query('SELECT current_user = session_user AS own'),
+    );
     for (const { rows } of await Promise.all(users)) expect(rows).toEqual([{ own: true }]);
   });
 
