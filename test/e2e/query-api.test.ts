@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { type CognitoSyncClient, DeleteDatasetCommand } from '@aws-sdk/client-cognito-sync';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -121,7 +122,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
 
   it('lists the migrations, with what `move status` prints', async () => {
     const store = createMoveStore(cloud.database, { offloading: null, now: Date.now });
-    const pools = Array.from({ length: 11 }, () => newIdentity().IdentityPoolId).toSorted();
+    const pools = Array.from({ length: 11 }, () => `us-east-1:${randomUUID()}`).toSorted();
     for (const pool of pools) {
       const about = { origin: 'https://origin.example', holder: 'move copy', now: Date.now() };
       const lease = await store.takeLease(pool, { ...about, until: Date.now() + 60_000 });

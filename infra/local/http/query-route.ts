@@ -76,6 +76,8 @@ function toRequest({ method, target, headers }: RequestHead, body: Uint8Array): 
     const value = headers[name];
     if (typeof value === 'string') forwarded.set(name, value);
   }
+  // Some clients declare a type also without a body.
+  if (body.length === 0) forwarded.delete('content-type');
   return new Request(new URL(target, 'http://localhost'), {
     method,
     headers: forwarded,

@@ -19,14 +19,14 @@ export interface QueryBindings {
 const NOT_AN_OPERATOR =
   "only operators may do this; sign the request with a developer's access key (Signature Version 4, service execute-api)";
 
-const NOT_JSON = 'the body is not declared as JSON; send the header Content-Type: application/json';
-
 const failure = (description: string) => json(description, schemas.ERROR);
 const FAILURES = {
   400: failure('A parameter or the body is invalid'),
   403: failure("The request is not signed with a developer's access key"),
   500: failure('An unexpected error, which the service has logged'),
 };
+/** Otherwise, the body would not be read, and the stored event would be projected instead of the edited payload. */
+const NOT_JSON = failure('The body is not declared as JSON (Content-Type: application/json)');
 const UNKNOWN = failure('No event in quarantine has this id');
 
 const SETTLED = failure('The event was projected or dismissed before');
@@ -50,6 +50,14 @@ export function addQuarantineRoutes(
   app: OpenAPIHono<{ Bindings: QueryBindings }>,
   { find, dismiss, redrive }: QuarantineOperations,
 ): void {
+  // Checked before the parameters and the body, so that other callers learn nothing from the answers.
+  for (const path of ['/quarantine/:id', '/quarantine/:id/redrive']) {
+    app.use(path, async (context, next) => {
+      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
+      return next();
+    });
+  }
+
   app.openapi(
     createRoute({
       method: 'get',
@@ -59,7 +67,6 @@ export function addQuarantineRoutes(
       responses: { 200: json('The event', schemas.EVENT_WITH_PAYLOAD), 404: UNKNOWN, ...FAILURES },
     }),
     async (context) => {
-      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
       const event = await find(context.req.valid('param').id);
       if (event === null) return context.json({ message: 'no event in quarantine has this id' }, 404);
       return context.json(toText(event), 200);
@@ -73,13 +80,15 @@ export function addQuarantineRoutes(
       summary: 'Projects a quarantined event again, or an edited payload instead. Only for operators',
       description: 'An edited payload is checked as any event. The stored payload does not change.',
       request: { params: ONE, body: bodyOf(EDITED, false) },
-      responses: { 200: json('The result', schemas.REDRIVEN_EVENT), 404: UNKNOWN, 409: SETTLED, ...FAILURES },
+      responses: {
+        200: json('The result', schemas.REDRIVEN_EVENT),
+        404: UNKNOWN,
+        409: SETTLED,
+        415: NOT_JSON,
+        ...FAILURES,
+      },
     }),
     async (context) => {
-      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
-      // Without this content type, the body is not read, and the stored event would be projected instead of the edited.
-      const isJson = /^application\/json(?:;|$)/.test(context.req.header('content-type') ?? '');
-      if (!isJson && (await context.req.text()) !== '') return context.json({ message: NOT_JSON }, 400);
       const { id } = context.req.valid('param');
       const { payload, again } = context.req.valid('json') ?? {};
       const edited = payload === undefined ? undefined : Buffer.from(payload);
@@ -104,7 +113,6 @@ export function addQuarantineRoutes(
       },
     }),
     async (context) => {
-      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
       const items: z.output<typeof schemas.REDRIVEN_EVENT>[] = [];
       for (const id of new Set(context.req.valid('json').ids)) items.push(toItem(id, await redrive(id)));
       return context.json({ items }, 200);
@@ -120,7 +128,6 @@ export function addQuarantineRoutes(
       responses: { 200: json('How many events were waiting', z.object({ dismissed: z.int() })), ...FAILURES },
     }),
     async (context) => {
-      if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
       return context.json({ dismissed: await dismiss(context.req.valid('json').ids) }, 200);
     },
   );

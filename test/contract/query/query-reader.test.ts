@@ -299,8 +299,8 @@ describe('the change feed on PostgreSQL', () => {
     );
     const role = `reader_${randomUUID().replaceAll('-', '_')}`;
     await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'reader'`);
-    await admin.query(`GRANT USAGE ON SCHEMA projection TO ${role}`);
-    await admin.query(`GRANT SELECT ON ALL TABLES IN SCHEMA projection TO ${role}`);
+    await admin.query(`GRANT USAGE ON SCHEMA projection, query TO ${role}`);
+    await admin.query(`GRANT SELECT ON ALL TABLES IN SCHEMA projection, query TO ${role}`);
     const url = new URL(connectionString);
     url.username = role;
     url.password = 'reader';
