@@ -129,12 +129,6 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
       if (!('leaseId' in lease)) throw new Error('the lease is taken');
       await store.finishCopy(lease, { ...noProgress(), phase: 'done' }, Date.now());
     }
-    const [identityPoolId = ''] = pools;
-    await store.putIdentities(
-      identityPoolId,
-      [{ identityId: ada.IdentityId, createdAt: 1, modifiedAt: 2, providers: [] }],
-      { startedAt: 1, state: 'usable', developerProvider: undefined },
-    );
     const first = (await get('/migrations')).body;
     const second = (await get('/migrations', { cursor: first.next ?? '' })).body;
     expect(first.items).toHaveLength(10);
@@ -143,7 +137,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     const status = await prepareCommand(['move', 'status', '--json']);
     await status(commandDeps({ database: cloud.database, print: (line) => lines.push(line) }));
     expect(JSON.parse(lines.join('\n'))).toEqual({ identityPools: [...first.items, ...second.items] });
-    expect(first.items[0]).toMatchObject({ phase: 'done', identities: 1, countsAreMinimums: false });
+    expect(first.items[0]).toMatchObject({ phase: 'done', countsAreMinimums: false });
   });
 
   it('counts what it contains', async () => {

@@ -334,10 +334,13 @@ describe('the change feed on PostgreSQL', () => {
     commit.resolve();
     await writing;
     await expect
-      .poll(async () => {
-        const { items } = await reader.changes(null, { limit: 100, after: before.next });
-        return new Set(items.map(({ datasetName }) => datasetName));
-      })
+      .poll(
+        async () => {
+          const { items } = await reader.changes(null, { limit: 100, after: before.next });
+          return new Set(items.map(({ datasetName }) => datasetName));
+        },
+        { timeout: 30_000 },
+      )
       .toEqual(new Set(DATASETS));
     await database.close();
   });
