@@ -22,7 +22,7 @@ const VIOLATIONS = [
   ['only-lib-aws-knows-aws-clients', 'infra/local/planted-client.ts', "import '@aws-sdk/client-kinesis';"],
   ['room-order-functions', 'functions/planted-room.ts', "import '../infra/local/names.ts';"],
   ['room-order-infra-cli', 'infra/cli/planted-room.ts', "import '../local/names.ts';"],
-  ['room-order-infra-console', 'infra/console/planted-room.ts', "import '../../lib/common/text.ts';"],
+  ['room-order-infra-console', 'infra/console/planted-room.ts', "import '../../lib/sync/limits.ts';"],
   ['room-order-infra-stack', 'infra/stack/planted-room.ts', "import '../../lib/stream/payload-url.ts';"],
   ['room-order-lib-aws', 'lib/aws/planted-room.ts', "import '../../functions/project-stream.ts';"],
   ['room-order-lib-move', 'lib/move/planted-room.ts', "import '../aws/kinesis-client.ts';"],

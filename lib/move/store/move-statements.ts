@@ -33,13 +33,13 @@ const MOVED =
   'SELECT identity_row_id, taken_over_ms, copied_run_ms FROM move.identities WHERE identity_pool_id = $1';
 
 /**
- * The first moved identities, in the order of the index. The ids are hashes, so these are a sample. The inner condition is
+ * The first $2 moved identities of the pool $1, in the order of the index. The ids are hashes, so these are a sample. The inner condition is
  * a range, because PostgreSQL without statistics expects few identities of one pool, and would read and sort them all.
  */
-const someMoved = (limit: string) => `
+const SOME_MOVED = `
 SELECT identity_row_id, taken_over_ms, copied_run_ms FROM (
   SELECT identity_pool_id, identity_row_id, taken_over_ms, copied_run_ms FROM move.identities
-  WHERE identity_pool_id >= $1 ORDER BY identity_pool_id, identity_row_id LIMIT ${limit}::bigint
+  WHERE identity_pool_id >= $1 ORDER BY identity_pool_id, identity_row_id LIMIT $2::bigint
 ) AS first WHERE identity_pool_id = $1`;
 
 /**
@@ -113,7 +113,7 @@ WHERE pending.there_count IS NULL`;
 export const COUNT_OWED = countOwed(MOVED);
 
 /** $2: the number of identities whose keys are counted. */
-export const COUNT_SOME_OWED = countOwed(someMoved('$2'));
+export const COUNT_SOME_OWED = countOwed(SOME_MOVED);
 
 /** Counts the datasets of owned identities that were compared with the origin. */
 const countAgreed = (moved: string) => `
@@ -123,7 +123,7 @@ JOIN move.datasets ON datasets.identity_row_id = moved.identity_row_id`;
 export const COUNT_AGREED = countAgreed(MOVED);
 
 /** $2: the number of identities whose datasets are counted. */
-export const COUNT_SOME_AGREED = countAgreed(someMoved('$2'));
+export const COUNT_SOME_AGREED = countAgreed(SOME_MOVED);
 
 /**
  * Saves that all events up to $2 are applied. If the events were not all applied for longer than the stream keeps them
@@ -207,12 +207,14 @@ ON CONFLICT (identity_row_id) DO UPDATE SET
 
 export const MARK_COPIED = 'UPDATE move.identities SET copied_run_ms = $2 WHERE identity_row_id = $1';
 
-const countMoved = (moved: string) => `
+/** $2: the copy whose identities are counted as copied. */
+export const COUNT_MOVED = `
 SELECT count(*) AS identities, count(taken_over_ms) AS taken_over,
   count(*) FILTER (WHERE copied_run_ms = $2::bigint) AS copied
-FROM (${moved}) AS moved`;
+FROM (${MOVED}) AS moved`;
 
-export const COUNT_MOVED = countMoved(MOVED);
-
-/** $3: the number of identities that are counted. */
-export const COUNT_SOME_MOVED = countMoved(someMoved('$3'));
+/** $2: the number of identities that are counted. $3: the copy whose identities are counted as copied. */
+export const COUNT_SOME_MOVED = `
+SELECT count(*) AS identities, count(taken_over_ms) AS taken_over,
+  count(*) FILTER (WHERE copied_run_ms = $3::bigint) AS copied
+FROM (${SOME_MOVED}) AS moved`;

@@ -49,7 +49,7 @@ export function createMoveStore(database: Database, options: MoveStoreOptions): 
       const { rows } =
         maxRows === undefined
           ? await database.query<CountedRow>(COUNT_MOVED, [identityPoolId, startedAt])
-          : await database.query<CountedRow>(COUNT_SOME_MOVED, [identityPoolId, startedAt, maxRows]);
+          : await database.query<CountedRow>(COUNT_SOME_MOVED, [identityPoolId, maxRows, startedAt]);
       const { identities = 0, taken_over = 0, copied = 0 } = rows[0] ?? {};
       return { identities, takenOver: taken_over, copied };
     },
