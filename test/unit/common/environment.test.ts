@@ -154,7 +154,7 @@ describe('readLocalConfig', () => {
     ],
     [
       { DATABASE_CONNECTIONS: '{"total":8}' },
-      'unknown member "total"; use one of reads, writes, identity, projection, relay, jobs, waiting',
+      'unknown member "total"; use one of reads, writes, identity, projection, relay, jobs, queries, waiting',
     ],
     [
       { DATABASE_CONNECTIONS: '{"jobs":0}' },
