@@ -1,7 +1,7 @@
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { askOrigin } from './ask-origin.ts';
 import { changeLogins } from './change-logins.ts';
-import { type IdentityDependencies, newId } from './dependencies.ts';
+import { type IdentityDependencies, type LoginDependencies, newId } from './dependencies.ts';
 import { guestsNotAllowed, identityForbidden } from './errors.ts';
 import type { AskedIdentity } from './find-asked-identity.ts';
 import { linkLogins } from './link-logins.ts';
@@ -18,16 +18,6 @@ export interface AuthenticatedIdentity {
   tokenExpiresAt: number | undefined;
 }
 
-type Needed =
-  | 'store'
-  | 'openIdTokens'
-  | 'verifyLogin'
-  | 'origin'
-  | 'mergeDatasets'
-  | 'now'
-  | 'randomId'
-  | 'region';
-
 /**
  * Authenticates a client as the identity that it asks for. A guest's id is sufficient proof. For any other identity,
  * the client must present one of the identity's logins. Further logins in the request are linked to the identity. If a
@@ -38,7 +28,7 @@ type Needed =
  *   identity is a guest and the pool does not allow guests; otherwise the errors of `changeLogins`
  */
 export async function authenticate(
-  dependencies: Pick<IdentityDependencies, Needed>,
+  dependencies: LoginDependencies,
   { identity, pool }: AskedIdentity,
   operation: AskedOperation,
   given: Logins = {},

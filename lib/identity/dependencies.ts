@@ -38,6 +38,12 @@ export interface IdentityDependencies {
   region: string;
 }
 
+/** What an operation needs that reads logins, asks the origin of a migration about them, and links or creates an identity. */
+export type LoginDependencies = Pick<
+  IdentityDependencies,
+  'store' | 'openIdTokens' | 'verifyLogin' | 'origin' | 'mergeDatasets' | 'now' | 'randomId' | 'region'
+>;
+
 /** Creates the id of a pool or an identity: the region and a UUID. */
 export function newId({ region, randomId }: Pick<IdentityDependencies, 'region' | 'randomId'>): string {
   return `${region}:${randomId()}`;

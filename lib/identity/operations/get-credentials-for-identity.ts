@@ -1,20 +1,9 @@
 import { authenticate } from '../authenticate.ts';
-import type { IdentityDependencies } from '../dependencies.ts';
+import type { IdentityDependencies, LoginDependencies } from '../dependencies.ts';
 import { identityForbidden } from '../errors.ts';
 import { findAskedByClient } from '../find-asked-identity.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toCredentials } from '../to-output.ts';
-
-type Needed =
-  | 'store'
-  | 'credentials'
-  | 'openIdTokens'
-  | 'verifyLogin'
-  | 'origin'
-  | 'mergeDatasets'
-  | 'now'
-  | 'randomId'
-  | 'region';
 
 /**
  * GetCredentialsForIdentity: returns credentials that are valid for an hour. The credentials are for the named
@@ -25,7 +14,7 @@ type Needed =
  * @throws {ServiceError} NotAuthorizedException if the identity does not exist or is not the client's
  */
 export function createGetCredentialsForIdentity(
-  dependencies: Pick<IdentityDependencies, Needed>,
+  dependencies: LoginDependencies & Pick<IdentityDependencies, 'credentials'>,
 ): IdentityOperations['GetCredentialsForIdentity'] {
   return async ({ IdentityId, Logins }) => {
     const asked = await findAskedByClient(dependencies, IdentityId, Logins);

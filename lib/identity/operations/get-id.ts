@@ -1,21 +1,11 @@
 import { askOrigin } from '../ask-origin.ts';
 import { changeLogins } from '../change-logins.ts';
-import { type IdentityDependencies, newId } from '../dependencies.ts';
+import { type IdentityDependencies, type LoginDependencies, newId } from '../dependencies.ts';
 import { guestsNotAllowed, poolNotFound } from '../errors.ts';
 import { findPool } from '../find-pool.ts';
 import { linkLogins } from '../link-logins.ts';
 import type { IdentityOperations, IdentityPoolDescription } from '../model.ts';
 import { readPublicLogins } from '../read-logins.ts';
-
-type Needed =
-  | 'store'
-  | 'openIdTokens'
-  | 'verifyLogin'
-  | 'origin'
-  | 'mergeDatasets'
-  | 'now'
-  | 'randomId'
-  | 'region';
 
 /**
  * GetId: without logins, each call creates and returns a new guest. With logins, the same user always gets the same
@@ -24,7 +14,7 @@ type Needed =
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; NotAuthorizedException if the pool does
  *   not accept guests, or a login is invalid; the errors of `readPublicLogins` and `linkLogins`
  */
-export function createGetId(dependencies: Pick<IdentityDependencies, Needed>): IdentityOperations['GetId'] {
+export function createGetId(dependencies: LoginDependencies): IdentityOperations['GetId'] {
   return async ({ IdentityPoolId, Logins = {} }) => {
     const pool = await findPool(dependencies.store, IdentityPoolId);
     if (Object.keys(Logins).length === 0) return { IdentityId: await createGuest(dependencies, pool) };

@@ -1,7 +1,7 @@
 import { authorizeDeveloper } from '../../common/caller.ts';
 import { invalidParameter, ServiceError } from '../../common/errors.ts';
 import { changeLogins } from '../change-logins.ts';
-import { type IdentityDependencies, newId } from '../dependencies.ts';
+import { type IdentityDependencies, type LoginDependencies, newId } from '../dependencies.ts';
 import { identityNotFound } from '../errors.ts';
 import { findPool } from '../find-pool.ts';
 import { linkLogins } from '../link-logins.ts';
@@ -9,16 +9,6 @@ import type { IdentityOperations, IdentityPoolDescription, Logins } from '../mod
 import { MAX_TOKEN_DURATION_SECONDS } from '../open-id-token.ts';
 import type { FoundLogins, Login } from '../ports/identity-store.ts';
 import { readDeveloperLogins } from '../read-logins.ts';
-
-type Needed =
-  | 'store'
-  | 'openIdTokens'
-  | 'verifyLogin'
-  | 'origin'
-  | 'mergeDatasets'
-  | 'now'
-  | 'randomId'
-  | 'region';
 
 // Source: API reference of Cognito Identity, GetOpenIdTokenForDeveloperIdentity.
 const DEFAULT_DURATION_SECONDS = 15 * 60;
@@ -34,7 +24,7 @@ const DEFAULT_DURATION_SECONDS = 15 * 60;
  *   NotAuthorizedException
  */
 export function createGetOpenIdTokenForDeveloperIdentity(
-  dependencies: Pick<IdentityDependencies, Needed>,
+  dependencies: LoginDependencies,
 ): IdentityOperations['GetOpenIdTokenForDeveloperIdentity'] {
   return async ({ IdentityPoolId, IdentityId = null, Logins, TokenDuration }, caller) => {
     authorizeDeveloper(caller);

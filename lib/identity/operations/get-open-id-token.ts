@@ -1,19 +1,9 @@
 import { ServiceError } from '../../common/errors.ts';
 import { authenticate } from '../authenticate.ts';
-import type { IdentityDependencies } from '../dependencies.ts';
+import type { LoginDependencies } from '../dependencies.ts';
 import { identityForbidden } from '../errors.ts';
 import { findAskedByClient } from '../find-asked-identity.ts';
 import type { IdentityOperations } from '../model.ts';
-
-type Needed =
-  | 'store'
-  | 'openIdTokens'
-  | 'verifyLogin'
-  | 'origin'
-  | 'mergeDatasets'
-  | 'now'
-  | 'randomId'
-  | 'region';
 
 /** Source: API reference of Cognito Identity, GetOpenIdToken. */
 const DURATION_SECONDS = 10 * 60;
@@ -26,9 +16,7 @@ const DURATION_SECONDS = 10 * 60;
  * @throws {ServiceError} NotAuthorizedException if the identity does not exist or is not the client's;
  *   InvalidParameterException if the pool does not allow the classic flow
  */
-export function createGetOpenIdToken(
-  dependencies: Pick<IdentityDependencies, Needed>,
-): IdentityOperations['GetOpenIdToken'] {
+export function createGetOpenIdToken(dependencies: LoginDependencies): IdentityOperations['GetOpenIdToken'] {
   return async ({ IdentityId, Logins }) => {
     const asked = await findAskedByClient(dependencies, IdentityId, Logins);
     if (!asked) throw identityForbidden(IdentityId);
