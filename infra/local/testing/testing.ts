@@ -131,8 +131,7 @@ function requireNode(version: string): void {
 export function localCloudFixture(options: TestCloudOptions = {}) {
   return {
     cloud: [
-      // Vitest requires that the first parameter is destructured.
-      // biome-ignore lint/correctness/noEmptyPattern: see above
+      // biome-ignore lint/correctness/noEmptyPattern: Vitest requires that the first parameter is destructured.
       async ({}, use: (cloud: TestCloud) => Promise<void>): Promise<void> => {
         const cloud = await startLocalCloud(options);
         try {

@@ -78,7 +78,8 @@ export function addQuarantineRoutes(
       method: 'post',
       path: '/quarantine/{id}/redrive',
       summary: 'Projects a quarantined event again, or an edited payload instead. Only for operators',
-      description: 'An edited payload is checked as any event. The stored payload does not change.',
+      description:
+        'An edited payload is checked like the payload of any event. The stored payload does not change.',
       request: { params: ONE, body: bodyOf(EDITED, false) },
       responses: {
         200: json('The result', schemas.REDRIVEN_EVENT),

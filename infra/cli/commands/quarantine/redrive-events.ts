@@ -6,7 +6,7 @@ import { toRedriveDeps } from '../redrive/from-quarantine.ts';
 import { unknownEvent } from './show-event.ts';
 
 /**
- * Projects a payload instead of that of an event, as any event.
+ * Projects an edited payload instead of an event's own. The payload is checked like that of any event.
  * @throws {SetupError} no event has the id, or the new payload cannot be projected
  */
 export async function editEvent(

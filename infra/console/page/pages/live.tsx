@@ -4,6 +4,7 @@ import { summarize } from '../activity-words.ts';
 import { activities } from '../connection.ts';
 import { formatTime } from '../format.ts';
 import { ACTIVITY_KINDS, type ActivityKind, type ShownActivity } from '../model.ts';
+import { Preformatted } from '../parts/preformatted.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
@@ -132,8 +133,7 @@ function Details({ of: { kind, details } }: { of: ShownActivity }) {
   return (
     <details class="value" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{summarize(kind, details)}</summary>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: A region that scrolls must be reachable with the keyboard. */}
-      {isOpen && <pre tabIndex={0}>{JSON.stringify(details, null, 2)}</pre>}
+      {isOpen && <Preformatted>{JSON.stringify(details, null, 2)}</Preformatted>}
     </details>
   );
 }

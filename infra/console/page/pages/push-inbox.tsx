@@ -3,6 +3,7 @@ import { formatJson } from '../../../../lib/common/format-json.ts';
 import { getJson } from '../api.ts';
 import { freshness } from '../connection.ts';
 import { plural } from '../format.ts';
+import { Preformatted } from '../parts/preformatted.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty, LoadState } from '../parts/states.tsx';
 import { linkTo, route } from '../router.ts';
@@ -93,8 +94,7 @@ function Messages({ deviceId }: { deviceId: string }) {
     <ol class="messages">
       {messages.map(({ id, text }) => (
         <li key={id}>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: A region that scrolls must be reachable with the keyboard. */}
-          <pre tabIndex={0}>{formatJson(text)}</pre>
+          <Preformatted>{formatJson(text)}</Preformatted>
         </li>
       ))}
     </ol>

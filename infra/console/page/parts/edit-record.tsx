@@ -3,6 +3,7 @@ import { formatJson } from '../../../../lib/common/format-json.ts';
 import { ApiError } from '../api.ts';
 import type { DatasetId } from '../model.ts';
 import { listRecords, type ServerRecord, writeRecord } from '../sync-api.ts';
+import { Preformatted } from './preformatted.tsx';
 import { Note } from './states.tsx';
 
 /** The version of a record that the user edits. */
@@ -95,10 +96,9 @@ export function EditRecord({
           {conflict !== null && (
             <div>
               <h3>The server has {conflict.server ? `(count ${conflict.server.SyncCount})` : ''}</h3>
-              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: A region that scrolls must be reachable with the keyboard. */}
-              <pre tabIndex={0}>
+              <Preformatted>
                 {conflict.server?.Value === undefined ? '(removed)' : formatJson(conflict.server.Value)}
-              </pre>
+              </Preformatted>
             </div>
           )}
           {isRemoval ? (

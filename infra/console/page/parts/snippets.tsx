@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { Preformatted } from './preformatted.tsx';
 
 export interface Snippet {
   title: string;
@@ -16,8 +17,7 @@ export function Snippets({ of: snippets }: { of: readonly Snippet[] }) {
             <span>{title}</span>
             <Copy text={code} what={title} />
           </figcaption>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: A region that scrolls must be reachable with the keyboard. */}
-          <pre tabIndex={0}>{code}</pre>
+          <Preformatted>{code}</Preformatted>
         </figure>
       ))}
     </details>

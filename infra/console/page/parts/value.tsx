@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { formatJson } from '../../../../lib/common/format-json.ts';
 import { formatBytes, formatDate } from '../format.ts';
+import { Preformatted } from './preformatted.tsx';
 
 const SHORT = 120;
 const MANY = 50_000;
@@ -24,8 +25,7 @@ export function Value({ text }: { text: string | null }) {
       </summary>
       {isOpen && (
         <>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: A region that scrolls must be reachable with the keyboard. */}
-          <pre tabIndex={0}>{shown}</pre>
+          <Preformatted>{shown}</Preformatted>
           {shown.length < formatted.length && (
             <button type="button" onClick={() => setWhole(true)}>
               Show all {formatBytes(text)}
