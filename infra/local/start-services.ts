@@ -5,25 +5,16 @@ import { deleteStream } from '../../lib/aws/kinesis-stream.ts';
 import { openOperatedService } from '../../lib/aws/operated-service.ts';
 import { openOrigin } from '../../lib/aws/origin.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
-import { createSecretReader } from '../../lib/aws/secret-reader.ts';
 import { SetupError } from '../../lib/common/errors.ts';
-import { loopbackFor } from '../../lib/common/loopback.ts';
+import { bracketed, loopbackFor } from '../../lib/common/loopback.ts';
 import type { Developers } from '../../lib/common/service-keys.ts';
 import { forEachUse } from '../../lib/database/connections.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { openForOperator } from '../../lib/database/open-for-operator.ts';
 import type { LocalDatabase } from '../../lib/database/open-local.ts';
 import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
 import { trustLogin } from '../../lib/identity/user-of-token.ts';
 import { createOriginRates } from '../../lib/move/origin-rates.ts';
-import { redriveEvent } from '../../lib/projection/redrive.ts';
-import { createQuarantineStore } from '../../lib/projection/store/quarantine-store.ts';
-import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import { createCursors } from '../../lib/query/cursors.ts';
-import { createMigrationReader } from '../../lib/query/store/migrations.ts';
-import { createQueryReader } from '../../lib/query/store/query-reader.ts';
-import { createSqlRunner } from '../../lib/query/store/sql-runner.ts';
 import { createOriginRule } from '../../lib/wire/origins.ts';
 import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
 import { limitRates } from '../../lib/wire/service/limit-rates.ts';
@@ -43,18 +34,18 @@ import { createQueryRoute } from './http/query-route.ts';
 import { createRulesRoute } from './http/rules-route.ts';
 import { createKinesisEmulator } from './kinesis/kinesis.ts';
 import type { KinesisProcess } from './kinesis/kinesis-process.ts';
+import { listenForOperator } from './listen-for-operator.ts';
 import type { LocalConfig } from './local-config.ts';
 import { createLocalService } from './local-service.ts';
 import { connectionMetrics, createDatabaseMetrics } from './metrics/database-metrics.ts';
 import { createLocalMetrics } from './metrics/local-metrics.ts';
 import { processMetrics } from './metrics/process-metrics.ts';
 import { STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
-import { openOperatorSocket } from './operator-socket.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import { forgetProgress, type ReportBatch } from './projection.ts';
 import { createProjectionTotals } from './projection-totals.ts';
 import type { Resources } from './resources.ts';
-import { startSqlPort } from './sql-port/sql-port.ts';
+import { listenForSql } from './sql-port/listen-for-sql.ts';
 import { readTokenKey } from './token-key.ts';
 import { createWriteMonitor } from './write-monitor.ts';
 
@@ -170,20 +161,8 @@ export async function startServices(
   const { host, port, trustedProxies } = config;
   const queries = createQueryRoute(async () => {
     // Loaded on use, because loading its packages would delay every start.
-    const { createQueryApi } = await import('../../lib/wire/query/query-api.ts');
-    const quarantine = createQuarantineStore(uses.jobs);
-    const store = { ...createQueryStore(uses.jobs), ...quarantine };
-    return createQueryApi({
-      reader: createQueryReader(local.queries),
-      readMigrations: createMigrationReader(uses.jobs, Date.now),
-      sql: createSqlRunner(local.queries),
-      quarantine: {
-        ...quarantine,
-        redrive: (id, options) => redriveEvent({ store, fetchPayload }, id, options),
-      },
-      cursors: createCursors(tokenKeys),
-      logger: createFailureLogger('query-api'),
-    });
+    const { openQueryApi } = await import('./open-query-api.ts');
+    return openQueryApi({ queries: local.queries, jobs: uses.jobs, tokenKeys, fetchPayload });
   }, service.verify);
   const consoleRoutes = [createRulesRoute(rulesFile), createConsoleRoute({ region, developers })];
   const routes = [
@@ -289,53 +268,4 @@ async function listen(options: HttpServerOptions, started: Resources): Promise<H
   const listening = await startHttpServer(options).catch(portTaken('PORT', options.port));
   started.defer(() => listening.close());
   return listening;
-}
-
-/**
- * Opens the SQL port for the embedded database.
- * @returns the URL for `psql`; for a database server, this is the URL of that server
- */
-async function listenForSql(
-  { host, sqlPort, databaseUrl }: Pick<LocalConfig, 'host' | 'sqlPort'> & Partial<LocalConfig>,
-  { kind, database }: LocalDatabase,
-  started: Resources,
-): Promise<string> {
-  if (kind === 'server') return databaseUrl ?? '';
-  const address = loopbackFor(host);
-  const listening = await startSqlPort({ host: address, port: sqlPort, database }).catch(
-    portTaken('PG_PORT', sqlPort),
-  );
-  started.defer(() => listening.close());
-  return `postgres://postgres@${bracketed(address)}:${listening.port}/postgres`;
-}
-
-/**
- * Opens the operator socket. If the database is a server, the operator's commands use their own connections, without
- * the statement timeout.
- */
-async function listenForOperator(
-  {
-    databaseUrl,
-    database,
-    ...more
-  }: Omit<CommandDeps, 'print' | 'write' | 'progress' | 'signal' | 'now'> & {
-    databaseUrl: string | undefined;
-  },
-  { operatorSocket }: DataDirectory,
-  started: Resources,
-): Promise<void> {
-  const own =
-    databaseUrl === undefined
-      ? undefined
-      : openForOperator({ kind: 'postgresql', url: databaseUrl }, createSecretReader);
-  started.defer(async () => own?.close());
-  const listening = await openOperatorSocket({
-    path: operatorSocket,
-    deps: { database: own?.database ?? database, ...more, now: Date.now },
-  });
-  started.defer(() => listening.close());
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -14,3 +14,8 @@ export function isAnyAddress(host: string): boolean {
 export function loopbackFor(host: string): string {
   return isLoopback(host) ? host : LOOPBACK;
 }
+
+/** Returns a host as it stands in a URL: an IPv6 address in brackets. */
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
