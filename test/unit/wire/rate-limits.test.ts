@@ -170,11 +170,15 @@ describe('requests that run at the same time', () => {
     const { enter } = limits();
     const started: string[] = [];
     const finishes: (() => void)[] = [];
-    const request = (scope: 'address' | 'identity', key: string | undefined, name: string) =>
-      inTurn(enter(scope, key, head({ 'content-length': length })), () => {
+    const request = (scope: 'address' | 'identity', key: string | undefined, name: string) => {
+      const ended = inTurn(enter(scope, key, head({ 'content-length': length })), () => {
         started.push(name);
         return new Promise<string>((resolve) => finishes.push(() => resolve(name)));
       });
+      // Requests that still wait when a test ends are rejected ten seconds later.
+      ended.catch(() => undefined);
+      return ended;
+    };
     return { request, started, finish: () => finishes.shift()?.() };
   }
 
