@@ -1,4 +1,4 @@
-import { formatDuration } from './format.ts';
+import { formatCount, formatDuration } from './format.ts';
 
 /** The answer of `/healthz` on loopback, as far as the console reads it. */
 export interface HealthReport {
@@ -26,13 +26,20 @@ export interface HealthSentence {
 /** A lag that a user notices. */
 const NOTICEABLE_LAG_MS = 5_000;
 
-/** Describes the state of the service: a summary, and one sentence for each part, problems first. */
-export function describeHealth(health: HealthReport): { summary: HealthSentence; parts: HealthSentence[] } {
+/**
+ * Describes the state of the service: a summary, and one sentence for each part, problems first.
+ * @param quarantined number of events in quarantine
+ */
+export function describeHealth(
+  health: HealthReport,
+  quarantined: number,
+): { summary: HealthSentence; parts: HealthSentence[] } {
   const parts = [
     describeWrites(health),
     ...health.mappings.map(describeMapping),
     describeSchedules(health),
     describeLogins(health),
+    ...(quarantined > 0 ? [describeQuarantine(quarantined)] : []),
   ].sort((a, b) => RANK[a.state] - RANK[b.state]);
   const troubled = parts.filter(({ state }) => state === 'bad').length;
   const summary: HealthSentence =
@@ -97,6 +104,12 @@ function describeSchedules({ schedules }: HealthReport): HealthSentence {
     part,
     text: `The last run failed: ${names}. It is retried. The log of the server says more.`,
   };
+}
+
+function describeQuarantine(quarantined: number): HealthSentence {
+  const events = quarantined === 1 ? 'One event was' : `${formatCount(quarantined)} events were`;
+  const text = `${events} not projected, so rows may be missing. The page Quarantine says why, and lets you project again.`;
+  return { state: 'warn', part: 'Quarantine', text };
 }
 
 function describeLogins({ logins: { mode, keySets } }: HealthReport): HealthSentence {

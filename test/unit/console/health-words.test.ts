@@ -25,7 +25,7 @@ const withHealth = (change: object): HealthReport => ({ ...HEALTHY, ...change })
 
 describe('describeHealth', () => {
   it('says that everything works', () => {
-    const { summary, parts } = describeHealth(HEALTHY);
+    const { summary, parts } = describeHealth(HEALTHY, 0);
     expect(summary).toMatchObject({ state: 'good', text: 'Everything works.' });
     expect(parts.every(({ state }) => state === 'good')).toBe(true);
   });
@@ -52,9 +52,22 @@ describe('describeHealth', () => {
       'https://example.com (timed out)',
     ],
   ])('names the problem first if %s', (_, change, state, text) => {
-    const { summary, parts } = describeHealth(withHealth(change));
+    const { summary, parts } = describeHealth(withHealth(change), 0);
     expect(summary.state).toBe(state);
     expect(parts[0]).toMatchObject({ state, text: expect.stringContaining(text) });
+  });
+
+  it.each([
+    [1, 'One event was not projected'],
+    [1_200, '1,200 events were not projected'],
+  ])('warns of %i events in quarantine', (quarantined, text) => {
+    const { summary, parts } = describeHealth(HEALTHY, quarantined);
+    expect(summary.text).toBe('Everything works, but something needs attention.');
+    expect(parts[0]).toMatchObject({
+      state: 'warn',
+      part: 'Quarantine',
+      text: expect.stringContaining(text),
+    });
   });
 });
 

@@ -38,7 +38,7 @@ export function Overview() {
   }, [reload]);
   return (
     <>
-      <HealthPart health={health.data} />
+      <HealthPart health={health.data} quarantined={counts.data?.quarantined.count ?? 0} />
       <LoadState of={health} />
       <Numbers counts={counts.data} lagMs={health.data ? lagOf(health.data) : null} />
       <LoadState of={counts} />
@@ -82,9 +82,9 @@ export function Overview() {
   );
 }
 
-function HealthPart({ health }: { health: HealthReport | undefined }) {
+function HealthPart({ health, quarantined }: { health: HealthReport | undefined; quarantined: number }) {
   if (health === undefined || health.status === undefined) return null;
-  const { summary, parts } = describeHealth(health);
+  const { summary, parts } = describeHealth(health, quarantined);
   return (
     <section class={`health ${summary.state}`} aria-label="Health">
       <p class={`summary state ${summary.state}`}>{summary.text}</p>
