@@ -11,13 +11,13 @@ import { createDeveloperKey, createTokenKey } from '../lib/common/service-keys.t
 import type { Database } from '../lib/database/database.ts';
 import {
   type DatabaseAddress,
+  readAllowedRoles,
   readDatabase,
   readDatabaseIfAny,
-  readWriters,
 } from '../lib/database/database-address.ts';
 import { unreachableError } from '../lib/database/drivers/pg/describe-unreachable.ts';
 import { openAddress } from '../lib/database/open-from-environment.ts';
-import { allowWriters, type Writers } from '../lib/database/schema/allow-writers.ts';
+import { type AllowedRoles, allowRoles } from '../lib/database/schema/allow-roles.ts';
 import { migrate } from '../lib/database/schema/migrate.ts';
 
 /** Ignores the event of the invocation. */
@@ -40,10 +40,10 @@ export interface MigratedDatabase {
 
 export interface MigrateFunctionDeps extends MigratedDatabase {
   /**
-   * ARNs of the IAM roles that may write rows to a DSQL cluster. For PostgreSQL, this list is ignored, because the
-   * database's address names the user that writes.
+   * ARNs of the IAM roles that may connect to a DSQL cluster. For PostgreSQL, these lists are ignored, because the
+   * database's address names the user.
    */
-  writers: Writers;
+  roles: AllowedRoles;
   /** The database of the self-hosted service, if it is not the database of the query store. */
   ownDatabase?: MigratedDatabase;
   /** Writes the first keys of the service. @returns false if the service has keys already */
@@ -63,7 +63,7 @@ const STATEMENT_TIMEOUT_MS = 15 * 60 * 1000;
  *   password. The answer does not contain keys
  */
 export function createMigrate({
-  writers,
+  roles,
   ownDatabase,
   writeFirstKeys,
   logger,
@@ -74,7 +74,7 @@ export function createMigrate({
     .handler(async () => {
       const answer: MigrateAnswer = { migrations: [], skipped: [] };
       for (const each of ownDatabase === undefined ? [queryStore] : [queryStore, ownDatabase]) {
-        const { migrations, skipped } = await migrateOne(each, writers);
+        const { migrations, skipped } = await migrateOne(each, roles);
         answer.migrations.push(...migrations);
         answer.skipped.push(...skipped);
       }
@@ -84,14 +84,17 @@ export function createMigrate({
     });
 }
 
-async function migrateOne({ database, address }: MigratedDatabase, writers: Writers): Promise<MigrateAnswer> {
+async function migrateOne(
+  { database, address }: MigratedDatabase,
+  roles: AllowedRoles,
+): Promise<MigrateAnswer> {
   const skipped: string[] = [];
   const keep = (statement: string) => skipped.push(statement.split('\n', 1)[0] ?? '');
   const refused = (error: unknown) => {
     throw unreachableError(address, error);
   };
   const migrations = await migrate(database, keep).catch(refused);
-  if (address.kind === 'dsql') await allowWriters(database, writers).catch(refused);
+  if (address.kind === 'dsql') await allowRoles(database, roles).catch(refused);
   return { migrations, skipped };
 }
 
@@ -111,7 +114,7 @@ function compose(): MigrateHandler {
   });
   return createMigrate({
     ...open(readDatabase(process.env)),
-    writers: readWriters(process.env),
+    roles: readAllowedRoles(process.env),
     ...(own !== undefined && { ownDatabase: open(own) }),
     ...(SERVICE_KEYS_SECRET && { writeFirstKeys: () => writeKeys(SERVICE_KEYS_SECRET, process.env) }),
     logger: createLogger('migrate'),

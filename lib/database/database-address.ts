@@ -64,14 +64,22 @@ function readDsqlUser({ DSQL_USER }: Environment): string {
 const ROLE_ARN = /^arn:aws(?:-[a-z]+)*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 
 /**
- * Reads DSQL_WRITERS and DSQL_SERVICE_WRITERS, the ARNs of the IAM roles that may connect to a cluster as `query_writer`
- * and as `service_writer`. Spaces separate the ARNs.
+ * Reads DSQL_WRITERS, DSQL_SERVICE_WRITERS and DSQL_READERS, the ARNs of the IAM roles that may connect to a cluster as
+ * `query_writer`, `service_writer` and `query_reader`. Spaces separate the ARNs.
  *
  * @throws {SetupError} an ARN is invalid; the message quotes it. ARNs are validated because they become part of a
  *   statement
  */
-export function readWriters(env: Environment): { queryStore: string[]; service: string[] } {
-  return { queryStore: readArns(env, 'DSQL_WRITERS'), service: readArns(env, 'DSQL_SERVICE_WRITERS') };
+export function readAllowedRoles(env: Environment): {
+  queryStore: string[];
+  service: string[];
+  readers: string[];
+} {
+  return {
+    queryStore: readArns(env, 'DSQL_WRITERS'),
+    service: readArns(env, 'DSQL_SERVICE_WRITERS'),
+    readers: readArns(env, 'DSQL_READERS'),
+  };
 }
 
 function readArns(env: Environment, name: string): string[] {

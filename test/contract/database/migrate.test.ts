@@ -99,7 +99,7 @@ it('migrate names a migration that failed halfway, and completes it after the ca
   const run = createMigrate({
     database,
     address: { kind: 'postgresql', url },
-    writers: { queryStore: [], service: [] },
+    roles: { queryStore: [], service: [], readers: [] },
     logger: createLogger('migrate'),
   });
   const context = createLambdaContext('migrate', 'us-east-1');
@@ -120,7 +120,7 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     const run = createMigrate({
       database,
       address: { kind: 'postgresql', url },
-      writers: { queryStore: [], service: [] },
+      roles: { queryStore: [], service: [], readers: [] },
       logger: createLogger('migrate'),
     });
     await expect(run({}, createLambdaContext('migrate', 'us-east-1'))).rejects.toThrow(PROBLEM);

@@ -9,13 +9,14 @@ import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import type { DatabaseAddress } from '../../../lib/database/database-address.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
-import { SERVICE_ROLE, WRITER_ROLE } from '../../../lib/database/schema/roles.ts';
+import { READER_ROLE, SERVICE_ROLE, WRITER_ROLE } from '../../../lib/database/schema/roles.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { createMergedRecords } from '../../../lib/move/store/merged-records.ts';
 import { createMovedRows } from '../../../lib/move/store/moved-rows.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
 import { createRedrivenObjects } from '../../../lib/projection/store/redriven-objects.ts';
+import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
 import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { createStreamingSwitch } from '../../../lib/sync/store/streaming-switch.ts';
@@ -63,10 +64,10 @@ afterAll(async () => {
   await server.close();
 });
 
-function migrateFunction(queryStore = WRITERS, service: string[] = []) {
+function migrateFunction(queryStore = WRITERS, service: string[] = [], readers: string[] = []) {
   const logger = createLogger('migrate');
-  const writers = { queryStore, service };
-  const run = createMigrate({ database: double.database, address: CLUSTER, writers, logger });
+  const roles = { queryStore, service, readers };
+  const run = createMigrate({ database: double.database, address: CLUSTER, roles, logger });
   return run({}, createLambdaContext('migrate', 'us-east-1'));
 }
 
@@ -216,5 +217,48 @@ describe('the role service_writer', () => {
     'DELETE FROM projection.quarantine',
   ])('cannot run %s', async (statement) => {
     await expect(asService.query(statement)).rejects.toMatchObject({ code: '42501' });
+  });
+});
+
+describe('the role query_reader', () => {
+  const API = 'arn:aws:iam::123456789012:role/query-api';
+  let asReader: Database;
+  beforeAll(async () => {
+    await migrateFunction(WRITERS, [], [API]);
+    asReader = openAs(READER_ROLE);
+  });
+  afterAll(() => asReader.close());
+
+  it('is mapped only to the role of the query API', async () => {
+    const readers = (await mappings()).filter(({ pg_role_name }) => pg_role_name === READER_ROLE);
+    expect(readers).toEqual([{ pg_role_name: READER_ROLE, arn: API }]);
+  });
+
+  it('can read everything that the query API reads', async () => {
+    const reader = createQueryReader(asReader);
+    const page = { limit: 10, after: null };
+    const identity = { identityPoolId: 'pool', identityId: 'identity' };
+    await reader.pools(page);
+    await reader.identities('pool', page);
+    await reader.datasets(identity, page);
+    await reader.records({ ...identity, datasetName: 'game' }, page);
+    await reader.changes(null, page);
+    await reader.quarantine(page);
+    await reader.bulkPublishes(page);
+    await reader.gaps(page);
+    await reader.progress(page);
+    await reader.counts();
+    const order = { by: 'number', descending: true, min: null, max: null } as const;
+    const filter = { identityPoolId: null, datasetName: null };
+    await expect(reader.recordsOf('level', order, filter, page)).rejects.toThrow('needs the index numeric');
+  });
+
+  it.each([
+    'SELECT * FROM projection.records',
+    'SELECT payload FROM projection.quarantine',
+    'SELECT * FROM sync.records',
+    'DELETE FROM projection.records',
+  ])('cannot run %s', async (statement) => {
+    await expect(asReader.query(statement)).rejects.toMatchObject({ code: '42501' });
   });
 });

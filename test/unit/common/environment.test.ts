@@ -12,10 +12,10 @@ import {
 import { DEFAULT_RATE_LIMITS } from '../../../lib/common/rate-limit-settings.ts';
 import { DEFAULT_CONNECTIONS } from '../../../lib/database/connections.ts';
 import {
+  readAllowedRoles,
   readDatabase,
   readDatabaseIfAny,
   readDatabaseUrl,
-  readWriters,
 } from '../../../lib/database/database-address.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 
@@ -406,14 +406,20 @@ describe('readDatabase', () => {
 
   it('accepts in DSQL_WRITERS only ARNs of IAM roles without characters that could end a statement', () => {
     const arns = ['arn:aws:iam::123456789012:role/a-1X', 'arn:aws-us-gov:iam::123456789012:role/path/b'];
-    expect(readWriters({ DSQL_WRITERS: arns.join(' ') })).toEqual({ queryStore: arns, service: [] });
-    expect(readWriters({ DSQL_WRITERS: '', DSQL_SERVICE_WRITERS: arns.join(' ') })).toEqual({
-      queryStore: [],
+    const none = { queryStore: [], service: [], readers: [] };
+    const list = arns.join(' ');
+    expect(readAllowedRoles({ DSQL_WRITERS: list })).toEqual({ ...none, queryStore: arns });
+    expect(readAllowedRoles({ DSQL_WRITERS: '', DSQL_SERVICE_WRITERS: list })).toEqual({
+      ...none,
       service: arns,
     });
-    expect(() => readWriters({ DSQL_SERVICE_WRITERS: '*' })).toThrow(/^invalid DSQL_SERVICE_WRITERS: "/);
+    expect(readAllowedRoles({ DSQL_READERS: list })).toEqual({ ...none, readers: arns });
+    expect(() => readAllowedRoles({ DSQL_READERS: '*' })).toThrow(/^invalid DSQL_READERS: "/);
+    expect(() => readAllowedRoles({ DSQL_SERVICE_WRITERS: '*' })).toThrow(/^invalid DSQL_SERVICE_WRITERS: "/);
     for (const wrong of [`${arns[0]}'`, 'arn:aws:iam::123456789012:user/a', 'arn:aws:iam::1:role/a', '*']) {
-      expect(() => readWriters({ DSQL_WRITERS: `${arns[0]} ${wrong}` })).toThrow(/^invalid DSQL_WRITERS: "/);
+      expect(() => readAllowedRoles({ DSQL_WRITERS: `${arns[0]} ${wrong}` })).toThrow(
+        /^invalid DSQL_WRITERS: "/,
+      );
     }
   });
 
