@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { type CognitoSyncClient, DeleteDatasetCommand } from '@aws-sdk/client-cognito-sync';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { prepareCommand } from '../../infra/cli/run-command.ts';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { isObject } from '../../lib/common/json.ts';
 import { noProgress } from '../../lib/move/ports/move-store.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
 import { createValueIndexes } from '../../lib/projection/store/value-indexes.ts';
 import { commandDeps } from '../fixtures/local/command-deps.ts';
 import { CLOUDS } from '../fixtures/local/local-cloud.ts';
+import { type Validate, validatorOf } from '../fixtures/query/validator.ts';
 import {
   createSyncClient,
   type Identity,
@@ -30,7 +29,7 @@ interface Answer {
 describe.each(CLOUDS)('the query API, $name', ({ open }) => {
   let cloud: LocalCloud;
   let client: CognitoSyncClient;
-  let validate: ReturnType<typeof validatorOf>;
+  let validate: Validate;
   const ada = newIdentity();
   const bob = newIdentity();
 
@@ -330,28 +329,4 @@ function statusOf(url: string, headers: Record<string, string>): Promise<number 
     });
     outgoing.once('error', reject).end();
   });
-}
-
-/** Creates a check of responses against an OpenAPI description. @returns the errors; undefined for a valid response */
-function validatorOf(
-  description: unknown,
-): (path: string, status: number, body: unknown, method?: string) => string | undefined {
-  const ajv = new Ajv2020({ strict: false, validateFormats: false }).addSchema(
-    isObject(description) ? description : {},
-    'api',
-  );
-  return (path, status, body, method = 'get') => {
-    const pointer = [
-      'paths',
-      `/query${path}`,
-      method,
-      'responses',
-      String(status),
-      'content',
-      'application/json',
-      'schema',
-    ];
-    const reference = `api#/${pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`;
-    return ajv.validate({ $ref: reference }, body) ? undefined : ajv.errorsText();
-  };
 }

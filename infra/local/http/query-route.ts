@@ -1,31 +1,20 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { RequestHead } from '../../../lib/wire/canonical-request.ts';
+import { answerQuery } from '../../../lib/wire/query/answer-query.ts';
 import type { QueryApi } from '../../../lib/wire/query/query-api.ts';
 import { receiveBody, type WireRequest } from '../../../lib/wire/request-body.ts';
 import type { SigV4Verifier } from '../../../lib/wire/sigv4.ts';
-import { type Route, sendJson } from './http-server.ts';
+import type { Route } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
 /**
- * The service in the scope of signatures. API Gateway expects the same name, so clients sign requests to the deployed
- * query API in the same way. Source: API Gateway Developer Guide, "Invoke a method using IAM authorization".
+ * The service in the scope of the signatures of operators: the name that API Gateway expects of IAM callers, which signing
+ * clients know. Source: API Gateway Developer Guide, "Invoke a method using IAM authorization".
  */
 const SERVICE = 'execute-api';
 
 /** An edited event can be as large as a record of a stream, and escapes make it larger. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
-
-const METHODS = ['GET', 'POST'];
-
-/** Headers of a request that the query API reads. */
-const FORWARDED = ['accept', 'content-type', 'last-event-id'];
-
-/** The values are written by devices, so a browser must not guess their type. */
-const SAFE: [string, string][] = [
-  ['Cache-Control', 'no-store'],
-  ['X-Content-Type-Options', 'nosniff'],
-];
 
 /** A client that reads nothing of a stream for this long is disconnected. */
 const UNREAD_TIMEOUT_MS = 60_000;
@@ -45,20 +34,15 @@ export function createQueryRoute(open: () => Promise<QueryApi>, verify: SigV4Ver
   return {
     matches: ({ target }) => /^\/query(?:[/?]|$)/.test(target),
     async answer(request, response) {
-      const { method } = request;
-      if (!METHODS.includes(method)) {
-        const message = 'the query API has only the methods GET and POST';
-        return sendJson(response, 405, { message }, { Allow: METHODS.join(', ') });
-      }
       const { body, isOperator } = await receive(request, verify);
       api ??= open().catch((error: unknown) => {
         api = undefined;
         throw error;
       });
-      const answered = await (await api)(toRequest(request, body), { isOperator });
-      const all = [...answered.headers, ...SAFE];
-      if (!isStream(answered)) return sendResponse(response, answered.status, all, await answered.text());
-      response.writeHead(answered.status, all.flat());
+      const answered = await answerQuery(await api, request, body, { isOperator });
+      const headers = [...answered.headers];
+      if (!isStream(answered)) return sendResponse(response, answered.status, headers, await answered.text());
+      response.writeHead(answered.status, headers.flat());
       response.setTimeout(UNREAD_TIMEOUT_MS);
       // A client that disconnects is not an error. Then, and when the port is closed, the stream is cancelled.
       await pipeline(Readable.fromWeb(answered.body), response).catch(() => undefined);
@@ -68,21 +52,6 @@ export function createQueryRoute(open: () => Promise<QueryApi>, verify: SigV4Ver
 
 function isStream(answered: Response): answered is Response & { body: ReadableStream } {
   return answered.body !== null && answered.headers.get('content-type') === EVENT_STREAM;
-}
-
-function toRequest({ method, target, headers }: RequestHead, body: Uint8Array): Request {
-  const forwarded = new Headers();
-  for (const name of FORWARDED) {
-    const value = headers[name];
-    if (typeof value === 'string') forwarded.set(name, value);
-  }
-  // Some clients declare a type also without a body.
-  if (body.length === 0) forwarded.delete('content-type');
-  return new Request(new URL(target, 'http://localhost'), {
-    method,
-    headers: forwarded,
-    ...(body.length > 0 && { body: Uint8Array.from(body) }),
-  });
 }
 
 /**

@@ -4,7 +4,7 @@ import { readLoginProviders } from '../../../lib/common/read-login-settings.ts';
 import { readOrigins } from '../../../lib/common/read-origins.ts';
 import { readTrustedProxies } from '../../../lib/common/read-trusted-proxies.ts';
 import { addressMistakes, secretMistakes } from './database-parameters.ts';
-import { mistakeOf, switchMistakes } from './mistakes.ts';
+import { concurrencyMistakes, mistakeOf, switchMistakes } from './mistakes.ts';
 import {
   type GivenForService as Given,
   ownDatabase,
@@ -66,14 +66,6 @@ const SERVICE_NAMES = {
   secret: 'serviceDatabaseSecret',
   key: 'serviceDatabaseSecretKey',
 };
-
-const MAX_CONCURRENCY = 10_000;
-
-/** Checks the parameter `name`, a number of concurrent executions. */
-export function concurrencyMistakes(name: string, text: string): string[] {
-  if (text === '' || (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= MAX_CONCURRENCY)) return [];
-  return [`${name}: invalid value "${text}"; use a number from 1 to ${MAX_CONCURRENCY}`];
-}
 
 /**
  * A PostgreSQL server accepts few connections. Without a limit, Lambda would start an instance for each concurrent

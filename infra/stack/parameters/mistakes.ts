@@ -19,6 +19,14 @@ export function switchMistakes(name: string, text: string): string[] {
   return ['', 'on', 'off'].includes(text) ? [] : [`${name}: invalid value "${text}"; use on or off`];
 }
 
+const MAX_CONCURRENCY = 10_000;
+
+/** Checks the parameter `name`, a number of concurrent executions. */
+export function concurrencyMistakes(name: string, text: string): string[] {
+  if (text === '' || (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= MAX_CONCURRENCY)) return [];
+  return [`${name}: invalid value "${text}"; use a number from 1 to ${MAX_CONCURRENCY}`];
+}
+
 /**
  * Checks that an ARN is in the partition of the region. Otherwise, returns one line that starts with `name`, the name
  * of the parameter.

@@ -3,7 +3,7 @@ import { SetupError } from '../../../lib/common/errors.ts';
 import { readParallelizationFactor, readPayloadPolicy } from '../../../lib/common/function-settings.ts';
 import { isObject } from '../../../lib/common/json.ts';
 import mapping from '../project-stream-mapping.json' with { type: 'json' };
-import { checkService, concurrencyMistakes } from './check-service.ts';
+import { checkService } from './check-service.ts';
 import {
   checkDatabase,
   type DatabaseDeployment,
@@ -11,7 +11,7 @@ import {
   NO_DATABASE,
   toDatabaseDeployment,
 } from './database-parameters.ts';
-import { mistakeOf, partitionMistakes, switchMistakes } from './mistakes.ts';
+import { concurrencyMistakes, mistakeOf, partitionMistakes, switchMistakes } from './mistakes.ts';
 import {
   checkPools,
   NO_POOLS,
@@ -19,6 +19,13 @@ import {
   type PoolParameters,
   toPoolDeployment,
 } from './pool-parameters.ts';
+import {
+  checkQuery,
+  NO_QUERY,
+  type QueryDeployment,
+  type QueryParameters,
+  toQueryDeployment,
+} from './query-parameters.ts';
 import {
   NO_SERVICE,
   type ServiceDeployment,
@@ -39,6 +46,7 @@ export interface DeploymentParameters
   extends DatabaseParameters,
     StreamParameters,
     PoolParameters,
+    QueryParameters,
     ServiceParameters {
   publishTrust: string;
   payloadRegions: string;
@@ -52,6 +60,7 @@ const NOTHING: DeploymentParameters = {
   ...NO_DATABASE,
   ...NO_STREAM,
   ...NO_POOLS,
+  ...NO_QUERY,
   ...NO_SERVICE,
   publishTrust: '',
   payloadRegions: '',
@@ -66,6 +75,7 @@ export interface Deployment
   extends DatabaseDeployment,
     StreamDeployment,
     PoolDeployment,
+    QueryDeployment,
     ServiceDeployment,
     StackRoles {
   publishTrust: 'account' | 'any';
@@ -152,6 +162,7 @@ export function checkParameters(
           ...checkStream(given, region),
           ...checkPools(given, region),
           ...checkService(given, region),
+          ...checkQuery(given, region),
           ...valueMistakes(given, region),
         ]
       : [`region: "${region}" is not the name of a region; use, for example, us-east-1`]),
@@ -212,13 +223,15 @@ function toDeployment(
 ): Deployment {
   const database = toDatabaseDeployment(given, region);
   const service = toServiceDeployment(given, database, region, (own) => toDatabaseDeployment(own, region));
+  const query = toQueryDeployment(given, region);
   const pools = toPoolDeployment(given, region, { ...given, inVpc: database.inVpc });
   return {
     ...database,
     ...toStreamDeployment(given, region),
     ...pools,
+    ...query,
     ...service,
-    ...toStackRoles({ ...service, ...pools }, stage),
+    ...toStackRoles({ ...service, ...pools, ...query }, stage),
     publishTrust: given.publishTrust === 'any' ? 'any' : 'account',
     payloadRegions: given.payloadRegions,
     reservedConcurrency: toNumber(given.reservedConcurrency),

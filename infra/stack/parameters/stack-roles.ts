@@ -1,5 +1,6 @@
 import type { Substitution } from './database-parameters.ts';
 import type { PoolDeployment } from './pool-parameters.ts';
+import type { QueryDeployment } from './query-parameters.ts';
 import type { ServiceDeployment } from './service-parameters.ts';
 
 /** A reference to a resource of the stack. */
@@ -54,12 +55,16 @@ export function toStackRoles(
     service,
     ownDatabaseSecret,
     poller,
-  }: Pick<ServiceDeployment, 'service' | 'ownDatabaseSecret'> & Pick<PoolDeployment, 'poller'>,
+    queryApi,
+  }: Pick<ServiceDeployment, 'service' | 'ownDatabaseSecret'> &
+    Pick<PoolDeployment, 'poller'> &
+    Pick<QueryDeployment, 'queryApi'>,
   stage: string,
 ): StackRoles {
   const ofService = service === 'yes' ? SERVICE : [];
   const queryStore = QUERY_STORE.filter((name) => name !== POLLER || poller === 'yes');
-  const withDatabase = [...queryStore, 'migrate', ...ofService];
+  const others = ['migrate', ...ofService, ...(queryApi === 'yes' ? ['query-api'] : [])];
+  const withDatabase = [...queryStore, ...others];
   return {
     queryStoreRoles: queryStore.map(roleOf),
     queryStoreRoleArns: queryStore.map((name) => ({ 'Fn::GetAtt': [roleOf(name).Ref, 'Arn'] })),
@@ -67,9 +72,7 @@ export function toStackRoles(
     consumerRoles: ['project-stream', ...queryStore.filter((name) => name === POLLER)].map(roleOf),
     vpcRoles: withDatabase.map(roleOf),
     vpcFunctionArns: withDatabase.map((name) => arnOf(name, stage)),
-    tracedRoles: ['project-stream', 'sync-trigger', ...queryStore.slice(1), 'migrate', ...ofService].map(
-      roleOf,
-    ),
+    tracedRoles: ['project-stream', 'sync-trigger', ...queryStore.slice(1), ...others].map(roleOf),
     serviceRoles: SERVICE.map(roleOf),
     producerRoles: ['publish', ...(service === 'yes' ? ['service-api', 'relay-outbox'] : [])].map(roleOf),
     serviceSecretRoles: [...SERVICE, ...(ownDatabaseSecret === '' ? [] : ['migrate'])].map(roleOf),

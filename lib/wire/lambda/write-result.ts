@@ -21,11 +21,13 @@ const MAX_HEAD_BYTES = 16 * 1024;
  * Converts a response to the function's result. All bodies are text, so none is in base64. Header names keep their
  * letter case. If the result would be larger than the entry point accepts, the client receives an error instead.
  *
+ * @param pageSize the parameter with which the client requests fewer items at a time
  * @throws the error of a body in parts
  */
 export async function writeResult(
   { status, headers, body }: WireResponse<WireBody>,
   entryPoint: EntryPoint,
+  pageSize = 'MaxResults',
 ): Promise<HttpResult> {
   const maxBytes = MAX_RESULT_BYTES[entryPoint.kind];
   const complete = typeof body === 'string' ? body : await joinParts(body, maxBytes);
@@ -34,7 +36,7 @@ export async function writeResult(
     const maxUnits = (maxBytes - MAX_HEAD_BYTES) / MAX_BYTES_PER_UNIT;
     if (complete.length <= maxUnits || Buffer.byteLength(JSON.stringify(result)) <= maxBytes) return result;
   }
-  return toResult(tooLarge(headers, maxBytes), entryPoint);
+  return toResult(tooLarge(headers, maxBytes, pageSize), entryPoint);
 }
 
 /** @returns null as soon as the parts have more than `maxUnits` UTF-16 code units */
@@ -48,9 +50,9 @@ async function joinParts(parts: AsyncIterable<string>, maxUnits: number): Promis
 }
 
 /** Only a listing can be this large. The client can list fewer records at a time. */
-function tooLarge(headers: WireResponse['headers'], maxBytes: number): WireResponse {
+function tooLarge(headers: WireResponse['headers'], maxBytes: number, pageSize: string): WireResponse {
   const code = 'InvalidParameterException';
-  const message = `the response is larger than ${maxBytes} bytes, which AWS does not deliver; request fewer items at a time with MaxResults`;
+  const message = `the response is larger than ${maxBytes} bytes, which AWS does not deliver; request fewer items at a time with ${pageSize}`;
   return {
     status: 400,
     headers: [...headers, ['x-amzn-ErrorType', `${code}:`]],

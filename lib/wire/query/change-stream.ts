@@ -78,6 +78,17 @@ export function addChangeStream(
   });
 }
 
+/**
+ * Adds a refusal instead of the stream, if responses are sent only once they are complete: an event would never arrive.
+ */
+export function refuseChangeStream(app: OpenAPIHono<{ Bindings: QueryBindings }>): void {
+  app.get('/changes', (context, next) => {
+    if (!context.req.header('accept')?.includes(EVENT_STREAM)) return next();
+    const message = 'this service cannot stream changes; poll the list /query/changes with its cursor';
+    return Promise.resolve(context.json({ message }, 501));
+  });
+}
+
 /** Returns the events of a page. A comment keeps the connection open; its id lets the client continue after the page. */
 function eventsOf(
   { items, next }: QueryPage<RecordChange>,

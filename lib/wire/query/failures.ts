@@ -9,6 +9,7 @@ const DESCRIPTIONS = {
   409: 'An index is missing; the message names the command that adds it',
   429: 'Too many queries are waiting; retry after the number of seconds in the header `Retry-After`',
   500: 'An unexpected error, which the service has logged',
+  501: 'This service does not send server-sent events',
   503: 'The database does not answer, or the query took too long',
 };
 

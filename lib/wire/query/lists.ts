@@ -29,8 +29,8 @@ const NEEDS_INDEX =
 /** Reads a page of the pools that are being migrated. */
 export type ReadMigrations = (page: PageRequest) => Promise<QueryPage<MigrationStatus>>;
 
-/** Returns the lists of the query API. */
-export function listsOf(reader: QueryReader, readMigrations: ReadMigrations) {
+/** Returns the lists of the query API. @param readMigrations absent: without the list of migrations */
+export function listsOf(reader: QueryReader, readMigrations: ReadMigrations | undefined) {
   return [
     list({
       path: '/pools',
@@ -114,16 +114,19 @@ export function listsOf(reader: QueryReader, readMigrations: ReadMigrations) {
       item: schemas.SHARD_PROGRESS,
       read: (_, page) => reader.progress(page),
     }),
-    list({
-      path: '/migrations',
-      summary: 'Pools that are being migrated from another service',
-      description: 'A page has at most 10 pools.',
-      query: schemas.PAGING,
-      item: MIGRATION,
-      read: (_, page) => readMigrations(page),
-    }),
+    ...(readMigrations === undefined ? [] : [migrationsOf(readMigrations)]),
   ];
 }
+
+const migrationsOf = (readMigrations: ReadMigrations) =>
+  list({
+    path: '/migrations',
+    summary: 'Pools that are being migrated from another service',
+    description: 'A page has at most 10 pools.',
+    query: schemas.PAGING,
+    item: MIGRATION,
+    read: (_, page) => readMigrations(page),
+  });
 
 function orderOf({ order, min, max, value }: z.output<typeof schemas.OF_KEY>): KeyOrder {
   const descending = order.startsWith('-');

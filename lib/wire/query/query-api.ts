@@ -4,7 +4,7 @@ import type { Cursors } from '../../query/cursors.ts';
 import type { QueryReader } from '../../query/ports/query-reader.ts';
 import type { SqlRunner } from '../../query/ports/sql-runner.ts';
 import type { WireLogger } from '../wire-response.ts';
-import { addChangeStream, EVENT_STREAM } from './change-stream.ts';
+import { addChangeStream, EVENT_STREAM, refuseChangeStream } from './change-stream.ts';
 import { addCountsRoute } from './counts-route.ts';
 import { failureOf, failures } from './failures.ts';
 import { type List, listsOf, type Paging, type ReadMigrations } from './lists.ts';
@@ -22,9 +22,12 @@ export type QueryApi = (request: Request, caller?: QueryBindings) => Promise<Res
 
 interface QueryApiDeps {
   reader: QueryReader;
-  readMigrations: ReadMigrations;
-  /** What operators do with quarantined events. */
-  quarantine: QuarantineOperations;
+  /** Absent: the list of migrations does not exist. */
+  readMigrations?: ReadMigrations;
+  /** What operators do with quarantined events. Absent: their routes do not exist. */
+  quarantine?: QuarantineOperations;
+  /** Whether a response can be sent while it is created, so that the changes can be streamed. Default: true */
+  canStream?: boolean;
   /** Runs the SQL of callers. */
   sql: SqlRunner;
   cursors: Cursors;
@@ -43,6 +46,7 @@ export function createQueryApi({
   reader,
   readMigrations,
   quarantine,
+  canStream = true,
   sql,
   cursors,
   logger,
@@ -54,11 +58,12 @@ export function createQueryApi({
   }).basePath(QUERY_PATH);
 
   // Before the list `/changes`, which answers all other clients.
-  addChangeStream(app, { reader, cursors, about: aboutOf('/changes', {}), logger, now });
+  if (canStream) addChangeStream(app, { reader, cursors, about: aboutOf('/changes', {}), logger, now });
+  else refuseChangeStream(app);
   for (const definition of listsOf(reader, readMigrations)) add(definition as List<Paging>);
   addCountsRoute(app, reader);
   addSqlRoute(app, sql, now);
-  addQuarantineRoutes(app, quarantine);
+  if (quarantine !== undefined) addQuarantineRoutes(app, quarantine);
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'Query API of cognito-sync-backend', version: '1' },
@@ -76,6 +81,7 @@ export function createQueryApi({
 
   function add({ path, summary, description, query, item, read }: List<Paging>): void {
     const page = z.object({ items: z.array(item), next: z.string().nullable() });
+    const isStreamed = path === '/changes';
     const route = createRoute({
       method: 'get',
       path,
@@ -88,10 +94,10 @@ export function createQueryApi({
           description: 'A page',
           content: {
             'application/json': { schema: page },
-            ...(path === '/changes' && { [EVENT_STREAM]: { schema: item } }),
+            ...(isStreamed && canStream && { [EVENT_STREAM]: { schema: item } }),
           },
         },
-        ...failures([400, 409, 429, 500, 503]),
+        ...failures([400, 409, 429, 500, 503, ...(isStreamed && !canStream ? [501 as const] : [])]),
       },
     });
     app.openapi(route, async (context) => {
