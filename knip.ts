@@ -9,7 +9,6 @@ export default {
     'infra/local/functions/function-worker.ts',
     'infra/local/kinesis/kinesis-child.ts',
     'infra/local/testing/cloud-process.ts',
-    'infra/stack/bundle/bundle-plugins.ts',
     // infra/console/build-console.ts bundles the page from this file.
     'infra/console/page/app.tsx',
     'test/browser/take-pictures.ts',

@@ -2,32 +2,25 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { buildFunction } from '../fixtures/stack/build-function.ts';
 import { median, type Table } from './measure.ts';
 
 interface BundleBench {
   title: string;
   functionName: string;
-  /** Creates the bundle at a path. Default: `npm run package` creates it. */
-  build?: (functionName: string, path: string) => Promise<void>;
   limits: { bytes: number; importMs: number };
 }
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const STARTS = 9;
 const run = promisify(execFile);
 
-/** Measures a function packaged by `npm run package`: its size, and its import time in a fresh process. */
-export async function benchBundle({ title, functionName, build, limits }: BundleBench): Promise<Table> {
+/** Measures a function bundled as by `npm run package`: its size, and its import time in a fresh process. */
+export async function benchBundle({ title, functionName, limits }: BundleBench): Promise<Table> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-bundle-'));
-  const bundle = await (build === undefined
-    ? packageFunction(directory, functionName)
-    : buildTo(join(directory, `${functionName}.mjs`)));
-  async function buildTo(path: string): Promise<string> {
-    await build?.(functionName, path);
-    return path;
-  }
+  const bundle = join(directory, `${functionName}.mjs`);
+  await buildFunction(functionName, bundle);
   const emptyModule = join(directory, 'nothing.mjs');
   await writeFile(emptyModule, 'export {};\n');
   const { size } = await stat(bundle);
@@ -61,13 +54,6 @@ export async function benchBundle({ title, functionName, build, limits }: Bundle
 
 function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(0)} kB`;
-}
-
-async function packageFunction(directory: string, functionName: string): Promise<string> {
-  const serverless = join(ROOT, 'node_modules/.bin/serverless');
-  await run(process.execPath, [serverless, 'package', '--package', directory], { cwd: ROOT });
-  await run('unzip', ['-q', join(directory, 'cognito-sync-backend.zip'), '-d', directory]);
-  return join(directory, 'functions', `${functionName}.mjs`);
 }
 
 /** Returns the milliseconds of the import only, in a process that has done nothing else. */

@@ -1,4 +1,3 @@
-import { buildFunction } from '../fixtures/stack/build-function.ts';
 import { benchBundle } from './bundle.ts';
 import type { Table } from './measure.ts';
 
@@ -12,7 +11,6 @@ export async function benchHandlerBundle(): Promise<Table[]> {
   const service = await benchBundle({
     title: 'Bundle and import of the service',
     functionName: 'service-api',
-    build: buildFunction,
     limits: { bytes: 900_000, importMs: 250 },
   });
   return [bundle, service];

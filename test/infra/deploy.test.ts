@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { DeleteStreamCommand, DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
 import {
@@ -16,7 +14,11 @@ import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { type LambdaProxy, startLambdaProxy } from '../fixtures/aws/lambda-proxy.ts';
 import { type MotoServer, noMoto, startMotoServer } from '../fixtures/aws/moto-server.ts';
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
-import { ARCHIVE, type DeployableCopy, makeDeployableCopy } from '../fixtures/stack/deployable-copy.ts';
+import {
+  type DeployableCopy,
+  makeDeployableCopy,
+  unpackArchives,
+} from '../fixtures/stack/deployable-copy.ts';
 
 if (noMoto)
   console.log('moto_server is not on the PATH: the test of deploying, updating and removing is skipped');
@@ -82,7 +84,7 @@ const RETAINED = `<ListStackResourcesResponse><ListStackResourcesResult><StackRe
  */
 describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   let copy: DeployableCopy;
-  /** The archive that the first test builds, and the arguments with which the other tests deploy it. */
+  /** An archive that the first test builds, and the arguments with which the other tests deploy it. */
   let archive: string;
   let args: string[];
   let moto: MotoServer;
@@ -95,7 +97,7 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
   beforeAll(async () => {
     copy = await makeDeployableCopy();
     moto = await startMotoServer(copy.path);
-    archive = join(copy.path, ARCHIVE);
+    archive = join(copy.path, 'migrate.zip');
     args = [...ARGS, ...(await copy.withArchive(archive))];
     lambda = await startLambdaProxy(
       moto.endpoint,
@@ -176,8 +178,8 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
       ),
     });
     expect(await functions()).toEqual([]);
-    await rename(join(copy.path, '.serverless', ARCHIVE), archive);
-    await promisify(execFile)('unzip', ['-q', archive, '-d', join(copy.path, 'unpacked')]);
+    await unpackArchives(join(copy.path, '.serverless'), join(copy.path, 'unpacked'));
+    await rename(join(copy.path, '.serverless/migrate.zip'), archive);
   });
 
   it('is created completely, but the deployment fails if the database does not respond', {

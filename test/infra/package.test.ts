@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +12,7 @@ import {
   makeDeployableCopy,
   packageServiceOnce,
   type Resource,
+  unpackArchives,
 } from '../fixtures/stack/deployable-copy.ts';
 
 const run = promisify(execFile);
@@ -28,7 +30,7 @@ beforeAll(async () => {
   await folder.write('rules.ts', rulesOfSize(3));
   const env = { SYNC_RULES: relative(copy.path, folder.rulesFile), DATABASE_URL: SECRET };
   ({ directory, resources } = await copy.package(['--param=database=url'], env));
-  await run('unzip', ['-q', join(directory, 'cognito-sync-backend.zip'), '-d', join(directory, 'unzipped')]);
+  await unpackArchives(directory, join(directory, 'unpacked'));
 }, 120_000);
 afterAll(async () => {
   await copy.remove();
@@ -147,14 +149,40 @@ describe('the packaged stack', () => {
     });
   });
 
+  it('has an archive of its own for each function, with its bundle and its source map', async () => {
+    const names = ofType('AWS::Lambda::Function').map(({ Code, Handler }) => {
+      const [module] = String(Handler).split('.');
+      return { key: JSON.stringify(Code), module };
+    });
+    expect(names.length).toBeGreaterThan(0);
+    for (const { key, module } of names) {
+      const archive = `${module?.replace('functions/', '')}.zip`;
+      expect(key).toContain(`/${archive}"`);
+      const { stdout } = await run('unzip', ['-Z1', join(directory, archive)]);
+      expect(stdout.trim().split('\n').toSorted()).toEqual([`${module}.mjs`, `${module}.mjs.map`]);
+      const code = await readFile(join(directory, 'unpacked', `${module}.mjs`), 'utf8');
+      expect(code).toContain(`//# sourceMappingURL=${module?.replace('functions/', '')}.mjs.map`);
+    }
+  });
+
+  it('has the same archives as a package of the same code from another folder and time', async () => {
+    const other = (await packageServiceOnce()).directory;
+    for (const name of ['migrate', 'project-stream', 'poll-bulk-publish']) {
+      const [here, there] = await Promise.all(
+        [directory, other].map((folder) => readFile(join(folder, `${name}.zip`))),
+      );
+      expect(here?.equals(there ?? Buffer.alloc(0)), name).toBe(true);
+    }
+  }, 120_000);
+
   it('bundles a sync trigger with the rules that SYNC_RULES names', async () => {
-    const bundle = join(directory, 'unzipped/functions/sync-trigger.mjs');
+    const bundle = join(directory, 'unpacked/functions/sync-trigger.mjs');
     expect(await askSyncTrigger(bundle, 3)).toMatchObject({ datasetRecords: { score: { newValue: 'xxx' } } });
     expect(await askSyncTrigger(bundle, 4)).toBe('score: its value is longer than 3 bytes');
   });
 
   it('bundles a stream handler that can be loaded and reports that DATABASE_URL is not set', async () => {
-    const bundle = join(directory, 'unzipped/functions/project-stream.mjs');
+    const bundle = join(directory, 'unpacked/functions/project-stream.mjs');
     const script = `const { handler } = await import(${JSON.stringify(bundle)}); await handler({ Records: [] }, {});`;
     await expect(
       run(process.execPath, ['--input-type=module', '-e', script], { env: { PATH: process.env.PATH } }),

@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createRelayOutbox } from '../../functions/relay-outbox.ts';
 import { ensureFirstPool } from '../../infra/local/first-pool.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
@@ -18,9 +17,7 @@ import { type KinesisEmulator, region, startKinesisEmulator } from '../fixtures/
 import { readEvents } from '../fixtures/aws/read-stream.ts';
 import { type SecretsManager, startSecretsManager } from '../fixtures/aws/secrets-manager.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { buildFunction } from '../fixtures/stack/build-function.ts';
 import { bundleFunction } from '../fixtures/stack/bundle-function.ts';
-import { packageOnce } from '../fixtures/stack/deployable-copy.ts';
 import { runBundle } from '../fixtures/stack/run-bundle.ts';
 import { createSyncClient, list, newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client.ts';
 
@@ -128,18 +125,6 @@ function relay() {
 describe('the bundle of service-api', () => {
   it('has less than 900 kB', async () => {
     expect((await stat(bundle)).size).toBeLessThan(900_000);
-  });
-
-  it('is built with the settings of npm run package', async () => {
-    const { directory } = await packageOnce();
-    const own = join(inject('runFolder'), 'compared-migrate.mjs');
-    await buildFunction('migrate', own);
-    const [packaged, built] = await Promise.all([
-      stat(join(directory, 'unpacked/functions/migrate.mjs')),
-      stat(own),
-    ]);
-    // The packaged file also names its source map.
-    expect(Math.abs(packaged.size - built.size)).toBeLessThan(100);
   });
 
   it.each([

@@ -5,7 +5,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { createRelayReporter, createServerErrorReporter } from '../../lib/aws/telemetry.ts';
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
 import {
-  ARCHIVE,
   type DeployableCopy,
   makeDeployableCopy,
   type Packaged,
@@ -71,7 +70,7 @@ beforeAll(async () => {
     tracing: 'on',
   };
   const args = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
-  const withArchive = await copy.withArchive(join(service.directory, ARCHIVE));
+  const withArchive = await copy.withArchive(join(service.directory, 'migrate.zip'));
   full = await copy.package(['--stage', 'prod', ...withArchive, ...args]);
   closed = await copy.package([...withArchive, '--param=service=on', '--param=functionUrl=off']);
 }, 240_000);

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createPublishReporter, createReporter } from '../../lib/aws/telemetry.ts';
 import {
-  ARCHIVE,
   type DeployableCopy,
   makeDeployableCopy,
   type Packaged,
@@ -55,7 +54,7 @@ beforeAll(async () => {
     tracing: 'on',
   };
   const args = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
-  const withArchive = await copy.withArchive(join((await packageServiceOnce()).directory, ARCHIVE));
+  const withArchive = await copy.withArchive(join((await packageServiceOnce()).directory, 'migrate.zip'));
   full = await copy.package(['--stage', 'prod', ...withArchive, ...args]);
 }, 180_000);
 afterAll(() => copy.remove());

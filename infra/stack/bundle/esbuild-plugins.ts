@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 import { readMigrations } from '../../../lib/database/schema/read-migrations.ts';
-import { readRulesFile } from '../../../lib/rules/file/rules-path.ts';
 import { bundleRules } from './rules-bundle.ts';
 
 const OF_FUNCTIONS = fileURLToPath(new URL('../../../lib/aws/function-credentials.ts', import.meta.url));
@@ -38,7 +37,11 @@ const bundleMigrations: Plugin = {
   },
 };
 
-const plugins = [bundleRules(readRulesFile(process.env)), bundleMigrations, bundleFunctionCredentials];
-
-/** Plugins for building the functions. serverless-esbuild loads them with `require`, which returns `module.exports`. */
-export { plugins as 'module.exports' };
+/**
+ * Returns the plugins for bundling the functions.
+ *
+ * @param rulesFile absolute path of the rules that the sync trigger applies
+ */
+export function createEsbuildPlugins(rulesFile: string): Plugin[] {
+  return [bundleRules(rulesFile), bundleMigrations, bundleFunctionCredentials];
+}
