@@ -14,17 +14,18 @@ import { type Schedule, startSchedule } from './schedules/schedule.ts';
 
 const FUNCTION_NAME = 'bridge-origin';
 const INTERVAL_MS = 1_000;
-/** A dataset that the origin does not return must not hold a worker: its mark is tried again later. */
+/** A call is retried only once, so that a dataset that fails does not block a worker. A later run tries it again. */
 const RETRIES = { pausesMs: [1_000], retried: ['throttled'] } as const;
 
-/** A problem of a pool is logged at most this often, however many datasets have it. */
+/** Minimum time between two log entries about the same problem of a pool, even if many datasets have it. */
 const LOG_EVERY_MS = 60 * 60_000;
 
 const WHAT_TO_DO: { [Problem in BridgeProblem]?: string } = {
   'not-authorized':
     ': the origin refused the call; the credentials need cognito-sync:ListRecords, UpdateRecords, DescribeDataset and DeleteDataset, and cognito-identity:DescribeIdentity',
-  credentials: ': there are no valid credentials for the origin; set ORIGIN_ACCESS_KEY_ID and the others',
-  'no-origin': ': the ORIGIN_ variables are not those of the origin from which the pool was copied',
+  credentials:
+    ': the credentials for the origin are missing or invalid; set ORIGIN_ACCESS_KEY_ID and ORIGIN_SECRET_ACCESS_KEY',
+  'no-origin': ': set the ORIGIN_ variables to the origin from which the pool was copied',
 };
 
 interface BridgeOriginDeps {
@@ -37,8 +38,8 @@ interface BridgeOriginDeps {
 }
 
 /**
- * Starts the bridge, which writes changes of owned identities back to the origin, and applies what devices write there. If
- * no dataset is marked, a run sends only one query.
+ * Starts the bridge. For the identities that this service owns, it writes changes back to the origin, and applies what
+ * devices write at the origin. If no dataset is waiting for the bridge, a run sends only one query.
  */
 export function startOriginBridge({
   database,

@@ -48,7 +48,7 @@ async function exec([separator, command, ...args]: string[], env: Environment): 
   let child: ChildProcess | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (child === undefined) {
-      // While the service starts or stops, the first signal waits for it, and the second one does not.
+      // While the service starts or stops, the first signal takes effect only afterwards. The second ends this process.
       if (pending !== undefined) process.exit(codeOf(null, signal));
       pending = signal;
       // A terminal sends Ctrl+C to the command as well.
@@ -90,7 +90,7 @@ function settings({ PORT = '0', PG_PORT = '0', DATA_DIR, SYNC_RULES, AWS_REGION 
   return { ...config, announce, onLost, ...(DATA_DIR ? { dataDir } : {}) };
 }
 
-/** The command's environment: ours, with what the AWS SDKs and our own commands need to reach the service. */
+/** Returns this process's environment with the variables that the AWS SDKs and this project's commands need. */
 function environment(env: Environment, { url, sqlUrl, dataDir }: LocalCloud): Record<string, string> {
   const region = env.AWS_REGION || 'us-east-1';
   const changed = {

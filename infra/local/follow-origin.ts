@@ -34,11 +34,11 @@ import { type Schedule, startSchedule } from './schedules/schedule.ts';
 const FUNCTION_NAME = 'follow-origin';
 /** UUID of the event source mapping. The names of its discarded records contain it. */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000002';
-/** Time between two checks whether a pool is moving, until one is. */
+/** Time between two checks for moving pools while no pool is moving. */
 const INTERVAL_MS = 1_000;
-/** Time between two checks whether all events are applied, and whether more pools are moving. */
+/** Time between two checks while pools are moving. A check also finds whether all events of each pool are applied. */
 const CHECK_EVERY_MS = 30_000;
-/** An event can be on its way from the stream to the mapping for this long, or be in a batch in progress. */
+/** Maximum time for which an event can be on its way from the stream to the mapping, or in a batch in progress. */
 const MARGIN_MS = 60_000;
 
 const sleep = (ms: number) => timer(ms, undefined, { ref: false });
@@ -64,15 +64,15 @@ export interface OriginFollower {
 }
 
 /**
- * Starts an event source mapping on an origin's stream as soon as a pool is moving from this origin. The mapping reads the
- * stream from its oldest record, so it misses no change that was made during a copy.
+ * Starts an event source mapping on an origin's stream as soon as a pool is moving from this origin. The mapping reads
+ * the stream from its oldest record, so it misses no change that was made during a copy.
  */
 export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
   const store = createMoveStore(deps.database, { offloading: deps.offloading, now: Date.now });
   const logger = createFailureLogger(FUNCTION_NAME);
-  /** By origin and stream. */
+  /** The followed streams, by origin and name of the stream. */
   const followed = new Map<string, Following>();
-  /** What the log says about each pool, so that it says it once. */
+  /** The last logged problem of each pool. The same problem is not logged again. */
   const problems = new Map<string, string>();
   let checkedAt = Number.NEGATIVE_INFINITY;
 
@@ -118,12 +118,12 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
         await followPool(pool, used).catch((error: unknown) => void failures.push(error));
       }
       for (const [key, following] of followed) {
-        // If the settings of a pool cannot be read, its mapping is unknown.
+        // After a failure, a mapping outside `used` may still be needed: it may belong to the pool that failed.
         if (used.has(key) || failures.length > 0) continue;
         followed.delete(key);
         await following.close();
       }
-      // One pool must not keep the others from being followed.
+      // Thrown only now, so that the failure of one pool does not affect the other pools.
       if (failures.length > 0) throw failures[0];
     },
   });

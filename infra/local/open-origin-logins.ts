@@ -15,14 +15,14 @@ interface OpenOriginLoginsDeps extends Pick<OriginLoginsDeps, 'ownership' | 'rep
   offloading: Offloading;
 }
 
-/** Creates the questions about logins to the origins of migrations, with the adapters of the local cloud. */
+/** Creates the functions that ask the origins of migrations about logins, with the adapters of the local cloud. */
 export function openOriginLogins({ database, readOrigin, offloading, ...deps }: OpenOriginLoginsDeps) {
   const onThisMachine = new Set<string>();
   const open = createOriginTokens({
     fetchJson: createProviderFetch({ loopbackOrigins: onThisMachine }),
     now: Date.now,
   });
-  /** The operator may configure keys on this machine. Other private addresses are refused. */
+  /** Allows keys on this machine, because the operator has configured them. Other private addresses are refused. */
   function allow(keys: OriginTokenKeys): void {
     if (!('jwksUri' in keys)) return;
     const { hostname, origin } = new URL(keys.jwksUri);

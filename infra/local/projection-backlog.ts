@@ -14,8 +14,9 @@ export interface ProjectionBacklog {
 /** One request of the relay puts up to 500 events onto the stream. */
 const MAX_EVENTS = 500;
 /**
- * This limit also applies to events that an earlier process put onto the stream. Up to one second of this time is a
- * rounding error, because the local stream reports arrival times in whole seconds.
+ * Maximum time that the query store may be behind the stream. Unlike `MAX_EVENTS`, it also limits the events that an
+ * earlier process put onto the stream. Up to one second is a rounding error, because the local stream reports arrival
+ * times in whole seconds.
  */
 const MAX_BEHIND_MS = 1_000;
 

@@ -57,8 +57,8 @@ export async function recoverStream(deps: RecoverDeps): Promise<void> {
     if (lost.length > 0) await store.openGap({ identityPoolId, since, cause: 'expired', until: now() });
     await beginAfter(jobs, identityPoolId, await jobs.read(identityPoolId), now());
   }
-  // The poller records a gap when it finds a stream with another creation time. The gap is already recorded, so the new
-  // creation time is stored for the poller.
+  // The poller records a gap when it finds that the stream's creation time has changed. Here, the gap is already
+  // recorded, so the new time is stored as the time that the poller has seen.
   if (isNew) await store.keepSeenCreation(streamName, await readCreatedAt(client, streamName));
   for (const { shardId } of lost) {
     await store.forgetPosition(streamName, shardId);

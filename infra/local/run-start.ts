@@ -11,8 +11,8 @@ import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
 /** Time limit for the requests in flight. A sync trigger can take five seconds. */
 const DRAIN_TIMEOUT_MS = 10_000;
 /**
- * Time limit for stopping after that, because users do not wait longer. The process then exits, and the next start retries the
- * interrupted work.
+ * Time limit for stopping the services afterwards, because users do not wait longer. Then the process exits, and the
+ * next start retries the interrupted work.
  */
 const STOP_TIMEOUT_MS = 1_300;
 

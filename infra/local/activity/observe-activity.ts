@@ -5,7 +5,7 @@ import { watchBatches } from './watch-batches.ts';
 import { createCurrentRequest, watchCalls } from './watch-calls.ts';
 import { watchFunctions } from './watch-functions.ts';
 
-/** Creates the feed of activities, what observes the services for it, and the route that serves it. */
+/** Creates the activity feed, the observers that report to it, and the route that serves it. */
 export function observeActivity(invoke: InvokeLocalFunction) {
   const feed = createActivityFeed({ now: Date.now });
   const observed = { current: createCurrentRequest(), now: () => performance.now() };

@@ -35,7 +35,7 @@ export function watchFunctions(
         durationMs: Math.round(now() - startedAt),
         outcome: reason === null ? outcomeOf(records) : 'rejected',
         reason,
-        // The records that were not accepted come first, so that the limit leaves them out last.
+        // The limit cuts off the end of the list, so the records that were not accepted come first.
         records: records
           .toSorted((one, other) => Number(isAccepted(one)) - Number(isAccepted(other)))
           .slice(0, MAX_DECISIONS),
@@ -53,7 +53,7 @@ export function watchFunctions(
   };
 }
 
-/** Returns the decisions that rejected the whole update; one without a rule if the function has no rules. */
+/** Returns the decisions that rejected the whole update. If the function has no rules, returns one without a rule. */
 function rejectedBy(decisions: readonly RuleDecision[], reason: string): RecordDecision[] {
   if (decisions.length === 0) return [{ key: null, decision: 'rejected', rule: null, reason }];
   return decisions.map(({ key, rule, reason: why }) => ({ key, decision: 'rejected', rule, reason: why }));
@@ -70,8 +70,8 @@ const DECISION_OF: Readonly<Record<RuleDecision['action'], RecordDecision['decis
 };
 
 /**
- * Compares the event with the answer, so that the result is true for any function and also if rules only observe. The
- * decisions of the rules add the rule and the reason.
+ * Returns what the function decided about each changed record. The decision is found by comparing the event with the
+ * answer, because a function may have no rules, and rules may only observe. `decisions` adds the rule and the reason.
  */
 function decideRecords(event: object, answer: unknown, decisions: readonly RuleDecision[]): RecordDecision[] {
   const before = recordsOf(event);

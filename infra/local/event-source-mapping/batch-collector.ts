@@ -47,9 +47,10 @@ interface BatchCollectorDeps extends MappingRuntime {
  */
 const MAX_RECORDS_PER_READ = 100;
 /**
- * How far a shard is read ahead of its first record that is not processed, in batches per lane. If one lane makes no
- * progress, the other lanes continue until this limit is reached. The limit applies to the number of records and to
- * their bytes. After a crash, the records that the other lanes have processed in the meantime are delivered again.
+ * Limit for reading ahead, in batches per lane, counted from the first record of the shard that is not processed. If
+ * one lane makes no progress, the other lanes continue until this limit is reached. The limit applies to the number of
+ * records and to their bytes. After a crash, the records that the other lanes have processed since then are delivered
+ * again.
  */
 const MAX_BATCHES_AHEAD = 4;
 

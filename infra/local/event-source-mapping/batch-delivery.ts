@@ -24,8 +24,8 @@ export interface BatchDeliveryDeps extends MappingRuntime {
   details: Record<string, unknown>;
   signal: AbortSignal;
   /**
-   * Called when records have been processed or stored in the failure destination. They are the first records that were
-   * not processed before.
+   * Called when the next records of the batch have been processed or stored in the failure destination. Each call
+   * continues where the previous call ended.
    */
   processed: (records: readonly EncodedRecord[]) => void;
   /** Stores the progress of the shard. */

@@ -9,7 +9,7 @@ export interface ShardProgress {
   /** Adds a record that was read; records are added in shard order. */
   read(record: EncodedRecord): void;
   processed(records: readonly EncodedRecord[]): void;
-  /** Number of records that were read, from the first record that is not processed up to the last record. */
+  /** Number of records from the first record that is not processed to the last record that was read. */
   readonly ahead: number;
   /** Arrival time of the oldest record that was read but not processed, epoch milliseconds. */
   oldestArrival(): number | undefined;

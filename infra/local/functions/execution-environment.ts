@@ -53,7 +53,7 @@ const LOAD_TIMEOUT_MS = 10_000;
  * Starts a thread that loads the function. Invocations wait until the function is loaded. The thread does not keep the
  * process alive once it is loaded and idle.
  * @param onExit called if the thread ended after loading without a call of `end`; the reason quotes no data
- * @param onCount called after each invocation for each sync rule that decided
+ * @param onCount called after each invocation, once for each sync rule that made a decision
  */
 export function startExecutionEnvironment(
   workerData: FunctionWorkerData,

@@ -18,8 +18,8 @@ import type {
 } from './messages.ts';
 
 /**
- * While a thread of the service competes for a processor, a thread with this value gets a third as much of its time.
- * Source: Linux, sched(7): a factor of 1.25 for each unit.
+ * The nice value of this thread. While this thread and a thread of the service compete for a processor, this thread
+ * gets a third of the other's processor time. Source: Linux, sched(7): a factor of 1.25 for each unit.
  */
 const NICE = 5;
 /** Largest response payload of Lambda. Source: AWS Lambda Developer Guide, "Lambda quotas". */

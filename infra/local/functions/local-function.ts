@@ -61,11 +61,12 @@ type Waiter = PromiseWithResolvers<StartedEnvironment>;
 
 /**
  * Runs a function in execution environments, as Lambda does. Environments are started on demand. An environment runs
- * one invocation at a time and is used again for later invocations, unless it has ended. An invocation that starts an
- * environment runs in another one if that becomes free before the new one has loaded. If all environments are busy,
- * invocations wait. The next free environment goes to the identity that has recently used environments for the least
- * time. One identity uses at most two environments at a time. The timeout of an invocation starts when the invocation
- * gets an environment. If an invocation waits for an environment as long as its timeout, it is throttled.
+ * one invocation at a time and is used again for later invocations, unless it has ended. If no environment is free, an
+ * invocation starts one, and waits for the first environment that becomes free. This need not be the new one. If the
+ * maximum number of environments is reached, invocations only wait. The next free environment goes to the identity that
+ * has recently used environments for the least time. One identity uses at most two environments at a time. The timeout
+ * of an invocation starts when the invocation gets an environment. An invocation that has waited as long as its timeout
+ * fails as throttled.
  *
  * If a file of the function's sync rules changes, the environments that have read the file accept no more invocations.
  * A new environment is started immediately.
@@ -73,7 +74,7 @@ type Waiter = PromiseWithResolvers<StartedEnvironment>;
  * @param onLoad called each time that loading the rules succeeded or failed. Not called for the load whose result the
  * method `load` returns
  * @param onExit called when an environment ended without being replaced or closed; the reason quotes no data
- * @param onCount called after each invocation for each sync rule that decided
+ * @param onCount called after each invocation, once for each sync rule that made a decision
  */
 export function createLocalFunction(
   workerData: FunctionWorkerData,

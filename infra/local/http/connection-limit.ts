@@ -14,7 +14,7 @@ const PENALTY_WEIGHT = 10;
 export interface ConnectionLimit {
   /** Listens to the `connection` event of the port's servers. Closes connections above the limits. */
   onConnection(socket: Socket): void;
-  /** Counts a connection that is being closed for its misuse for another `penaltyMs`, and with a higher weight. */
+  /** Makes a connection that is being closed for misuse count for another `penaltyMs`, with a higher weight. */
   penalize(socket: Socket): void;
 }
 

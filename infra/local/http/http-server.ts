@@ -49,8 +49,9 @@ export interface HttpServer {
    */
   port: number;
   /**
-   * Answers further requests to the routes with `offLoopback` with 503, and waits until those in flight are answered, for
-   * at most `timeoutMs`. The other routes remain: the local cloud uses them until it is closed.
+   * From now on, answers new requests to `offLoopback` routes with 503. Waits until the requests in flight to these
+   * routes are answered, for at most `timeoutMs`. The other routes are still served, because the local cloud itself
+   * uses them until it is closed.
    */
   drain(timeoutMs: number): Promise<DrainReport>;
   close(): Promise<void>;

@@ -19,14 +19,14 @@ export function createPipelineLimit(
     if (socket.destroyed) return false;
     const count = (waiting.get(socket) ?? 0) + 1;
     if (count > max) {
-      // A paused connection would be read again as soon as an earlier request has ended.
+      // Pausing the connection would not be enough: Node would read it again as soon as an earlier request ends.
       onClose(socket);
       socket.destroy();
       return false;
     }
     waiting.set(socket, count);
-    // The requests of one received block are all handled before the next turn of the event loop. Even if each response
-    // is ready immediately, they count together.
+    // All requests of a received block are handled before `setImmediate` runs. They therefore count together, even if
+    // each response is ready immediately.
     const end = () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
     response.once('close', () => setImmediate(end));
     return true;

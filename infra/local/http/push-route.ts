@@ -21,7 +21,9 @@ interface PushRouteDeps {
 }
 
 /**
- * `GET /push`: lists the devices that have messages. `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. The stream starts with
+ * `GET /push`: lists the devices that have messages.
+ *
+ * `GET /push/{deviceId}`: streams the messages to a device as server-sent events named `push`. The stream starts with
  * the stored messages and continues with each new message. If the client sends `Last-Event-ID`, stored messages up to
  * the message with that id are skipped. The stream ends when the client disconnects or the port closes.
  */

@@ -19,7 +19,7 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
 /** A client that reads nothing of a stream for this long is disconnected. */
 const UNREAD_TIMEOUT_MS = 60_000;
 
-// The module of the query API is loaded on use, so its constant is repeated here.
+// Repeats a constant of the query API, because importing the query API here would load it at every start.
 const EVENT_STREAM = 'text/event-stream';
 
 /**
@@ -44,7 +44,7 @@ export function createQueryRoute(open: () => Promise<QueryApi>, verify: SigV4Ver
       if (!isStream(answered)) return sendResponse(response, answered.status, headers, await answered.text());
       response.writeHead(answered.status, headers.flat());
       response.setTimeout(UNREAD_TIMEOUT_MS);
-      // A client that disconnects is not an error. Then, and when the port is closed, the stream is cancelled.
+      // When the client disconnects or the port is closed, `pipeline` cancels the stream and throws. That is no error.
       await pipeline(Readable.fromWeb(answered.body), response).catch(() => undefined);
     },
   };

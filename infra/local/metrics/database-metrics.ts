@@ -14,13 +14,13 @@ interface StoredState {
   openGaps: number;
 }
 
-/** A database that answers later counts as down. Prometheus gives up after 10 s by default. */
+/** A database that answers later counts as down. The limit is below the 10 s after which Prometheus gives up. */
 const SCRAPE_TIMEOUT_MS = 2_000;
 
 /**
- * Creates the reading of the metrics that are stored in the database. If the database is down or does not answer in
- * time, the result has the metric `…_database_up` with the value 0, and the others have no values. While a reading is
- * in progress, no second one starts, so that scrapes do not accumulate on a slow database.
+ * Creates a function that reads metrics from the database. If the database is down or does not answer in time, the
+ * metric `…_database_up` is 0, and the other metrics have no values. Calls share a reading that is in progress, so
+ * that scrapes do not accumulate on a slow database.
  */
 export function createDatabaseMetrics(
   database: Database,
@@ -94,13 +94,13 @@ function describe(state: StoredState | null): Metric[] {
     ),
     gauge(
       'gaps_open',
-      'Times in which removals may be missing in the query store.',
+      'Periods for which removals may be missing in the query store.',
       of(({ openGaps }) => openGaps),
     ),
   ];
 }
 
-/** Returns how busy each use of the database is. Runs no statement. */
+/** Returns the load of the connections of each use of the database. Runs no statement. */
 export function connectionMetrics(uses: Readonly<Record<DatabaseUse, Database>>): Metric[] {
   const loads = Object.entries(uses).flatMap(([use, database]) => {
     const load = database.load?.();

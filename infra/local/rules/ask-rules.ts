@@ -18,8 +18,8 @@ export type RulesReply = { answer: unknown } | { problem: string };
 const TIMEOUT_MS = 10_000;
 
 /**
- * Answers a question about a rules file. Each question runs in a new thread: the thread loads the file as it is now, and
- * the file can neither end nor block this process.
+ * Answers a question about a rules file. Each question runs in a new thread: the thread loads the current content of
+ * the file, and the file can neither end nor block this process.
  *
  * @param rulesFile absolute path
  * @throws {SetupError} the rules or the events cannot be used; the message says why
@@ -43,12 +43,13 @@ export async function askRules(
   try {
     await once(worker, 'exit');
   } catch (error) {
-    throw new SetupError(`the rules file ended its thread: ${messageOfThrown(error)}`);
+    throw new SetupError(`the rules file failed while it was loaded or run: ${messageOfThrown(error)}`);
   } finally {
     clearTimeout(timer);
   }
   if (timedOut) throw new SetupError(`the rules did not finish within ${timeoutMs / 1_000} s`);
-  if (reply === undefined) throw new SetupError('the rules file ended its thread');
+  if (reply === undefined)
+    throw new SetupError('the rules file ended early; remove process.exit and promises that never settle');
   if ('problem' in reply) throw new SetupError(reply.problem);
   return reply.answer;
 }

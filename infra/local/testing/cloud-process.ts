@@ -30,7 +30,7 @@ try {
       if (call === 'close') process.disconnect();
     }
   });
-  // If the caller ended during the start, the event was emitted before the listener existed.
+  // If the caller ended during the start, `disconnect` was emitted before the listener was added.
   if (!process.connected) await end();
   send({ id: 0, url: cloud.url, sqlUrl: cloud.sqlUrl });
 } catch (error) {

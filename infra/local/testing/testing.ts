@@ -116,7 +116,7 @@ export async function startLocalCloud(options: TestCloudOptions = {}): Promise<T
   };
 }
 
-/** The service would fail with a stack trace. */
+/** Checks the version of Node, because an older version would fail with only a stack trace. */
 function requireNode(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major < 22 || (major === 22 && minor < 18)) {

@@ -83,7 +83,7 @@ describe('/console/rules', () => {
 
   it.each([
     ['does not exist', undefined, 'not found'],
-    ['ends its process', 'process.exit(3)', 'ended its thread'],
+    ['ends its process', 'process.exit(3)', 'ended early'],
     ['has an invalid rule', "export default 'x'", 'defineRules'],
   ])('says why a file cannot be used that %s', async (_, text, message) => {
     if (text === undefined) await rm(file);
