@@ -3,7 +3,8 @@ import { loopbackOrigins, readLoginProviders } from '../../lib/common/read-login
 import type { CommandDeps } from './command.ts';
 
 /**
- * Describes the login providers of pools in a process without the service: loads the providers' keys.
+ * Returns a function that describes the login providers of pools. It loads the providers' keys itself, because this
+ * process does not run the service.
  * @throws {SetupError} LOGIN_PROVIDERS is invalid
  */
 export function createDescribeLogins(env: Environment): CommandDeps['describeLogins'] {

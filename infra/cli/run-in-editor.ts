@@ -52,5 +52,6 @@ async function openEditor(env: Environment, path: string): Promise<void> {
   // A shell runs the editor, because the variable can contain options. Git does the same.
   const child = spawn('sh', ['-c', `${editor} "$1"`, 'sh', path], { stdio: 'inherit' });
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new SetupError(`the editor failed (set EDITOR, or use --file): ${editor}`);
+  if (code !== 0)
+    throw new SetupError(`the editor "${editor}" failed; set EDITOR to another one, or use --file`);
 }

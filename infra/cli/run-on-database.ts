@@ -43,7 +43,7 @@ export async function runOnDatabase(
           // Imported on demand, because loading the AWS clients takes long.
           return (await import('../../lib/aws/origin.ts')).openOrigin(settings);
         },
-        // The links of the service's payloads are signed with its keys and name its address.
+        // This process cannot create links to payloads: the service signs them, and they contain the service's address.
         offloading: null,
         describeLogins: createDescribeLogins(env),
         print,
@@ -59,7 +59,7 @@ export async function runOnDatabase(
   }
 }
 
-/** The service in AWS, the only one that has another kind of address, has its keys in a secret. */
+/** Any other kind of database belongs to a service in AWS, which has its keys in a secret. */
 function usesTokenKeyFile(env: Environment): boolean {
   const kind = readDatabaseIfAny(env)?.kind ?? 'embedded';
   return (kind === 'embedded' || kind === 'postgresql') && readServiceKeysJson(env).tokenKeys === undefined;

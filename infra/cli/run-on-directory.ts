@@ -10,7 +10,7 @@ import { DONE, type Outcome } from './run-command.ts';
 export interface DirectoryOptions {
   work: (deps: CommandDeps) => Promise<void>;
   /**
-   * The command line of which `work` is the result. If a local cloud runs the command, it receives this command line.
+   * The command line from which `work` was prepared. If a local cloud runs the command, it receives this command line.
    */
   commandLine: readonly string[];
   dataDir: string;

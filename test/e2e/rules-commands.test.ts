@@ -215,7 +215,7 @@ describe('a rules file that ends the process', () => {
     ]);
     for (const { code, stdout, stderr } of [checked, tried]) {
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toContain('cognito-sync-backend: the rules file ended the process\n');
+      expect(stderr).toContain('cognito-sync-backend: the rules file ended the process; ');
     }
   });
 
@@ -227,7 +227,8 @@ describe('a rules file that ends the process', () => {
     expect(await runProcess('ends-later.ts', 'try', '--event', '-')).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'cognito-sync-backend: the rules file ended the process\n',
+      stderr:
+        'cognito-sync-backend: the rules file ended the process; remove calls of process.exit, and promises that never settle\n',
     });
   });
 });

@@ -47,7 +47,8 @@ async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): 
     await writeDataFiles(directory, files);
     await rm(directory.restoring);
   } catch (error) {
-    // Before the release: another process could take the directory in between, and would lose its files.
+    // The files are removed before the directory is released. Otherwise, another process could take the directory
+    // first, and would lose its own files.
     await removeWritten(dataDir, existed);
     directory.release();
     throw error;
@@ -76,7 +77,7 @@ async function readBackup(path: string): Promise<{ files: BackupFiles; movingPoo
       const checked = checkItem(line);
       const { item, identityPoolId } = checked ?? {};
       if (item?.type === 'row' && item.table === MOVING_POOLS.name && identityPoolId) {
-        // The row remains after `move finish`. The service then counts on its own.
+        // The row remains after `move finish`, but the counts of the pool then no longer follow the origin's.
         if (item.row.finished_ms === null) movingPools.add(identityPoolId);
       }
       return checked;
@@ -134,7 +135,10 @@ async function importInto(
   }
 }
 
-/** A restore always starts at the beginning of the file, because raising counts needs each dataset before its records. */
+/**
+ * Wraps the target so that the sync counts of the backup are raised. The count of a dataset is needed for its records,
+ * so a restore always starts at the beginning of the file.
+ */
 function raising(target: ImportTarget, movingPools: ReadonlySet<string>): ImportTarget {
   let raise: ReturnType<typeof createRaise>;
   return {

@@ -36,5 +36,7 @@ async function failIfCutShort(work: () => Promise<void>): Promise<void> {
 
 function reportExit(): void {
   process.exitCode = 1;
-  process.stderr.write('cognito-sync-backend: the rules file ended the process\n');
+  process.stderr.write(
+    'cognito-sync-backend: the rules file ended the process; remove calls of process.exit, and promises that never settle\n',
+  );
 }

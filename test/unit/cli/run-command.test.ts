@@ -52,9 +52,12 @@ describe('the command line', () => {
     },
     {
       line: ['pools', 'add', 'a:0', '--provider', 'https://a.example?x'],
-      error: 'does not start with a provider',
+      error: 'does not start with a key of Logins',
     },
-    { line: ['pools', 'add', 'a:0', '--provider', 'login.example=a'], error: 'set them in LOGIN_PROVIDERS' },
+    {
+      line: ['pools', 'add', 'a:0', '--provider', 'login.example=a'],
+      error: 'set the client ids in LOGIN_PROVIDERS',
+    },
     {
       line: ['pools', 'add', 'a:0', '--provider', 'api.twitter.com=a'],
       error: 'are not supported: they are signed',

@@ -9,7 +9,7 @@ import { createIdentityDataStore } from '../../../../lib/sync/store/identity-dat
 import { createSyncStore } from '../../../../lib/sync/store/sync-store.ts';
 import { createUnpublishedStore } from '../../../../lib/sync/store/unpublished-store.ts';
 
-/** Creates the access to the service's tables in this database, which belong to two rooms. */
+/** Creates the access to the service's tables in this database. The tables belong to several rooms. */
 export function createServiceTables(database: Database, now: () => number): ServiceTables {
   const { markDeleted, ...unpublished } = createUnpublishedStore(database);
   const { describe, countIdentity, identityExists } = createMergedIdentities(database);
@@ -41,8 +41,8 @@ export function createServiceTables(database: Database, now: () => number): Serv
       await identities.deleteIdentity(identityId, now());
     },
     async deleteData(identity) {
-      // Without a mark, nothing is deleted. An identity for which only developers have written data has no mark yet, and
-      // the marks of earlier deletions may have expired.
+      // `deleteIdentityData` deletes only the data of an identity that is marked as deleted. The identity may lack the
+      // mark: if only developers have written its data, it never had one, and the mark of an earlier deletion expires.
       if (!(await identityExists(identity))) await markDeleted(identity, now());
       await deleteIdentityData(identity);
     },

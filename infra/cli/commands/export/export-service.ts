@@ -9,7 +9,10 @@ import { newState } from './export-records.ts';
 import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 
-/** The service keeps the marks of deleted identities for 25 hours. A longer export could contain their data. */
+/**
+ * The service knows which identities were deleted in the last 25 hours, and leaves their data out. A longer export
+ * could contain data of deleted identities.
+ */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
 /**

@@ -98,14 +98,16 @@ function describe(
     ...(isResumed ? ['  continued an interrupted copy'] : []),
     `  ${count(listed, 'identity', 'identities')} listed, ${created} new here, ${copied} compared`,
     `  ${count(datasets, 'dataset')} compared, ${count(records, 'record')} written, ${removed} datasets removed`,
-    ...(kept > 0 ? [`  ${kept} kept: this service owns or deleted them`] : []),
-    ...(missing > 0 ? [`  ${missing} no longer at the origin; their data here was not changed`] : []),
+    ...(kept > 0 ? [`  identities not changed, because this service owns or has deleted them: ${kept}`] : []),
+    ...(missing > 0 ? [`  identities not changed, because the origin no longer has them: ${missing}`] : []),
     ...named.map(
       ({ identityId, datasetName, reason }) =>
         `  ${reason}: ${identityId}${datasetName ? ` ${datasetName}` : ''}`,
     ),
     ...(rest > 0 ? [`  and ${rest} more`] : []),
-    ...(unread > 0 ? [`  ${unread} not read at the origin, so this copy repaired no gap`] : []),
+    ...(unread > 0
+      ? [`  not completely read at the origin: ${unread}; copy again, this copy repaired no gap`]
+      : []),
     ...(isPoolMade && syncTrigger ? [`  The origin's sync trigger ${syncTrigger} is not set here.`] : []),
   ];
 }

@@ -121,7 +121,7 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
     ...reasons.map(
       (reason) => `  ${given.ignored.has(reason) ? 'ignored: ' : ''}${reason}: ${explain(reason, given)}`,
     ),
-    `  last write of an old version: ${lastOldWrite === null ? 'none known' : timeText(lastOldWrite)}`,
+    `  last write by an old version of the app: ${lastOldWrite === null ? 'none known' : timeText(lastOldWrite)}`,
     `  ${count(takenOver, 'identity', 'identities')} taken over, ${uncompared} of them without a comparison, ${left.replicas} left`,
     ...someOf(notTakenOver, ({ reason, identityId, datasetName }) => {
       return `${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`;
@@ -156,7 +156,7 @@ function explain(reason: FinishReason, { identityPoolId, quietForMs }: FinishArg
     case 'events-missing':
       return 'events of the origin may be missing; run `move copy`';
     case 'not-followed':
-      return 'not all events of the origin are applied, so the last write there is unknown; let the service follow the origin';
+      return 'not all events of the origin are applied, so the time of the last write there is unknown; keep the service running, and try again later';
     case 'not-quiet':
       return `an old version of the app wrote in the last ${durationText(quietForMs)}, or the last copy started in this period; wait, or choose a shorter --quiet-for`;
     case 'replicas':

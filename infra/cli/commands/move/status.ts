@@ -54,7 +54,7 @@ function describe({ pool, moved, bridge }: MigrationReport): string[] {
       : [
           `  bridge: ${bridge.datasets} datasets compared since their takeover, ${bridge.marks} datasets wait, ${bridge.problems} of them failed${problemsOf(bridge)}, ${bridge.conflicts} conflicts decided`,
         ]),
-    `  ${lastOldWrite === null ? 'no write of an old version known' : `last write of an old version ${timeText(lastOldWrite)}`}`,
+    `  ${lastOldWrite === null ? 'no write by an old version of the app known' : `last write by an old version of the app ${timeText(lastOldWrite)}`}`,
     `  written by the copy: ${progress.counts.records} records of ${progress.counts.datasets} datasets`,
     `  ${followedUpTo === null ? 'no event of the origin applied yet' : `followed up to ${timeText(followedUpTo)}`}`,
     ...(gapSince === null

@@ -85,7 +85,7 @@ function describe(
 ): string[] {
   return [
     `${identityPoolId}: ${count(takenOver, 'identity', 'identities')} taken over, ${left} left`,
-    ...(missing > 0 ? [`  ${missing} no longer at the origin; their data here was not changed`] : []),
+    ...(missing > 0 ? [`  identities not changed, because the origin no longer has them: ${missing}`] : []),
     ...problems.map(
       ({ identityId, datasetName, reason }) =>
         `  ${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`,

@@ -60,7 +60,7 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
         `more than ${length} differences, so the rest was not compared; run \`move copy\` first`,
       );
     if (length > 0)
-      throw new SetupError(`${count(length, 'difference')}; if the pool is being copied, wait for the end`);
+      throw new SetupError(`${count(length, 'difference')}; if a copy is running, wait until it has ended`);
   });
 }
 

@@ -30,12 +30,14 @@ export function readProviders(values: readonly string[]): ProviderMembers {
     const reason = UNSUPPORTED.get(key);
     if (reason !== undefined) throw new UsageError(`logins of ${key} are not supported: ${reason}`);
     if (!KEY.test(key))
-      throw new UsageError(`--provider ${value} does not start with a provider's key in Logins`);
+      throw new UsageError(
+        `--provider ${value} does not start with a key of Logins, such as accounts.google.com=<client id>`,
+      );
     const isOidc = !SOCIAL.has(key) && !USER_POOL.test(key);
     if (!isOidc && clientId === '') throw new UsageError(`--provider takes ${key}=<client id>`);
     if (isOidc && clientId !== '') {
       throw new UsageError(
-        `a pool holds no client ids of ${key}; use --provider ${key}, and set them in LOGIN_PROVIDERS`,
+        `a pool cannot store client ids of ${key}; use --provider ${key}, and set the client ids in LOGIN_PROVIDERS`,
       );
     }
     if (SOCIAL.has(key) && Object.hasOwn(social, key))

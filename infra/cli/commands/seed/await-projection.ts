@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isObject } from '../../../../lib/common/json.ts';
 
-/** If no further identity was projected for this long, the others will not be. */
+/** The wait ends if no identity was projected for this long, because the missing identities will then not arrive. */
 const PATIENCE_MS = 30_000;
 const INTERVAL_MS = 200;
 const PAGE_SIZE = 1_000;

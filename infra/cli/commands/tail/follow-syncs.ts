@@ -39,8 +39,8 @@ export interface SyncFollower {
 }
 
 /**
- * Connects the activities of each sync: the decision of the sync trigger comes before it, its projection usually after
- * it. Reports each sync once, as soon as its fate is known.
+ * Combines the activities that belong to a sync. The feed has the decision of the sync trigger before the sync, and the
+ * projection usually after it. Reports each sync once, as soon as its fate is known.
  */
 export function followSyncs(report: (fate: SyncFate) => void): SyncFollower {
   const triggers = new Map<string, TriggerActivity>();
