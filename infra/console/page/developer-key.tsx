@@ -18,7 +18,7 @@ class NoKeyError extends Error {
   override name = 'NoKeyError';
 
   constructor() {
-    super('This needs a developer key.');
+    super('This action needs a developer key.');
   }
 }
 

@@ -41,7 +41,7 @@ export function useLoad<Data>(
     const aborted = new AbortController();
     let isRunning = false;
     let isOutdated = false;
-    // The user does not wait for a pause between two loads.
+    // A load that the user requested does not wait for the pause between two loads.
     let isUrgent = false;
     let idleUntil = 0;
     let pause = Promise.withResolvers<void>();

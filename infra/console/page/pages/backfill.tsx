@@ -34,7 +34,7 @@ interface Shard {
 const COMPLETENESS: Readonly<Record<string, string>> = {
   waiting: 'waiting',
   projected: 'everything is in SQL',
-  stalled: 'stalled: some events are missing',
+  stalled: 'stalled, no progress for 15 minutes',
   unknown: 'unknown',
 };
 const CAUSES: Readonly<Record<string, string>> = {
@@ -61,7 +61,7 @@ export function Backfill() {
             head: 'In SQL',
             kind: 'wide',
             cell: ({ completeness, waitingFor }) =>
-              `${COMPLETENESS[completeness] ?? completeness}${waitingFor ? ` for ${waitingFor}` : ''}`,
+              `${COMPLETENESS[completeness] ?? completeness}${waitingFor ? `: ${waitingFor}` : ''}`,
           },
         ]}
       />
@@ -105,7 +105,7 @@ export function Backfill() {
         of={[
           {
             title: 'Command line',
-            code: 'npx cognito-sync-backend status\nnpx cognito-sync-backend bulk-publish <pool>\nnpx cognito-sync-backend reconcile <pool>',
+            code: 'npx cognito-sync-backend status\nnpx cognito-sync-backend bulk-publish start --pool <id>\nnpx cognito-sync-backend reconcile --pool <id>',
           },
           curl('/query/bulk-publishes'),
           curl('/query/gaps'),

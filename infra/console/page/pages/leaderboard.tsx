@@ -163,11 +163,11 @@ function Ranking({
     <>
       {advice !== null && (
         <Note>
-          Without an index, this reads every record, so it does not refresh by itself.{' '}
+          There is no index, so this list reads every record and does not refresh by itself.{' '}
           <button type="button" class="small" onClick={onRefresh}>
             Refresh
           </button>{' '}
-          To make it fast for many records, run: <code>{advice}</code>{' '}
+          To make the list fast for many records, run: <code>{advice}</code>{' '}
           <Copy text={advice} what="the command" />
         </Note>
       )}
