@@ -5,11 +5,13 @@ import type { AskedOperation } from './ports/origin-logins.ts';
 import type { PresentedLogins } from './read-logins.ts';
 
 /**
- * Creates the question whose logins a client presents. If the pool is being migrated, and a login belongs to no identity
- * here, its owner may be a copied identity. Then asks the origin first, which alone knows the users of copied identities.
+ * Creates the `LoginQuestion` for the logins that a client presents. If the pool is being migrated, a login that
+ * belongs to no identity here may belong to a copied identity. Only the origin knows the users of copied identities, so
+ * this function asks the origin to which identity the logins belong.
  *
- * The client's own operation is used if it names an identity: GetId would create another identity at the origin. A token of
- * this service proves nothing there, so the origin is then only asked whose the other logins are.
+ * The origin is asked with the client's own operation, because GetId would create another identity there if the client
+ * names an identity. The exception is a client that has proven its identity with a token of this service. The origin
+ * does not accept this token, so it is asked with GetId, only about the other logins.
  *
  * @throws {ServiceError} the errors of `OriginLogins.identityOf`
  */

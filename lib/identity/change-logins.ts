@@ -16,12 +16,12 @@ const ATTEMPTS = 10;
  * identities are moved to the surviving identity. If moving them fails, the identities remain merged, a repeated
  * request returns the surviving identity, and `finishMerges` moves the datasets later.
  *
- * @param decide decides on the stored state; called again if that state changed in the meantime. It gets `asked: null`
- *   if the requested identity is not in the pool.
+ * @param decide decides on the stored state; called again if that state changed in the meantime. `asked` is null if the
+ *   requested identity is not in the pool.
  * @returns the client's identity id
  * @throws {ServiceError} ResourceNotFoundException if the pool no longer exists; NotAuthorizedException if the identity
- *   named in the client's OpenID token is not in the pool or is inaccessible; TooManyRequestsException if other requests
- *   keep changing these logins; any error that `decide` throws
+ *   named in the client's OpenID token is not in the pool or is inaccessible; TooManyRequestsException if other
+ *   requests keep changing these logins; any error that `decide` throws
  */
 export async function changeLogins(
   { store, mergeDatasets, now }: Pick<IdentityDependencies, 'store' | 'mergeDatasets' | 'now'>,

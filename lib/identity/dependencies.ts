@@ -15,7 +15,7 @@ export interface IdentityDependencies {
   pageTokens: PageTokens;
   /** Verifies tokens of public login providers. `trustLogin` accepts any token, for development on one machine. */
   verifyLogin: VerifyLogin;
-  /** The origin of pools that are being migrated; `NO_ORIGIN` if no pool can be. */
+  /** The origin of pools that are being migrated; `NO_ORIGIN` if no pool can be migrated. */
   origin: OriginLogins;
   /**
    * Moves the datasets of an identity that was merged to the identity into which it was merged. The call can be
@@ -38,7 +38,9 @@ export interface IdentityDependencies {
   region: string;
 }
 
-/** What an operation needs that reads logins, asks the origin of a migration about them, and links or creates an identity. */
+/**
+ * The dependencies for reading logins, asking the origin of a migration about them, and linking or creating identities.
+ */
 export type LoginDependencies = Pick<
   IdentityDependencies,
   'store' | 'openIdTokens' | 'verifyLogin' | 'origin' | 'mergeDatasets' | 'now' | 'randomId' | 'region'

@@ -33,8 +33,9 @@ export function linkLogins(found: FoundLogins, options: LinkOptions): LinkDecisi
 }
 
 /**
- * If the origin of a migration named the client's identity, all presented logins belong to it. So their providers are no
- * longer copied without a user. An identity can have several users of the developer provider; the copy knows all of them.
+ * Returns the providers whose users are now known. If the origin of a migration named the client's identity, all
+ * presented logins belong to this identity. The developer provider is not included: an identity can have several of its
+ * users, and the copy already knows all of them.
  */
 function knownProviders(
   { named, owned, unowned }: FoundLogins,
@@ -51,9 +52,10 @@ export const MAX_LOGINS = 20;
 /**
  * Checks that an identity may have the logins that a decision gives it: at most one login per public provider, and at
  * most `MAX_LOGINS` logins. Logins that the identity already has are not checked, so that an identity from before this
- * rule remains usable. If the origin of a migration named the identity, it has checked the logins whose users only it knows:
- * one of them can be the login that the client presents. Source: API reference of Cognito Identity, MergeDeveloperIdentities: "If the users to be merged
- * are associated with the same public provider, but as two different users, an exception will be thrown."
+ * rule remains usable. If the origin of a migration named the identity, the logins whose users only the origin knows
+ * are not counted. One of them can be the login that the client presents, and the origin has already checked them.
+ * Source: API reference of Cognito Identity, MergeDeveloperIdentities: "If the users to be merged are associated with
+ * the same public provider, but as two different users, an exception will be thrown."
  *
  * @throws {ServiceError} ResourceConflictException
  */
@@ -87,7 +89,7 @@ function decide(found: FoundLogins, { newIdentityId, isVouchedFor = false }: Lin
     const isKnown =
       asked === null || asked.isGuest || others.some(({ identityId }) => identityId === asked.identityId);
     if (!isKnown && !isVouchedFor) throw loginsDoNotMatch();
-    // A proven identity survives: its token says nothing to the origin, which was only asked whose the other logins are.
+    // A proven identity survives. The origin did not see its token, and named only the identity of the other logins.
     const survivor = isVouchedFor || proven !== null ? (asked ?? proven ?? named) : named;
     return mergeInto(survivor, asked === null ? others : [...others, asked], link);
   }

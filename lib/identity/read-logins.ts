@@ -24,7 +24,7 @@ export interface PresentedLogins {
   tokenExpiresAt: number | undefined;
   /** Whether the origin of a migration issued that OpenID token. */
   isProvenByOrigin: boolean;
-  /** The tokens that can be presented to the origin of a migration: all but those of this service. */
+  /** The tokens that can be presented to the origin of a migration: all except those that this service issued. */
   forOrigin: Logins;
 }
 

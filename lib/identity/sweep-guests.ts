@@ -6,7 +6,10 @@ import type { GuestSweep } from './ports/guest-sweep.ts';
  */
 const GUEST_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** How long `erase` finds the identities that had been merged into a deleted one: as long as it keeps late events out. */
+/**
+ * For this time after the deletion of an identity, `erase` can find the identities that had been merged into it.
+ * `erase` keeps out late events for the same time.
+ */
 const MERGE_RETENTION_MS = 400 * 24 * 60 * 60 * 1000;
 
 interface SweepGuestsOutcome {

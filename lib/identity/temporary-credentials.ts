@@ -33,8 +33,9 @@ const SECRET_PURPOSE = 'secret of temporary credentials';
 const SEPARATOR = ' ';
 
 /**
- * Issues temporary credentials that need not be stored. The session token carries the identity and is signed together
- * with the access key. The secret key is derived from the session token and the access key, with the key that signed the token.
+ * Issues temporary credentials that need not be stored. The session token contains the identity and is signed together
+ * with the access key. The secret key is derived from the session token and the access key, with the key that signed
+ * the token.
  *
  * @param keys the keys that also sign datasets' session tokens. Each signature covers the token's purpose,
  *   so a token of one kind is not accepted as another kind

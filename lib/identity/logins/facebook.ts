@@ -71,14 +71,15 @@ export async function verifyFacebookToken(
   return { userId: userOf(data.user_id), expiresAt: expiresAt === 0 ? null : expiresAt * 1000 };
 }
 
-/** Codes of failures that pass: downtime and limits. Source: Facebook, "Graph API: Handle Errors" and "Rate Limits". */
+/** Codes of temporary failures: downtime and limits. Source: Facebook, "Graph API: Handle Errors" and "Rate Limits". */
 const TEMPORARY = new Set([1, 2, 4, 17, 32, 341, 613]);
 
 /**
- * Returns what an error of debug_token means. Facebook reports an invalid user's token in a successful response, so
- * most errors are about the access token of the app. Two kinds of errors are about the user's token: one names
- * `input_token`, because another app issued it; the other has a subcode of a user's session, which an app's token does
- * not have. Source: Facebook, "Graph API: Handle Errors"; the recorded responses of bk-rs/facebook-rs.
+ * Converts an error of debug_token to an error of this service. If the user's token is invalid, Facebook says so in a
+ * successful response, so most errors concern the access token of the app. Two kinds of errors concern the user's
+ * token. One names `input_token`, because another app issued the token. The other has the subcode of a user's session,
+ * and the app's token has no session. Source: Facebook, "Graph API: Handle Errors"; the recorded responses of
+ * bk-rs/facebook-rs.
  */
 function readError(status: number, error: unknown): ServiceError | ProviderUnavailableError {
   if (!isObject(error) || typeof error.code !== 'number') {

@@ -23,7 +23,8 @@ export interface JwtProvider {
 
 /**
  * The accepted signatures: RSA, which Amazon documents, and the ECDSA signatures that OpenID Connect providers use as
- * well. HMAC is not accepted: its key would be the published key. Source: developer guide of Cognito, "OIDC providers".
+ * well. HMAC is not accepted, because an attacker could use the published key as its secret. Source: developer guide of
+ * Cognito, "OIDC providers".
  */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'];
 
@@ -52,7 +53,7 @@ interface JwtDeps {
   signal: AbortSignal;
 }
 
-/** Does the same, and returns all claims. `exp` is always a number. */
+/** Verifies an ID token as `verifyJwt` does, and returns all claims. `exp` is always a number. */
 export async function verifyClaims(
   token: string,
   { issuers, audiences, keys: source }: JwtProvider,

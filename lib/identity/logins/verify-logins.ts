@@ -48,7 +48,7 @@ const TIMEOUT_MS = 4_500;
 
 /**
  * Maximum number of tokens about which a provider is asked at the same time. Further logins wait. One source address
- * cannot occupy all of these requests, because fewer of its own run at the same time; see `createTurns` in lib/wire.
+ * cannot use up this limit, because `createTurns` in lib/wire allows each address fewer requests at the same time.
  */
 const MAX_ASKED = 50;
 

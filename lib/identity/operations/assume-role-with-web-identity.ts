@@ -9,16 +9,17 @@ import { openToken } from '../read-logins.ts';
 import { toCredentials } from '../to-output.ts';
 
 /**
- * AssumeRoleWithWebIdentity of AWS STS: returns credentials to the bearer of a token that this service issued, or the origin
- * of a pool that is being migrated. The
- * credentials are valid for an hour. A guest's token is valid while the identity is still a guest. A token that was
- * obtained with a login remains valid after its identity is merged into another identity; the credentials are then for
- * that other identity. This service has no roles, so any ARN is accepted. The credentials may outlive the token,
- * because the client cannot use them to obtain another token or further credentials.
+ * AssumeRoleWithWebIdentity of AWS STS: returns credentials to the bearer of a token. The token was issued by this
+ * service, or by the origin of a pool that is being migrated. The credentials are valid for an hour. This service has
+ * no roles, so any ARN is accepted.
+ *
+ * A guest's token is valid while the identity is still a guest. A token that was obtained with a login remains valid
+ * after its identity is merged into another identity; the credentials are then for that other identity. The credentials
+ * may outlive the token, because the client cannot use them to obtain another token or further credentials.
  *
  * @throws {ExpiredLoginTokenError} if the token was valid but has expired
- * @throws {ServiceError} NotAuthorizedException if this service did not issue the token, the token's identity is gone or
- *   inaccessible, or the token is a guest's and its identity is no longer a guest
+ * @throws {ServiceError} NotAuthorizedException if neither this service nor the origin issued the token, if its
+ *   identity was deleted or is inaccessible, or if it is a guest's token and the identity is no longer a guest
  */
 export function createAssumeRoleWithWebIdentity({
   store,

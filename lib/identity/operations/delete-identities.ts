@@ -13,11 +13,12 @@ type Needed = 'store' | 'deleteIdentityData' | 'onFailedDeletion' | 'now';
  * identity are deleted with it. From then on, all credentials and tokens of these identities are rejected. A user whose
  * login was deleted gets a new identity at the next login.
  *
- * A failure of one identity does not affect the others. The answer lists the identities that are not completely deleted:
+ * A failure of one identity does not affect the others. The answer lists the identities that are not completely
+ * deleted:
  * - AccessDenied: there is no such identity.
  * - InternalServerError: the deletion failed, or other transactions lock part of the data. If the identity is already
- *   deleted, a scheduled function deletes the rest. The request can also be repeated. This code also stands for an
- *   identity that was merged less than two hours ago and whose datasets may still be moved to the other identity.
+ *   deleted, a scheduled function deletes the rest. The request can also be repeated. An identity that was merged less
+ *   than two hours ago gets this code, too, because its datasets may still be moved to the other identity.
  *
  * @throws {ServiceError} InvalidParameterException unless there are 1 to 60 ids; NotAuthorizedException
  */

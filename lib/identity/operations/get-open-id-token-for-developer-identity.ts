@@ -54,7 +54,9 @@ export function createGetOpenIdTokenForDeveloperIdentity(
   };
 }
 
-/** If the pool is being migrated, only the origin may know the identity of a login that is unknown here. */
+/**
+ * Asks the origin about a login that is unknown here: if the pool is being migrated, the origin may know its identity.
+ */
 async function askAboutUser(
   { store, origin }: Pick<IdentityDependencies, 'store' | 'origin'>,
   pool: IdentityPoolDescription,

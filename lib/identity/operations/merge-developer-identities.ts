@@ -12,7 +12,7 @@ import { checkDeveloperProvider, developerLogin } from '../read-logins.ts';
  * MergeDeveloperIdentities: merges the identity of the source user into the identity of the destination user, because
  * the two users are the same person.
  *
- * @throws {ServiceError} ResourceNotFoundException if the pool does not exist, or has no such user;
+ * @throws {ServiceError} ResourceNotFoundException if the pool or one of the two users does not exist;
  *   InvalidParameterException if the provider is not the pool's developer provider; ResourceConflictException if the
  *   users have different logins of one public provider, or too many logins; NotAuthorizedException
  */

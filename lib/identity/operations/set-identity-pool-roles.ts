@@ -30,7 +30,7 @@ export function createSetIdentityPoolRoles({
   };
 }
 
-/** The name of the provider is not quoted: it may be long. */
+/** Checks a role mapping. The error does not name the provider, because the name may be long. */
 function checkMapping({ Type, AmbiguousRoleResolution, RulesConfiguration }: RoleMapping): void {
   const path = 'roleMappings.value';
   if (AmbiguousRoleResolution === undefined) {

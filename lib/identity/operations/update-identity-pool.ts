@@ -13,8 +13,8 @@ import { toPoolSettings } from '../to-output.ts';
  * change it."
  *
  * @throws {ServiceError} ResourceNotFoundException if the pool does not exist; InvalidParameterException if
- *   DeveloperProviderName differs from the name that is set, or there are more than 50 tags; ConcurrentModificationException if another request changed
- *   the pool in the meantime; NotAuthorizedException
+ *   DeveloperProviderName differs from the name that is set, or there are more than 50 tags;
+ *   ConcurrentModificationException if another request changed the pool in the meantime; NotAuthorizedException
  */
 export function createUpdateIdentityPool({
   store,

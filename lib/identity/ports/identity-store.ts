@@ -27,8 +27,8 @@ export interface StoredIdentity {
    */
   mergedInto: string | null;
   /**
-   * The providers of the identity's logins, each once, sorted; empty for a guest and for an inaccessible identity. Of a
-   * copied identity, also the providers at which only the origin knows the user.
+   * The providers of the identity's logins, each once, sorted; empty for a guest and for an inaccessible identity. For
+   * a copied identity, this includes the providers at which only the origin knows the user.
    */
   providers: readonly string[];
 }
@@ -45,7 +45,7 @@ export interface LivingIdentity {
   unlinkedAt: number | null;
   /** The providers of the identity's logins, sorted, as in `StoredIdentity`. A provider occurs once per login. */
   providers: readonly string[];
-  /** Those of the providers at which only the origin of a migration knows the user. */
+  /** The subset of `providers` at which only the origin of a migration knows the user. */
   copied: readonly string[];
 }
 
@@ -88,7 +88,9 @@ export interface LinkDecision {
   link: readonly Login[];
   /** Identities that are merged, with their logins, into the client's identity. */
   merge: readonly string[];
-  /** Providers at which the client's identity has a known user from now on, although it may be copied. Default: none. */
+  /**
+   * Providers whose users are known from now on, even if the client's identity was copied without them. Default: none.
+   */
   known?: readonly string[];
   /** Logins of the client's identity to unlink. Absent for all other decisions. If present, nothing else is written. */
   unlink?: UnlinkedLogins;

@@ -17,22 +17,26 @@ export interface PresentedToOrigin {
 }
 
 /**
- * The service from which pools are being migrated. It knows whose logins are those of copied identities. Every method throws
- * {ServiceError} InternalErrorException, which clients retry, if the origin does not respond or throttles. So a client never
- * receives a new identity because the origin is unreachable.
+ * The service from which pools are being migrated. Only this service, the origin, knows to which users the logins of
+ * copied identities belong. If the origin does not respond or throttles, every method throws {ServiceError}
+ * InternalErrorException, which clients retry. A client therefore never receives a new identity because the origin is
+ * unreachable.
  */
 export interface OriginLogins {
   /** Returns whether a pool is being migrated. */
   isMoving(identityPoolId: string): Promise<boolean>;
   /**
-   * Presents logins to the origin. If the identity that it names is unknown here, creates it here.
+   * Presents logins to the origin, which names the identity to which they belong. Creates this identity here if it is
+   * unknown here.
    *
-   * @returns the id of the identity; null if the pool is not being migrated, or its origin does not have these providers
+   * @returns the id of the identity; null if the pool is not being migrated, or its origin does not have these
+   *   providers
    * @throws {ServiceError} the origin's own error, if it does not accept the logins for this identity
    */
   identityOf(presented: PresentedToOrigin): Promise<string | null>;
   /**
-   * The same for a user of the developer provider. The origin creates the user if it does not exist.
+   * Does the same as `identityOf` for a user of the developer provider. The origin creates the user if it does not
+   * exist.
    * @param about `identityId`: the identity to which the user is to be linked; null for the user's own identity
    */
   developerIdentityOf(about: {
@@ -41,10 +45,10 @@ export interface OriginLogins {
     logins: Logins;
   }): Promise<string | null>;
   /**
-   * Unlinks logins at the origin, too. Otherwise it would name the identity again at the next login.
+   * Unlinks logins at the origin, too. Otherwise the origin would name the same identity again at the next login.
    *
-   * @param about `logins`: the logins with which the client proves the identity. `providers`: those to unlink
-   * @returns whether the origin has accepted the proof; false if it was not asked
+   * @param about `logins`: the logins with which the client proves the identity. `providers`: the providers to unlink
+   * @returns whether the origin has accepted the proof; false if the origin was not asked
    * @throws {ServiceError} the origin's own error, if it does not accept the logins for this identity
    */
   unlink(about: {
@@ -53,7 +57,7 @@ export interface OriginLogins {
     logins: Logins;
     providers: readonly string[];
   }): Promise<boolean>;
-  /** The same for a user of the developer provider. Does nothing if the user does not exist at the origin. */
+  /** Does the same as `unlink` for a developer user. Does nothing if the user does not exist at the origin. */
   unlinkDeveloperUser(about: {
     pool: IdentityPoolDescription;
     identityId: string;
@@ -68,8 +72,9 @@ export interface OriginLogins {
    */
   findGuest(identityId: string): Promise<boolean>;
   /**
-   * Asks the origin, at most once an hour for each guest, whether the guest has received a login there or was merged. If so,
-   * its id is no longer sufficient here either. If the origin does not respond, the guest remains usable.
+   * Asks the origin, at most once an hour for each guest, whether the guest has received a login there or was merged.
+   * If so, the guest's id is no longer sufficient here either. If the origin does not respond, the guest remains
+   * usable.
    *
    * @throws {ServiceError} NotAuthorizedException if the identity is no longer a guest at the origin
    */

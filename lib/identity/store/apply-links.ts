@@ -59,8 +59,9 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 }
 
 /**
- * Keeps the providers at which only the origin of a migration knows the user: those of merged identities are now providers
- * of the client's identity, and a provider whose user is known is no longer one of them.
+ * Updates the copied providers of the client's identity. These are the providers at which only the origin of a
+ * migration knows the user. Adds the copied providers of merged identities, and removes the providers whose user is now
+ * known.
  */
 async function settleCopied(transaction: Transaction, { found, decision }: LinkChange): Promise<void> {
   const { identityId, merge, known = [] } = decision;
@@ -76,8 +77,8 @@ async function settleCopied(transaction: Transaction, { found, decision }: LinkC
  * transactions lock identities in the same order, so they do not deadlock.
  *
  * The rollback must release the lock of a merged identity. Suppose that identity A was merged into B. Another
- * transaction that merges B into C also updates A's row (REDIRECT_MERGED), but it does not lock A in that order. It
- * would wait for a transaction that keeps A locked.
+ * transaction that merges B into C also updates A's row (REDIRECT_MERGED), but not in that order. If this transaction
+ * kept A locked and waited for another row, both transactions could wait for each other.
  */
 async function lockLiving(transaction: Transaction, identityId: string): Promise<void> {
   const { rows } = await transaction.query<LockedIdentityRow>(LOCK_IDENTITY, [identityId]);

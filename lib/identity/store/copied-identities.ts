@@ -31,7 +31,7 @@ export interface CopiedRow {
 export const READ_COPIED = `
 SELECT identity_id, copied_providers, unlinked_ms, merged_into FROM identity.identities WHERE identity_id = ANY ($1::text[])`;
 
-/** Creates identities. A pool that does not exist gets none; an identity that exists is not changed. */
+/** Creates identities. Creates none if the pool does not exist, and does not change identities that already exist. */
 const CREATE_COPIED = `
 INSERT INTO identity.identities (
   identity_id, identity_pool_id, created_ms, modified_ms, unlinked_ms, copied_providers, copied_ms)
@@ -44,12 +44,12 @@ WHERE pools.identity_pool_id = $1 AND pools.deleted_ms IS NULL
 ORDER BY given.identity_id
 ON CONFLICT (identity_id) DO NOTHING`;
 
-/** modified_ms is the other service's date. copied_ms says when a copy changed the identity here, for an export. */
+/** `modified_ms` is the other service's date. `copied_ms` is the time of the change here, which an export needs. */
 const CHANGE_COPIED = `
 UPDATE identity.identities SET copied_providers = $2, unlinked_ms = $3, modified_ms = $4, copied_ms = $5
 WHERE identity_id = $1`;
 
-/** Marks that a copy has changed the identity $1 at $2. */
+/** Records that a copy has changed the identity $1 at the time $2. */
 export const MARK_CHANGED = 'UPDATE identity.identities SET copied_ms = $2 WHERE identity_id = $1';
 
 /** Returns the providers at which the identities $1 have logins here. */
@@ -59,8 +59,8 @@ SELECT DISTINCT identity_id, provider FROM identity.logins WHERE identity_id = A
 const CHANGE_PROVIDERS = 'UPDATE identity.identities SET copied_providers = $2 WHERE identity_id = $1';
 
 /**
- * How an identity is stored here. `isGuest`: its id suffices to use it. `isOutdated`: its stored form differs from that of the
- * other service.
+ * How an identity is stored here. `isGuest`: its id is sufficient to use it. `isOutdated`: its providers or its state
+ * differ from those at the other service.
  */
 export interface StoredCopy {
   isMerged: boolean;
@@ -68,7 +68,7 @@ export interface StoredCopy {
   isOutdated: boolean;
 }
 
-/** Returns how those of the identities that exist are stored, by their ids. */
+/** Returns how the identities are stored here, by id. Leaves out identities that do not exist here. */
 export async function findCopied(
   on: Transaction,
   identities: readonly CopiedIdentity[],
@@ -145,9 +145,9 @@ export async function createCopied(
 }
 
 /**
- * Gives an existing identity the providers and the state that it has at the other service. If the identity has a login of a
- * provider here, the provider is not stored as copied, because its user is known. If the identity no longer has developer
- * users there, they are unlinked here, so that they can be linked to the identity to which they belong now.
+ * Gives an existing identity the providers and the state that it has at the other service. If the identity has a login
+ * of a provider here, the provider is not stored as copied, because its user is known. If the identity no longer has
+ * developer users there, its developer users are unlinked here, so that they can be linked to their new identity.
  *
  * @param about `at`: the current time, epoch milliseconds
  */
@@ -174,11 +174,11 @@ export async function changeCopiedProviders(
 }
 
 /**
- * Ends the use of a guest by its id, because the identity is no longer a guest at the other service. Changes nothing if the
- * identity is not a guest here.
+ * Makes a guest's id insufficient to use the identity, because it is no longer a guest at the other service. Changes
+ * nothing if the identity is not a guest here.
  *
- * @param about `providers`: those of the identity there; none if it was merged there, and no client can use it. `at`: epoch
- *   milliseconds
+ * @param about `providers`: the identity's providers there; empty if no client can use it, because it was merged there.
+ *   `at`: epoch milliseconds
  */
 export async function endGuest(
   on: Transaction,

@@ -19,8 +19,9 @@ import { keepMerges } from './deleted-merges.ts';
 import { LOCK_IDENTITY, type LockedIdentityRow } from './identity-statements.ts';
 
 /**
- * Maximum number of merged identities that a transaction removes. Each changes four rows: its own row, its row in Cognito
- * Sync, the mark of its deletion, and its merge. Aurora DSQL changes at most 3,000 rows in a transaction.
+ * Maximum number of merged identities that a transaction removes. Each removal changes four rows: the identity's row,
+ * its row in Cognito Sync, the mark of its deletion, and the record of its merge. Aurora DSQL changes at most 3,000
+ * rows in a transaction.
  */
 const STEP_IDENTITIES = 600;
 

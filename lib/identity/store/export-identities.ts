@@ -10,11 +10,14 @@ export interface ExportedIdentity {
 }
 
 /**
- * Reads identities after $1, up to $2, that were changed since $3, with their logins. A merge of identity B into A also
- * changes the identities that were merged into B earlier, but not their dates. So the date of the target of a merge counts
- * too. The target now has the logins of the merged identity, and an earlier page may contain the target without them. So
- * the page of a merged identity also contains its target. A copy from another service keeps that service's dates, so the
- * time of the copy counts as well: it can move a login of a developer user to an identity of an earlier page.
+ * Reads the identities after $1, up to $2, that were changed since $3, with their logins.
+ *
+ * - Merging identity B into A also changes the identities that were merged into B earlier, but not their dates. An
+ *   identity therefore also counts as changed if the target of its merge was changed.
+ * - After a merge, the target has the logins of the merged identity. An earlier page may contain the target without
+ *   these logins, so the page of a merged identity also contains its target.
+ * - A copy from another service sets that service's dates, and can move the login of a developer user to an identity of
+ *   an earlier page. The time of the copy (`copied_ms`) therefore counts as well.
  */
 const READ_IDENTITIES = `
 WITH page AS (
@@ -49,8 +52,8 @@ OFFSET $2::bigint - 1 LIMIT 1`;
  *
  * @param after the `next` of the previous page; null for the first page
  * @param changedSince null for all identities; otherwise, only those that were changed since this time (epoch
- *   milliseconds), and the identities into which they were merged. No index finds them. So a page reads at most `window`
- *   identities, and can be empty although more pages follow
+ *   milliseconds), and the identities into which they were merged. No index finds them, so a page reads at most
+ *   `window` identities, and can be empty although more pages follow
  * @returns the identities, and where the next page starts; null after the last page
  */
 export async function readExportedIdentities(
@@ -90,7 +93,7 @@ JOIN identity.identities AS stored ON stored.identity_id = given.identity_id
 WHERE stored.identity_pool_id <> given.identity_pool_id
 LIMIT 1`;
 
-/** Returns the id of an identity that belongs to another pool here; null if none does. */
+/** Returns the id of one of the identities that belongs to another pool here; null if there is no such identity. */
 export async function findForeignIdentity(
   on: Transaction,
   identities: readonly TableRow[],

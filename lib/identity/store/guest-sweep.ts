@@ -19,8 +19,9 @@ const UNUSED = `
   AND coalesce(guest.used_ms, guest.created_ms) < $3::bigint AND guest.modified_ms < $3::bigint`;
 
 /**
- * Selects the guests and merged identities that can be removed, among the identities above $1, up to and including $2. An
- * identity for which a device registered since $3 is in use. A dataset keeps its row when it is deleted, so an identity without such rows never stored anything.
+ * Selects the guests and merged identities that can be removed, among the identities above $1, up to and including $2.
+ * An identity for which a device was registered since $3 is in use. A deleted dataset keeps its row, so an identity
+ * without rows of datasets never stored anything.
  */
 const REMOVABLE = `
   FROM identity.identities AS guest

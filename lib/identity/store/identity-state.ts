@@ -6,7 +6,7 @@ import { LOCK_IDENTITY, type LockedIdentityRow } from './identity-statements.ts'
 const READ_STATE = `
 SELECT merged_into FROM identity.identities WHERE identity_id = $1 AND identity_pool_id = $2`;
 
-/** A merge that is still pending keeps its target, because its data must be moved there first. */
+/** If the merge is still pending, its target is not changed, because the identity's data must be moved there first. */
 const ADD_PENDING_MERGE = `
 INSERT INTO sync.pending_merges AS stored (
   identity_row_id, identity_pool_id, identity_id, into_identity_id, merged_ms)
@@ -27,7 +27,7 @@ export async function readIdentityState(
   return rows[0].merged_into === null ? 'exists' : 'merged';
 }
 
-/** Returns the same, and locks the identity, so that it is neither deleted nor merged during the transaction. */
+/** Does the same, and locks the identity, so that it is neither deleted nor merged during the transaction. */
 export async function lockIdentityState(
   on: Transaction,
   { identityPoolId, identityId }: IdentityKey,
@@ -38,7 +38,7 @@ export async function lockIdentityState(
 }
 
 /**
- * Makes a merge pending again, so that what is written to the merged identity after its merge has ended is moved, too.
+ * Makes a merge pending again. Data that is written to a merged identity after the end of its merge is then moved, too.
  *
  * @param at the current time, epoch milliseconds
  */

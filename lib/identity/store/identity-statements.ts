@@ -166,7 +166,10 @@ export const MERGE_IDENTITIES = `
 UPDATE identity.identities SET merged_into = $1, modified_ms = $2
 WHERE identity_id = ANY ($3::text[])`;
 
-/** The identity $1 now also has the logins of the identities $2. Their earlier tokens must stay without effect. */
+/**
+ * The identities $2 were merged into the identity $1, which now has their logins. Tokens that were invalid because a
+ * login was unlinked must stay invalid, so $1 gets the latest unlink time.
+ */
 export const KEEP_UNLINKED = `
 UPDATE identity.identities SET unlinked_ms = merged.latest
 FROM (SELECT max(unlinked_ms) AS latest FROM identity.identities WHERE identity_id = ANY ($2::text[])) AS merged

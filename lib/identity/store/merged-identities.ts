@@ -45,8 +45,9 @@ export function createMergedIdentities(database: Database) {
 }
 
 /**
- * Returns the identities that were ever merged into an identity, sorted. An identity that was deleted before the
- * identity into which it was merged was itself merged is found in a further step.
+ * Returns all identities that were ever merged into an identity, directly or through other identities, sorted. Finding
+ * them can take several steps. If identity C was merged into B and deleted, and then B was merged into A, C is still
+ * stored as merged into B.
  */
 async function listMerged(database: Database, identityId: string): Promise<string[]> {
   const merged = new Set<string>();

@@ -6,8 +6,9 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Encrypts the id of an identity that was merged into another identity. The key is derived from the id of that other
- * identity, which is random. The tables have only a hash of that id once the identity is deleted.
+ * Encrypts the id of an identity that was merged into another identity (the target). The key is derived from the
+ * target's id, which is random. Once the target is deleted, the tables contain only a hash of its id. Then only a
+ * caller that knows the target's id can decrypt the sealed id.
  */
 export function sealId(identityId: string, mergedInto: string): string {
   const nonce = randomBytes(NONCE_BYTES);
@@ -30,7 +31,9 @@ export function unsealId(sealedId: string, mergedInto: string): string {
   return Buffer.concat([text, decipher.final()]).toString('utf8');
 }
 
-/** HKDF, because the stored hash of the id is a half of its SHA-256. */
+/**
+ * Derives the key with HKDF. A plain SHA-256 is not suitable, because half of the id's SHA-256 is stored as its hash.
+ */
 function keyOf(identityId: string): Buffer {
   return Buffer.from(hkdfSync('sha256', identityId, '', 'merged identity', 32));
 }
