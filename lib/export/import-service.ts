@@ -123,8 +123,8 @@ async function* batchesOf(
 }
 
 /**
- * Returns a function that finds data of pools and identities that were deleted during the export. Records follow their
- * dataset. If an import continues between them, the dataset was not skipped.
+ * Returns a function that finds data of pools and identities that were deleted during the export. The records of a
+ * dataset follow it in the file. If an interrupted import continues between them, the dataset was not skipped.
  */
 function createFilter({ identityPoolIds, deletedHashes }: VerifiedFile): (checked: CheckedItem) => boolean {
   let isDatasetSkipped = false;

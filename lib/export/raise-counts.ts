@@ -1,15 +1,18 @@
 import type { Row, ServiceItem } from './service-file.ts';
 
-/** By how much a restore raises the counts of datasets at least. */
+/** Minimum number by which a restore raises the sync counts of datasets. */
 export const RAISED_BY = 1_000_000;
 
-/** At most 20 updates per second are accepted from one identity. The rest is for datasets that already have high counts. */
+/**
+ * The service accepts only 20 updates per second of one identity. The rest is a reserve for counts that are already
+ * high.
+ */
 const RAISED_PER_SECOND = 100;
 
 /**
- * Returns by how much a restore raises counts. It must exceed the number of updates of one dataset since the backup. The
- * backup, or an older one, may have been restored before; devices then have counts above those of the earlier restore.
- * So the number grows with the age of the backup.
+ * Returns the number by which a restore raises counts. It must exceed the number of updates of one dataset since the
+ * backup. This backup, or an older one, may have been restored before. Devices then have counts above those of the
+ * earlier restore, so the number grows with the age of the backup.
  *
  * @param startedAt the start of the backup, epoch milliseconds
  * @param now epoch milliseconds
@@ -19,14 +22,15 @@ export function raisedBy(startedAt: number, now: number): number {
 }
 
 /**
- * Creates the change that a restore makes to the items of a backup, in the order of the file: it raises the counts of
- * datasets and their records. A device may have synced after the backup, so its count can be above the backup's count.
- * The service would reject this count, and later hide the changes of other devices below it. After the change, each
- * count of a device is below the counts of all records, so every device receives the complete restored datasets.
+ * Creates a function that raises the sync counts of the datasets and records in a backup. The function must receive the
+ * items in the order of the file. A device may have synced after the backup, so the device's sync count can be above
+ * the count in the backup. The service would reject the device's count. Later, the service would not send the device
+ * those changes of other devices whose counts are lower. With the raised counts, the count of each device is below the
+ * counts of all records, so every device receives the complete restored datasets.
  *
- * A count of a deletion stays as it is. Otherwise every device would delete its copy of a dataset that was deleted and
- * created again long ago. The exception is a dataset that was deleted during the backup: the file contains its old
- * records too, which the import erases if their counts are not above that of the deletion.
+ * The counts of deletions are not raised. Otherwise, if a dataset was deleted and created again long ago, every device
+ * would delete its copy. The exception is a dataset that was deleted during the backup. The file also contains the old
+ * records of this dataset, and the import erases them only if their counts are not above the count of the deletion.
  *
  * Pools that are being migrated stay as they are, because their counts are compared with those of the origin.
  *

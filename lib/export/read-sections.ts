@@ -3,11 +3,11 @@ import type { Cursor, Section } from './ports/section.ts';
 export const START: Cursor = { section: 0, after: null };
 
 /**
- * Reads sections page by page. The next page is read only when the consumer asks for it, so memory stays flat however
- * slow the consumer is.
+ * Reads sections page by page. The next page is read only when the consumer asks for it, so a slow consumer does not
+ * increase the use of memory.
  *
  * @param from where an earlier run ended
- * @returns the items of each page, and where an export that has written them continues
+ * @returns the items of each page, and the position at which an export continues after it has written these items
  */
 export async function* readSections<Item>(
   sections: readonly Section<Item>[],

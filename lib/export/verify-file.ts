@@ -19,7 +19,7 @@ export interface VerifiedFile extends ServiceHeader {
  * Reads a complete export of a service and checks it: its version, the hash of its content, and each line.
  *
  * @param onProgress receives the position in the file
- * @throws {SetupError} the file is no valid export; the message names the position, never content
+ * @throws {SetupError} the file is not a valid export; the message names the position, never content
  */
 export async function verifyFile(
   chunks: AsyncIterable<Buffer>,

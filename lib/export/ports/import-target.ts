@@ -13,7 +13,7 @@ export interface CheckedItem {
   isPool: boolean;
   /** The hash of the identity whose data the item contains; null if it contains no such data, or is a record. */
   identityHash: string | null;
-  /** The hash of an identity that the item marks as deleted; null if it is no such mark. */
+  /** The hash of the identity that the item marks as deleted; null if the item marks none. */
   deletedHash: string | null;
 }
 
@@ -40,8 +40,8 @@ export interface ImportTarget {
   /** @returns null if the line is invalid, or was written by a newer version */
   check(line: Readonly<Record<string, unknown>>): CheckedItem | null;
   /**
-   * Starts an import, or finds that it was interrupted. Removes the pools of the file that hold nothing: their rows are
-   * written last, so no caller sees an incomplete pool.
+   * Starts an import, or continues an interrupted one. Removes those pools of the file that exist here without data.
+   * The import writes the rows of pools last, so that no caller sees an incomplete pool.
    *
    * @returns the position in the file at which the import continues
    * @throws {SetupError} a pool of the file exists and holds data, or another import is in progress

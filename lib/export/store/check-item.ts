@@ -73,12 +73,12 @@ function checkIdentity({ row: given, logins, again }: Readonly<Record<string, un
 }
 
 /**
- * Returns whether an id that is derived from other columns is right. Otherwise a line could overwrite a row of another
- * identity or pool.
+ * Returns whether an id that must be derived from other columns matches these columns. With a wrong id, a line could
+ * overwrite a row of another identity or pool.
  */
 function hasDerivedId(shape: TableShape, row: TableRow): boolean {
   if (shape === PENDING_MERGES) return row.identity_row_id === identityRowId(identityOf(row));
-  // Once all data of a deleted identity is removed, its mark no longer contains the id of the identity.
+  // Once all data of a deleted identity is removed, the row about its deletion contains only the hash of its id.
   if (shape === DELETED_IDENTITIES && row.identity_id !== null)
     return row.id_hash === identityIdHash(String(row.identity_id));
   return true;
@@ -119,7 +119,7 @@ function describe(item: ServiceItem, shape: TableShape): CheckedItem {
 const keyOf = ({ name, key }: TableShape, row: TableRow) =>
   [name, ...key.map((column) => row[column])].join(' ');
 
-/** A column that is missing was added after the export; then it must allow NULL. */
+/** A missing column must allow NULL: it was added to the table after the export. */
 function checkRow(shape: TableShape, given: unknown): TableRow | null {
   if (!isObject(given) || Object.keys(given).some((column) => !Object.hasOwn(shape.columns, column)))
     return null;

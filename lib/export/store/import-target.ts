@@ -23,7 +23,7 @@ import { checkItem } from './check-item.ts';
 import { CLOCK_SKEW_MS } from './service-sections.ts';
 import { writeItems } from './write-items.ts';
 
-/** Pools that hold nothing make room for the imported ones. `npm start` creates such a pool. */
+/** Removes those of the pools that have no data, so that they can be imported. `npm start` creates such a pool. */
 const REMOVE_EMPTY_POOLS = `
 DELETE FROM sync.identity_pools
 WHERE identity_pool_id = ANY ($1::text[]) AND deleted_ms IS NULL
@@ -54,7 +54,7 @@ export function createImportTarget(database: Database): ImportTarget {
           : item,
       );
       await transact(database, async (transaction) => {
-        // First, so that a second process waits here and then finds that the position has changed.
+        // The position is moved first. A second process then waits here, and finds that the position has changed.
         if (!(await moveImport(transaction, exportId, position))) throw new SetupError(IN_USE);
         await writeItems(transaction, written);
         return true;

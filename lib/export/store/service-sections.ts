@@ -21,13 +21,14 @@ const PAGE_ROWS = 1_000;
 const PAGE_LIMITS: PageLimits = { page: 250, window: 5_000 };
 
 /**
- * Returns the sections of an export of the service. There is no snapshot of the whole service: the embedded database
- * would execute nothing else in the meantime, Aurora DSQL ends a transaction after five minutes, and an export that
- * continues after a crash would need another one. Each page is one statement, so that each dataset and each identity is
- * read at one point in time.
+ * Returns the sections of an export of the service. The export does not read one snapshot of the whole service. During
+ * the transaction of such a snapshot, the embedded database would execute nothing else. Aurora DSQL ends a transaction
+ * after five minutes. An export that continues after a crash could not use the snapshot again. Instead, each page is
+ * one statement, so that each dataset and each identity is read at one point in time.
  *
- * A merge of identities moves datasets and logins, which the export could miss in both places. So the sections after the
- * first ones contain what was changed since the start, and the merges that happened since then: an import repeats them.
+ * A merge of identities moves datasets and logins, so the export could miss them at both identities. The later sections
+ * therefore contain everything that was changed since the start, and the merges since then. An import repeats these
+ * merges.
  *
  * @param startedAt the start of the export; epoch milliseconds
  * @param limits the sizes of the pages of datasets and identities
@@ -39,7 +40,7 @@ export function serviceSections(
 ): Section<ServiceItem>[] {
   const changedSince = startedAt - CLOCK_SKEW_MS;
   return [
-    // Merges that end during the export. An import of a merge that has ended does no harm.
+    // Includes the merges that end during the export. Importing a merge that has already ended is harmless.
     tableSection(on, PENDING_MERGES),
     datasetSection(on, 'all', limits),
     identitySection(on, null, limits),
@@ -48,7 +49,7 @@ export function serviceSections(
     datasetSection(on, { changedSince, exists: true }, limits),
     identitySection(on, changedSince, limits),
     ...SINGLE_ROWS.map((shape) =>
-      // The section of changed identities may not contain the identity of a newer merge.
+      // Newer merges are left out, because the section of changed identities may lack their identities.
       tableSection(on, shape, (row) => shape !== PENDING_MERGES || Number(row.merged_ms) < changedSince),
     ),
   ];

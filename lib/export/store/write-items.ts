@@ -83,7 +83,7 @@ async function writeRows(on: Transaction, shape: TableShape, rows: readonly Tabl
   await on.query(upsertStatement(shape), columns);
 }
 
-/** Each identity that has a dataset has a row in `sync.identities`, which is derived from the dataset. */
+/** Creates the rows of `sync.identities`. Each identity that has a dataset has such a row, derived from the dataset. */
 async function createSyncIdentities(on: Transaction, datasets: readonly TableRow[]): Promise<void> {
   const byPool = Map.groupBy(datasets, (row) => String(row.identity_pool_id));
   for (const [identityPoolId, rows] of byPool) {
