@@ -68,7 +68,9 @@ export interface RedriveOptions {
 
 /** The result of redriving one delivery in quarantine. */
 export type RedrivenEvent =
-  /** `records` counts the newest record of each key; `recordsChanged` those that the store did not have as new as this. */
+  /**
+   * `records` counts the newest record of each key; `recordsChanged` counts those that were newer than the stored ones.
+   */
   | { outcome: 'projected'; records: number; recordsChanged: number }
   /** The delivery cannot be projected; the reason never quotes the data. */
   | { outcome: 'refused'; reason: string }
@@ -82,8 +84,9 @@ export type RedrivenEvent =
 /**
  * Projects one delivery in quarantine. Marks the delivery if it was projected.
  *
- * @param options `isAgain`: whether the delivery is projected even if it was projected or dismissed before. `edited`: data to project instead of the stored data. It is decoded and checked as the data of any delivery. The
- *   stored data never changes, and neither does the stored reason if the edited data cannot be projected
+ * @param options `isAgain`: whether the delivery is projected even if it was projected or dismissed before. `edited`:
+ *   data to project instead of the stored data. It is decoded and checked like the data of any delivery. The stored
+ *   data never changes. The stored reason does not change either if the edited data cannot be projected
  * @throws any error of the store
  */
 export async function redriveEvent(

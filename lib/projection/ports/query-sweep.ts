@@ -4,7 +4,7 @@ export interface DatasetsSwept {
   tombstones: number;
   /** Rows of removed datasets. */
   datasets: number;
-  /** Number of erased values. The records of these values are covered by the removal of their dataset. */
+  /** Number of erased values. Their records are not newer than the removal of their dataset. */
   values: number;
   /** Rows of records without a dataset, and of erased identities. */
   strays: number;

@@ -30,7 +30,7 @@ interface SplitItems<Item> {
 
 /**
  * Separates the items of erased identities from the other items.
- * @param identityOf returns the identity of an item; null if it is unknown, which keeps the item
+ * @param identityOf returns the identity of an item; null if it is unknown. Such an item counts as not erased
  */
 export async function splitErased<Item>(
   database: Database,

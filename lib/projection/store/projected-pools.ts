@@ -5,7 +5,7 @@ const FIND = `
 SELECT given.identity_pool_id FROM unnest($1::text[]) AS given (identity_pool_id)
 WHERE EXISTS (SELECT 1 FROM projection.datasets WHERE datasets.identity_pool_id = given.identity_pool_id)`;
 
-/** Returns those of the pools of which the query store contains a dataset or the removal of a dataset. */
+/** Returns the given pools of which the query store contains at least one dataset or removal of a dataset. */
 export async function findProjectedPools(
   on: Transaction,
   identityPoolIds: readonly string[],

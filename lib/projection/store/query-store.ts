@@ -14,9 +14,9 @@ import { eraseCovered } from './erase-covered.ts';
 import { eraseDatasets, splitErased } from './erased-identities.ts';
 import { type DatasetRow, type RecordRow, upsertDatasets, upsertRecords } from './upsert-changes.ts';
 
-// Finds the datasets that have a removal which covers a value of this batch. Earlier values need no check: they were
-// erased when the removal was written. For each dataset, it is enough to check the oldest value of the batch. The ids
-// occur twice, so that no query plan reads other datasets.
+// Finds the datasets into which this batch wrote a value that is not newer than the dataset's removal. Values of
+// earlier batches need no check: they were erased when the removal was written. For each dataset, it is enough to check
+// the oldest value of the batch. The ids occur twice, so that no query plan reads other datasets.
 const FIND_COVERING = `
 SELECT datasets.dataset_id
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS oldest (dataset_id, last_modified_ms, sync_count)
@@ -108,7 +108,7 @@ export function createQueryStore(database: Database): QueryStore {
     async quarantine(deliveries) {
       const { kept, erased } = await splitErased(database, deliveries, identityOf);
       for (const delivery of kept) await quarantine(database, delivery);
-      // As in `apply`.
+      // Checks for a late erasure, as `apply` does.
       const { erased: late } = await splitErased(database, kept, identityOf);
       for (const { position } of [...erased, ...late])
         await database.query(ERASE_QUARANTINED, [streamPositionId(position)]);
@@ -195,9 +195,9 @@ async function allDone<Result>(statements: readonly Promise<Result>[]): Promise<
 }
 
 /**
- * Erases the values that removals cover, including values that arrive after the removal. Tombstones stay. Reads only
- * two kinds of datasets: datasets that the batch removes, and removed datasets into which the batch wrote a value that
- * the removal covers.
+ * Erases values that are not newer than the removal of their dataset, even if they arrive after the removal. Tombstones
+ * stay. Reads only two kinds of datasets: datasets that the batch removes, and removed datasets into which the batch
+ * wrote such a value.
  */
 async function eraseRemoved(database: Database, changes: readonly DatasetChange[]): Promise<void> {
   const removed = changes.filter(({ removal }) => removal !== null).map(({ dataset }) => datasetId(dataset));

@@ -21,7 +21,7 @@ DELETE FROM ${table} AS stored
 WHERE (${key}) IN (SELECT ${key} FROM ${table} AS stored WHERE ${condition} LIMIT ${SWEEP_ROWS})
   AND ${condition}`;
 
-/** Does what `remove` does, and limits the bytes too. To be repeated until it removes nothing. */
+/** Does the same as `remove`, and also limits the bytes. The statement must be repeated until it removes nothing. */
 const removeBytes = (table: string, key: string, condition: string, bytes: string, rows: number) => `
 DELETE FROM ${table} AS stored
 WHERE (${key}) IN (${withinBytes(key, `SELECT ${key}, ${bytes} FROM ${table} AS stored WHERE ${condition} LIMIT ${rows}`)})
