@@ -31,14 +31,15 @@ const POLL_MS = 200;
 const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Erases one identity, together with the identities that were merged into it, from the query store and from its service.
- * If the service's tables are in this database, they are changed directly; otherwise, the service is called. The query
- * store then ignores all late events of these identities. Can be repeated at any time.
+ * Erases one identity, together with the identities that were merged into it, from the query store and from its
+ * service. If the service's tables are in this database, they are changed directly; otherwise, the service is called.
+ * The query store then ignores all late events of these identities. Can be repeated at any time.
  *
- * If the process is stopped, the next call continues. The service keeps which identities were merged into a deleted one.
+ * If the process is stopped, the next call continues. It also finds the merged identities, because the service still
+ * stores which identities were merged into a deleted identity.
  *
- * @throws {SetupError} the identity belongs to another pool or was merged into another identity, or nothing knows the
- *   pool; nothing was erased
+ * @throws {SetupError} the identity belongs to another pool or was merged into another identity, or neither the service
+ *   nor the query store knows the pool; nothing was erased
  * @throws {DatabaseError} part of the data may be erased; call this function again
  */
 export async function erase(deps: EraseDeps, options: EraseOptions): Promise<ErasureReceipt> {
@@ -51,7 +52,7 @@ export async function erase(deps: EraseDeps, options: EraseOptions): Promise<Era
   const hasPool = await tables.isHere(identityPoolId);
   const counted = await countStored(deps, identities, hasPool || options.isPoolMissing);
   const waiting = options.isPoolMissing ? await countWaiting(deps, identities) : 0;
-  // A deleted pool leaves events and payloads behind.
+  // The tables can still contain events and payloads of a deleted pool.
   const isHere = hasPool || hasRows(counted.tables) || waiting > 0;
   const before = isHere ? counted : { ...counted, tables: null };
   const isKnown = isHere || !options.isPoolMissing || !isNothing(before);
@@ -76,7 +77,7 @@ export async function erase(deps: EraseDeps, options: EraseOptions): Promise<Era
   const all = [...identities, ...late.identities];
   const atService = await eraseAtService(service, identity);
   const waitingRemovals = isHere ? await awaitRemovals(deps, all) : 0;
-  // Again: what was written in the meantime.
+  // Erases once more, because data may have been written in the meantime.
   await eraseHere(deps, all, { isHere, withRemovals });
   const stored = late.found === null ? before : addStored(before, late.found);
   const found = { ...stored, datasetsAtService: atService.found };

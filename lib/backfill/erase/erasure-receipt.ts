@@ -6,7 +6,7 @@ import type { SyncClientError } from '../ports/sync-client.ts';
 export interface EraseOptions extends IdentityKey {
   /** Whether the service responded that the pool does not exist. */
   isPoolMissing: boolean;
-  /** Whether the service is Amazon's, which has no tables. */
+  /** Whether the service is Amazon's, whose tables are not accessible. */
   isAmazons: boolean;
   /** Retention period of the pool's stream; null if the pool never streamed. */
   retentionMs: number | null;

@@ -47,8 +47,8 @@ function tryToDecode(data: Uint8Array): StreamEvent | null {
 }
 
 /**
- * Every identity id in a text. Matches only whole ids, because one id can be the start of another id. The match itself is
- * empty, because what precedes an id may look like the start of another id.
+ * Finds every identity id in a text. Matches only whole ids, because one id can be the start of another id. The id is
+ * captured in a lookahead, so that matches can overlap: the text before an id may look like the start of another id.
  */
 const IDENTITY_IDS = /(?<![\w-])(?=([\w-]+:[0-9a-f-]+))/g;
 

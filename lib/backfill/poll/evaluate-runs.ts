@@ -106,8 +106,8 @@ async function readKept(
 }
 
 /**
- * Whether records of the run may be lost. Not so if an earlier poll found all shards projected past the end of the run.
- * Otherwise, records may be lost in two cases:
+ * Returns whether records of the run may be lost. If an earlier poll found all shards projected past the end of the
+ * run, none are lost. Otherwise, records may be lost in two cases:
  *
  * - The stream was recreated since the run started.
  * - The run started before the oldest record that the stream keeps, and at least one shard is not projected past the

@@ -5,7 +5,9 @@ import type { Version } from '../../stream/stream-event.ts';
 export interface KnownRecord {
   key: string;
   version: Version;
-  /** False for a tombstone. If true, the record may still be invisible, because a removal of its dataset covers it. */
+  /**
+   * False for a tombstone. A record with a value can still be invisible, if it is not newer than its dataset's removal.
+   */
   hasValue: boolean;
 }
 

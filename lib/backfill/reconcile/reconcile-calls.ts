@@ -32,7 +32,7 @@ export function createRateLimit({ maxCallsPerSecond, now, sleep }: RateLimitOpti
 
   return async () => {
     waiting += 1;
-    // Wait one interval per waiting call at most. If the clock was set back, the computed time would be too long.
+    // Wait at most one interval per waiting call. If the clock was set back, the computed time would be too long.
     const waitMs = Math.min(Math.max(next - now(), 0), intervalMs * waiting);
     next = now() + waitMs + intervalMs;
     if (waitMs > 0) await sleep(waitMs);
@@ -49,7 +49,7 @@ export function createPacedCalls(options: PacedCallsOptions): PacedCalls {
 }
 
 /**
- * As `createPacedCalls`, for a rate that other callers share. Every attempt counts.
+ * Does the same as `createPacedCalls`, for a rate that several callers share. Each attempt counts as one call.
  * @param about `pausesMs`: the pauses before the retries. `retried`: which failures are retried
  */
 export function retryPaced(

@@ -53,7 +53,7 @@ export function canBeStored({ key, value }: RemoteRecord): boolean {
   return isStorable(key) && isStorable(value ?? '');
 }
 
-/** Removes the dataset at its newest stored version. The removal covers all stored records, and no later write. */
+/** Removes the dataset at its newest stored version, so that all stored records are removed, but no later write. */
 function removalOf(dataset: DatasetKey, known: KnownDataset): DatasetChange | null {
   if (isRemoved(known)) return null;
   const removal = newestOf(known);
@@ -77,9 +77,9 @@ function isNewerThan(known: KnownDataset | null): (record: RemoteRecord) => bool
 }
 
 /**
- * Builds a tombstone. The service does not report when the record was removed, and a guessed date could cover a later
- * write of the key. The tombstone has the stored date and a higher count. The tombstone is therefore newer than the
- * stored version, but older than any later write, which has a newer date.
+ * Builds a tombstone. The service does not report when the record was removed. With a guessed date, the tombstone could
+ * be newer than a later write of the key. The tombstone therefore has the stored date and a higher count. It is newer
+ * than the stored version, but older than any later write, which has a newer date.
  */
 function tombstoneOf({ key, version }: KnownRecord, listed: RemoteDataset): StreamRecord {
   return {

@@ -3,8 +3,8 @@
 import type { Gap } from '../publish-model.ts';
 
 /**
- * Reads the newest bulk publishes of a pool. The row limit is safe: the pause after failed bulk publishes, which
- * depends on their number, stops growing after far fewer failures.
+ * Reads the newest bulk publishes of a pool. The row limit is high enough: only the pause after failed bulk publishes
+ * depends on their number, and this pause stops growing after far fewer failures.
  */
 export const READ_RUNS = `
 SELECT identity_pool_id, started_ms, stream_name, status, completed_ms, failure_message, completeness, waiting_for,

@@ -52,8 +52,8 @@ const FINISH = `
 UPDATE projection.reconciliations SET compared = $3, repaired = $4, finished_ms = $5
 WHERE identity_pool_id = $1 AND started_ms = $2`;
 
-// Marks the gaps that ended before this reconciliation started ($2). A gap whose stored end is in the future has ended
-// before, too: the clock was set back since then.
+// Marks the gaps that ended before this reconciliation started ($2) as repaired. This includes gaps whose stored end is
+// in the future: they have ended, too, but the clock was set back since then.
 const REPAIR_GAPS = `
 UPDATE projection.gaps SET mended_ms = $3
 WHERE identity_pool_id = $1 AND (until_ms <= $2 OR until_ms > $3) AND mended_ms IS NULL`;
