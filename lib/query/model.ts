@@ -6,7 +6,7 @@ export interface QueryPage<Item> {
   next: Position | null;
 }
 
-/** The values of the columns of the order, in the last row that a page has read. */
+/** The values of the columns by which a list is ordered, in the last row that a page has read. */
 export type Position = readonly string[];
 
 export interface PageRequest {
@@ -116,7 +116,7 @@ export interface StoreCounts {
   quarantined: Count;
   /** Periods in which removals may be missing. */
   gaps: Count;
-  /** How long the last event of a shard took from its arrival until it was projected, at most; null if unknown. */
+  /** Time from the arrival of a shard's last event to its projection: the maximum of all shards. Null if unknown. */
   lagMs: number | null;
   /** When the last event was projected; null if none was. */
   projectedAt: Date | null;

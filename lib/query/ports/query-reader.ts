@@ -50,9 +50,9 @@ export interface QueryReader {
     page: PageRequest,
   ): Promise<QueryPage<QueriedRecord>>;
   /**
-   * The changes of all records, oldest first. Of several changes of a record, the feed contains only the newest. `next` is
-   * never null: a later call with it returns what changed in the meantime. To skip no change, the feed ends before changes
-   * that a transaction may still write.
+   * The changes of all records, oldest first. Of several changes of a record, the feed contains only the newest. `next`
+   * is never null: a later call with it returns the changes since then. The feed ends before the start of the oldest
+   * transaction that may still write, so that no change is skipped.
    *
    * @param since where the feed starts if `page.after` is null; null for the beginning
    */

@@ -136,7 +136,8 @@ export function createQueryReader(database: Database): QueryReader {
         ({ position: _, ...event }: QuarantinedEvent & { position: string }) => event,
         ({ position, quarantineId }) => [position, quarantineId],
       );
-      // Filtering after the rows are read keeps the cost of a page independent of the number of settled events.
+      // The filter applies to the rows that were read. The cost of a page therefore does not depend on how many events
+      // were projected or dismissed.
       return isWaiting
         ? { ...page, items: page.items.filter(({ redrivenAt }) => redrivenAt === null) }
         : page;

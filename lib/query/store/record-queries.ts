@@ -196,9 +196,10 @@ const LONGEST_WRITE = "interval '5 minutes'";
 
 /**
  * Returns the time before which no more changes can appear. `projected_at` is the start of the transaction that wrote
- * the row, so this is the start of the oldest transaction of this program that still runs. A transaction has its start
- * shortly before other sessions can see it; the second covers this time. The server hides the sessions of other users,
- * even that they are client backends; then the longest possible duration of a write counts.
+ * the row, so this is the start of the oldest transaction of this program that still runs. The result is at least one
+ * second ago, because other sessions see a transaction only shortly after its start. The server hides the sessions of
+ * other users, including whether they are client backends. If there are such sessions, the longest possible duration of
+ * a write is assumed.
  */
 const READ_STABLE_TIME = `
 SELECT CASE
