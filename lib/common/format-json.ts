@@ -3,9 +3,9 @@ const TOKEN = /["[\]{},:]|[^\s[\]{},:"]+/g;
 const MAX_GROWTH = 10;
 
 /**
- * Returns a JSON object or list with indentation. Any other text is returned unchanged, also JSON whose indentation would
- * make it more than ten times as long. Only white space changes: numbers keep all of their digits, and members that occur
- * twice stay, because the text may be stored again.
+ * Returns a JSON object or list with indentation. Any other text is returned unchanged, and so is JSON that would
+ * become more than ten times as long. Only white space changes, because the text may be stored again: numbers keep all
+ * of their digits, and members that occur twice stay.
  */
 export function formatJson(text: string): string {
   if (!/^\s*[[{]/.test(text) || !isJson(text)) return text;
@@ -30,7 +30,9 @@ export function formatJson(text: string): string {
   return parts.join('');
 }
 
-/** A regular expression for whole strings would exceed the stack for a string with many escapes. */
+/**
+ * Splits JSON into tokens. The pattern matches only the start of a string, because many escapes would exceed the stack.
+ */
 function* tokensOf(json: string): Generator<string> {
   const next = new RegExp(TOKEN);
   for (let found = next.exec(json); found !== null; found = next.exec(json)) {

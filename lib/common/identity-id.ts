@@ -7,7 +7,7 @@ export const MERGED_SUFFIX_PATTERN = `\\.(?=.{1,${MAX_ID_LENGTH}}$)${ID_PATTERN}
 
 const WHOLE_ID = new RegExp(`^${ID_PATTERN}$`);
 
-/** Returns the region in the id of an identity or an identity pool; null if the text is no such id. */
+/** Returns the region in the id of an identity or an identity pool; null if the text is not such an id. */
 export function regionOfId(text: string): string | null {
   return text.length <= MAX_ID_LENGTH && WHOLE_ID.test(text) ? text.slice(0, text.indexOf(':')) : null;
 }

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** The number of bytes or characters from which on a text counts as large. */
+/** A text with at least this many bytes or characters counts as large. */
 export const LARGE_LENGTH = 64 * 1024;
 
 /**

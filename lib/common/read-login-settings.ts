@@ -93,7 +93,7 @@ function readText<Name extends Member>(key: string, given: Readonly<Record<strin
   return { [name]: text };
 }
 
-/** Reads an address. Without TLS, a network could replace the keys, so HTTP is possible only on this machine. */
+/** Reads an address. Without TLS, an attacker could replace the keys, so HTTP is possible only on this machine. */
 function readUrl<Name extends Member>(key: string, given: Readonly<Record<string, unknown>>, name: Name) {
   const { [name]: text } = given;
   if (text === undefined) return {};

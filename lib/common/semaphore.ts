@@ -1,4 +1,7 @@
-/** Limits the number of concurrent operations, in total and per owner. Operations that would exceed a limit wait. */
+/**
+ * Limits the number of concurrent operations, in total and per owner. Each running operation holds a slot. Operations
+ * that would exceed a limit wait for a slot.
+ */
 export interface Semaphore {
   /**
    * Resolves when a slot is acquired.
@@ -95,8 +98,8 @@ function createSlotUse(now: () => number) {
   /** The number of slots that each owner holds now, and the sum of the times at which these slots were taken. */
   const held = new Map<string, { count: number; takenAtSum: number }>();
   /**
-   * The time for which each owner has used slots, as it counted when the owner last released a slot. Ordered by these
-   * releases.
+   * For each owner, the used time (`ms`) at the last release of a slot, and the time of this release (`at`). Ordered by
+   * `at`.
    */
   const used = new Map<string, { ms: number; at: number }>();
   let total = 0;

@@ -21,7 +21,8 @@ export interface ServiceKeysJson {
 }
 
 /**
- * The most keys of one kind. A token of unknown origin costs one signature per token key, and a rotation needs two keys.
+ * Maximum number of keys of one kind. A rotation needs only two. Rejecting an invalid token takes one signature per
+ * key.
  */
 const MAX_KEYS = 10;
 const ACCESS_KEY_ID = /^[\w.-]{1,128}$/;
@@ -89,7 +90,7 @@ function readText(value: unknown, path: string, form: RegExp): string {
   );
 }
 
-/** Reads a list of keys that differ in their names. */
+/** Reads a list of keys. Rejects a list with two keys of the same name. */
 function readList<Key>(
   value: unknown,
   path: string,

@@ -1,6 +1,7 @@
 /**
- * Creates a clock that never goes back, in milliseconds; only differences matter. It follows the wall clock: Lambda
- * freezes a process between requests, and whether `performance.now()` counts that time is not documented.
+ * Creates a clock that never goes back, in milliseconds. Only differences between its times have a meaning. It follows
+ * the wall clock, because Lambda freezes a process between requests, and it is not documented whether
+ * `performance.now()` includes that time.
  *
  * @param wallClock epoch milliseconds
  */

@@ -20,8 +20,8 @@ export interface TokenBuckets {
 
 /**
  * Creates one token bucket per key. A bucket is stored as the time at which it will be full again. An unused bucket
- * therefore needs no updates, and a full bucket needs no entry. An overdrawn bucket owes at most its capacity. Above
- * `maxKeys` entries, the least recently used entry is dropped; the bucket of its key is then full again.
+ * therefore needs no updates, and a full bucket needs no entry. A bucket can be overdrawn by at most its capacity.
+ * Above `maxKeys` entries, the least recently used entry is dropped; the bucket of its key is then full again.
  *
  * @param now milliseconds of a clock that never goes back
  */
