@@ -2,7 +2,7 @@ import { DatabaseError } from './database.ts';
 
 /**
  * Whether a statement failed without an answer of the server, or because the server ended the connection: SQLSTATE
- * classes 08 and 57. The statement may have had its effect.
+ * classes 08 and 57. The statement may have taken effect nevertheless.
  */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof DatabaseError)) return false;

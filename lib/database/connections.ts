@@ -10,8 +10,9 @@ import { nearestName } from '../common/nearest-name.ts';
 export type DatabaseUse = 'reads' | 'writes' | 'identity' | 'projection' | 'relay' | 'jobs';
 
 /**
- * Number of connections of each use, and of the readers (`queries`). `waiting` is the maximum number of statements that may wait for a connection,
- * separately for each use whose results clients wait for: `reads`, `writes` and `identity`.
+ * Number of connections of each use, and of the readers (`queries`). `waiting` is the maximum number of statements that
+ * may wait for a connection. It applies separately to each use whose results clients wait for: `reads`, `writes` and
+ * `identity`.
  */
 export type Connections = Readonly<Record<DatabaseUse | 'queries' | 'waiting', number>>;
 

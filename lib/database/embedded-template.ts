@@ -20,7 +20,7 @@ export type TemplateKind = 'migrated' | 'empty';
 /** The folder of the templates: in the root of the checkout or of the package. */
 const FOLDER = fileURLToPath(new URL('../../.template/', import.meta.url));
 
-/** More than a template has. With Node's smaller default, decompression takes eight times the CPU time. */
+/** Buffer size for decompression, larger than a template. With Node's default, it takes eight times the CPU time. */
 const CHUNK_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -43,7 +43,10 @@ export async function restoreTemplate(
   return true;
 }
 
-/** A template only saves time, so an interrupted installation must not prevent the first start. */
+/**
+ * Returns null for a template that cannot be read, for example after an interrupted installation. A template only saves
+ * time, so the first start must not fail without it.
+ */
 async function readTemplate(path: string): Promise<Buffer | null> {
   try {
     return zstdDecompressSync(await readFile(path), { chunkSize: CHUNK_BYTES });

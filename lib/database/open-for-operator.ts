@@ -16,8 +16,8 @@ const FIND_TABLES = `
 SELECT count(*) AS there FROM pg_tables WHERE schemaname = 'projection' AND tablename = 'records'`;
 
 /**
- * Opens a server for an operator command. Connects on the first query. The operator's own SQL has connections of its own
- * on Aurora DSQL, where the reader connects with a token of its own.
+ * Opens a server for an operator command. Connects on the first query. On Aurora DSQL, the operator's own SQL has
+ * separate connections, because the role of readers connects with its own token.
  */
 export function openForOperator(
   address: DatabaseAddress,

@@ -60,8 +60,9 @@ export const tooLarge = (maxBytes: number) =>
 const CURSOR = 'DECLARE reader NO SCROLL CURSOR FOR ';
 
 /**
- * Returns a statement that declares a cursor for a reader's statement. PostgreSQL's grammar accepts only statements that
- * return rows there, and no statement that writes. Send it with the extended protocol, which accepts only one statement.
+ * Returns a statement that declares a cursor for a reader's statement. For a cursor, PostgreSQL's grammar accepts only
+ * statements that return rows, and no statement that writes. Send the result with the extended protocol, which accepts
+ * only one statement.
  */
 export function declareCursor(sql: string): string {
   return `${CURSOR}${sql}`;
@@ -73,7 +74,10 @@ export function fetchFromCursor(maxRows: number): string {
 }
 
 const SUBQUERY = 'SELECT * FROM (';
-/** A semicolon at the end, also before a comment. The characters left out may be the end of a literal or of a comment. */
+/**
+ * Matches a semicolon at the end of a statement, also if a comment follows. A comment must not contain the excluded
+ * characters: with them, the text might be a part of a literal or of a block comment.
+ */
 const END = /;\s*(?:--[^\n'"$*]*)?\s*$/;
 
 /**
@@ -92,8 +96,8 @@ export function positionInStatement(position: string | undefined, isInCursor = t
 }
 
 /**
- * Functions with which a statement could leave the role of the reader: `set_config` sets the role, and the others run SQL
- * from a text, with which a statement could use the other role. PostgreSQL has no privilege that protects the role.
+ * Functions with which a statement could leave the role of the reader. `set_config` sets the role. The others run SQL
+ * from a text, with which a statement could use the other role. PostgreSQL has no privilege that prevents this.
  */
 const LEAVES_ROLE =
   /\b(?:set_config|query_to_xml\w*|ts_stat|ts_rewrite|pg_logical_emit_message|dblink\w*|crosstab\w*|connectby|xpath_table)\b/i;

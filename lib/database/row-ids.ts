@@ -15,8 +15,8 @@ export function identityRowId({
 }
 
 /**
- * Hashes the id of an identity, without its pool. The mark of a deleted identity has this hash, so that the mark can be
- * found by the id and does not name the identity.
+ * Hashes the id of an identity, without its pool. The row that marks a deleted identity contains this hash. The row can
+ * therefore be found by the id, but does not reveal it.
  */
 export function identityIdHash(identityId: string): string {
   return hashedUuid(identityId);

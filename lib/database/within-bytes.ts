@@ -1,6 +1,6 @@
 /**
- * Maximum bytes that one statement deletes. Aurora DSQL allows 10 MiB per transaction, including index entries; whether
- * deleted rows count is not documented, so they are taken to count.
+ * Maximum bytes that one statement deletes. Aurora DSQL allows 10 MiB per transaction, including index entries. Whether
+ * deleted rows count is not documented, so this limit assumes that they do.
  */
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -8,8 +8,8 @@ const MAX_BYTES = 4 * 1024 * 1024;
 export const RECORD_BYTES = 'octet_length(record_key) + coalesce(octet_length(record_value), 0) AS row_bytes';
 
 /**
- * Returns SQL that selects the keys of the first rows, of which there are at least one and at most 4 MiB. A statement
- * with this limit must be repeated until it changes no row.
+ * Returns SQL that selects the keys of the first rows: at least one row, and further rows up to 4 MiB in total. A
+ * statement with this limit must be repeated until it changes no row.
  *
  * @param key the columns of the key
  * @param rows SQL that selects a limited number of rows: the key, and the size of the row as `row_bytes`

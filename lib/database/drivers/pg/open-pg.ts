@@ -25,8 +25,8 @@ export interface PoolOptions extends Partial<Timeouts> {
   /** Maximum attempts of a statement or transaction that the server asks to retry. Default: 5. */
   attempts?: number;
   /**
-   * Maximum age of a connection that is used. An older connection is closed instead, up to a tenth of this time earlier,
-   * so that not all connections are replaced at once. Default: no limit.
+   * Maximum age of a connection that is used. An older connection is closed instead. The limit of each connection is
+   * lower by a random part, up to a tenth, so that not all connections are replaced at once. Default: no limit.
    */
   maxConnectionAgeMs?: number;
   /** How long the pool keeps an idle connection. Its timer does not run while Lambda freezes the process. Default: 10 s. */
@@ -87,7 +87,7 @@ export function poolSettings({
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
-    // The server cancels a slow statement. This timeout covers a response that was lost on the network.
+    // The server cancels a slow statement. This timeout is for a response that was lost on the network.
     query_timeout: statementTimeoutMs + NETWORK_GRACE_MS,
     keepAlive: true,
     types: { getTypeParser },

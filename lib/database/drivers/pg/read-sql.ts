@@ -73,7 +73,7 @@ async function begin(
   });
 }
 
-/** On Aurora DSQL, where a role connects with a token of its own, the connection itself must be the reader's. */
+/** Checks that the connection has the role of readers. On Aurora DSQL, each role connects with its own token. */
 async function requireReader(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ name: string }>('SELECT current_user::text AS name');
   if (rows[0]?.name === READER_ROLE) return;
@@ -94,8 +94,8 @@ async function readCursor(client: pg.ClientBase, sql: string, { maxRows }: SqlLi
 }
 
 /**
- * Reads without a cursor. Aurora DSQL does not list cursors among its statements. pg ends the wait at the timeout; the
- * connection is closed then. Source: Aurora DSQL User Guide, "Supported SQL".
+ * Reads without a cursor, because Aurora DSQL does not list cursors among its statements. At the timeout, pg stops
+ * waiting, and the connection is closed. Source: Aurora DSQL User Guide, "Supported SQL".
  */
 async function readDirectly(
   client: pg.ClientBase,
@@ -127,7 +127,9 @@ function toResult({ fields, rows }: pg.QueryArrayResult<(string | null)[]>, maxR
   };
 }
 
-/** Errors of the server concern the statement; all others the connection. Class 57: operator intervention. */
+/**
+ * Converts an error. Server errors concern the statement, except class 57P. All other errors concern the connection.
+ */
 function toSqlError(error: unknown, isInCursor = true): Error {
   if (!(error instanceof pg.DatabaseError) || /^57P/.test(error.code ?? '')) return toDatabaseError(error);
   const position = positionInStatement(error.position, isInCursor);

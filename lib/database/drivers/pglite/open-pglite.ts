@@ -199,7 +199,7 @@ async function readSql(
   return toSqlResult(await readOnly(thread, messages, { maxBytes, maxStatements: 2 }), maxRows);
 }
 
-/** A result that is too large, and a timeout, which ends the thread, are errors of the statement. */
+/** Converts an error. A result that is too large and a timeout count as errors of the statement. */
 function toSqlError(error: unknown, { maxBytes }: SqlLimits): unknown {
   if (!(error instanceof DatabaseError)) return error;
   if (error.code === '54000') return tooLarge(maxBytes);

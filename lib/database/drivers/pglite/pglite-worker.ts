@@ -32,8 +32,8 @@ async function answer(database: PGlite, request: WorkerRequest): Promise<unknown
  * Runs one statement of a reader as the reader role, in a read-only transaction. The statement is given as messages of
  * the extended protocol. The transaction is always rolled back, so no settings, role, locks or prepared statements
  * remain for later statements. Of a reader's own statements, only one is allowed: if the first of two statements were a
- * COMMIT, the second statement would run outside the transaction. `SELECT 1` takes the snapshot. After that, the transaction can no longer
- * become read-write.
+ * COMMIT, the second statement would run outside the transaction. `SELECT 1` takes the snapshot. After that, the
+ * transaction can no longer become read-write.
  */
 async function readOnly(
   database: PGlite,
