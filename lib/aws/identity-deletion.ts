@@ -62,7 +62,7 @@ export function createIdentityDeletion(
     },
   };
 
-  /** A self-hosted service reports an identity that does not exist as unprocessed. */
+  /** Tells a deleted identity from a failure: a self-hosted service reports both as unprocessed. */
   async function exists(IdentityId: string): Promise<boolean> {
     const described = translateErrors(() => identities.send(new DescribeIdentityCommand({ IdentityId })));
     return (await unlessNotFound(described)) !== null;
@@ -74,7 +74,7 @@ function toError({ ErrorCode: code }: UnprocessedIdentityId): SyncClientError {
   return new SyncClientError(condition, `DeleteIdentities returned ${code ?? 'no error code'}`);
 }
 
-/** @returns null if what was asked for does not exist */
+/** @returns null if the requested object does not exist */
 async function unlessNotFound<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
   try {
     return await answer;

@@ -107,7 +107,7 @@ function toIdentity({
   return [{ identityId: IdentityId, createdAt, modifiedAt, providers: Logins ?? [] }];
 }
 
-/** An identity without developer users is reported as not found. */
+/** Lists the developer users of an identity. The origin reports an identity without developer users as not found. */
 async function listDeveloperUsers(
   client: CognitoIdentityClient,
   IdentityPoolId: string,

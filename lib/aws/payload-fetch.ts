@@ -96,7 +96,7 @@ export function createPayloadFetch({
   };
 }
 
-/** `PayloadBucket.readableUrl`, with its error as a transient failure. */
+/** Calls `PayloadBucket.readableUrl`, and converts its error to a transient failure. */
 async function readableUrl(
   bucket: Pick<PayloadBucket, 'readableUrl'> | null,
   text: string,

@@ -22,8 +22,9 @@ const MAX_BYTES = 256 * 1024;
 const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000, maxSockets: 50 };
 
 /**
- * Creates the only connection to login providers. Addresses may come from a discovery document, which is not trusted:
- * the function follows no redirects, and connects only to public addresses, apart from the given origins.
+ * Creates the function that sends all requests to login providers. Addresses may come from a discovery document, which
+ * is not trusted. The function therefore follows no redirects, and connects only to public addresses, apart from the
+ * given origins.
  */
 export function createProviderFetch({
   loopbackOrigins,

@@ -17,7 +17,7 @@ import { toAwsFailure } from './aws-failure.ts';
 
 /** A client waits for the answer, and some clients wait only a few seconds. */
 const TIMEOUT_MS = 3_000;
-/** Lifetime of a token that is dropped, in seconds. */
+/** Lifetime, in seconds, of a token that this service does not use. The operation always issues one. */
 const DROPPED_SECONDS = 60;
 
 /** Errors that say that the origin rejects what the client presents. The client receives them unchanged. */
@@ -28,7 +28,9 @@ const OF_CLIENT: readonly ServiceErrorCode[] = [
   'ResourceConflictException',
   'ResourceNotFoundException',
 ];
-/** For a call with developer credentials, NotAuthorizedException can be about these credentials. */
+/**
+ * Such errors of calls with developer credentials. NotAuthorizedException is left out: it can concern the credentials.
+ */
 const OF_USER: readonly ServiceErrorCode[] = [
   'DeveloperUserAlreadyRegisteredException',
   'InvalidParameterException',
@@ -36,8 +38,8 @@ const OF_USER: readonly ServiceErrorCode[] = [
 ];
 
 /**
- * Opens the operations of the origin that clients call. They are not signed, except that of developers. The SDK does not
- * retry: the client does.
+ * Opens the operations of the origin that clients call. Their requests are not signed, except those of operations for
+ * developers. The SDK does not retry, because the client does.
  */
 export function openPublicOrigin({ endpoint, region, credentials }: OriginSettings): PublicOrigin {
   const client = new CognitoIdentityClient({

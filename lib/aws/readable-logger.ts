@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { isObject } from '../common/json.ts';
 import { toSafeLine } from '../common/text.ts';
 
-/** Members of a log entry that say nothing on one machine, or that the line shows at another place. */
+/** Members of a log entry that are of no use on one machine, or that the line shows at another place. */
 const LEFT_OUT = new Set([
   'level',
   'message',

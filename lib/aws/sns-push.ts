@@ -16,7 +16,9 @@ import { type PushChannel, PushError } from '../sync/ports/push.ts';
  */
 const ENABLED = { Enabled: 'true' };
 
-/** The service waits for a registration. For the messages of an update, it waits a shorter time of its own. */
+/**
+ * Time limits of a request to SNS, for which a registration waits. For push messages, the service has a shorter limit.
+ */
 const CONNECT_TIMEOUT_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 

@@ -94,7 +94,8 @@ export interface RelayReport {
 }
 
 /**
- * Writes the state of the outbox as CloudWatch metrics, for each run, so that alarms can use it. Writes also values of 0.
+ * Writes the state of the outbox as CloudWatch metrics after each run, even if the values are 0, so that alarms can use
+ * them.
  */
 export function createRelayReporter(functionName: string): (report: RelayReport) => void {
   const metrics = openMetrics(functionName);
