@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  ARCHIVE,
   type DeployableCopy,
   makeDeployableCopy,
   type Packaged,
@@ -28,7 +27,7 @@ let onServer: Packaged;
 beforeAll(async () => {
   copy = await makeDeployableCopy();
   without = await packageOnce();
-  const withArchive = await copy.withArchive(join((await packageServiceOnce()).directory, ARCHIVE));
+  const withArchive = await copy.withArchive(join((await packageServiceOnce()).directory, 'migrate.zip'));
   onCluster = await copy.package([...withArchive, '--param=queryApi=on']);
   const parameters = {
     database: 'url',
