@@ -84,7 +84,8 @@ describe('the command tail', () => {
       .poll(() => lines.errors() + asJson.errors(), { timeout: 20_000 })
       .toMatch(/Waiting.*\n.*Waiting/);
     await write(client, identity, 'game', [set('score', '5')]);
-    // A rejected sync is printed immediately. So the first sync, which waits for its projection, must be printed before.
+    // The line of the first sync appears only after its projection, but that of a rejected sync appears immediately.
+    // So wait for the first line before the second sync.
     await expect.poll(() => lines.output(), { timeout: 20_000 }).not.toBe('');
     await write(client, identity, 'game', [set('score', '4', 1)]);
     await expect.poll(() => lines.output().split('\n').length, { timeout: 20_000 }).toBe(3);

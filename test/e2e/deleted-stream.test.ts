@@ -49,7 +49,7 @@ describe('a pool whose stream is deleted', () => {
       (event.kinesisSyncRecords as { key: string }[]).map(({ key }) => key),
     );
 
-  it('is disabled with a reason, and publishes waiting events when enabled again', {
+  it('has streaming disabled with a reason, and publishes waiting events when streaming is enabled again', {
     timeout: 60_000,
   }, async () => {
     await createStream();

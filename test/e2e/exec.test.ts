@@ -35,7 +35,7 @@ const PROBE = `
   process.exitCode = 7;`;
 
 describe('exec', () => {
-  it('runs the command with a fresh service, returns its exit code, and stops the service before', async () => {
+  it('runs the command with a fresh service, stops the service, and exits with the exit code of the command', async () => {
     const { code, stdout } = await run(['exec', '--', process.execPath, '--input-type=module', '-e', PROBE], {
       AWS_ACCESS_KEY_ID: 'AKIAREAL',
       AWS_SECRET_ACCESS_KEY: 'real',

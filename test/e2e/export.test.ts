@@ -152,7 +152,7 @@ describe('a command that is killed', () => {
   });
   afterAll(() => source.close());
 
-  it('continues with flat memory: export --out, and import', { timeout: 240_000 }, async () => {
+  it('continues in constant memory: export --out, and import', { timeout: 240_000 }, async () => {
     const targetUrl = await createPostgresDatabase();
     const target = openPg({ connectionString: targetUrl });
     await inFolder(async (folder) => {

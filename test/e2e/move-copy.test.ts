@@ -292,7 +292,7 @@ describe('move copy', () => {
     expect(once).toMatchObject({ counts: { records: 1, skipped: 0 } });
   });
 
-  it('does not run twice on a pool; the second command says who runs', async () => {
+  it('does not run twice on a pool; the second command names the process that runs', async () => {
     const pool = await both.newPool();
     await both.newGuest(pool);
     const gate = Promise.withResolvers<void>();

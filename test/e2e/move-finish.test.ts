@@ -11,7 +11,7 @@ describe('the end of a migration', () => {
   });
   afterAll(() => both.close());
 
-  it('is refused while old versions write; afterwards nothing is followed or bridged', async () => {
+  it('is refused while old versions write, and otherwise stops following and bridging', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     const at = { IdentityPoolId: pool, IdentityId: guest };

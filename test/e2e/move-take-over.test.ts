@@ -162,7 +162,7 @@ describe('a takeover', () => {
     },
   ];
 
-  it('lets an app with amazon-cognito-js continue from any state as at the origin, and then find nothing to do', async () => {
+  it('lets an app with amazon-cognito-js sync from any state as it would at the origin; its next sync changes nothing', async () => {
     const pool = await both.newPool();
     const apps = [];
     for (const [index, state] of STATES.entries()) {

@@ -101,7 +101,7 @@ describe('the quarantine command', () => {
     });
   });
 
-  it('shows bytes that are not UTF-8 in base64, and escapes what controls the terminal', async () => {
+  it('shows bytes that are not UTF-8 in base64, and escapes control characters', async () => {
     const kinesis = localKinesis(cloud.url);
     const before = new Set(await idsOf());
     await put(kinesis, Buffer.from([0xff, 0xfe, 0x00]));

@@ -67,7 +67,7 @@ it('a stopping process answers the requests in flight, rejects new ones, and wai
     body: { IdentityId: expect.any(String) },
   });
   expect(await ended).toEqual({ code: 0 });
-  // The line would count the streams as cut off after the time limit if the process had waited for them.
+  // If the process had waited for the streams, the line would report them as cut off after the time limit.
   expect(started.output()).toContain('cognito-sync-backend: stopping; answered 1 of 1 requests in flight\n');
   for (const stream of streams) await expect(stream.text()).rejects.toThrow();
 });

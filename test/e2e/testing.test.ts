@@ -52,7 +52,7 @@ test('a service for tests that cannot start says why', async () => {
   );
 });
 
-test('a service whose caller ends while it starts ends too', async () => {
+test('a service for tests ends if its caller ends while the service starts', async () => {
   const program = fileURLToPath(new URL('../../infra/local/testing/cloud-process.ts', import.meta.url));
   const child = fork(program, ['{}'], { execArgv: [], stdio: 'ignore' });
   const exited = once(child, 'exit').then(([code]) => code);
