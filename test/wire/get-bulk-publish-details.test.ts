@@ -37,7 +37,7 @@ describe('GetBulkPublishDetails', () => {
     expect(end?.getTime()).toBeLessThanOrEqual(Date.now());
   });
 
-  it('returns the reason of a failed bulk publish, but no end', async () => {
+  it('returns the reason of a failed bulk publish, but no end time', async () => {
     const IdentityPoolId = await newPool(cloud.database, {
       streams: { ...STREAMING, status: 'DISABLED', disabledReason: 'stream cognito-sync does not exist' },
     });

@@ -15,8 +15,8 @@ import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { sendRaw } from '../fixtures/wire/raw-http.ts';
 import { createSyncClient, list, newIdentity } from '../fixtures/wire/sync-client.ts';
 
-// Units per second. At this rate, no test gets a used unit back. Only the tests of `issuing` use a higher rate, for
-// retries. Each test uses its own pools and addresses.
+// Units per second. At this rate, a used unit does not become available again during a test. Only the tests of
+// `issuing` use a higher rate, for retries. Each test uses its own pools and addresses.
 const SLOW = 0.001;
 const RATE_LIMITS = {
   address: { perSecond: SLOW, burst: 100 },

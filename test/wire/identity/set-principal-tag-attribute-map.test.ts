@@ -38,7 +38,7 @@ describe('SetPrincipalTagAttributeMap', () => {
     expect(await mapOf(pool, 'graph.facebook.com')).toEqual({ ...facebook, PrincipalTags: {} });
   });
 
-  it('replaces the earlier map of the provider, also that of a provider with an inherited name', async () => {
+  it('replaces the earlier map of the provider, even if the name of the provider is that of an inherited property', async () => {
     const pool = await newPool();
     for (const PrincipalTags of [{ a: '1', b: '2' }, { c: '3' }]) {
       const map = { ...key(pool, '__proto__'), PrincipalTags };
@@ -48,7 +48,7 @@ describe('SetPrincipalTagAttributeMap', () => {
     expect(await mapOf(pool, 'constructor')).toMatchObject({ PrincipalTags: {} });
   });
 
-  it('keeps the roles of the pool, which keep the maps', async () => {
+  it('keeps the roles of the pool; SetIdentityPoolRoles keeps the maps', async () => {
     const IdentityPoolId = await newPool();
     const Roles = { authenticated: 'arn:aws:iam::000000000000:role/user' };
     await developer.send(new SetIdentityPoolRolesCommand({ IdentityPoolId, Roles }));
