@@ -69,7 +69,7 @@ describe('createProviderFetch', () => {
     expect(requests[1]?.headers).toMatchObject({ authorization: 'Bearer x' });
   });
 
-  it('returns the provider’s opinion that a request was wrong', async () => {
+  it('returns a response in which the provider says that the request is invalid', async () => {
     const { origin } = await startProvider(answer(400, '{"error":"invalid_token"}'));
     expect(await fetchFrom(origin)).toEqual({ status: 400, body: { error: 'invalid_token' } });
   });

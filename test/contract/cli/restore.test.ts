@@ -70,7 +70,7 @@ const insertMove = (finishedMs: number | null) =>
     [POOL, finishedMs],
   );
 
-it('raises the counts of a pool whose migration is finished', () =>
+it('restore raises the counts of a pool whose migration is finished', () =>
   inFolder(async (folder) => {
     await insertMove(2);
     const { file } = await backUp({ folder });
@@ -80,7 +80,7 @@ it('raises the counts of a pool whose migration is finished', () =>
     expect(Math.min(...(await countsOf(target)))).toBeGreaterThan(RAISED_BY);
   }));
 
-it('keeps the counts of a pool that is being migrated, and names the next command', () =>
+it('restore keeps the counts of a pool that is being migrated, and names the next command', () =>
   inFolder(async (folder) => {
     await insertMove(null);
     const { file } = await backUp({ folder });
@@ -89,7 +89,7 @@ it('keeps the counts of a pool that is being migrated, and names the next comman
     expect(await countsOf(target)).toEqual(await countsOf(source));
   }));
 
-it('raises counts more if the backup is older, so a second restore is above the counts of the first', () =>
+it('restore raises counts more if the backup is older, so a second restore exceeds the counts of the first', () =>
   inFolder(async (folder) => {
     const hours = 10;
     const { file } = await backUp({ folder, now: () => Date.now() - hours * HOUR_MS });
@@ -98,7 +98,7 @@ it('raises counts more if the backup is older, so a second restore is above the 
     expect(Math.min(...(await countsOf(target)))).toBeGreaterThan(RAISED_BY + updates);
   }));
 
-it('rejects a database that has identities', () =>
+it('restore rejects a database that has identities', () =>
   inFolder(async (folder) => {
     const { file } = await backUp({ folder });
     await target.query(
@@ -117,7 +117,7 @@ it('rejects a database that has identities', () =>
     expect(await countsOf(target)).toEqual([]);
   }));
 
-it('rejects an export without keys', () =>
+it('restore rejects an export without keys', () =>
   inFolder(async (folder) => {
     const file = join(folder, 'export.jsonl');
     await writeFile(file, await runExport({ database: source }, '--service'));
@@ -126,14 +126,14 @@ it('rejects an export without keys', () =>
     expect(stderr).toContain('is an export without keys; read it with `import`');
   }));
 
-it('backs up the token key of the data directory', () =>
+it('backup includes the token key of the data directory', () =>
   inFolder(async (folder) => {
     const { file, printed } = await backUp({ folder });
     expect(printed.join()).toContain('complete, with the token key');
     expect(await readFile(file, 'utf8')).toContain(KEY.toString('base64'));
   }));
 
-it('does not back up an old token key if SERVICE_KEYS has token keys', () =>
+it('backup leaves out an old token key if SERVICE_KEYS has token keys', () =>
   inFolder(async (folder) => {
     const { file, printed } = await backUp({ folder, usesTokenKeyFile: () => false });
     expect(printed.join()).toContain(
@@ -144,7 +144,7 @@ it('does not back up an old token key if SERVICE_KEYS has token keys', () =>
     expect(stdout).toContain('start with the same SERVICE_KEYS as before');
   }));
 
-it('does not write a backup without a key if the data directory is wrong', () =>
+it('backup writes nothing if the data directory is wrong and has no key', () =>
   inFolder(async (folder) => {
     const file = join(folder, 'backup.jsonl');
     const work = await prepareCommand(['backup', '--out', file]);

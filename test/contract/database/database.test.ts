@@ -157,7 +157,7 @@ describe.each([
   });
 });
 
-it('reruns an entire transaction when PostgreSQL reports a serialization failure', async () => {
+it('a transaction runs again completely when PostgreSQL reports a serialization failure', async () => {
   const database = openPg({ connectionString: await createEmptyPostgresDatabase() });
   try {
     await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');
@@ -173,7 +173,7 @@ it('reruns an entire transaction when PostgreSQL reports a serialization failure
   }
 });
 
-it('fails a transaction whose connection breaks, and opens a new connection for the next one', async () => {
+it('a transaction fails if its connection breaks; the next transaction gets a new connection', async () => {
   const database = openPg({ connectionString: await createEmptyPostgresDatabase() });
   try {
     await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');

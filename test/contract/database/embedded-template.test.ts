@@ -13,7 +13,7 @@ const ROWS = `
   SELECT relname FROM pg_stat_user_tables
   WHERE pg_relation_size(relid) > 0 AND relname <> 'migrations'`;
 
-it('restores a database with the current schema, without rows, that only its owner can read', async () => {
+it('restoreTemplate restores a database with the current schema, without rows, that only its owner can read', async () => {
   const dataDir = join(directory, 'migrated');
   expect(await restoreTemplate(dataDir)).toBe(true);
   const entries = await readdir(dataDir, { recursive: true });
@@ -28,7 +28,7 @@ it('restores a database with the current schema, without rows, that only its own
   }
 });
 
-it('writes nothing if there is no template for the current migrations', async () => {
+it('restoreTemplate writes nothing if no template for the current migrations exists', async () => {
   const folder = await mkdtemp(join(directory, 'outdated-'));
   await writeFile(join(folder, 'migrated-0123456789abcdef.zst'), '{"directories":[],"files":[]}\n');
   const dataDir = join(directory, 'none');
@@ -36,7 +36,7 @@ it('writes nothing if there is no template for the current migrations', async ()
   expect(existsSync(dataDir)).toBe(false);
 });
 
-it('writes nothing if the template is damaged', async () => {
+it('restoreTemplate writes nothing if the template is damaged', async () => {
   const template = await createTemplates();
   const folder = await mkdtemp(join(directory, 'damaged-'));
   const content = await readFile(template);
@@ -46,7 +46,7 @@ it('writes nothing if the template is damaged', async () => {
   expect(existsSync(dataDir)).toBe(false);
 });
 
-it('keeps current templates, and removes outdated ones', async () => {
+it('createTemplates keeps current templates, and removes outdated ones', async () => {
   const folder = join(await createTemplates(), '..');
   const outdated = join(folder, 'migrated-0123456789abcdef.zst');
   const before = await readdir(folder);

@@ -17,13 +17,13 @@ afterEach(() => database.close());
 const session = async (on = database) =>
   (await on.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
 
-it('uses a connection again that was idle for five minutes', async () => {
+it('a pool uses a connection again that was idle for five minutes', async () => {
   const first = await session();
   clock += 300_000;
   expect(await session()).toBe(first);
 });
 
-it('opens another connection if the process was frozen for longer than that', async () => {
+it('a pool opens another connection if the process was frozen for more than five minutes', async () => {
   const first = await session();
   clock += 300_001;
   const second = await session();
@@ -31,7 +31,7 @@ it('opens another connection if the process was frozen for longer than that', as
   expect(await session()).toBe(second);
 });
 
-it('does not use a connection that was closed while the process was frozen', async () => {
+it('a pool does not use a connection that was closed while the process was frozen', async () => {
   const held = database.transaction(async (transaction) => {
     const { rows } = await transaction.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     return [rows[0]?.pid ?? 0, (await session()) ?? 0];
@@ -54,7 +54,7 @@ it.each([
     300_000,
     () => openFromEnvironment({ DATABASE_URL: connectionString }, noSecret),
   ],
-])('closes an idle connection after %s', async (_time, idleMs, open) => {
+])('a pool closes an idle connection after %s', async (_time, idleMs, open) => {
   // The pool uses these timers, and pg uses them only for its timeouts.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());

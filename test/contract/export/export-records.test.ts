@@ -11,7 +11,7 @@ import { POOL } from '../../fixtures/sync/stream-events.ts';
 const OTHER_POOL = 'us-east-1:00000000-0000-4000-8000-000000000002';
 const RECORDS = 2_500;
 
-/** Inserts 50 datasets in two pools with 2,500 live records, tombstones, and records that a removal covers. */
+/** Inserts 50 datasets in two pools with 2,500 live records, tombstones, and records that are older than the removal of their dataset. */
 async function insertRecords(database: Database): Promise<void> {
   await database.query(
     `INSERT INTO projection.datasets
@@ -139,7 +139,7 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
     });
   });
 
-  it('of the service fails after 24 hours, because marks of deleted identities expire', async () => {
+  it('of the service fails after 24 hours, because the service forgets which identities were deleted', async () => {
     // Each statement takes two hours.
     let hours = 0;
     const now = () => Date.now() + hours * 60 * 60 * 1000;

@@ -358,7 +358,7 @@ describe.each(SERVERS)('Cognito Identity tokens on $name', ({ open }) => {
       await expect(getId({ ...own(Token), ...login('eve') })).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('rejects earlier tokens after one of several logins was unlinked, because they may be of that login', async () => {
+    it('rejects earlier tokens after one of several logins was unlinked, because a token may be of that login', async () => {
       const { IdentityId, Token } = await developerToken('ann', { Logins: login('ann') });
       service.clock.now += 1;
       await service.operations.UnlinkDeveloperIdentity(
@@ -378,7 +378,7 @@ describe.each(SERVERS)('Cognito Identity tokens on $name', ({ open }) => {
       expect(await assumeRole(later.Token)).toMatchObject({ SubjectFromWebIdentityToken: IdentityId });
     });
 
-    it('rejects such tokens also after the identity was merged into another one', async () => {
+    it('rejects earlier tokens of an identity whose login was unlinked, even after the identity was merged into another', async () => {
       const { IdentityId, Token } = await developerToken('ann', { Logins: login('ann') });
       service.clock.now += 1;
       await service.operations.UnlinkDeveloperIdentity(
@@ -413,7 +413,7 @@ describe.each(SERVERS)('Cognito Identity tokens on $name', ({ open }) => {
       expect(await signIn(IdentityId, own(relinked.Token))).toBe(IdentityId);
     });
 
-    it('rejects the token of an identity that was merged, after the last login of the surviving one', async () => {
+    it('rejects the token of a merged identity after the last login of the surviving identity was unlinked', async () => {
       const [ann, guest] = [await getId(login('ann')), await getId()];
       const both = { ...login('ann'), ...login('ann', 'graph.facebook.com') };
       const before = await openIdToken(guest, login('ann', 'graph.facebook.com'));

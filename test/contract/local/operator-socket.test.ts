@@ -231,7 +231,7 @@ describe('the operator socket', () => {
     await expected;
   });
 
-  it('does not read ahead of a client that does not take the output', async () => {
+  it('does not read further pages while the client does not take the output', async () => {
     const path = join(directory, 'operator.sock');
     let pages = 0;
     const row = {

@@ -188,7 +188,7 @@ describe('a body in many small parts', () => {
     expect(await open(chunked(2_000)).response()).toMatchObject({ status: 200, body: '{"bytes":2000}' });
   });
 
-  it('is rejected above, because each part takes processor time', async () => {
+  it('is rejected if it has more parts, because each part takes processor time', async () => {
     await start();
     const { status, body } = await open(chunked(10_000)).response();
     expect({ status, body }).toMatchObject({ status: 400, body: expect.stringContaining('too many parts') });

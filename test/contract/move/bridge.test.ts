@@ -130,7 +130,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     return { ...sides, identity };
   }
 
-  /** Runs the bridge until no mark is due. */
+  /** Runs the bridge until no dataset is due. A *mark* is a row that says that the bridge must read a dataset. */
   async function run(there: Dataset, faulty: Partial<BridgeStore> = {}, runs = 3): Promise<void> {
     const origin = scriptedOrigin(POOL, {}, there.calls());
     const listDue: BridgeStore['listDue'] = async (now, limit) =>
@@ -509,7 +509,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     });
   });
 
-  it('finds a change that the takeover has missed, because the event of a later one arrived first', async () => {
+  it('finds a change that the takeover has missed, because the event of a later change arrived first', async () => {
     const { there, here } = await owned(async (sides) => {
       await sides.here.update(put('b', '1'));
       await sides.here.update(put('b', '2', 1));
@@ -522,7 +522,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     for (const live of [await liveHere(here), liveThere(there)]) expect(live).toEqual({ a: '1', b: '2' });
   });
 
-  it('writes the other keys of a call with a key that the origin refuses', async () => {
+  it('writes the other keys of a call if the origin refuses one key', async () => {
     const { there, here, identity } = await owned();
     there.refuses = (key) => key === 'k7';
     const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
@@ -580,7 +580,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await dueOf(identity)).toEqual([]);
   });
 
-  it('tries one dataset of a pool if the credentials are invalid, and all again after a minute', async () => {
+  it('tries only one dataset of a pool if the credentials are invalid, and all datasets after a minute', async () => {
     const sides = [await owned(), await owned(), await owned()];
     for (const { here } of sides) await here.update(put('a', '1'));
     const ids = new Set(sides.map(({ identity }) => identity.identityId));

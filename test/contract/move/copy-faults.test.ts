@@ -104,7 +104,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     expect(await copy(pool, origin)).toMatchObject({ end: 'finished' });
   });
 
-  it('is complete when it is done: a copy that was killed at its end continues there', async () => {
+  it('ends only once its end is stored: a copy that was killed at its end continues there', async () => {
     const [pool, id] = [newPool(), newPool()];
     let listings = 0;
     const own = scriptedOrigin(pool, { [id]: { game: listingOf(1) } });

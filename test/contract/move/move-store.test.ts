@@ -90,7 +90,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect('leaseId' in second).toBe(true);
   });
 
-  it('creates identities once; those with logins elsewhere and disabled ones are no guests', async () => {
+  it('creates identities once; an identity with logins at the origin, or a disabled one, is not a guest', async () => {
     const pool = await newPool(database);
     const [guest, user, disabled] = [newId(), newId(), newId()];
     expect(await put(pool, guest)).toMatchObject({ created: 1, kept: 0 });
@@ -106,7 +106,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect((await identities.readIdentity(user))?.providers).toEqual(['accounts.google.com', PROVIDER]);
   });
 
-  it('does not let an earlier copy undo the mark of a later one', async () => {
+  it('does not let an earlier copy undo that a later copy has listed an identity', async () => {
     const pool = await newPool(database);
     const id = newId();
     await put(pool, id);
@@ -114,7 +114,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.listedOf(pool, [id], 5)).toEqual(new Set([id]));
   });
 
-  it('does not mark an identity that it could not create, because the pool does not exist', async () => {
+  it('does not store as listed what it could not create because the pool does not exist', async () => {
     const pool = `us-east-1:${randomUUID()}`;
     const id = newId();
     expect(await put(pool, id)).toMatchObject({ created: 0 });

@@ -34,7 +34,7 @@ const HOUR = 3_600_000;
 const ORIGIN_KEY = Buffer.alloc(32, 9);
 const TRY_AGAIN = { code: 'InternalErrorException', status: 500 };
 
-describe.each(SERVICE_DATABASES)('logins of a moving pool on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('logins of a pool that is being migrated, on $name', ({ open }) => {
   let database: Database;
   let there: IdentityService;
   let databaseThere: Database;
@@ -299,7 +299,7 @@ describe.each(SERVICE_DATABASES)('logins of a moving pool on $name', ({ open }) 
     expect(at.asked).toEqual(['GetId']);
   });
 
-  it('ends an owned guest that got a login or was merged at the origin', async () => {
+  it('makes an owned guest inaccessible by its id if it got a login or was merged at the origin', async () => {
     const { pool, copy, operations, pass, at } = await moving();
     const [logged, merged, alone] = [await newGuest(pool), await newGuest(pool), await newGuest(pool)];
     await getId(there.operations, pool, login('ann'));
@@ -325,7 +325,7 @@ describe.each(SERVICE_DATABASES)('logins of a moving pool on $name', ({ open }) 
     expect(await getId(operations, pool, login('bob'))).toBe(logged);
   });
 
-  it('ends owned guests with a repeated copy, too', async () => {
+  it('does the same with owned guests in a repeated copy', async () => {
     const { pool, copy, operations } = await moving();
     const guest = await newGuest(pool);
     await copy();
@@ -369,7 +369,7 @@ describe.each(SERVICE_DATABASES)('logins of a moving pool on $name', ({ open }) 
     expect(await getId(operations, pool, login('ann'))).toBe(IdentityId);
   });
 
-  it('logs in developer users of the origin, of the copy and after it', async () => {
+  it('logs in developer users that were created at the origin before the copy or after it, and new ones', async () => {
     const { pool, at, copy, operations } = await moving();
     const input = (user: string) => ({ IdentityPoolId: pool, Logins: { [DEVELOPER_PROVIDER]: user } });
     const logIn = async (service: IdentityService['operations'], user: string) =>

@@ -106,7 +106,7 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
     expect(nodes.map((node) => node['Index Name'])).toContain(index);
   }
 
-  it('for erasing what removals cover read only the datasets of the batch', async () => {
+  it('for erasing the values of removed datasets read only the datasets of the batch', async () => {
     const statements: [sql: string, values: readonly SqlValue[]][] = [];
     const recording: Database = {
       ...database,

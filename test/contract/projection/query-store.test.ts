@@ -268,7 +268,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('erases the values that several removals cover together; also erases covered values that arrive later', async () => {
+  it('erases the values of several removed datasets together, and values of these datasets that arrive late', async () => {
     const inDataset = (datasetName: string, members: Members) => ({ ...members, datasetName });
     const names = ['one', 'two', 'three'];
     await project(...names.map((name) => inDataset(name, update(1, 1, { key: 'a' }, { key: 'b' }))));
@@ -296,7 +296,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     expect(other.rows).toBe(40 + 80);
   });
 
-  it('hides a record that a newer dataset removal covers, even if a concurrent write left its value', async () => {
+  it('hides a record that is older than the removal of its dataset, even if a concurrent write left its value', async () => {
     await project(update(1, 1, { key: 'covered' }), removal(2, 2));
     await database.query(`UPDATE projection.records SET record_value = 'left by the race'`);
     expect(await values()).toEqual({});

@@ -147,7 +147,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await countOf('datasets')).toBe(1);
   });
 
-  it('erases remaining values that a removal covers', async () => {
+  it('erases remaining values that are older than the removal of their dataset', async () => {
     await write([record('a', 1, 'value'), record('b', 5, 'newer')], { removal: 2 });
     await database.query("UPDATE projection.records SET record_value = 'left' WHERE record_key = 'a'");
     expect(await sweep()).toEqual({ ...NOTHING, values: 1 });

@@ -42,7 +42,7 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
       return { owner: { ...owner, close }, reader };
     },
   },
-])('SQL of a person on $name', ({ name, open }) => {
+])('SQL that a user enters, on $name', ({ name, open }) => {
   let owner: Database;
   let reader: ReadDatabase;
   let runner: SqlRunner;
@@ -129,7 +129,8 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
     await expect(runner.run(sql, 10)).rejects.toMatchObject({
       name: 'SqlError',
       code: expect.stringMatching(code),
-      // In a subquery, PostgreSQL finds a wrong first word only at the next one.
+      // Under Aurora DSQL's rules, the statement is a subquery, in which PostgreSQL reports a wrong first word at the next
+      // word.
       ...(position !== undefined && { position: name.endsWith('DSQL') ? expect.any(Number) : position }),
     });
     const { rows } = await owner.query('SELECT dataset_name FROM projection.datasets');
@@ -169,7 +170,7 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
   });
 });
 
-it('does not run SQL of a person on Aurora DSQL as another user than the reader', async () => {
+it('SQL that a user enters runs on Aurora DSQL only as the user query_reader', async () => {
   const pool = new pg.Pool({ ...poolSettings({}), connectionString: await createPostgresDatabase() });
   const database = openOnDsqlPool(pool, {});
   await expect(createSqlRunner(database).run('select 1', 10)).rejects.toThrow('connect as query_reader');

@@ -97,8 +97,8 @@ describe.each(SERVICE_DATABASES)(
       expect(rows).toEqual([]);
     });
 
-    describe('of values that removals cover in the query store', () => {
-      /** Inserts removed datasets with records that the removals cover. The text is SQL. @returns their ids */
+    describe('of the values of removed datasets in the query store', () => {
+      /** Inserts removed datasets whose records still have values. The text is SQL. @returns their ids */
       const insertCovered = async (datasets: number, records: number, key: string, value: string) => {
         const { rows } = await database.query<{ dataset_id: string }>(
           `INSERT INTO projection.datasets (dataset_id, identity_pool_id, identity_id, dataset_name, last_modified_ms,

@@ -340,7 +340,7 @@ describe.each(DATABASES)('the relay with a bucket for payloads on $name', ({ ope
     expect(s3.requests.filter((request) => request.startsWith('PUT'))).toHaveLength(1);
   });
 
-  it('leaves the payload to the sweep if it ends before it deletes the payload', async () => {
+  it('leaves the payload to the sweep if the relay ends before it deletes the payload', async () => {
     await stack.write();
     const payloads = { ...stack.payloads, remove: () => Promise.reject(new Error('the power is gone')) };
     const relay = stack.relay({}, { uploads: { ...stack.uploads, payloads } });

@@ -165,7 +165,7 @@ describe.each(SERVICE_DATABASES)('the sweep of datasets on $name', ({ open }) =>
     expect(next).toBe(SLOTS / 2 + SLOTS / 8);
   });
 
-  it('continues where the previous run ended, until every slot was swept', async () => {
+  it('continues where the previous run ended, until every slot (a part of the datasets) was swept', async () => {
     await insertDatasets(database, 600);
     const run = createSweep({ timeBudgetMs: 0, random: () => 0.999 });
     expect((await sweep(run)).next).toBe(0);

@@ -475,7 +475,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     expect(await rowsIn('records')).toBe(1);
   });
 
-  it('forgets the date that a removal has at the origin when it removes the dataset itself', async () => {
+  it('forgets the date of a removal at the origin once this service removes the dataset itself', async () => {
     const removed = async () =>
       (await database.query<{ removed_ms: number | null }>('SELECT removed_ms FROM sync.datasets')).rows;
     await update({ a: '1' });

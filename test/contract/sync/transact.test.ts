@@ -76,7 +76,7 @@ describe("transactions under Aurora DSQL's rules", () => {
     expect(await written()).toEqual([2]);
   });
 
-  it('runs a transaction again even if the answer to the question for its receipt is lost as well', async () => {
+  it('runs a transaction again even if the answer to the query for its receipt is lost as well', async () => {
     faults = ['closed', 'lost'];
     expect(await write()).toBe(2);
     expect([faults, await written()]).toEqual([[], [2]]);
