@@ -14,7 +14,9 @@ import { type Schedule, startSchedule } from './schedules/schedule.ts';
 
 const FUNCTION_NAME = 'bridge-origin';
 const INTERVAL_MS = 1_000;
-/** A call is retried only once, so that a dataset that fails does not block a worker. A later run tries it again. */
+/**
+ * A call is retried only once, so that a failing dataset does not block a worker. A later run tries the dataset again.
+ */
 const RETRIES = { pausesMs: [1_000], retried: ['throttled'] } as const;
 
 /** Minimum time between two log entries about the same problem of a pool, even if many datasets have it. */

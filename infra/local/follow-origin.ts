@@ -34,9 +34,9 @@ import { type Schedule, startSchedule } from './schedules/schedule.ts';
 const FUNCTION_NAME = 'follow-origin';
 /** UUID of the event source mapping. The names of its discarded records contain it. */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000002';
-/** Time between two checks for moving pools while no pool is moving. */
+/** Time between two checks for pools that are being migrated, as long as no such pool was found. */
 const INTERVAL_MS = 1_000;
-/** Time between two checks while pools are moving. A check also finds whether all events of each pool are applied. */
+/** Time between two checks after that. They also find out whether all events of each pool are applied. */
 const CHECK_EVERY_MS = 30_000;
 /** Maximum time for which an event can be on its way from the stream to the mapping, or in a batch in progress. */
 const MARGIN_MS = 60_000;
@@ -55,7 +55,7 @@ interface FollowOriginDeps {
   onWritten: () => void;
 }
 
-/** Follows the streams of the origins while pools are moving. */
+/** Follows the streams of the origins while pools are being migrated. */
 export interface OriginFollower {
   schedule: Schedule;
   /** One event source mapping per origin. */
@@ -64,8 +64,8 @@ export interface OriginFollower {
 }
 
 /**
- * Starts an event source mapping on an origin's stream as soon as a pool is moving from this origin. The mapping reads
- * the stream from its oldest record, so it misses no change that was made during a copy.
+ * Starts an event source mapping on an origin's stream as soon as a pool is being migrated from this origin. The
+ * mapping reads the stream from its oldest record, so it misses no change that was made during a copy.
  */
 export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
   const store = createMoveStore(deps.database, { offloading: deps.offloading, now: Date.now });
@@ -79,7 +79,7 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
   function report(identityPoolId: string, problem: string): void {
     if (problems.get(identityPoolId) === problem) return;
     problems.set(identityPoolId, problem);
-    logger.error('changes of a moving pool are not followed', { identityPoolId, problem });
+    logger.error('changes of a pool that is being migrated are not followed', { identityPoolId, problem });
   }
 
   /** @param used receives the mapping that follows the pool */
@@ -89,7 +89,7 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
     if (name !== origin)
       return report(
         identityPoolId,
-        `the pool was copied from ${origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${name}`,
+        `the pool was copied from ${origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${name}; set them to the same origin`,
       );
     const key = `${name} ${settings.streamName}`;
     used.add(key);

@@ -56,7 +56,7 @@ export interface LocalConfig {
   trustedProxies: readonly string[];
   limits: Limits;
   logins: LoginMode;
-  /** Reads where the origin of a migration is. @throws {SetupError} a variable is invalid */
+  /** Reads the settings of a migration's origin, such as its address. @throws {SetupError} a variable is invalid */
   readOrigin: (identityPoolId: string) => OriginSettings;
   /** Settings of login providers that no identity pool can hold. */
   loginProviders: LoginProviders;

@@ -44,7 +44,7 @@ export async function openOperatorSocket({
     // Some file systems do not support sockets. The process continues, because only the operator's commands need the
     // socket.
     console.error(
-      `cognito-sync-backend: commands are not accepted while this process runs: ${String(error)}`,
+      `cognito-sync-backend: commands are not accepted while this process runs: ${String(error)}; use a DATA_DIR on a file system that supports sockets`,
     );
   }
   return {

@@ -26,7 +26,7 @@ import type { ScheduleStatus } from './schedules/schedule.ts';
  *
  * - the schedules that publish events to the stream
  * - the event source mapping that consumes the events
- * - the event source mapping on the stream of a migration's origin, while a pool is moving
+ * - the event source mappings on the streams of origins, while pools are being migrated
  * - the bridge between this service and the origin of a migration
  * - the bulk-publish poller
  * - the sweep that removes expired data
@@ -34,7 +34,7 @@ import type { ScheduleStatus } from './schedules/schedule.ts';
  */
 export interface Pipeline {
   mapping: EventSourceMapping;
-  /** All mappings: the projection's, and that of the origin of a migration while a pool is moving. */
+  /** All mappings: that of the projection and, while pools are being migrated, those of the origins. */
   mappings(): EventSourceMapping[];
   schedules(): ScheduleStatus[];
   close(): Promise<void>;
@@ -52,7 +52,7 @@ interface PipelineDeps {
   region: string;
   fetchPayload: FetchPayload;
   report: ReportBatch;
-  /** Reads where the origin of a migration is. */
+  /** Reads the settings of a migration's origin, such as its address. */
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
 }

@@ -35,8 +35,8 @@ export async function untilAborted<Result>(
 
 /**
  * Returns the delay before the next attempt, in milliseconds. The full delay doubles with each attempt up to
- * `retryCapMs`. The result is a random time from half of the full delay up to the full delay, so that shards that
- * failed at the same time do not retry at the same time.
+ * `retryCapMs`. The result is a random time from half of the full delay up to the full delay. Shards that failed at the
+ * same time therefore do not retry at the same time.
  *
  * @param attempt 0 for the first retry
  * @param random 0 (included) to 1 (excluded)

@@ -207,7 +207,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     const page = await (await newProfile(browser, { origins: [origin], unexpected })).newPage();
     for (const path of ['/healthz', '/identitypools', '/']) {
       const response = await page.goto(origin + path);
-      const refusal = { message: 'this Host is not allowed' };
+      const refusal = { message: 'this Host is not allowed; use localhost' };
       expect([path, response?.status(), await response?.json()]).toEqual([path, 403, refusal]);
     }
   });

@@ -2,8 +2,8 @@ import { eventPayload } from './kinesis-event.ts';
 import type { Attempt } from './retry-policy.ts';
 
 /**
- * Why records were discarded. AWS documents that a record that exceeds the invocation payload goes to the failure
- * destination, but not the condition in its failure record. This project therefore chose the name
+ * Why records were discarded. AWS documents that a record larger than the invocation payload goes to the failure
+ * destination. AWS does not document the condition in the failure record of this case, so this project chose the name
  * `InvocationPayloadSizeExceeded`.
  */
 export type FailureCondition =

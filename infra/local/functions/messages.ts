@@ -42,8 +42,8 @@ export interface InvocationRequest {
 }
 
 /**
- * The result of an invocation: the response as JSON text, or the message of the thrown error. `decisions` are those of
- * the sync rules, if the invocation is watched.
+ * The result of an invocation: the response as JSON text, or the message of the thrown error. If the invocation is
+ * watched, `decisions` contains the decisions of the sync rules.
  */
 export type InvocationReply = ({ answer: string } | { error: string }) & {
   decisions: readonly RuleDecision[];

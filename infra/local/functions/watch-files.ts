@@ -16,7 +16,7 @@ export interface FileWatch {
 const INTERVAL_MS = 200;
 
 /**
- * Polls files and reports each reader of which a file has changed since the reader read it. Unlike file system events,
+ * Polls files, and reports the readers whose files have changed since they were read. Unlike file system events,
  * polling works the same on every platform and does not miss a file that is being replaced. The polling does not keep
  * the process alive.
  *

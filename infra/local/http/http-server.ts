@@ -171,7 +171,7 @@ async function answer(
   const { localAddress = '', remoteAddress = '' } = incoming.socket;
   const isOwnMachine = isLoopback(localAddress);
   if (isOwnMachine && !isOwnHost(headers.host))
-    return sendJson(response, 403, { message: 'this Host is not allowed' });
+    return sendJson(response, 403, { message: 'this Host is not allowed; use localhost' });
   const sourceAddress = sources.of(remoteAddress, headers);
   const head = { method, target, headers, sourceAddress };
   const route = routes.find(

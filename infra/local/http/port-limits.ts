@@ -17,8 +17,8 @@ export interface PortLimits {
    */
   requestsPerConnection: number;
   /**
-   * Time for which a connection that sent too many requests still counts as ten open connections of its address, so that
-   * the client cannot immediately continue on another connection.
+   * A connection that sent too many requests is closed, but counts as ten open connections of its address for this
+   * time. The client therefore cannot immediately continue on another connection.
    */
   penaltyMs: number;
   /** Maximum bytes of request bodies in memory. The first 64 KiB of each body do not count. */

@@ -9,9 +9,9 @@ const PATH = '/console/rules';
 const MAX_EVENT_BYTES = 8 * 1024 * 1024;
 
 /**
- * Shows the sync rules to the console: `GET /console/rules` describes the rules file as it is now, and
- * `POST /console/rules` applies the rules to the events in the body, in the forms that `rules try` accepts. Nothing is
- * stored. The status is 422 if the rules or the events cannot be used.
+ * Shows the sync rules to the console. `GET /console/rules` describes the current rules file. `POST /console/rules`
+ * applies the rules to the events in the body, which has one of the forms that `rules try` accepts. Nothing is stored.
+ * The status is 422 if the rules or the events cannot be used.
  *
  * @param rulesFile absolute path
  */

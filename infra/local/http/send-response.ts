@@ -13,8 +13,8 @@ const LINGER_BYTES = 8 * 1024 * 1024;
 
 /**
  * Sends a complete response, with the header names in the given letter case. If the request has a large body that was
- * not read to its end, closes the connection after the response, so that the server need not receive the whole body of
- * a rejected request.
+ * not read to its end, closes the connection after the response. The server therefore need not receive the whole body
+ * of a rejected request.
  */
 export function sendResponse(
   response: ServerResponse,

@@ -67,7 +67,7 @@ export function createLocalMetrics(): LocalMetrics {
       gauge('requests_in_flight', 'Requests that are being answered.', [{ value: inFlight }]),
       counter(
         'trigger_calls_total',
-        'Calls of sync triggers, by outcome. A trigger that rejects an update counts as threw.',
+        'Calls of sync triggers, by outcome. A trigger that rejects an update has the outcome threw.',
         calls.samples(),
       ),
       counter('trigger_decisions_total', 'Decisions of the sync rules, by rule.', decisions.samples()),

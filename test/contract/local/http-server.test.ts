@@ -74,7 +74,7 @@ describe('the HTTP server', () => {
     async (Host) => {
       expect(await send({ ...TARGET, Host })).toMatchObject({
         status: 403,
-        body: '{"message":"this Host is not allowed"}',
+        body: '{"message":"this Host is not allowed; use localhost"}',
       });
     },
   );
