@@ -150,7 +150,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'redrive',
     {
       summary:
-        "project again the events in quarantine, or those in the event source mapping's failure destination",
+        "project the events in quarantine again, or those in the event source mapping's failure destination",
       usage: ['redrive [--dismiss] [--json]', 'redrive --failures s3://bucket/prefix|directory [--json]'],
       load: async () => (await import('./commands/redrive.ts')).redrive,
     },

@@ -54,8 +54,9 @@ function readEndpoint(env: Environment, name: string): string | undefined {
 }
 
 /**
- * If the service is on this machine and the environment names no credentials, returns the first developer key
- * of SERVICE_KEYS, or else the default credentials of a local cloud. Otherwise returns undefined, and the SDK looks for credentials.
+ * Returns credentials if the service is on this machine and the environment names none: the first developer key of
+ * SERVICE_KEYS, or the default credentials of a local cloud. Otherwise returns undefined; the SDK then looks for
+ * credentials.
  */
 function localCredentials(env: Environment, endpoint: string | undefined): Credentials | undefined {
   const isNamed = [env.AWS_ACCESS_KEY_ID, env.AWS_PROFILE].some(Boolean);

@@ -156,7 +156,7 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
     const needed = await onPool('status', '--check');
     expect(needed).toMatchObject({ code: 1, stderr: 'cognito-sync-backend: 1 item needs attention\n' });
     expect(needed.stdout).toMatch(
-      /a bulk publish is needed: none that started after \S+Z is in the query store/,
+      /a bulk publish is needed: no bulk publish that started after \S+Z is in the query store/,
     );
     expect(await onPool('bulk-publish', 'watch')).toMatchObject({
       code: 1,

@@ -15,7 +15,8 @@ export const backup: Command = {
   prepare(args) {
     const { out, asJson } = readArguments(args);
     return async (deps) => {
-      // Read before the data: an older checkpoint only repeats events, a newer one could skip some.
+      // The files are read before the data. A checkpoint that is older than the data only repeats events. A newer
+      // checkpoint could skip events.
       const files = await readDataFiles(deps.dataDir, deps.usesTokenKeyFile());
       await exportService(deps, { out, files });
       if (deps.signal.aborted) throw new SetupError(STOPPED);

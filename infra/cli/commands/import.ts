@@ -62,7 +62,7 @@ async function run(deps: CommandDeps, path: string, asJson: boolean): Promise<vo
   else for (const line of describe(outcome)) print(toSafeLine(line));
 }
 
-/** @throws {SetupError} the path is not that of a file; a pipe cannot be read twice */
+/** @throws {SetupError} the path is not a file, for example a pipe, which cannot be read twice */
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch(() => null);
   if (found === null) throw new SetupError(`there is no file ${path}`);

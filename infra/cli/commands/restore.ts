@@ -66,7 +66,10 @@ async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): 
   for (const id of movingPools) print(`${id} is being migrated: run \`move copy\` when the service runs`);
 }
 
-/** Reads the complete file before anything is written. @throws {SetupError} it is damaged, newer, or no backup */
+/**
+ * Reads the complete file before anything is written.
+ * @throws {SetupError} the file is damaged, was written by a newer version, or is not a backup
+ */
 async function readBackup(path: string): Promise<{ files: BackupFiles; movingPools: ReadonlySet<string> }> {
   const found = await stat(path).catch(() => null);
   if (!found?.isFile()) throw new SetupError(`there is no file ${path}`);
@@ -159,7 +162,7 @@ function raising(target: ImportTarget, movingPools: ReadonlySet<string>): Import
   };
 }
 
-/** The directory was empty, so everything in it was written by the restore. */
+/** Removes what the restore has written: everything in the directory, because it was empty before. */
 async function removeWritten(dataDir: string, existed: boolean): Promise<void> {
   if (!existed) return rm(dataDir, { recursive: true, force: true });
   for (const name of await readdir(dataDir)) await rm(join(dataDir, name), { recursive: true, force: true });

@@ -40,5 +40,5 @@ function nullIfAborted(error: unknown): null {
 
 /** Returns the error message for a command that asks for confirmation when no terminal can show the question. */
 export function noTerminalText(): string {
-  return 'nothing was changed: there is no terminal to confirm on; review what would change, then add --yes';
+  return 'nothing was changed: no terminal can ask for confirmation; review what would change, then add --yes';
 }

@@ -65,7 +65,7 @@ describe('the status', () => {
     [
       'a missing bulk publish',
       { needsPublishAfter: START },
-      `a bulk publish is needed: none that started after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
+      `a bulk publish is needed: no bulk publish that started after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
     ],
     ['a failed run', { lastRun: failed(FACTS) }, 'has failed'],
     ['a stalled run', { lastRun: STALLED }, 'has stalled'],

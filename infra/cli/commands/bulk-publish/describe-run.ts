@@ -56,5 +56,5 @@ export function runToJson(run: PublishRun): Record<string, string | null> {
  * @param after epoch milliseconds; only a bulk publish that started later is sufficient
  */
 export function describePublishNeeded(identityPoolId: string, after: number): string {
-  return `a bulk publish is needed: none that started after ${timeText(after)} is in the query store; run \`bulk-publish start --pool ${identityPoolId}\``;
+  return `a bulk publish is needed: no bulk publish that started after ${timeText(after)} is in the query store; run \`bulk-publish start --pool ${identityPoolId}\``;
 }

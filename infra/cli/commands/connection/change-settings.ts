@@ -22,7 +22,7 @@ interface ChangeOptions {
  * Prints the settings of a pool and the planned changes. If there are changes, applies them, by default after the
  * operator has confirmed them.
  * @throws {SetupError} the change failed; the message says what was changed. Repeating the command completes the change
- * @throws {UsageError} there is no terminal to confirm on; nothing was changed
+ * @throws {UsageError} no terminal can ask for confirmation; nothing was changed
  */
 export async function changeSettings(deps: ProcessDeps, options: ChangeOptions): Promise<void> {
   const { identityPoolId, isAsked, asJson, warning } = options;

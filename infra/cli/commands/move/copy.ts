@@ -98,15 +98,17 @@ function describe(
     ...(isResumed ? ['  continued an interrupted copy'] : []),
     `  ${count(listed, 'identity', 'identities')} listed, ${created} new here, ${copied} compared`,
     `  ${count(datasets, 'dataset')} compared, ${count(records, 'record')} written, ${removed} datasets removed`,
-    ...(kept > 0 ? [`  identities not changed, because this service owns or has deleted them: ${kept}`] : []),
-    ...(missing > 0 ? [`  identities not changed, because the origin no longer has them: ${missing}`] : []),
+    ...(kept > 0 ? [`  identities kept, because this service owns or has deleted them: ${kept}`] : []),
+    ...(missing > 0
+      ? [`  identities no longer at the origin: ${missing}; their data here was not changed`]
+      : []),
     ...named.map(
       ({ identityId, datasetName, reason }) =>
         `  ${reason}: ${identityId}${datasetName ? ` ${datasetName}` : ''}`,
     ),
     ...(rest > 0 ? [`  and ${rest} more`] : []),
     ...(unread > 0
-      ? [`  not completely read at the origin: ${unread}; copy again, this copy repaired no gap`]
+      ? [`  not completely read at the origin: ${unread}; a gap is repaired only by a complete copy`]
       : []),
     ...(isPoolMade && syncTrigger ? [`  The origin's sync trigger ${syncTrigger} is not set here.`] : []),
   ];

@@ -122,7 +122,7 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
       (reason) => `  ${given.ignored.has(reason) ? 'ignored: ' : ''}${reason}: ${explain(reason, given)}`,
     ),
     `  last write by an old version of the app: ${lastOldWrite === null ? 'none known' : timeText(lastOldWrite)}`,
-    `  ${count(takenOver, 'identity', 'identities')} taken over, ${uncompared} of them without a comparison, ${left.replicas} left`,
+    `  ${count(takenOver, 'identity', 'identities')} taken over, ${uncompared} of them without a comparison, ${left.replicas} not taken over`,
     ...someOf(notTakenOver, ({ reason, identityId, datasetName }) => {
       return `${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`;
     }),

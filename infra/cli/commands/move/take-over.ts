@@ -84,8 +84,10 @@ function describe(
   problems: readonly TakeOverProblem[],
 ): string[] {
   return [
-    `${identityPoolId}: ${count(takenOver, 'identity', 'identities')} taken over, ${left} left`,
-    ...(missing > 0 ? [`  identities not changed, because the origin no longer has them: ${missing}`] : []),
+    `${identityPoolId}: ${count(takenOver, 'identity', 'identities')} taken over, ${left} not taken over yet`,
+    ...(missing > 0
+      ? [`  identities no longer at the origin: ${missing}; their data here was not changed`]
+      : []),
     ...problems.map(
       ({ identityId, datasetName, reason }) =>
         `  ${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`,

@@ -21,7 +21,7 @@ function needsOfStream({ streamName, shards, isStreamedTo, problem }: StreamRepo
   const isWaiting = shards.some(({ projectedAt, waiting }) => projectedAt === null && waiting?.events);
   return isStreamedTo && isWaiting
     ? [
-        `stream ${streamName}: events are waiting in a shard of which no event was ever projected; check that a function projects this stream`,
+        `stream ${streamName}: events are waiting in a shard from which no event was ever projected; check that a function projects this stream`,
       ]
     : [];
 }
