@@ -6,8 +6,7 @@ import type { FoundLogins, LinkDecision, LivingIdentity, LoginQuestion } from '.
 
 /**
  * Maximum number of attempts to write a decision. An attempt fails only if another request changed the same logins or
- * identities after they were read, so this limit is reached only if many other requests change them in quick
- * succession.
+ * identities after they were read. The limit is reached only if many other requests change them in quick succession.
  */
 const ATTEMPTS = 10;
 

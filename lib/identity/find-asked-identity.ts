@@ -22,9 +22,9 @@ export async function findAskedIdentity(
 }
 
 /**
- * Does the same for a client. If a guest is unknown here, also asks the origin of a migration, because the guest may
- * have been created there after the copy. For an identity with logins, this is not necessary: after the error, the
- * client calls GetId, which finds the identity.
+ * Does the same as `findAskedIdentity` for a client. If a guest is unknown here, also asks the origin of a migration,
+ * because the guest may have been created there after the copy. For an identity with logins, this is not necessary:
+ * after the error, the client calls GetId, which finds the identity.
  */
 export async function findAskedByClient(
   { store, origin }: Pick<IdentityDependencies, 'store' | 'origin'>,

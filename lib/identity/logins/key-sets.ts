@@ -47,7 +47,10 @@ interface KeySetOptions {
 
 /** Age at which keys are loaded again in the background. It is the default of `jose`. */
 const REFRESH_MS = 10 * 60 * 1000;
-/** Age at which a login waits until keys are loaded again, so that a key that the provider withdrew is not trusted. */
+/**
+ * If keys are older, a login waits until they are loaded again, so that a key that the provider withdrew is not
+ * trusted.
+ */
 const MAX_AGE_MS = 60 * 60 * 1000;
 /** Minimum time between two attempts to refresh keys, and between two attempts because of an unknown key id. */
 const PAUSE_MS = 30_000;

@@ -10,8 +10,8 @@ type Needed = 'store' | 'openIdTokens' | 'verifyLogin' | 'origin' | 'mergeDatase
 
 /**
  * UnlinkIdentity: removes all logins of the providers in LoginsToRemove from an identity. At least one login in the
- * request must be a login of the identity. No login in the request is linked. A provider without a login of the identity
- * is ignored, so the request can be repeated as long as another login remains.
+ * request must be a login of the identity. No login in the request is linked. A provider at which the identity has no
+ * login is ignored, so the request can be repeated as long as another login remains.
  *
  * A user whose login was unlinked gets a new identity at the next login. An identity whose last login was unlinked is
  * inaccessible. Source: API reference of Cognito Identity, UnlinkIdentity.

@@ -61,8 +61,8 @@ export async function linkDeveloperUsers(
   if (gone.length + rowsChanged > 0) await on.query(MARK_CHANGED, [identityId, at]);
   const [stored] = (await on.query<CopiedRow>(READ_COPIED, [textArray([identityId])])).rows;
   const kept = stored ? copiedProviders(stored).filter((name) => name !== provider) : [];
-  // The provider stays copied if no user was linked. Otherwise the identity would be a guest, which anyone who knows
-  // its id can use.
+  // If no user was linked, the provider stays among the copied providers. Otherwise the identity would count as a
+  // guest, which anyone who knows its id can use.
   if (userIds.length > added.length - rowsChanged) await changeCopiedProviders(on, identityId, kept);
   return added.length - rowsChanged;
 }

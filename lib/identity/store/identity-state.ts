@@ -27,7 +27,7 @@ export async function readIdentityState(
   return rows[0].merged_into === null ? 'exists' : 'merged';
 }
 
-/** Does the same, and locks the identity, so that it is neither deleted nor merged during the transaction. */
+/** Does the same as `readIdentityState`, and locks the identity: it is neither deleted nor merged in the meantime. */
 export async function lockIdentityState(
   on: Transaction,
   { identityPoolId, identityId }: IdentityKey,
