@@ -143,7 +143,7 @@ async function eraseReplaced(database: Database, items: readonly ServiceItem[]):
   }
 }
 
-/** Starts a bulk publish of each pool that streams, which fills the query store. */
+/** Starts a bulk publish of each pool that streams. The bulk publishes fill the query store. */
 async function publishPools(
   database: Database,
   identityPoolIds: readonly string[],
