@@ -12,7 +12,10 @@ const RETENTION_MS = {
    */
   tombstones: 365 * DAY_MS,
   datedRemovals: 365 * DAY_MS,
-  /** Longer than a failure object exists. While the object exists, its row shows that it was redriven. */
+  /**
+   * Longer than failure objects are kept. The row must outlive its object, because it shows that the object was
+   * redriven.
+   */
   redrivenObjects: 400 * DAY_MS,
   gaps: 400 * DAY_MS,
   /** Failure objects may contain events of an erased identity. */

@@ -73,8 +73,8 @@ const REMOVE_TOMBSTONES = remove(
   `${RECORDS_OF_STEP} AND stored.record_value IS NULL AND stored.projected_at < $3`,
 );
 
-// Records without a dataset remain if `erase` erased a person's data while an event of that person was being projected,
-// and the projection was killed before it noticed.
+// Removes records without a dataset. They remain if the projection was killed while it wrote an event of an identity
+// that `erase` was erasing.
 const REMOVE_STRAYS = removeBytes(
   'projection.records',
   'dataset_id, record_id',

@@ -4,7 +4,7 @@ import { inDialect } from '../../database/dialect.ts';
 import { awaitIndexes } from '../../database/schema/await-indexes.ts';
 
 /**
- * The optional indexes, which an operator can add. Each index covers the record's id and one more column: for
+ * The optional indexes, which an operator can add. Each index contains the record's id and one more column: for
  * `numeric`, the numeric_value; for `text`, the first 64 characters of the record_value, because the size of an index
  * entry is limited.
  */
