@@ -4,7 +4,7 @@ type Time = Pick<Gap, 'since' | 'until'>;
 
 /**
  * Determines whether a pool needs a bulk publish after a gap, a period whose events may not have reached the query
- * store. Identities created in the gap are unknown to the query store, and a reconciliation covers only known
+ * store. Identities created in the gap are unknown to the query store, and a reconciliation compares only known
  * identities. Only a bulk publish that started after the gap includes all identities.
  *
  * @param gaps all gaps of the pool, repaired or not

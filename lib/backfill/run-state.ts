@@ -27,7 +27,7 @@ export type Completeness = RunState['completeness'];
 /** The progress of the stream's shards when they were last read. */
 export type ShardsSeen =
   | NotRead
-  /** Some shards are not projected past the end of the bulk publish. The mark changes when any shard makes progress. */
+  /** Some shards are not projected past the end of the bulk publish. `mark` changes when any shard makes progress. */
   | { kind: 'behind'; mark: string }
   | Passed;
 

@@ -117,8 +117,8 @@ function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, sinc
   if (hasPassedShards(run)) return false;
   const { from, to } = arrivalPeriod(run);
   const { streamCreatedAt } = run;
-  // The stream was recreated. Progress on the new stream says nothing about the previous stream, and not all shards of
-  // the previous stream were projected past the end of the run when they were last read.
+  // The stream was recreated. When the shards of the previous stream were last read, not all of them were projected
+  // past the end of the run. Progress on the new stream says nothing about the previous stream.
   if (streamCreatedAt === null ? from < createdAt : streamCreatedAt !== createdAt) return true;
   if (from >= since) return false;
   return shards.length === 0 || shards.some(({ arrivedAt }) => arrivedAt === null || arrivedAt <= to);

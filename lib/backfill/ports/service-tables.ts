@@ -13,7 +13,7 @@ export interface ServiceRows {
   /** Events with records, and parked events. */
   unpublishedEvents: number;
   payloads: number;
-  /** Decided conflicts of migrations, and keys that the bridge of a migration remembers. */
+  /** Conflicts that the bridge of a migration has decided, and keys whose state the bridge has stored. */
   conflicts: number;
   bridgedKeys: number;
   /** Datasets that the bridge of a migration still has to read or to delete at the origin. */
