@@ -24,8 +24,8 @@ import { typeName } from './type-name.ts';
 const AS_TEXT = { getTypeParser: () => (value: string) => value };
 
 /**
- * Runs a reader's statement; see `SqlReader.readSql`. The connection is closed afterwards, because a statement can change
- * state of the session that ROLLBACK does not undo, such as the seed of random numbers or advisory locks.
+ * Runs a reader's statement; see `SqlReader.readSql`. Closes the connection afterwards: a statement can change session
+ * state that ROLLBACK does not undo, such as the seed of random numbers or advisory locks.
  */
 export function readSqlOnPool(
   source: ConnectionSource,

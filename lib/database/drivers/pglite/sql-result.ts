@@ -40,7 +40,7 @@ export function toSqlResult(bytes: Uint8Array, maxRows: number): SqlResult {
   return { columns, rows: rows.slice(0, maxRows), isTruncated: rows.length > maxRows };
 }
 
-/** A RowDescription: for each column the name, and then 18 bytes, of which the oid of the type is at the seventh. */
+/** Reads a RowDescription. Each column has a name and then 18 bytes. The oid of the type starts at the seventh byte. */
 function toColumns(body: Buffer): SqlResult['columns'] {
   let at = 2;
   return Array.from({ length: body.readUInt16BE(0) }, () => {
@@ -52,7 +52,7 @@ function toColumns(body: Buffer): SqlResult['columns'] {
   });
 }
 
-/** A DataRow: for each column the length, or -1 for null, and then the value. */
+/** Reads a DataRow. Each column has a length, or -1 for null, and then the value. */
 function toRow(body: Buffer): (string | null)[] {
   let at = 2;
   return Array.from({ length: body.readUInt16BE(0) }, () => {
@@ -63,7 +63,7 @@ function toRow(body: Buffer): (string | null)[] {
   });
 }
 
-/** An ErrorResponse: fields of a letter and a text. C is the SQLSTATE, M the message, P the position. */
+/** Reads an ErrorResponse. Each field is a letter and a text: C is the SQLSTATE, M the message, P the position. */
 function toSqlError(body: Buffer): SqlError {
   const fields = new Map(
     body
