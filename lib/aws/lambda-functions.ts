@@ -12,7 +12,7 @@ interface LambdaFunctionsOptions {
   credentials?: NonNullable<LambdaClientConfig['credentials']>;
 }
 
-/** A dead address is retried on another address well before the time limit of the sync trigger. */
+/** If an address does not respond, another one is tried well before the time limit of the sync trigger. */
 const CONNECT_TIMEOUT_MS = 1_500;
 
 /**
@@ -28,10 +28,10 @@ const PERMANENT = new Map([
 ]);
 
 /**
- * Creates the invocation of functions through the API of AWS Lambda. `timeoutMs` limits the whole call, including
- * retries of the SDK. An error of the network or of Lambda itself counts as a timeout, because the client should try
- * again. Event and answer are never logged, and no error quotes them; only the text of a function's own error is passed
- * on.
+ * Creates the function that invokes functions through the API of AWS Lambda. `timeoutMs` limits the whole call,
+ * including retries of the SDK. An error of the network or of Lambda itself counts as a timeout, because the client
+ * should try again. Event and answer are never logged, and no error quotes them; only the text of a function's own
+ * error is passed on.
  */
 export function createLambdaFunctions(options: LambdaFunctionsOptions): InvokeFunction {
   const client = new LambdaClient({

@@ -13,8 +13,8 @@ export interface OnUse {
 }
 
 /**
- * Creates the adapters of the service in AWS. Each AWS client is loaded on its first use, because most cold starts need
- * none of them, and loading one takes longer than loading the rest of the function.
+ * Creates the adapters of the service in AWS. Each AWS client is loaded on its first use: most cold starts need none of
+ * them, and loading a client takes longer than loading the rest of the function.
  */
 export function createOnUse(region: string): OnUse {
   const lambda = once(async () => (await import('./lambda-functions.ts')).createLambdaFunctions({ region }));

@@ -29,7 +29,8 @@ const OF_CLIENT: readonly ServiceErrorCode[] = [
   'ResourceNotFoundException',
 ];
 /**
- * Such errors of calls with developer credentials. NotAuthorizedException is left out: it can concern the credentials.
+ * Errors that say that the origin rejects what a developer's backend presents. NotAuthorizedException is not one of
+ * them, because it can concern this service's developer credentials.
  */
 const OF_USER: readonly ServiceErrorCode[] = [
   'DeveloperUserAlreadyRegisteredException',
