@@ -8,8 +8,8 @@ export interface PossibleNames {
   /** Returns why the name is invalid; null if it is valid. */
   nameProblem(name: string): string | null;
   /**
-   * Returns why no name can contain these characters in this order, with any other characters between them. Null if no
-   * reason is known.
+   * Checks whether a name can contain these characters in this order, with any other characters between them. Returns
+   * why this is impossible; null if no reason is known.
    */
   literalsProblem(literals: string): string | null;
 }
