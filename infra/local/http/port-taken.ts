@@ -1,8 +1,8 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 
 /**
- * Creates a `catch` handler for a server that cannot listen. To the user who set the variable, it explains the system's
- * errors EADDRINUSE, EACCES and EADDRNOTAVAIL.
+ * Creates a `catch` handler for a server that cannot listen. It explains the system's errors EADDRINUSE, EACCES and
+ * EADDRNOTAVAIL to the user who set the variable.
  *
  * @returns a function that throws {SetupError}, or rethrows any other error
  */

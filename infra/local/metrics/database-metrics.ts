@@ -14,7 +14,7 @@ interface StoredState {
   openGaps: number;
 }
 
-/** A database that answers later counts as down. The limit is below the 10 s after which Prometheus gives up. */
+/** A database that answers later counts as down. By default, Prometheus gives up after 10 s. */
 const SCRAPE_TIMEOUT_MS = 2_000;
 
 /**

@@ -23,8 +23,8 @@ export interface PreparedStatement {
 export type PreparedStatements = Map<string, PreparedStatement>;
 
 /**
- * Messages of the extended protocol that are sent to the server together. The last message is the first Execute, if
- * any.
+ * Messages of the extended protocol that are sent to the server together. A unit has at most one Execute, as its last
+ * message.
  */
 export interface Unit {
   /** The messages for the server, without the Sync. */
