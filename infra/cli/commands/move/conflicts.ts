@@ -6,8 +6,8 @@ import { isoOf, timeText } from '../../terminal/format.ts';
 const PAGE = 500;
 
 /**
- * Lists the decided conflicts of a pool, oldest first: changes that the other side's change has overwritten. Prints one
- * line per conflict, with `asJson` one JSON object per line, because there can be many.
+ * Lists the decided conflicts of a pool, oldest first: changes that the other side's change has overwritten. Because
+ * there can be many, even `asJson` prints one JSON object per line and not one array.
  */
 export async function conflicts(
   { database, print, signal }: CommandDeps,
