@@ -159,8 +159,8 @@ function List<Row extends object>({
 }
 
 /**
- * The members of a migration are shown as they are, because they differ by the step of the migration. A query API without
- * this list has no migrations to show.
+ * The members of a migration are shown as they are, because they differ by the step of the migration. If the query API
+ * answers 404, it does not offer the list, and there are no migrations to show.
  */
 function Migrations() {
   const list = useList<Readonly<Record<string, unknown>>>('/query/migrations');
