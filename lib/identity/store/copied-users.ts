@@ -30,7 +30,7 @@ interface DeveloperUsers {
 }
 
 /**
- * Makes the developer users of an identity those that it has at the other service.
+ * Links an identity to exactly those developer users that it has at the other service.
  * @returns the number of users that belong to another identity here, and were not linked
  */
 export async function linkDeveloperUsers(
