@@ -7,9 +7,9 @@ import { type TakeOverDeps, takeOverUncompared } from './take-over.ts';
 import { replicasIn, type TakeOverProblem, takeOverAll } from './take-over-pool.ts';
 import { type VerifyDeps, verifyPool } from './verify.ts';
 
-/** The follower saves the time up to which all events are applied about every two minutes. */
+/** About every two minutes, the follower saves the time up to which all events are applied. */
 const MAX_FOLLOW_LAG_MS = 10 * 60_000;
-/** How long the bridge may make no progress before the datasets that wait for it count as left. */
+/** If the bridge makes no progress for this long, the datasets that wait for it are reported as left over. */
 const BRIDGE_WAIT_MS = 30_000;
 const PAUSE_MS = 1_000;
 /** Maximum number of datasets and problems that a report names. */

@@ -28,7 +28,7 @@ export interface StoredIdentity {
   mergedInto: string | null;
   /**
    * The providers of the identity's logins, each once, sorted; empty for a guest and for an inaccessible identity. For
-   * a copied identity, this includes the providers at which only the origin knows the user.
+   * a copied identity, this includes the providers of the logins that only the origin knows.
    */
   providers: readonly string[];
 }
@@ -45,7 +45,7 @@ export interface LivingIdentity {
   unlinkedAt: number | null;
   /** The providers of the identity's logins, sorted, as in `StoredIdentity`. A provider occurs once per login. */
   providers: readonly string[];
-  /** The subset of `providers` at which only the origin of a migration knows the user. */
+  /** The providers of the logins that only the origin of a migration knows; a subset of `providers`. */
   copied: readonly string[];
 }
 

@@ -59,8 +59,8 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 }
 
 /**
- * Updates the copied providers of the client's identity. These are the providers at which only the origin of a
- * migration knows the user. Adds the copied providers of merged identities, and removes the providers whose user is now
+ * Updates the copied providers of the client's identity: those of the logins that only the origin of a migration
+ * knows. Adds the copied providers of merged identities, and removes the providers whose user is now
  * known.
  */
 async function settleCopied(transaction: Transaction, { found, decision }: LinkChange): Promise<void> {

@@ -154,8 +154,8 @@ export interface MoveStore {
   /** Saves the date of a write that an old version made at the origin, unless a later one is saved. */
   saveOldWrite(identityPoolId: string, at: number): Promise<void>;
   /**
-   * Saves that all events up to a time are applied. Notices a gap: the events were not all applied for longer than the
-   * stream keeps them. A complete copy that starts later repairs the gap.
+   * Saves that all events up to a time are applied. Also saves a gap if events may have expired from the stream before
+   * they were applied. A complete copy that starts later repairs the gap.
    */
   saveCaughtUp(identityPoolId: string, about: { upTo: number; retentionMs: number }): Promise<void>;
   /** Saves that changes since a time may be missing. A complete copy that starts later repairs the gap. */

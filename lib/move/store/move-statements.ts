@@ -126,8 +126,8 @@ export const COUNT_AGREED = countAgreed(MOVED);
 export const COUNT_SOME_AGREED = countAgreed(SOME_MOVED);
 
 /**
- * Saves that all events up to $2 are applied. If the events were not all applied for longer than the stream keeps them
- * ($3), some may have expired: that is a gap. $4: now.
+ * Saves that all events up to $2 are applied. The stream keeps an event for the time $3. If the time up to which all
+ * events were applied before is older than that, events that were not applied may have expired: that is a gap. $4: now.
  */
 export const SAVE_CAUGHT_UP = `
 UPDATE move.pools SET

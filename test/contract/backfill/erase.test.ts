@@ -145,7 +145,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect([...datasets, ...records]).toEqual([]);
   });
 
-  it('does not affect other identities, longer ids or other pools', async () => {
+  it('does not affect other identities, ids that begin with the erased id, or other pools', async () => {
     const others = [
       { identityId: OTHER },
       { identityId: LONGER },

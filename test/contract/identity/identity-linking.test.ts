@@ -164,7 +164,7 @@ describe.each(SERVERS)('identities and their logins on $name', ({ open }) => {
       expect(await getId({ [FACEBOOK]: jwt({ exp: 2, sub: 'ann' }) })).toBe(id);
     });
 
-    it('is identified by its token if the token is not a JWT; the token itself is not stored', async () => {
+    it('is identified by a hash of its token if the token is not a JWT, so that the token is not stored', async () => {
       const id = await getId({ [FACEBOOK]: 'opaque-token' });
       expect(await getId({ [FACEBOOK]: 'opaque-token' })).toBe(id);
       expect(await getId({ [FACEBOOK]: 'opaque-token2' })).not.toBe(id);

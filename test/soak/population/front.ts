@@ -29,8 +29,8 @@ export interface Front {
 const DATASET = /^\/identitypools\/[^/]+\/identities\/([^/]+)\/datasets\/([^/?]+)(\/records)?(?:\?|$)/;
 
 /**
- * Creates the addresses of devices. Each request and response is entered into the ledger, regardless of the client that sent it. A share
- * of the responses to changes is lost, as in a mobile network.
+ * Creates the URLs that the simulated devices call. Each request and response is entered into the ledger, regardless of
+ * the client that sent the request. A share of the responses to changes is lost, as in a mobile network.
  */
 export function createFront({
   ledger,
