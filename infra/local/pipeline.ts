@@ -102,10 +102,8 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     ...deps,
     database: uses.jobs,
     offloading: service.offloading,
-    onWritten(dataset, { syncCount, subscribed }) {
-      schedules.relay.nudge();
-      if (subscribed) void service.notifyDevices({ ...dataset, syncCount });
-    },
+    onWritten: () => schedules.relay.nudge(),
+    notifyDevices: service.notifyDevices,
   });
   const others = [polling, sweep, bridge];
   if (local.kind === 'embedded') others.push(startMaintenance(uses.jobs));

@@ -34,8 +34,8 @@ export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'>
   originOf: (identityPoolId: string) => Promise<{ origin: Origin; paced: PacedCalls } | 'finished' | null>;
   /** Receives why a dataset waits, if that does not pass on its own. `error`: null if the origin is not configured. */
   onProblem?: (about: { identityPoolId: string; problem: BridgeProblem; error: unknown }) => void;
-  /** Stops before the next dataset. */
-  signal?: AbortSignal;
+  /** Returns whether the run must end before the next dataset. */
+  isOver?: () => boolean;
 }
 
 /** What a run did. Contains only counts, so it can be logged. */
@@ -61,7 +61,7 @@ export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
   const run: Run = { ...deps, poolProblems: new Map() };
   const work = async () => {
     for (const group of queue) {
-      if (deps.signal?.aborted || failures.length >= CONCURRENT) return;
+      if (deps.isOver?.() || failures.length >= CONCURRENT) return;
       await bridgeIdentity(run, group, outcome).catch((error: unknown) => failures.push(error));
     }
   };
@@ -89,7 +89,7 @@ async function bridgeIdentity(deps: Run, marks: readonly Mark[], outcome: Bridge
   }
   try {
     for (const mark of marks) {
-      if (deps.signal?.aborted) break;
+      if (deps.isOver?.()) break;
       const problem = lease === 'busy' ? 'busy' : await tryDataset(deps, lease, mark);
       if (problem === null) outcome.bridged += 1;
       else if (problem === 'gone' && !(await store.isOwned(mark.dataset))) {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Developers } from '../../common/service-keys.ts';
 import type { SigningKeys } from '../../common/signed-text.ts';
 import type { DatabaseUse } from '../../database/connections.ts';
@@ -14,12 +13,11 @@ import type { SyncDependencies } from '../../sync/dependencies.ts';
 import type { SyncOperations } from '../../sync/model.ts';
 import type { PushChannel } from '../../sync/ports/push.ts';
 import type { PushedChange } from '../../sync/push/push-message.ts';
-import { type Push, type PushReport, pushToDevices } from '../../sync/push/push-to-devices.ts';
+import { pushToDevices } from '../../sync/push/push-to-devices.ts';
 import type { FillingDataset } from '../../sync/row-limits.ts';
 import { createSessionTokens } from '../../sync/session-token.ts';
 import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
 import { createPoolStore } from '../../sync/store/pool-store.ts';
-import { createPushStore } from '../../sync/store/push-store.ts';
 import { createSnapshotCache } from '../../sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../sync/store/sync-store.ts';
 import { createFindCredentials } from '../find-credentials.ts';
@@ -30,6 +28,7 @@ import type { WireLogger } from '../wire-response.ts';
 import { createDataJobs, type DataJobs } from './create-data-jobs.ts';
 import { createIdentityApis } from './create-identity-apis.ts';
 import { createFindApi, type FindApi } from './find-api.ts';
+import { openPush } from './open-push.ts';
 
 /** What differs between the local cloud and AWS. */
 export interface ServiceDeps
@@ -88,12 +87,8 @@ export function createService(deps: ServiceDeps): Service {
     offloading: { links: deps.payloadLinks, inlineBytes: deps.limits.inlineBytes },
     afterWrite: deps.afterWrite,
   });
-  const pushOn = (database: Database): Push => ({
-    devices: createPushStore(database),
-    channel: deps.pushChannel,
-    sleep: (ms) => sleep(ms, undefined, { ref: false }),
-    report: logUnsent(syncLogger),
-  });
+  const pushOn = (database: Database) =>
+    openPush({ database, channel: deps.pushChannel, logger: syncLogger });
   const operationsOn = (database: Database) =>
     createSyncOperations({
       ...deps,
@@ -170,17 +165,5 @@ function logFilling(logger: ServiceLogger) {
     logger.warn('a dataset has reached 80 % of a limit on its records; removed records count as well', {
       ...dataset,
     });
-  };
-}
-
-/**
- * Warns the operator about messages that were not sent. A device that receives no message finds the change at its next
- * sync.
- */
-function logUnsent(logger: ServiceLogger) {
-  return (report: PushReport) => {
-    if (report.sent !== report.devices) {
-      logger.warn('some devices were not notified of a change', { ...report });
-    }
   };
 }

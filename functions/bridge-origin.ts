@@ -1,0 +1,111 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import {
+  type BridgeDeps,
+  type BridgeOutcome,
+  type BridgeProblem,
+  bridgeDue,
+  MARKS_PER_RUN,
+} from '../lib/move/bridge.ts';
+import type { PushedChange } from '../lib/sync/push/push-message.ts';
+
+/** Ignores the event that the schedule sends. */
+export type BridgeOriginHandler = (event: unknown, context: Context) => Promise<BridgeOutcome>;
+
+export interface BridgeOriginDeps extends Pick<BridgeDeps, 'store' | 'originOf'> {
+  logger: Logger;
+  /** Called after each change here, so that the relay publishes its event. Absent if the relay runs on a schedule. */
+  onWritten?: () => void;
+  /** Notifies the devices that subscribe to a dataset of a change of the dataset. Never throws. */
+  notifyDevices: (change: PushedChange) => Promise<void>;
+  /** Receives, after each run, the number of problems that do not pass on their own. */
+  report?: (problems: number) => void;
+  /** Ends a run early. */
+  signal?: AbortSignal;
+  /** Once a run has taken this long, it starts no further pass. Default: see `MAX_RUN_MS`. */
+  timeBudgetMs?: number;
+}
+
+/** Time reserved for the last passes. If it is not enough, their leases end, and a later run repeats them. */
+const PASS_MS = 60_000;
+/** A run starts passes for at most this long. It is shorter than the schedule's interval, so runs rarely overlap. */
+const MAX_RUN_MS = 50_000;
+
+/** A problem of a pool is logged at most this often, however many datasets have it. */
+const LOG_EVERY_MS = 60 * 60_000;
+
+const WHAT_TO_DO: { [Problem in BridgeProblem]?: string } = {
+  'not-authorized':
+    ': the origin refused the call; the credentials need cognito-sync:ListRecords, UpdateRecords, DescribeDataset and DeleteDataset, and cognito-identity:DescribeIdentity',
+  credentials: ': there are no valid credentials for the origin; set ORIGIN_ACCESS_KEY_ID and the others',
+  'no-origin': ': the ORIGIN_ variables are not those of the origin from which the pool was copied',
+};
+
+/**
+ * Creates the bridge, which writes changes of owned identities back to the origin, and applies what devices write there.
+ * If no dataset is marked, a run sends only one query. What does not fit into the time of a run waits for the next one.
+ */
+export function createBridgeOrigin({
+  store,
+  originOf,
+  logger,
+  onWritten,
+  notifyDevices,
+  report = () => undefined,
+  signal: stopping,
+  timeBudgetMs,
+}: BridgeOriginDeps): BridgeOriginHandler {
+  const logProblem = createProblemLog(logger);
+  return middy<unknown, BridgeOutcome>()
+    .use(injectLambdaContext(logger))
+    .handler(async (_event, context) => {
+      const remainingMs = context.getRemainingTimeInMillis() - PASS_MS;
+      const endsAt = Date.now() + (timeBudgetMs ?? Math.min(remainingMs, MAX_RUN_MS));
+      const isOver = () => Date.now() >= endsAt || (stopping?.aborted ?? false);
+      const total: BridgeOutcome = { bridged: 0, postponed: 0 };
+      const messages: Promise<void>[] = [];
+      let problems = 0;
+      const run: BridgeDeps = {
+        store,
+        originOf,
+        now: Date.now,
+        isOver,
+        onProblem(problem) {
+          problems += 1;
+          logProblem(problem);
+        },
+        onWritten(dataset, { syncCount, subscribed }) {
+          onWritten?.();
+          if (subscribed) messages.push(notifyDevices({ ...dataset, syncCount }));
+        },
+      };
+      try {
+        for (let tried = MARKS_PER_RUN; tried >= MARKS_PER_RUN && !isOver(); ) {
+          const { bridged, postponed } = await bridgeDue(run);
+          total.bridged += bridged;
+          total.postponed += postponed;
+          tried = bridged + postponed;
+        }
+      } finally {
+        // In Lambda, nothing runs after the answer.
+        await Promise.all(messages);
+        report(problems);
+      }
+      return total;
+    });
+}
+
+/** Logs each problem of a pool once per hour. */
+function createProblemLog(logger: Logger): NonNullable<BridgeDeps['onProblem']> {
+  const loggedAt = new Map<string, number>();
+  return ({ identityPoolId, problem, error }) => {
+    const key = `${identityPoolId} ${problem}`;
+    const now = Date.now();
+    if (now < (loggedAt.get(key) ?? 0)) return;
+    loggedAt.set(key, now + LOG_EVERY_MS);
+    const message = `a dataset cannot be bridged${WHAT_TO_DO[problem] ?? ''}; \`move status\` counts such datasets`;
+    logger.error(message, { identityPoolId, problem, ...(error !== null && { error }) });
+  };
+}
