@@ -1,7 +1,14 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createSecretReader } from '../lib/aws/secret-reader.ts';
+import { openSnsPush } from '../lib/aws/sns-push.ts';
+import { createBridgeReporter, createLogger } from '../lib/aws/telemetry.ts';
+import { type Environment, readRegion } from '../lib/common/environment.ts';
+import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import {
   type BridgeDeps,
   type BridgeOutcome,
@@ -9,7 +16,15 @@ import {
   bridgeDue,
   MARKS_PER_RUN,
 } from '../lib/move/bridge.ts';
+import { createOriginRates } from '../lib/move/origin-rates.ts';
+import { createBridgeStore } from '../lib/move/store/bridge-store.ts';
+import { createMoveStore } from '../lib/move/store/move-store.ts';
+import { createJobOffloading } from '../lib/sync/job-offloading.ts';
 import type { PushedChange } from '../lib/sync/push/push-message.ts';
+import { pushToDevices } from '../lib/sync/push/push-to-devices.ts';
+import { createForOrigin } from '../lib/wire/service/create-for-origin.ts';
+import { openBridgedOrigins } from '../lib/wire/service/open-bridged-origins.ts';
+import { openPush } from '../lib/wire/service/open-push.ts';
 
 /** Ignores the event that the schedule sends. */
 export type BridgeOriginHandler = (event: unknown, context: Context) => Promise<BridgeOutcome>;
@@ -95,6 +110,35 @@ export function createBridgeOrigin({
       }
       return total;
     });
+}
+
+let deployed: (() => Promise<BridgeOriginHandler>) | undefined;
+
+/** Lambda's entry point. Reads the environment on the first event. */
+export const handler: BridgeOriginHandler = async (event, context) => {
+  deployed ??= compose(process.env);
+  return (await deployed())(event, context);
+};
+
+function compose(env: Environment): () => Promise<BridgeOriginHandler> {
+  const database = openFromEnvironment(env, createSecretReader, { maxConnections: 5 });
+  const offloading = createJobOffloading({ key: randomBytes(32), now: Date.now, randomId: randomUUID });
+  const pools = createMoveStore(database, { offloading, now: Date.now });
+  const store = createBridgeStore(database, { offloading });
+  const originRates = createOriginRates({ now: Date.now, sleep });
+  const logger = createLogger('bridge-origin');
+  const push = openPush({ database, channel: openSnsPush(readRegion(env)), logger });
+  const report = createBridgeReporter('bridge-origin');
+  return createForOrigin({
+    env,
+    createSecretReader,
+    logger,
+    create(settings) {
+      const { originOf } = openBridgedOrigins({ pools, readOrigin: () => settings, originRates });
+      const notifyDevices = (change: PushedChange) => pushToDevices(push, change, undefined);
+      return createBridgeOrigin({ store, originOf, logger, notifyDevices, report });
+    },
+  });
 }
 
 /** Logs each problem of a pool once per hour. */

@@ -20,7 +20,7 @@ import {
 } from '../lib/common/function-settings.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import { type ReadableDelivery, type RefusedDelivery, toDelivery } from '../lib/projection/delivery.ts';
-import { limitFetches } from '../lib/projection/limit-fetches.ts';
+import { BATCH_FETCH_LIMITS, limitFetches } from '../lib/projection/limit-fetches.ts';
 import type { QueryStore } from '../lib/projection/ports/query-store.ts';
 import { type BatchOutcome, type BatchReport, projectBatch } from '../lib/projection/project-batch.ts';
 import { readDelivery } from '../lib/projection/read-delivery.ts';
@@ -48,12 +48,6 @@ interface ProjectStreamDeps {
 }
 
 /**
- * Limits for the payload fetches of one batch, chosen for a function with 1 GB of memory and a timeout of one minute.
- * After `maxMs`, time must remain for the last fetch with its retries, and for the write.
- */
-const FETCH_LIMITS = { atOnce: 4, maxBytes: 64 * 1024 * 1024, maxMs: 20_000 };
-
-/**
  * Projects a Kinesis batch into rows of the query store. Reads records individually, so that each failure concerns one
  * record, then writes all readable records together. A transient failure skips no record: the response names the record
  * from which Lambda must retry.
@@ -71,7 +65,7 @@ export function createProjectStream({
     .handler(async ({ Records: records }) => {
       const startedAt = now();
       const read = new Map<string, ReadableDelivery | RefusedDelivery>();
-      const fetchForBatch = limitFetches(fetchPayload, { ...FETCH_LIMITS, now });
+      const fetchForBatch = limitFetches(fetchPayload, { ...BATCH_FETCH_LIMITS, now });
       const processor = new BatchProcessor(EventType.KinesisDataStreams);
       const readRecord = async (record: KinesisStreamRecord) => {
         read.set(record.kinesis.sequenceNumber, await readDelivery(toDelivery(record), fetchForBatch));

@@ -10,14 +10,11 @@ import { openOrigin } from '../../lib/aws/origin.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { checkFollowed } from '../../lib/move/check-followed.ts';
-import { hintChange } from '../../lib/move/hint-changes.ts';
 import { limitRate, type OriginRates } from '../../lib/move/origin-rates.ts';
 import type { MovingPool } from '../../lib/move/ports/move-store.ts';
 import type { Origin } from '../../lib/move/ports/origin.ts';
-import { type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
-import { createBridgeStore } from '../../lib/move/store/bridge-store.ts';
+import { describeOtherOrigin, type OriginSettings, originName } from '../../lib/move/read-origin-settings.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
-import { createQueryStore } from '../../lib/projection/store/query-store.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
 import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
 import { openCheckpointFile } from './event-source-mapping/checkpoint-file.ts';
@@ -86,11 +83,7 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
   async function followPool({ identityPoolId, origin }: MovingPool, used: Set<string>): Promise<void> {
     const settings = deps.readOrigin(identityPoolId);
     const name = originName(settings);
-    if (name !== origin)
-      return report(
-        identityPoolId,
-        `the pool was copied from ${origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${name}; set them to the same origin`,
-      );
+    if (name !== origin) return report(identityPoolId, describeOtherOrigin(origin, name));
     const key = `${name} ${settings.streamName}`;
     used.add(key);
     const running = followed.get(key) ?? (await follow(deps, settings, logger));
@@ -167,11 +160,9 @@ async function follow(
   const checkpoints = await openCheckpointFile({ directory, functionName, streamName });
   const client = createKinesisClient(address);
   const origin = limitRate(openOrigin(settings), originRates(settings), { sleep });
-  const bridge = createBridgeStore(database, { offloading });
   const followOrigin = createFollowOrigin({
-    onKept: (change) => hintChange(bridge, change),
-    store: createMoveStore(database, { offloading, now: Date.now }),
-    keepRemovalVersion: createQueryStore(database).keepRemovalVersion,
+    database,
+    offloading,
     origin,
     fetchPayload: createPayloadFetch({
       policy: { regions: [address.region], ownOrigin: address.endpoint ?? null },

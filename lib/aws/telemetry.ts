@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { PollOutcome } from '../backfill/poll/poll-model.ts';
+import type { CheckOriginOutcome } from '../move/check-origin.ts';
 import type { BatchReport } from '../projection/project-batch.ts';
 import type { RuleDecision } from '../rules/verdict.ts';
 import { ReadableLogger } from './readable-logger.ts';
@@ -104,6 +105,25 @@ export function createRelayReporter(functionName: string): (report: RelayReport)
     if (published !== null) metrics.addMetric('EventsPublished', MetricUnit.Count, published);
     metrics.addMetric('EventsParked', MetricUnit.Count, parked);
     metrics.addMetric('StreamsGone', MetricUnit.Count, unusedStreams.length);
+    metrics.publishStoredMetrics();
+  };
+}
+
+/** Writes what a check of the origin of a migration found as CloudWatch metrics, for each run, also values of 0. */
+export function createCheckReporter(functionName: string): (found: CheckOriginOutcome) => void {
+  const metrics = openMetrics(functionName);
+  return ({ notFollowed, withGap }) => {
+    metrics.addMetric('PoolsNotFollowed', MetricUnit.Count, notFollowed);
+    metrics.addMetric('PoolsWithGap', MetricUnit.Count, withGap);
+    metrics.publishStoredMetrics();
+  };
+}
+
+/** Writes the number of lasting problems of the bridge as a CloudWatch metric, for each run, also values of 0. */
+export function createBridgeReporter(functionName: string): (problems: number) => void {
+  const metrics = openMetrics(functionName);
+  return (problems) => {
+    metrics.addMetric('BridgeProblems', MetricUnit.Count, problems);
     metrics.publishStoredMetrics();
   };
 }

@@ -26,7 +26,10 @@ export interface FollowOutcome {
 
 export interface FollowDeps extends CreateDeps {
   store: CreateDeps['store'] &
-    Pick<MoveStore, 'readPool' | 'applyChange' | 'versionsOf' | 'saveFollowed' | 'saveOldWrite' | 'saveGap'>;
+    Pick<
+      MoveStore,
+      'readPool' | 'applyChange' | 'versionsOf' | 'saveFollowed' | 'saveOldWrite' | 'saveGap' | 'saveShard'
+    >;
   origin: CreateDeps['origin'] & Pick<Origin, 'name'>;
   /** Stores the version assigned to a removal that arrived without one. */
   keepRemovalVersion: QueryStore['keepRemovalVersion'];
@@ -40,7 +43,7 @@ export interface FollowDeps extends CreateDeps {
 }
 
 /**
- * Applies a batch of the origin's stream to the replicas of moving pools, in the version order. The result therefore does
+ * Applies a batch of one shard of the origin's stream to the replicas of moving pools, in the version order. The result therefore does
  * not depend on order, repeats or splits of the events. Creates identities whose first event arrives after the copy.
  *
  * @param deliveries in stream order
@@ -97,6 +100,8 @@ export async function followBatch(
   }
   for (const [identityPoolId, at] of oldWrites) await deps.store.saveOldWrite(identityPoolId, at);
   await saveFollowed(deps, readable);
+  const last = deliveries.at(-1);
+  if (last) await deps.store.saveShard(deps.origin.name, last.position);
   return outcome;
 }
 

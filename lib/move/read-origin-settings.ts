@@ -25,6 +25,11 @@ export function originName({ endpoint, region }: Pick<OriginSettings, 'endpoint'
   return endpoint ?? `Amazon Cognito in ${region}`;
 }
 
+/** Says that a pool was copied from another origin than the one that is configured. */
+export function describeOtherOrigin(copiedFrom: string, configured: string): string {
+  return `the pool was copied from ${copiedFrom}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${configured}`;
+}
+
 /**
  * Reads ORIGIN_ENDPOINT_URL, ORIGIN_REGION, ORIGIN_ACCESS_KEY_ID, ORIGIN_SECRET_ACCESS_KEY, ORIGIN_SESSION_TOKEN,
  * ORIGIN_STREAM and ORIGIN_RATE. For each that is unset, the standard AWS variable or the default applies. Also reads how

@@ -13,6 +13,12 @@ interface BatchLimits {
 }
 
 /**
+ * Limits for a function with 1 GB of memory and a timeout of at least one minute. After `maxMs`, time must remain for the
+ * last fetch with its retries, and for the write.
+ */
+export const BATCH_FETCH_LIMITS = { atOnce: 4, maxBytes: 64 * 1024 * 1024, maxMs: 20_000 };
+
+/**
  * Limits the fetches of one batch to the function's memory and time. Fetches start in the order of the calls.
  *
  * Once a limit is reached, a fetch fails as unavailable instead of starting. The batch then ends before the event of

@@ -15,6 +15,12 @@ export interface AllowedRoles {
 /** The schemas whose rows a role can change. */
 const SCHEMAS = { [WRITER_ROLE]: ['projection'], [SERVICE_ROLE]: ['sync', 'identity', 'move'] };
 
+/**
+ * Tables of other schemas whose rows a role can add and change. Following an origin stores the versions of removals that
+ * arrive without a date, as the projection does.
+ */
+const TABLES = { [WRITER_ROLE]: [], [SERVICE_ROLE]: ['projection.dated_removals'] };
+
 const LIST_ALLOWED = 'SELECT arn FROM sys.iam_pg_role_mappings WHERE pg_role_name = $1';
 
 /**
@@ -50,6 +56,10 @@ async function allowWriters(
       database,
       `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${role}`,
     );
+  }
+  for (const table of TABLES[role]) {
+    await runDefinition(database, `GRANT USAGE ON SCHEMA ${table.split('.')[0]} TO ${role}`);
+    await runDefinition(database, `GRANT SELECT, INSERT, UPDATE ON ${table} TO ${role}`);
   }
   await mapRole(database, role, arns);
 }

@@ -12,7 +12,7 @@ export const WRITER_ROLE = 'query_writer';
 
 /**
  * The role of the service's functions in an Aurora DSQL cluster. This role can read and change rows of the schemas `sync`,
- * `identity` and `move`, but cannot create, alter or drop anything.
+ * `identity` and `move`, and add rows to `projection.dated_removals`, but cannot create, alter or drop anything.
  */
 export const SERVICE_ROLE = 'service_writer';
 

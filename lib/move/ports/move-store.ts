@@ -1,5 +1,6 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
 import type { IdentityPoolDescription } from '../../identity/model.ts';
+import type { StreamPosition } from '../../projection/delivery.ts';
 import type { Version } from '../../stream/stream-event.ts';
 import type { ReplicaChange } from '../../sync/replica.ts';
 import type { OriginIdentity } from './origin.ts';
@@ -111,6 +112,10 @@ export type Applied =
 
 /** The database operations of a migration. */
 export interface MoveStore {
+  /** Saves the last applied record of a shard of an origin's stream. An older record does not replace a newer one. */
+  saveShard(origin: string, position: StreamPosition): Promise<void>;
+  /** Returns the sequence number of the last applied record of each shard, by the id of the shard. */
+  readShards(origin: string, streamName: string): Promise<Map<string, string>>;
   /** Returns the pool; null if it was never copied. */
   readPool(identityPoolId: string, now: number): Promise<MovingPool | null>;
   /** Returns all pools, or at most `limit` pools after the pool `after`. They are in the order of their ids. */

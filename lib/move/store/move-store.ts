@@ -1,6 +1,7 @@
 import type { Database } from '../../database/database.ts';
 import type { Offloading } from '../../sync/build-stream-event.ts';
 import type { MovedCounts, MoveStore, MovingPool } from '../ports/move-store.ts';
+import { createFollowedShards } from './followed-shards.ts';
 import { createLeaseStore } from './lease-store.ts';
 import {
   COUNT_MOVED,
@@ -74,6 +75,7 @@ export function createMoveStore(database: Database, options: MoveStoreOptions): 
       await database.query(SAVE_GAP, [identityPoolId, since, options.now()]);
     },
 
+    ...createFollowedShards(database),
     ...createPoolCopyStore(database, options),
     ...createLeaseStore(database),
     ...createReplicaStore(database, options),

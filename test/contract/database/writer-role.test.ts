@@ -12,6 +12,7 @@ import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { READER_ROLE, SERVICE_ROLE, WRITER_ROLE } from '../../../lib/database/schema/roles.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
 import { createMergedRecords } from '../../../lib/move/store/merged-records.ts';
+import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createMovedRows } from '../../../lib/move/store/moved-rows.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { createQuerySweep } from '../../../lib/projection/store/query-sweep.ts';
@@ -209,7 +210,19 @@ describe('the role service_writer', () => {
     expect(await createMovedRows(asService).count(identity)).toMatchObject({ conflicts: 0 });
   });
 
+  it('can follow an origin, whose removals can arrive without a date', async () => {
+    const position = { streamName: 'origin/s', shardId: 'shard', sequenceNumber: '1', arrivedAt: 1 };
+    const version = { lastModifiedDate: 5, syncCount: 1 };
+    const { keepRemovalVersion } = createQueryStore(asService);
+    expect(await keepRemovalVersion(position, version)).toEqual(version);
+    expect(await keepRemovalVersion(position, { ...version, lastModifiedDate: 6 })).toEqual(version);
+    const store = createMoveStore(asService, { offloading: null, now: Date.now });
+    await store.saveShard('origin', position);
+    expect(await store.readShards('origin', 'origin/s')).toEqual(new Map([['shard', '1']]));
+  });
+
   it.each([
+    'DELETE FROM projection.dated_removals',
     'CREATE TABLE sync.mine (a int)',
     'DROP TABLE identity.identities',
     'ALTER TABLE sync.records ADD COLUMN a text',

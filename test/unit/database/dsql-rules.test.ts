@@ -57,6 +57,7 @@ const NOT_RECORDED = [
   'lib/backfill/store/erase-store.ts: DO UPDATE with a condition',
   'lib/backfill/store/publish-statements.ts: DO UPDATE with a condition',
   'lib/backfill/store/reconcile-store.ts: DO UPDATE with a condition',
+  'lib/move/store/followed-shards.ts: DO UPDATE with a condition',
   'lib/move/store/move-statements.ts: DO UPDATE with a condition',
   'lib/projection/store/erase-covered.ts: DO UPDATE with a condition',
   'lib/projection/store/query-store.ts: DO UPDATE with a condition',

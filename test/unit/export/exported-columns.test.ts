@@ -20,6 +20,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   'sync.receipts': 'last for the time of a transaction',
   'sync.imports': 'the progress of imports into this database',
   'sync.unbridged_datasets': 'what a bridge has to read; a copy after the import marks everything',
+  'move.followed_shards': 'positions in the stream of an origin',
   'move.pools.lease_id': 'a claim of a process',
   'move.pools.lease_holder': 'a claim of a process',
   'move.pools.leased_until_ms': 'a claim of a process',

@@ -1,6 +1,7 @@
 import { SyncClientError } from '../../../../lib/backfill/ports/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { Origin } from '../../../../lib/move/ports/origin.ts';
+import { describeOtherOrigin } from '../../../../lib/move/read-origin-settings.ts';
 import type { CommandDeps } from '../../command.ts';
 
 /**
@@ -26,9 +27,7 @@ export async function withOrigin(
 /** @throws {SetupError} the pool was copied from another origin */
 export function requireOrigin(origin: Pick<Origin, 'name'>, pool: { origin: string }): void {
   if (origin.name === pool.origin) return;
-  throw new SetupError(
-    `the pool was copied from ${pool.origin}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${origin.name}; set them to the same origin`,
-  );
+  throw new SetupError(`${describeOtherOrigin(pool.origin, origin.name)}; set them to the same origin`);
 }
 
 function describe({ condition, message }: SyncClientError, name: string, identityPoolId: string): string {

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Environment } from '../../common/environment.ts';
+import { createRefreshed } from '../../common/refreshed.ts';
+import { createSteadyClock } from '../../common/steady-clock.ts';
+import { readDeployedOrigin } from '../../move/read-deployed-origin.ts';
+import type { OriginSettings } from '../../move/read-origin-settings.ts';
+import { type CreateSecretReader, createSettingText } from './setting-text.ts';
+
+interface ForOriginDeps<Handler> {
+  env: Environment;
+  createSecretReader: CreateSecretReader;
+  logger: { error(message: string, details: Record<string, unknown>): void };
+  create: (settings: OriginSettings) => Handler;
+}
+
+const MAX_AGE_MS = 5 * 60_000;
+const MAX_STALE_MS = 60 * 60_000;
+const MIN_INTERVAL_MS = 30_000;
+const MAX_WAIT_MS = 5_000;
+
+/**
+ * Creates the handler of a function that calls the origin of a migration, and creates it again after the keys of the
+ * origin have changed. The keys are read again every five minutes.
+ *
+ * @returns a function that returns the current handler. It rejects with a SetupError if a setting is invalid
+ */
+export function createForOrigin<Handler>({
+  env,
+  createSecretReader,
+  logger,
+  create,
+}: ForOriginDeps<Handler>): () => Promise<Handler> {
+  const readKeys = createSettingText(env, 'ORIGIN_KEYS', createSecretReader);
+  const current = createRefreshed<{ keys: string; handler: Handler }>({
+    async read(previous) {
+      const keys = await readKeys();
+      return previous?.keys === keys ? previous : { keys, handler: create(readDeployedOrigin(env, keys)) };
+    },
+    maxAgeMs: MAX_AGE_MS,
+    maxStaleMs: MAX_STALE_MS,
+    minIntervalMs: MIN_INTERVAL_MS,
+    maxWaitMs: MAX_WAIT_MS,
+    sleep: (ms) => sleep(ms, undefined, { ref: false }),
+    now: createSteadyClock(),
+    report: (error) =>
+      logger.error('the keys of the origin could not be read again; the earlier keys remain in use', {
+        error,
+      }),
+  });
+  return async () => (await current.get()).handler;
+}
