@@ -17,7 +17,7 @@ import { readStream } from '../lib/common/stream-name.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import { NO_ORIGIN } from '../lib/identity/ports/origin-logins.ts';
 import { createPublishNow } from '../lib/sync/jobs/publish-now.ts';
-import { createPayloadLinks } from '../lib/sync/payload-links.ts';
+import { createPayloadLinks, type PayloadLinks } from '../lib/sync/payload-links.ts';
 import { readLimits } from '../lib/sync/read-limits.ts';
 import { createOutboxStore } from '../lib/sync/store/outbox-store.ts';
 import { createAnswerEvent } from '../lib/wire/lambda/answer-event.ts';
@@ -28,6 +28,7 @@ import { createService } from '../lib/wire/service/create-service.ts';
 import { createFailureLogger } from '../lib/wire/service/failure-logger.ts';
 import { limitRates } from '../lib/wire/service/limit-rates.ts';
 import { openLoginVerifier } from '../lib/wire/service/login-verifier.ts';
+import type { Migration } from '../lib/wire/service/open-migration.ts';
 import { createSettingsReader, parseServiceSettings } from '../lib/wire/service/service-settings.ts';
 import { createSourceAddresses } from '../lib/wire/source-address.ts';
 
@@ -66,7 +67,7 @@ export const handler: ServiceApiHandler = async (event, context) => {
 function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiHandler {
   const { region, streamName } = readStream(env);
   readLoginMode(env, false);
-  const { createSecretReader, publisher, ...adapters } = createOnUse(region);
+  const { createSecretReader, publisher, openOrigin, openPublicOrigin, ...adapters } = createOnUse(region);
   const database = openFromEnvironment(env, createSecretReader, DATABASE);
   const readSettings = createSettingsReader(env, createSecretReader);
   const logger = createFailureLogger('service-api');
@@ -86,15 +87,20 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     accountId: invokedFunctionArn.split(':')[4] ?? '',
     limits: readLimits(env),
     rateLimits: limitRates(readRateLimits(env, true)),
-    // The function does not take identities over: only the local cloud supports migrations.
-    ownership: null,
-    originLogins: NO_ORIGIN,
     afterWrite: publishNow,
     // The scheduled function finds the request.
     afterBulkPublish: () => undefined,
     createLogger: createFailureLogger,
   };
   const origins = readOrigins(env);
+
+  /** Opens the migration if an origin is configured. Otherwise, its code is not even loaded. */
+  async function openMigration(originKeys: string, links: PayloadLinks): Promise<Migration | null> {
+    if (!env.ORIGIN_STREAM) return null;
+    const offloading = { links, inlineBytes: shared.limits.inlineBytes };
+    const { openDeployedMigration } = await import('../lib/wire/service/open-deployed-migration.ts');
+    return openDeployedMigration({ ...shared, env, originKeys, openOrigin, openPublicOrigin, offloading });
+  }
 
   /** Returns the previous service if no setting has changed. */
   async function read(previous: (Answering & { texts: string }) | undefined) {
@@ -110,7 +116,16 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
       now: Date.now,
       randomId: randomUUID,
     });
-    const { findApi } = createService({ ...shared, developers, tokenKeys, verifyLogin, payloadLinks });
+    const migration = await openMigration(given.originKeys, payloadLinks);
+    const { findApi } = createService({
+      ...shared,
+      ownership: migration?.ownership ?? null,
+      originLogins: migration?.originLogins ?? NO_ORIGIN,
+      developers,
+      tokenKeys,
+      verifyLogin,
+      payloadLinks,
+    });
     return { texts, findApi, acceptsOrigin: createOriginRule(origins, developers) };
   }
 

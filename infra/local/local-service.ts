@@ -1,33 +1,28 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
 import { openOrigin } from '../../lib/aws/origin.ts';
+import { openPublicOrigin } from '../../lib/aws/public-origin.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { Database } from '../../lib/database/database.ts';
-import { limitRate, type OriginRates } from '../../lib/move/origin-rates.ts';
-import { createOwnership } from '../../lib/move/ownership.ts';
+import type { OriginRates } from '../../lib/move/origin-rates.ts';
 import type { OriginSettings } from '../../lib/move/read-origin-settings.ts';
-import { createMoveStore } from '../../lib/move/store/move-store.ts';
-import { createTakeOverStore } from '../../lib/move/store/take-over-store.ts';
 import type { ActivityFeed } from '../../lib/query/activity-feed.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
 import { createPayloadLinks } from '../../lib/sync/payload-links.ts';
 import { createPayloadStore } from '../../lib/sync/store/payload-store.ts';
 import { createPushStore } from '../../lib/sync/store/push-store.ts';
-import { logByCause } from '../../lib/wire/log-by-cause.ts';
 import { createPayloadApi } from '../../lib/wire/payload-api.ts';
 import { createService, type Service, type ServiceDeps } from '../../lib/wire/service/create-service.ts';
 import { createFailureLogger } from '../../lib/wire/service/failure-logger.ts';
 import { observeRequests, type RequestObserver } from '../../lib/wire/service/observe-requests.ts';
+import { openMigration } from '../../lib/wire/service/open-migration.ts';
 import type { SigV4Verifier } from '../../lib/wire/sigv4.ts';
 import { watchPush } from './activity/watch-push.ts';
 import { createPayloadRoute, createServiceRoute } from './http/aws-routes.ts';
 import type { Route } from './http/http-server.ts';
 import { createPushRoute } from './http/push-route.ts';
 import { ACCOUNT_ID } from './names.ts';
-import { openOriginLogins } from './open-origin-logins.ts';
 import type { ProjectionBacklog } from './projection-backlog.ts';
 import { createPushInbox } from './push-inbox.ts';
 import { type ServiceSchedules, startServiceSchedules } from './schedules/service-schedules.ts';
@@ -92,34 +87,19 @@ export function createLocalService({
   const links = createPayloadLinks({ keys: tokenKeys, origin, now: Date.now, randomId: randomUUID });
   const offloading = { links, inlineBytes: limits.inlineBytes };
   const inbox = watchPush(feed, createPushInbox({ randomId: randomUUID }));
-  const takeOverLogger = logByCause(createFailureLogger('take-over'), () => performance.now());
-  const pause = (ms: number) => sleep(ms, undefined, { ref: false });
-  // These questions are asked for every request, so they must not wait for writes.
-  const { listMoving, ownersOf } = createTakeOverStore(uses.reads);
-  const ownership = createOwnership({
-    takeOvers: { ...createTakeOverStore(uses.writes), listMoving, ownersOf },
-    store: createMoveStore(uses.writes, { offloading, now: Date.now }),
-    limits,
-    openOrigin(identityPoolId) {
-      const settings = readOrigin(identityPoolId);
-      return limitRate(openOrigin(settings), originRates(settings), { sleep: pause });
-    },
-    now: Date.now,
-    steadyNow: () => performance.now(),
-    sleep: pause,
-    report: takeOverLogger.error,
-  });
-  const originLogins = openOriginLogins({
-    database: uses.identity,
-    ownership,
+  const migration = openMigration({
+    databases: uses,
     readOrigin,
+    originRates,
+    openOrigin,
+    openPublicOrigin,
     offloading,
-    report: takeOverLogger.error,
+    limits,
   });
   const service = createService({
     ...deps,
-    ownership,
-    originLogins,
+    ownership: migration.ownership,
+    originLogins: migration.originLogins,
     databases: uses,
     accountId: ACCOUNT_ID,
     payloadLinks: links,
@@ -155,9 +135,6 @@ export function createLocalService({
     },
     offloading,
     emptyInbox: () => inbox.clear(),
-    close() {
-      originLogins.close();
-      ownership.close();
-    },
+    close: () => migration.close(),
   };
 }

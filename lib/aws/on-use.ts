@@ -1,4 +1,7 @@
 import type { SecretId } from '../common/secret-id.ts';
+import type { Origin } from '../move/ports/origin.ts';
+import type { PublicOrigin } from '../move/ports/public-origin.ts';
+import type { OriginSettings } from '../move/read-origin-settings.ts';
 import type { InvokeFunction } from '../sync/ports/functions.ts';
 import type { EventPublisher } from '../sync/ports/outbox.ts';
 import type { PushChannel } from '../sync/ports/push.ts';
@@ -10,6 +13,8 @@ export interface OnUse {
   publisher: EventPublisher;
   streamExists: (streamName: string) => Promise<boolean>;
   createSecretReader: (id: SecretId) => () => Promise<string>;
+  openOrigin: (settings: OriginSettings) => Promise<Origin>;
+  openPublicOrigin: (settings: OriginSettings) => Promise<PublicOrigin>;
 }
 
 /**
@@ -32,6 +37,8 @@ export function createOnUse(region: string): OnUse {
       const reader = once(async () => (await import('./secret-reader.ts')).createSecretReader(id));
       return async () => (await reader())();
     },
+    openOrigin: async (settings) => (await import('./origin.ts')).openOrigin(settings),
+    openPublicOrigin: async (settings) => (await import('./public-origin.ts')).openPublicOrigin(settings),
   };
 }
 

@@ -3,6 +3,7 @@ import { ServiceError } from '../common/errors.ts';
 import { createSemaphore } from '../common/semaphore.ts';
 import { providersOf } from '../identity/logins/find-provider.ts';
 import { type CreateDeps, createUnknown } from './create-unknown.ts';
+import { createOpened } from './opened.ts';
 import { type Ownership, tryAgain } from './ownership.ts';
 import type { MoveStore } from './ports/move-store.ts';
 import type { Origin } from './ports/origin.ts';
@@ -13,7 +14,7 @@ export interface OriginQuestionsDeps {
   ownership: Pick<Ownership, 'listMoving' | 'originOf'>;
   store: CreateDeps['store'] & Pick<MoveStore, 'readPool'>;
   /** Opens the public operations of a pool's origin. @throws an error that says what is wrong with the configuration */
-  openPublicOrigin: (identityPoolId: string) => PublicOrigin;
+  openPublicOrigin: (identityPoolId: string) => PublicOrigin | Promise<PublicOrigin>;
   /** Epoch milliseconds. */
   now: () => number;
   /** Milliseconds of a clock that never goes back. */
@@ -74,14 +75,8 @@ export function createOriginQuestions({
     refusal: tryAgain,
     now: steadyNow,
   });
-  const clients = new Map<string, PublicOrigin>();
+  const clients = createOpened(openPublicOrigin);
   const providers = createRecent<ReadonlySet<string>>(PROVIDERS_MS, steadyNow);
-
-  function clientOf(identityPoolId: string): PublicOrigin {
-    const client = clients.get(identityPoolId) ?? openPublicOrigin(identityPoolId);
-    clients.set(identityPoolId, client);
-    return client;
-  }
 
   const isMoving: OriginQuestions['isMoving'] = async (identityPoolId) =>
     (await ownership.listMoving()).includes(identityPoolId);
@@ -99,7 +94,7 @@ export function createOriginQuestions({
       const free = await slots.acquire(identityPoolId, MAX_WAIT_MS);
       try {
         const origin = await ownership.originOf(identityPoolId);
-        return origin === null ? null : await work({ origin, client: clientOf(identityPoolId) });
+        return origin === null ? null : await work({ origin, client: await clients.open(identityPoolId) });
       } catch (error) {
         if (error instanceof ServiceError && !isNotFound(error)) throw error;
         report('the origin could not be asked about a login', { identityPoolId, error });
@@ -131,7 +126,7 @@ export function createOriginQuestions({
 
     close() {
       slots.close();
-      for (const client of clients.values()) client.close();
+      clients.close();
     },
   };
 }

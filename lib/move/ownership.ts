@@ -5,7 +5,9 @@ import { ServiceError } from '../common/errors.ts';
 import { createRefreshed } from '../common/refreshed.ts';
 import { createSemaphore } from '../common/semaphore.ts';
 import type { Skipped } from './copy-run.ts';
+import { createOpened } from './opened.ts';
 import type { Origin } from './ports/origin.ts';
+import { describeOtherOrigin } from './read-origin-settings.ts';
 import { createRecent } from './recent.ts';
 import { type TakeOverDeps, takeOver } from './take-over.ts';
 
@@ -38,7 +40,7 @@ export interface Ownership {
 
 export interface OwnershipDeps extends Pick<TakeOverDeps, 'takeOvers' | 'store' | 'limits' | 'now'> {
   /** Opens the origin of a pool. @throws an error that says what is wrong with the configuration */
-  openOrigin: (identityPoolId: string) => Origin;
+  openOrigin: (identityPoolId: string) => Origin | Promise<Origin>;
   /** Waits; its timer must not keep the process alive. */
   sleep: (ms: number) => Promise<void>;
   /** Milliseconds of a clock that never goes back. */
@@ -99,22 +101,19 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     now: deps.steadyNow,
   });
   const running = new Map<string, Promise<void>>();
-  const origins = new Map<string, Origin>();
+  const origins = createOpened(deps.openOrigin);
   const notDeleted = createRecent<true>(REMEMBERED_MS, deps.steadyNow);
 
-  function originOf(identityPoolId: string, name: string): Origin {
-    const origin = origins.get(identityPoolId) ?? deps.openOrigin(identityPoolId);
-    origins.set(identityPoolId, origin);
+  async function originOf(identityPoolId: string, name: string): Promise<Origin> {
+    const origin = await origins.open(identityPoolId);
     if (origin.name === name) return origin;
-    throw new Error(
-      `the pool was copied from ${name}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${origin.name}`,
-    );
+    throw new Error(describeOtherOrigin(name, origin.name));
   }
 
   async function takeOne(identity: IdentityKey, { origin }: Moving): Promise<void> {
     const free = await slots.acquire(identity.identityPoolId, MAX_WAIT_MS);
     try {
-      const opened = originOf(identity.identityPoolId, origin);
+      const opened = await originOf(identity.identityPoolId, origin);
       // The client retries, so a failed call is not repeated here.
       const onSkipped = (skipped: Skipped) =>
         report('an identity was taken over, but not completely; run `move copy`', {
@@ -180,7 +179,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       if (pool === undefined || notDeleted.get(name)) return false;
       const free = await slots.acquire('deletions', MAX_WAIT_MS);
       try {
-        const origin = originOf(dataset.identityPoolId, pool.origin);
+        const origin = await originOf(dataset.identityPoolId, pool.origin);
         // A dataset that exists here has all deletions of the origin.
         const { exists } = await deps.store.readDataset(dataset);
         if (exists || !(await wasDeletedAfter(origin, dataset, syncCount))) {
@@ -205,7 +204,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     },
 
     close() {
-      for (const origin of origins.values()) origin.close();
+      origins.close();
       slots.close();
     },
   };

@@ -2,9 +2,9 @@ import { type Environment, includesDefault } from '../../common/environment.ts';
 import { SetupError } from '../../common/errors.ts';
 import type { LoginProviders } from '../../common/login-providers.ts';
 import { readLoginProviders } from '../../common/read-login-settings.ts';
-import { parseSecretId, type SecretId } from '../../common/secret-id.ts';
 import { type Developers, readServiceKeys, readServiceKeysJson } from '../../common/service-keys.ts';
 import type { SigningKeys } from '../../common/signed-text.ts';
+import { type CreateSecretReader, createSettingText } from './setting-text.ts';
 
 /** The settings of the service in AWS that contain secrets and can be rotated. */
 export interface ServiceSettings {
@@ -14,42 +14,30 @@ export interface ServiceSettings {
 }
 
 /** Reads the texts of the settings. Two equal texts mean that nothing was rotated. */
-export type ReadSettingsText = () => Promise<{ keys: string; loginProviders: string }>;
+export type ReadSettingsText = () => Promise<{ keys: string; loginProviders: string; originKeys: string }>;
 
 /**
- * Creates the reader of SERVICE_KEYS and LOGIN_PROVIDERS, or of the secrets that SERVICE_KEYS_SECRET and
- * LOGIN_PROVIDERS_SECRET name.
+ * Creates the reader of SERVICE_KEYS, LOGIN_PROVIDERS and ORIGIN_KEYS, or of the secrets that SERVICE_KEYS_SECRET,
+ * LOGIN_PROVIDERS_SECRET and ORIGIN_KEYS_SECRET name.
  *
  * @throws {SetupError} a variable is missing or invalid; the message names it and never quotes it
  */
 export function createSettingsReader(
   env: Environment,
-  createSecretReader: (id: SecretId) => () => Promise<string>,
+  createSecretReader: CreateSecretReader,
 ): ReadSettingsText {
-  const reader = (name: 'SERVICE_KEYS' | 'LOGIN_PROVIDERS'): (() => Promise<string>) => {
-    const { [name]: value, [`${name}_SECRET`]: secret } = env;
-    if (!secret) return async () => value ?? '';
-    if (value) throw new SetupError(`${name} and ${name}_SECRET are both set; set only one of them`);
-    const id = parseSecretId(secret);
-    if (typeof id === 'string') throw new SetupError(`invalid ${name}_SECRET: ${id}`);
-    const read = createSecretReader(id);
-    return async () => {
-      const text = await read();
-      // `parseJsonSetting` would take any other text for a path.
-      if (text.trimStart().startsWith('{')) return text;
-      throw new SetupError(`the secret ${id.secretId} in ${name}_SECRET does not contain a JSON object`);
-    };
-  };
   if (!env.SERVICE_KEYS && !env.SERVICE_KEYS_SECRET) {
     throw new SetupError(
       'neither SERVICE_KEYS nor SERVICE_KEYS_SECRET is set; set SERVICE_KEYS_SECRET to the name or ARN of a secret with the keys of the service',
     );
   }
-  const readKeys = reader('SERVICE_KEYS');
-  const readProviders = reader('LOGIN_PROVIDERS');
+  const readKeys = createSettingText(env, 'SERVICE_KEYS', createSecretReader);
+  const readProviders = createSettingText(env, 'LOGIN_PROVIDERS', createSecretReader);
+  const readOriginKeys = createSettingText(env, 'ORIGIN_KEYS', createSecretReader);
   return async () => {
-    const [keys, loginProviders] = await Promise.all([readKeys(), readProviders()]);
-    return { keys, loginProviders };
+    const texts = [readKeys(), readProviders(), readOriginKeys()] as const;
+    const [keys, loginProviders, originKeys] = await Promise.all(texts);
+    return { keys, loginProviders, originKeys };
   };
 }
 
@@ -62,7 +50,7 @@ export function createSettingsReader(
 export function parseServiceSettings({
   keys,
   loginProviders,
-}: Awaited<ReturnType<ReadSettingsText>>): ServiceSettings {
+}: Pick<Awaited<ReturnType<ReadSettingsText>>, 'keys' | 'loginProviders'>): ServiceSettings {
   const env = { SERVICE_KEYS: keys, LOGIN_PROVIDERS: loginProviders };
   const { developers: given } = readServiceKeysJson(env);
   const { developers, tokenKeys } = readServiceKeys(env);
