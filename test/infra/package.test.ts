@@ -139,7 +139,7 @@ describe('the packaged stack', () => {
         String(FunctionName).replace('cognito-sync-backend-dev-', ''),
         { timeout: Timeout, memorySize: MemorySize },
       ]);
-    expect(Object.fromEntries(deployed)).toEqual(limits);
+    expect(limits).toMatchObject(Object.fromEntries(deployed));
   }, 120_000);
 
   it('limits the sync trigger to the five seconds that Cognito waits', () => {

@@ -105,7 +105,7 @@ function providersSecretMistakes(given: Given, region: string): string[] {
 /** Maximum size of a function's environment variables. Source: AWS Lambda Developer Guide, "Lambda quotas". */
 const MAX_ENVIRONMENT_BYTES = 4_096;
 /** Upper bound for the names of the variables of `service-api`, and for the values that are not parameters. */
-const OTHER_VARIABLES_BYTES = 800;
+const OTHER_VARIABLES_BYTES = 950;
 
 /** Lambda measures the variables as JSON, as its error message shows. */
 function environmentMistakes(given: Given): string[] {
@@ -114,7 +114,7 @@ function environmentMistakes(given: Given): string[] {
   const bytes = Buffer.byteLength(
     JSON.stringify([
       ...[loginProviders, given.loginProvidersSecret, origins, rateLimits, trustedProxies],
-      ...[databaseUrl, databaseSecret],
+      ...[databaseUrl, databaseSecret, given.originEndpoint, given.originKeysSecret],
     ]),
   );
   const total = bytes + OTHER_VARIABLES_BYTES;

@@ -13,6 +13,13 @@ import {
 } from './database-parameters.ts';
 import { concurrencyMistakes, mistakeOf, partitionMistakes, switchMistakes } from './mistakes.ts';
 import {
+  checkOriginParameters,
+  NO_MIGRATION,
+  type OriginDeployment,
+  type OriginParameters,
+  toOriginDeployment,
+} from './origin-parameters.ts';
+import {
   checkPools,
   NO_POOLS,
   type PoolDeployment,
@@ -47,7 +54,8 @@ export interface DeploymentParameters
     StreamParameters,
     PoolParameters,
     QueryParameters,
-    ServiceParameters {
+    ServiceParameters,
+    OriginParameters {
   publishTrust: string;
   payloadRegions: string;
   reservedConcurrency: string;
@@ -62,6 +70,7 @@ const NOTHING: DeploymentParameters = {
   ...NO_POOLS,
   ...NO_QUERY,
   ...NO_SERVICE,
+  ...NO_MIGRATION,
   publishTrust: '',
   payloadRegions: '',
   reservedConcurrency: '',
@@ -77,6 +86,7 @@ export interface Deployment
     PoolDeployment,
     QueryDeployment,
     ServiceDeployment,
+    OriginDeployment,
     StackRoles {
   publishTrust: 'account' | 'any';
   payloadRegions: string;
@@ -163,6 +173,7 @@ export function checkParameters(
           ...checkPools(given, region),
           ...checkService(given, region),
           ...checkQuery(given, region),
+          ...checkOriginParameters(given, { ...given, stage, region }),
           ...valueMistakes(given, region),
         ]
       : [`region: "${region}" is not the name of a region; use, for example, us-east-1`]),
@@ -224,6 +235,7 @@ function toDeployment(
   const database = toDatabaseDeployment(given, region);
   const service = toServiceDeployment(given, database, region, (own) => toDatabaseDeployment(own, region));
   const query = toQueryDeployment(given, region);
+  const origin = toOriginDeployment(given, region, database.inVpc);
   const pools = toPoolDeployment(given, region, { ...given, inVpc: database.inVpc });
   return {
     ...database,
@@ -231,7 +243,8 @@ function toDeployment(
     ...pools,
     ...query,
     ...service,
-    ...toStackRoles({ ...service, ...pools, ...query }, stage),
+    ...origin,
+    ...toStackRoles({ ...service, ...pools, ...query, ...origin }, stage),
     publishTrust: given.publishTrust === 'any' ? 'any' : 'account',
     payloadRegions: given.payloadRegions,
     reservedConcurrency: toNumber(given.reservedConcurrency),

@@ -5,6 +5,7 @@ import {
   type Substitution,
   secretsManagerOf,
 } from './database-parameters.ts';
+import type { OriginParameters } from './origin-parameters.ts';
 
 /** The parameters of the self-hosted service; an empty string counts as not given. */
 export interface ServiceParameters {
@@ -76,7 +77,9 @@ export interface ServiceDeployment {
 }
 
 /** The parameters on which the service depends. */
-export type GivenForService = ServiceParameters & DatabaseParameters;
+export type GivenForService = ServiceParameters &
+  DatabaseParameters &
+  Pick<OriginParameters, 'originEndpoint' | 'originKeysSecret'>;
 
 /** Returns the parameters of the service's own database under the names of the query store's; null without one. */
 export function ownDatabase(given: GivenForService): DatabaseParameters | null {

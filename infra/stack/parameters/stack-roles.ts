@@ -1,4 +1,5 @@
 import type { Substitution } from './database-parameters.ts';
+import type { OriginDeployment } from './origin-parameters.ts';
 import type { PoolDeployment } from './pool-parameters.ts';
 import type { QueryDeployment } from './query-parameters.ts';
 import type { ServiceDeployment } from './service-parameters.ts';
@@ -27,10 +28,14 @@ export interface StackRoles {
   vpcFunctionArns: Substitution[];
   tracedRoles: Reference[];
   serviceRoles: Reference[];
+  serviceRoleArns: ArnOf[];
   /** The roles that read the secret of the service's database. */
   serviceSecretRoles: Reference[];
   /** The roles that write to the stream. */
   producerRoles: Reference[];
+  /** The roles that call the origin of a migration, and those that read its stream. */
+  originRoles: Reference[];
+  originStreamRoles: Reference[];
 }
 
 /** The functions of the query store that use a database. */
@@ -49,6 +54,9 @@ const SERVICE = [
   'sweep-payloads',
 ];
 
+/** The functions of a migration. They use the database of the service. */
+const MIGRATION = ['follow-origin', 'check-origin', 'bridge-origin'];
+
 /** Lists the roles by permission. */
 export function toStackRoles(
   {
@@ -56,12 +64,15 @@ export function toStackRoles(
     ownDatabaseSecret,
     poller,
     queryApi,
+    origin,
   }: Pick<ServiceDeployment, 'service' | 'ownDatabaseSecret'> &
     Pick<PoolDeployment, 'poller'> &
-    Pick<QueryDeployment, 'queryApi'>,
+    Pick<QueryDeployment, 'queryApi'> &
+    Pick<OriginDeployment, 'origin'>,
   stage: string,
 ): StackRoles {
-  const ofService = service === 'yes' ? SERVICE : [];
+  const all = [...SERVICE, ...(origin === 'yes' ? MIGRATION : [])];
+  const ofService = service === 'yes' ? all : [];
   const queryStore = QUERY_STORE.filter((name) => name !== POLLER || poller === 'yes');
   const others = ['migrate', ...ofService, ...(queryApi === 'yes' ? ['query-api'] : [])];
   const withDatabase = [...queryStore, ...others];
@@ -73,9 +84,12 @@ export function toStackRoles(
     vpcRoles: withDatabase.map(roleOf),
     vpcFunctionArns: withDatabase.map((name) => arnOf(name, stage)),
     tracedRoles: ['project-stream', 'sync-trigger', ...queryStore.slice(1), ...others].map(roleOf),
-    serviceRoles: SERVICE.map(roleOf),
+    serviceRoles: all.map(roleOf),
+    serviceRoleArns: all.map((name) => ({ 'Fn::GetAtt': [roleOf(name).Ref, 'Arn'] })),
     producerRoles: ['publish', ...(service === 'yes' ? ['service-api', 'relay-outbox'] : [])].map(roleOf),
-    serviceSecretRoles: [...SERVICE, ...(ownDatabaseSecret === '' ? [] : ['migrate'])].map(roleOf),
+    originRoles: ['service-api', ...MIGRATION].map(roleOf),
+    originStreamRoles: ['follow-origin', 'check-origin'].map(roleOf),
+    serviceSecretRoles: [...all, ...(ownDatabaseSecret === '' ? [] : ['migrate'])].map(roleOf),
   };
 }
 

@@ -56,15 +56,25 @@ export function checkStream(given: StreamParameters, region: string): string[] {
   ];
 }
 
-function arnMistakes({ streamArn, streamMode }: StreamParameters, region: string): string[] {
-  const streamRegion = STREAM.exec(streamArn)?.[1];
-  if (streamRegion === undefined) return [`streamArn: "${streamArn}" is not the ARN of a Kinesis stream`];
+/** Checks the parameter `name`, the ARN of a stream in the region of the stack. */
+export function streamArnMistakes(name: string, arn: string, region: string): string[] {
+  const streamRegion = STREAM.exec(arn)?.[1];
+  if (streamRegion === undefined) return [`${name}: "${arn}" is not the ARN of a Kinesis stream`];
+  if (streamRegion === region) return partitionMistakes(name, arn, region);
   return [
-    ...(streamRegion === region
-      ? partitionMistakes('streamArn', streamArn, region)
-      : [
-          `streamArn: the stream is in ${streamRegion}, but the stack is in ${region}; use a stream in the region of the stack`,
-        ]),
+    `${name}: the stream is in ${streamRegion}, but the stack is in ${region}; use a stream in the region of the stack`,
+  ];
+}
+
+/** Returns the name in the ARN of a stream; an empty text if it is not such an ARN. */
+export function streamNameOf(arn: string): string {
+  return STREAM.exec(arn)?.[2] ?? '';
+}
+
+function arnMistakes({ streamArn, streamMode }: StreamParameters, region: string): string[] {
+  const mistakes = streamArnMistakes('streamArn', streamArn, region);
+  if (mistakes.length > 0) return mistakes;
+  return [
     ...(streamMode === ''
       ? []
       : ['streamMode: the stack does not change the stream in streamArn; remove streamMode or streamArn']),
@@ -94,7 +104,7 @@ export function toStreamDeployment(
   return {
     stream: streamArn === '' ? 'own' : 'existing',
     streamArn,
-    streamName: STREAM.exec(streamArn)?.[2] ?? '',
+    streamName: streamNameOf(streamArn),
     streamKey,
     // Source: AWS KMS Developer Guide, kms:ViaService.
     streamKeyService: `kinesis.${region}.amazonaws.com`,

@@ -5,7 +5,7 @@ it.each([
   { functionName: 'sweep-query-store', timeoutMs: undefined, remainingMs: 300_000, memoryLimitInMB: '512' },
   { functionName: 'project-stream', timeoutMs: undefined, remainingMs: 60_000, memoryLimitInMB: '1024' },
   { functionName: 'sync-trigger', timeoutMs: 1_200, remainingMs: 1_200, memoryLimitInMB: '512' },
-  { functionName: 'follow-origin', timeoutMs: undefined, remainingMs: 60_000, memoryLimitInMB: '1024' },
+  { functionName: 'own-trigger', timeoutMs: undefined, remainingMs: 60_000, memoryLimitInMB: '1024' },
 ])(
   'the Lambda context gives $functionName $remainingMs ms and $memoryLimitInMB MB',
   ({ functionName, timeoutMs, ...expected }) => {

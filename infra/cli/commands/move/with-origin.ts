@@ -27,7 +27,7 @@ export async function withOrigin(
 /** @throws {SetupError} the pool was copied from another origin */
 export function requireOrigin(origin: Pick<Origin, 'name'>, pool: { origin: string }): void {
   if (origin.name === pool.origin) return;
-  throw new SetupError(`${describeOtherOrigin(pool.origin, origin.name)}; set them to the same origin`);
+  throw new SetupError(describeOtherOrigin(pool.origin, origin.name));
 }
 
 function describe({ condition, message }: SyncClientError, name: string, identityPoolId: string): string {

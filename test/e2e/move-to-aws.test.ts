@@ -1,0 +1,204 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  CognitoIdentityClient,
+  GetCredentialsForIdentityCommand,
+  GetIdCommand,
+  GetOpenIdTokenForDeveloperIdentityCommand,
+} from '@aws-sdk/client-cognito-identity';
+import type { CognitoSyncClient } from '@aws-sdk/client-cognito-sync';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { handler as bridgeOrigin } from '../../functions/bridge-origin.ts';
+import { handler as checkOrigin } from '../../functions/check-origin.ts';
+import { handler as followOrigin } from '../../functions/follow-origin.ts';
+import { openCheckpointFile } from '../../infra/local/event-source-mapping/checkpoint-file.ts';
+import { deployedMappingSettings } from '../../infra/local/event-source-mapping/deployed-mapping-settings.ts';
+import {
+  type EventSourceMapping,
+  startEventSourceMapping,
+} from '../../infra/local/event-source-mapping/event-source-mapping.ts';
+import { createFailureDirectory } from '../../infra/local/event-source-mapping/failure-destination.ts';
+import { createLambdaContext } from '../../infra/local/lambda-context.ts';
+import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
+import { createKinesisReader } from '../../lib/aws/kinesis-reader.ts';
+import { createLogger } from '../../lib/aws/telemetry.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
+import {
+  DEVELOPER_PROVIDER,
+  type OriginAndTarget,
+  startOriginAndTarget,
+} from '../fixtures/local/origin-and-target.ts';
+import { startFunctionCloud } from '../fixtures/wire/function-cloud.ts';
+import { createSyncClient, list, remove, set, write } from '../fixtures/wire/sync-client.ts';
+
+const REGION = 'us-east-1';
+const STREAM = 'cognito-sync';
+const DEVELOPER = { accessKeyId: 'TARGET', secretAccessKey: 'secret-of-the-target' };
+const ORIGIN_KEYS = JSON.stringify({
+  developers: [DEFAULT_CREDENTIALS],
+  tokenKeys: [Buffer.alloc(32, 3).toString('base64')],
+});
+const LIMIT = { timeout: 40_000, interval: 300 };
+
+describe('a migration to the functions in AWS', () => {
+  let both: OriginAndTarget;
+  let mapping: EventSourceMapping;
+  let pool: string;
+  let sync: CognitoSyncClient;
+  let identity: CognitoIdentityClient;
+
+  /** Starts the packaged `service-api` with the variables of a migration. The other functions read the same ones. */
+  async function openTarget(originUrl: string): Promise<LocalCloud> {
+    const env = { ORIGIN_STREAM: STREAM, ORIGIN_ENDPOINT_URL: originUrl, ORIGIN_KEYS };
+    const SERVICE_KEYS = JSON.stringify({
+      developers: [DEVELOPER],
+      tokenKeys: [Buffer.alloc(32, 7).toString('base64')],
+    });
+    const target = await startFunctionCloud({ env: { ...env, SERVICE_KEYS } });
+    const own = {
+      DATABASE_URL: target.sqlUrl,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: DEFAULT_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: DEFAULT_CREDENTIALS.secretAccessKey,
+      AWS_ENDPOINT_URL_KINESIS: originUrl,
+      PAYLOAD_ORIGIN: originUrl,
+    };
+    for (const [name, value] of Object.entries({ ...env, ...own })) vi.stubEnv(name, value);
+    return target;
+  }
+
+  /** Starts a stand-in for Lambda's event source mapping on the stream of the origin. */
+  async function startMapping(originUrl: string): Promise<EventSourceMapping> {
+    const directory = await mkdtemp(join(inject('runFolder'), 'mapping-'));
+    return startEventSourceMapping({
+      reader: createKinesisReader(
+        createKinesisClient({ region: REGION, endpoint: originUrl, credentials: DEFAULT_CREDENTIALS }),
+      ),
+      streamName: STREAM,
+      streamArn: `arn:aws:kinesis:${REGION}:123456789012:stream/${STREAM}`,
+      region: REGION,
+      functionName: 'follow-origin',
+      settings: deployedMappingSettings(),
+      invoke: (event) => followOrigin(event, createLambdaContext('follow-origin', REGION)),
+      checkpoints: await openCheckpointFile({
+        directory,
+        functionName: 'follow-origin',
+        streamName: STREAM,
+      }),
+      failures: createFailureDirectory({ directory, mappingUuid: 'uuid' }),
+      logger: createLogger('mapping'),
+    });
+  }
+
+  beforeAll(async () => {
+    let originUrl: string | undefined;
+    both = await startOriginAndTarget(
+      async (options) => {
+        if (originUrl !== undefined) return openTarget(originUrl);
+        const origin = await startCloud({ ...options });
+        originUrl = origin.url;
+        return origin;
+      },
+      { follows: true },
+    );
+    const credentials = { ...DEVELOPER };
+    const { url } = both.target.cloud;
+    sync = createSyncClient(url, { credentials });
+    identity = new CognitoIdentityClient({ region: REGION, endpoint: url, credentials: { ...DEVELOPER } });
+    mapping = await startMapping(both.origin.cloud.url);
+    pool = await both.newPool();
+  }, 120_000);
+  afterAll(async () => {
+    await mapping.close();
+    sync.destroy();
+    identity.destroy();
+    await both.close();
+    vi.unstubAllEnvs();
+  });
+
+  const at = (id: string) => ({ IdentityPoolId: pool, IdentityId: id });
+  const copy = async () =>
+    expect(await both.run(['move', 'copy', '--pool', pool, '--rate', '1000'])).toMatchObject({ exitCode: 0 });
+  const status = async () => {
+    const { lines } = await both.run(['move', 'status', '--pool', pool, '--json']);
+    return JSON.parse(lines[0] ?? '').identityPools[0];
+  };
+  const live = async (client: CognitoSyncClient, id: string) => {
+    const { Records = [] } = await list(client, at(id), 'game');
+    const values = Records.flatMap(({ Key = '', Value }) => (Value === undefined ? [] : [[Key, Value]]));
+    return Object.fromEntries(values);
+  };
+  const bridge = () => bridgeOrigin({}, createLambdaContext('bridge-origin', REGION));
+  const check = () => checkOrigin({}, createLambdaContext('check-origin', REGION));
+  /** Runs the bridge until both sides have these records. */
+  const expectBoth = (id: string, expected: Record<string, string>) =>
+    vi.waitFor(async () => {
+      await bridge();
+      expect([await live(both.origin.sync, id), await live(sync, id)]).toEqual([expected, expected]);
+    }, LIMIT);
+
+  it('follows the stream of the origin, and knows up to when all events are applied', async () => {
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(guest), 'game', [set('score', '1')]);
+    await copy();
+    await write(both.origin.sync, at(guest), 'game', [set('score', '2', 1)]);
+    const player = await both.logIn(pool, 'ada');
+    await write(both.origin.sync, at(player), 'game', [set('score', '3')]);
+    await vi.waitFor(async () => {
+      expect(await live(sync, guest)).toEqual({ score: '2' });
+      expect(await live(sync, player)).toEqual({ score: '3' });
+    }, LIMIT);
+    expect(await check()).toEqual({ pools: 1, notFollowed: 0, withGap: 0 });
+    expect(await status()).toMatchObject({ eventsMissingSince: null, takenOver: 0 });
+    expect(Date.parse((await status()).caughtUpTo)).toBeGreaterThan(Date.now() - 120_000);
+  });
+
+  it('takes an identity over at its first request, and bridges both sides', async () => {
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(guest), 'game', [set('score', '1'), set('level', '1')]);
+    await copy();
+    const { Credentials } = await identity.send(new GetCredentialsForIdentityCommand({ IdentityId: guest }));
+    const device = createSyncClient(both.target.cloud.url, {
+      credentials: {
+        accessKeyId: Credentials?.AccessKeyId ?? '',
+        secretAccessKey: Credentials?.SecretKey ?? '',
+        sessionToken: Credentials?.SessionToken ?? '',
+      },
+    });
+    expect((await status()).takenOver).toBe(1);
+    const { DatasetSyncCount } = await list(device, at(guest), 'game');
+    await write(device, at(guest), 'game', [set('score', '2', DatasetSyncCount)]);
+    device.destroy();
+    await expectBoth(guest, { score: '2', level: '1' });
+    const there = await list(both.origin.sync, at(guest), 'game');
+    const counts = new Map(there.Records?.map(({ Key, SyncCount }) => [Key, SyncCount]));
+    await write(both.origin.sync, at(guest), 'game', [
+      remove('level', counts.get('level') ?? 0),
+      set('new', '3'),
+    ]);
+    await expectBoth(guest, { score: '2', new: '3' });
+  });
+
+  it('asks the origin about a developer user and about a new guest', async () => {
+    const player = await both.logIn(pool, 'grace');
+    const Logins = { [DEVELOPER_PROVIDER]: 'grace' };
+    const logIn = new GetOpenIdTokenForDeveloperIdentityCommand({ IdentityPoolId: pool, Logins });
+    expect((await identity.send(logIn)).IdentityId).toBe(player);
+    const { IdentityId = '' } = await identity.send(new GetIdCommand({ IdentityPoolId: pool }));
+    await write(both.origin.sync, at(IdentityId), 'game', [set('score', '1')]);
+    await vi.waitFor(async () => expect(await live(sync, IdentityId)).toEqual({ score: '1' }), LIMIT);
+  });
+
+  it('ends with move finish, after which nothing is followed', async () => {
+    await copy();
+    await vi.waitFor(async () => {
+      await bridge();
+      const finish = ['move', 'finish', '--pool', pool, '--quiet-for', '0s', '--rate', '1000'];
+      expect(await both.run(finish)).toMatchObject({ exitCode: 0 });
+    }, LIMIT);
+    expect(await check()).toEqual({ pools: 0, notFollowed: 0, withGap: 0 });
+    expect(await bridge()).toEqual({ bridged: 0, postponed: 0 });
+  });
+});
