@@ -9,10 +9,11 @@ import { startProcess } from './start-process.ts';
 
 const CLIENTS = 8;
 const KEYS = 10;
-const PUSHES = 150;
-/** Number of pushes that write only new keys. It is limited because a dataset can have 1,024 records. */
-const NEW_PUSHES = 60;
-const PULLS = 1_000;
+/** Datasets of a client. Each measurement of UpdateRecords writes to each of them once. */
+const DATASETS = 60;
+/** Maximum datasets of an identity. */
+const DATASETS_PER_IDENTITY = 20;
+const PULLS = 300;
 const ROUNDS = 5;
 const POOL = 'us-east-1:00000000-0000-4000-8000-000000000001';
 /** The service on the port of the local cloud, the bare endpoint, and the service behind the handler for Lambda. */
@@ -22,6 +23,15 @@ type Target = (typeof TARGETS)[number];
 const OWNER = { service: 'aaaaaaaa', bare: 'bbbbbbbb', handler: 'cccccccc' };
 /** Minimum of the rate of UpdateRecords through the handler, relative to the port, on PostgreSQL. */
 const MIN_HANDLER_RATIO = 0.8;
+
+type Client = ReturnType<typeof createClient>;
+/** What is measured, in this order, because each measurement continues from the datasets that the previous one left. */
+const MEASUREMENTS: Record<string, (client: Client) => Promise<Signed[]>> = {
+  'UpdateRecords, new datasets': (client) => client.signPushes('key', 0),
+  UpdateRecords: (client) => client.signPushes('key', 1),
+  'UpdateRecords, keys never written before': (client) => client.signPushes('new', 0),
+  ListRecords: (client) => client.signPulls(2),
+};
 
 /** Compares UpdateRecords and ListRecords over HTTP with an endpoint that makes only one SQL call per request. */
 export async function benchSyncService(): Promise<Table[]> {
@@ -53,11 +63,12 @@ async function bench(database: string): Promise<{ rows: Table['rows']; handlerRa
     new URL('./sync-server.ts', import.meta.url),
     database,
   );
-  const rates: Record<string, Record<Target, number[]>> = {
-    UpdateRecords: { service: [], bare: [], handler: [] },
-    'UpdateRecords, keys never written before': { service: [], bare: [], handler: [] },
-    ListRecords: { service: [], bare: [], handler: [] },
-  };
+  const rates = Object.keys(MEASUREMENTS).map((title) => ({
+    title,
+    service: [] as number[],
+    bare: [] as number[],
+    handler: [] as number[],
+  }));
   // Round 0 warms up. The targets alternate, so that a machine that slows down affects both.
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (const target of TARGETS) {
@@ -66,36 +77,40 @@ async function bench(database: string): Promise<{ rows: Table['rows']; handlerRa
       const clients = Array.from({ length: CLIENTS }, (_, index) =>
         createClient(agent, ports[target], target, `${round}${index}`),
       );
-      await Promise.all(clients.map((client) => client.prepare()));
-      const pushes = await rate(CLIENTS * PUSHES, () => Promise.all(clients.map((client) => client.push())));
-      const newPushes = await rate(CLIENTS * NEW_PUSHES, () =>
-        Promise.all(clients.map((client) => client.pushNew())),
-      );
-      const pulls = await rate(CLIENTS * PULLS, () => Promise.all(clients.map((client) => client.pull())));
+      for (const { title, [target]: ofTarget } of rates) {
+        const measured = await measure(clients, title);
+        if (round > 0) ofTarget.push(measured);
+      }
       agent.destroy();
-      if (round === 0) continue;
-      rates.UpdateRecords?.[target].push(pushes);
-      rates['UpdateRecords, keys never written before']?.[target].push(newPushes);
-      rates.ListRecords?.[target].push(pulls);
     }
   }
   await stop();
   const rows = Object.fromEntries(
-    Object.entries(rates).map(([operation, { service, bare, handler }]) => {
-      return [
-        operation,
-        {
-          service: `${Math.round(median(service))} /s`,
-          'bare endpoint': `${Math.round(median(bare))} /s`,
-          'function handler': `${Math.round(median(handler))} /s`,
-          'service / bare': `${ratioOf(service, bare).toFixed(2)} x`,
-          'handler / service': `${ratioOf(handler, service).toFixed(2)} x`,
-        },
-      ];
+    rates.map(({ title, service, bare, handler }) => [
+      title,
+      {
+        service: `${Math.round(median(service))} /s`,
+        'bare endpoint': `${Math.round(median(bare))} /s`,
+        'function handler': `${Math.round(median(handler))} /s`,
+        'service / bare': `${ratioOf(service, bare).toFixed(2)} x`,
+        'handler / service': `${ratioOf(handler, service).toFixed(2)} x`,
+      },
+    ]),
+  );
+  const updates = rates.find(({ title }) => title === 'UpdateRecords');
+  return { rows, handlerRatio: updates ? ratioOf(updates.handler, updates.service) : 0 };
+}
+
+/** Prepares the requests of each client, sends them, and returns the requests per second. */
+async function measure(clients: readonly Client[], title: string): Promise<number> {
+  const requests = await Promise.all(clients.map((client) => MEASUREMENTS[title]?.(client) ?? []));
+  const start = performance.now();
+  await Promise.all(
+    clients.map(async (client, index) => {
+      for (const request of requests[index] ?? []) await client.send(request);
     }),
   );
-  const { handler = [], service = [] } = rates.UpdateRecords ?? {};
-  return { rows, handlerRatio: ratioOf(handler, service) };
+  return (requests.flat().length * 1000) / (performance.now() - start);
 }
 
 /** Returns the median of the ratios of each round. */
@@ -112,13 +127,12 @@ interface Signed {
 
 /** Creates a device with its own datasets. Its requests are created and signed before they are timed. */
 function createClient(agent: Agent, port: number, target: Target, name: string) {
-  const identity = `us-east-1:${OWNER[target]}-0000-4000-8000-${name.padStart(12, '0')}`;
-  const path = (dataset: string) =>
-    `/identitypools/${encodeURIComponent(POOL)}/identities/${encodeURIComponent(identity)}/datasets/${dataset}`;
+  const datasets = Array.from({ length: DATASETS }, (_, index) => {
+    const number = `${name}${Math.floor(index / DATASETS_PER_IDENTITY)}`;
+    const identity = `us-east-1:${OWNER[target]}-0000-4000-8000-${number.padStart(12, '0')}`;
+    return `/identitypools/${encodeURIComponent(POOL)}/identities/${encodeURIComponent(identity)}/datasets/game-${index}`;
+  });
   const signer = localSigner('cognito-sync');
-  let pushes: Signed[] = [];
-  let newPushes: Signed[] = [];
-  let pulls: Signed[] = [];
 
   async function sign(
     method: string,
@@ -160,55 +174,38 @@ function createClient(agent: Agent, port: number, target: Target, name: string) 
     });
   }
 
-  async function signPushes(
-    dataset: string,
-    pushCount: number,
-    patchOf: (count: number, key: number) => { Key: string; SyncCount: number },
-  ): Promise<Signed[]> {
-    const list = await sign('GET', `${dataset}/records`, { lastSyncCount: '0' }, '');
-    const signed: Signed[] = [];
-    for (let count = 0; count < pushCount; count += 1) {
-      // Each update needs its own session token.
-      const token = target === 'bare' ? 'none' : JSON.parse(await send(list)).SyncSessionToken;
-      const RecordPatches = Array.from({ length: KEYS }, (_, key) => ({
-        Op: 'replace',
-        Value: `value ${count}`,
-        ...patchOf(count, key),
-      }));
-      signed.push(
-        await sign('POST', dataset, {}, JSON.stringify({ SyncSessionToken: token, RecordPatches })),
-      );
-    }
-    return signed;
-  }
-
   return {
-    async prepare() {
-      pushes = await signPushes(path('game'), PUSHES, (count, key) => ({
-        Key: `key-${key}`,
-        SyncCount: count,
-      }));
-      newPushes = await signPushes(path('album'), NEW_PUSHES, (count, key) => ({
-        Key: `key-${count}-${key}`,
-        SyncCount: 0,
-      }));
-      const pull = await sign('GET', `${path('game')}/records`, { lastSyncCount: String(PUSHES - 1) }, '');
-      pulls = Array.from({ length: PULLS }, () => pull);
+    send,
+
+    /**
+     * Signs one UpdateRecords for each dataset. As on a device, its session token comes from a listing of the current
+     * version.
+     * @param prefix the start of the keys
+     * @param syncCount the count that the patches have
+     */
+    async signPushes(prefix: string, syncCount: number): Promise<Signed[]> {
+      const signed: Signed[] = [];
+      for (const dataset of datasets) {
+        const list = await sign('GET', `${dataset}/records`, { lastSyncCount: '0' }, '');
+        const { SyncSessionToken = 'none' } = JSON.parse(await send(list));
+        const RecordPatches = Array.from({ length: KEYS }, (_, key) => ({
+          Op: 'replace',
+          Key: `${prefix}-${key}`,
+          Value: `value ${syncCount}`,
+          SyncCount: syncCount,
+        }));
+        signed.push(await sign('POST', dataset, {}, JSON.stringify({ SyncSessionToken, RecordPatches })));
+      }
+      return signed;
     },
-    async push() {
-      for (const push of pushes) await send(push);
-    },
-    async pushNew() {
-      for (const push of newPushes) await send(push);
-    },
-    async pull() {
-      for (const pull of pulls) await send(pull);
+
+    /** Signs listings of all datasets in rotation. */
+    async signPulls(lastSyncCount: number): Promise<Signed[]> {
+      const query = { lastSyncCount: String(lastSyncCount) };
+      const signed = await Promise.all(
+        datasets.map((dataset) => sign('GET', `${dataset}/records`, query, '')),
+      );
+      return Array.from({ length: PULLS / DATASETS }, () => signed).flat();
     },
   };
-}
-
-async function rate(requests: number, work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return (requests * 1000) / (performance.now() - start);
 }
