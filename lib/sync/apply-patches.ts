@@ -3,9 +3,9 @@ import { checkCounts } from './check-counts.ts';
 import type { Limits } from './limits.ts';
 import type { SyncRecord } from './model.ts';
 import { EMPTY, nextVersion, type Size, sizeAfter } from './next-dataset.ts';
-import { type CountedDataset, exists, type Snapshot } from './ports/sync-store.ts';
+import { type CountedDataset, exists, type Snapshot, type VersionedUpdate } from './ports/sync-store.ts';
 import type { Patch } from './read-patches.ts';
-import { checkRowLimits, startsFilling } from './row-limits.ts';
+import { checkRowLimits } from './row-limits.ts';
 
 /** The result of applying the patches of one call. */
 interface AppliedPatches {
@@ -18,11 +18,6 @@ interface AppliedPatches {
    * a record nor a tombstone. No device can have a record with such a key, so no device needs to learn of the removal.
    */
   written: SyncRecord[];
-  /**
-   * Whether the dataset reaches 80 % of `rowsPerDataset` or `keyBytesPerDataset` with this change. The operator is then
-   * warned.
-   */
-  startsFilling: boolean;
 }
 
 /**
@@ -52,19 +47,11 @@ export function applyPatches(
     ...sizeAfter(snapshot, patches.filter(hasRow)),
   };
   checkLimits(dataset, before, snapshot.identityDatasets, limits);
-  const records = patches.map((patch) => ({
-    Key: patch.key,
-    Value: patch.value,
-    SyncCount: version.syncCount,
-    LastModifiedDate: version.lastModifiedDate,
-    LastModifiedBy: modifiedBy,
-    DeviceLastModifiedDate: patch.deviceLastModifiedDate,
-  }));
+  const records = toRecords(patches, dataset);
   return {
     dataset,
     records,
     written: records.filter(({ Key, Value }) => hasRow({ key: Key, value: Value })),
-    startsFilling: startsFilling(before ?? EMPTY, dataset, limits),
   };
 }
 
@@ -73,6 +60,21 @@ interface Change {
   modifiedBy: string;
   now: number;
   limits: Limits;
+}
+
+/** Returns the records that patches write, with the count and the date of the dataset's new version. */
+export function toRecords(
+  patches: readonly Patch[],
+  { syncCount, lastModifiedDate, lastModifiedBy }: VersionedUpdate['next'],
+): SyncRecord[] {
+  return patches.map((patch) => ({
+    Key: patch.key,
+    Value: patch.value,
+    SyncCount: syncCount,
+    LastModifiedDate: lastModifiedDate,
+    LastModifiedBy: lastModifiedBy,
+    DeviceLastModifiedDate: patch.deviceLastModifiedDate,
+  }));
 }
 
 /**

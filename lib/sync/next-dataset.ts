@@ -1,16 +1,19 @@
-import { type CountedDataset, exists, type Snapshot, type StoredDataset } from './ports/sync-store.ts';
+import {
+  type CountedDataset,
+  type DatasetVersion,
+  exists,
+  type Snapshot,
+  type StoredDataset,
+} from './ports/sync-store.ts';
 
 /**
  * Computes the sync count and date of a dataset's next change. The count and the date increase with every change, even
  * if the clock is set back.
  */
-export function nextVersion(
-  dataset: StoredDataset | null,
-  now: number,
-): Pick<StoredDataset, 'syncCount' | 'lastModifiedDate'> {
+export function nextVersion(version: DatasetVersion | null, now: number): DatasetVersion {
   return {
-    syncCount: (dataset?.syncCount ?? 0) + 1,
-    lastModifiedDate: Math.max(now, (dataset?.lastModifiedDate ?? 0) + 1),
+    syncCount: (version?.syncCount ?? 0) + 1,
+    lastModifiedDate: Math.max(now, (version?.lastModifiedDate ?? 0) + 1),
   };
 }
 

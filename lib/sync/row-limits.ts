@@ -1,10 +1,7 @@
 import type { DatasetKey } from '../common/dataset-key.ts';
 import { ServiceError } from '../common/errors.ts';
 import type { Limits } from './limits.ts';
-import type { CountedDataset } from './ports/sync-store.ts';
-
-/** The number of rows of a dataset, tombstones included, and the UTF-8 bytes of the keys of these rows. */
-type RowCounts = Pick<CountedDataset, 'rowCount' | 'keyBytes'>;
+import type { RowCounts } from './ports/sync-store.ts';
 
 type RowLimits = Pick<Limits, 'rowsPerDataset' | 'keyBytesPerDataset'>;
 

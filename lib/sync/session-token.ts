@@ -1,7 +1,7 @@
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
 import { ServiceError, SetupError } from '../common/errors.ts';
 import { createSigner, MIN_KEY_BYTES, type SigningKeys } from '../common/signed-text.ts';
-import type { SyncSession } from './ports/sync-store.ts';
+import type { DatasetVersion, SyncSession } from './ports/sync-store.ts';
 
 /**
  * The lifetime of Amazon's tokens is unknown. A token must outlive one sync, including the time a user takes to resolve
@@ -9,12 +9,21 @@ import type { SyncSession } from './ports/sync-store.ts';
  */
 const LIFETIME_MS = 24 * 60 * 60 * 1000;
 
+/** A session, as its token holds it. */
+export interface ListedSession extends SyncSession {
+  /**
+   * The dataset's version when the listing started. Null if the dataset did not exist, or if an older version of the
+   * service issued the token.
+   */
+  version: DatasetVersion | null;
+}
+
 /**
  * The position at which a listing of records continues. All pages of a listing return the count and token of the first
  * page.
  */
 export interface RecordsPage {
-  session: SyncSession;
+  session: ListedSession;
   /** The LastSyncCount of the first request. */
   lastSyncCount: number;
   /** The dataset's count when the first page was read. */
@@ -24,15 +33,15 @@ export interface RecordsPage {
 }
 
 export interface SessionTokens {
-  /** Starts a new session. */
-  begin(): SyncSession;
+  /** Starts a new session. @param version the dataset's version; null if the dataset does not exist */
+  begin(version: DatasetVersion | null): ListedSession;
   /** Returns the SyncSessionToken of a session, which is always the same text for one session. */
-  issue(session: SyncSession, dataset: DatasetKey): string;
+  issue(session: ListedSession, dataset: DatasetKey): string;
   /**
    * @throws {ServiceError} InvalidParameterException if the token has expired, was not issued by this service, or
    *   belongs to another dataset
    */
-  verify(token: string, dataset: DatasetKey): SyncSession;
+  verify(token: string, dataset: DatasetKey): ListedSession;
   /** Returns the NextToken of a page of records. */
   issuePage(page: RecordsPage, dataset: DatasetKey): string;
   /** @throws {ServiceError} InvalidParameterException, as `verify` */
@@ -82,7 +91,7 @@ export function createSessionTokens({
   const isExpired = (session: SyncSession) => now() >= session.expiresAt;
 
   return {
-    begin: () => ({ sessionId: randomId(), expiresAt: now() + lifetimeMs }),
+    begin: (version) => ({ sessionId: randomId(), expiresAt: now() + lifetimeMs, version }),
     issue: (session, dataset) => signer.sign(writeSession(session), datasetContext('session', dataset)),
     verify(token, dataset) {
       const content = signer.open(token, datasetContext('session', dataset));
@@ -123,22 +132,44 @@ function datasetContext(purpose: string, dataset: DatasetKey): string[] {
 
 const SEPARATOR = ' ';
 
-function writeSession({ sessionId, expiresAt }: SyncSession): string {
-  return [sessionId, expiresAt].join(SEPARATOR);
+// The version comes last in a token. Older versions of the service issue tokens without it, and ignore it.
+
+function writeSession({ sessionId, expiresAt, version }: ListedSession): string {
+  return [sessionId, expiresAt, ...writeVersion(version)].join(SEPARATOR);
 }
 
-function readSession(content: string): SyncSession | null {
-  const [sessionId, expiresAt] = content.split(SEPARATOR);
-  return sessionId && expiresAt ? { sessionId, expiresAt: Number(expiresAt) } : null;
+function readSession(content: string): ListedSession | null {
+  const [sessionId, expiresAt, ...version] = content.split(SEPARATOR);
+  return toSession(sessionId, expiresAt, version);
 }
 
 function writePage({ session, lastSyncCount, datasetSyncCount, after }: RecordsPage): string {
-  return [writeSession(session), lastSyncCount, datasetSyncCount, after].join(SEPARATOR);
+  const { sessionId, expiresAt, version } = session;
+  const parts = [sessionId, expiresAt, lastSyncCount, datasetSyncCount, after, ...writeVersion(version)];
+  return parts.join(SEPARATOR);
 }
 
 function readPage(content: string): RecordsPage | null {
-  const session = readSession(content);
-  const [, , lastSyncCount, datasetSyncCount, after] = content.split(SEPARATOR);
+  const [sessionId, expiresAt, lastSyncCount, datasetSyncCount, after, ...version] = content.split(SEPARATOR);
+  const session = toSession(sessionId, expiresAt, version);
   if (session === null || !lastSyncCount || !datasetSyncCount || !after) return null;
   return { session, lastSyncCount: Number(lastSyncCount), datasetSyncCount: Number(datasetSyncCount), after };
+}
+
+function toSession(
+  sessionId: string | undefined,
+  expiresAt: string | undefined,
+  version: readonly string[],
+): ListedSession | null {
+  if (!sessionId || !expiresAt) return null;
+  return { sessionId, expiresAt: Number(expiresAt), version: readVersion(version) };
+}
+
+function writeVersion(version: DatasetVersion | null): number[] {
+  return version ? [version.syncCount, version.lastModifiedDate] : [];
+}
+
+function readVersion([syncCount, lastModifiedDate]: readonly string[]): DatasetVersion | null {
+  if (!syncCount || !lastModifiedDate) return null;
+  return { syncCount: Number(syncCount), lastModifiedDate: Number(lastModifiedDate) };
 }

@@ -82,7 +82,7 @@ async function writeAll(database: Database): Promise<number[]> {
       const device = devices[(index + DATASETS) % DATASETS];
       if (device === undefined) return;
       const { IdentityPoolId, IdentityId, DatasetName } = device.dataset;
-      const token = tokens.issue(tokens.begin(), {
+      const token = tokens.issue(tokens.begin(null), {
         identityPoolId: IdentityPoolId,
         identityId: IdentityId,
         datasetName: DatasetName,

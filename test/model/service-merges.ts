@@ -4,7 +4,6 @@ import type { Limits } from '../../lib/sync/limits.ts';
 import type { Merge } from '../../lib/sync/ports/merge-store.ts';
 import type { SyncStore } from '../../lib/sync/ports/sync-store.ts';
 import { createMergeStore } from '../../lib/sync/store/merge-store.ts';
-import type { SnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';
 import { createMerger, insertPendingMerge } from '../fixtures/sync/merges.ts';
 import { links } from './service-stream.ts';
 
@@ -29,16 +28,12 @@ interface Process {
   clock: { now: number };
   limits: Limits;
   store: SyncStore;
-  cache: SnapshotCache;
 }
 
 const HOUR_MS = 60 * 60 * 1000;
 
-export function createServiceMerges(
-  database: Database,
-  { clock, limits, store, cache }: Process,
-): ServiceMerges {
-  const merges = createMergeStore(database, { cache });
+export function createServiceMerges(database: Database, { clock, limits, store }: Process): ServiceMerges {
+  const merges = createMergeStore(database);
   const offloading = { links, inlineBytes: limits.inlineBytes };
   const mergeDatasets = createMerger(database, clock, { store, merges, offloading });
 

@@ -3,7 +3,6 @@ import type { Caller } from '../../lib/common/caller.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { Limits } from '../../lib/sync/limits.ts';
 import type { SyncOperations } from '../../lib/sync/model.ts';
-import { createSnapshotCache } from '../../lib/sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../lib/sync/store/sync-store.ts';
 import { NEW_YEAR } from '../fixtures/sync/stream-events.ts';
 import { createSyncService, DEVELOPER } from '../fixtures/sync/sync-service.ts';
@@ -88,15 +87,14 @@ export async function createRun(database: Database): Promise<Run> {
   function createProcess(limits: Limits | undefined): Process {
     if (!limits) throw new Error('a process has limits');
     const streamExists = async (streamName: string) => streamName !== NO_STREAM;
-    const cache = createSnapshotCache();
-    const store = createSyncStore(database, cache);
+    const store = createSyncStore(database);
     const more = { store, invokeFunction: trigger.invoke, streamExists };
     const { operations, clock } = createSyncService(database, limits, undefined, more);
     return {
       operations,
       clock,
       limits,
-      merges: createServiceMerges(database, { clock, limits, store, cache }),
+      merges: createServiceMerges(database, { clock, limits, store }),
       get now() {
         return clock.now;
       },

@@ -344,7 +344,7 @@ describe('ListRecords', () => {
       identityId: identity.IdentityId,
       datasetName: 'game',
     };
-    return tokens.issue(tokens.begin(), dataset);
+    return tokens.issue(tokens.begin(null), dataset);
   }
 
   const operation: RefusedOperation = {

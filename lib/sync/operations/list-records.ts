@@ -47,7 +47,7 @@ export function createListRecords({
     // is rejected instead.
     if (!page && lastSyncCount > (read.dataset?.syncCount ?? 0))
       throw new NoSuchSyncCountError(lastSyncCount);
-    const session = known ?? tokens.begin();
+    const session = known ?? tokens.begin(exists(read.dataset) ? read.dataset : null);
     const datasetSyncCount = page?.datasetSyncCount ?? read.dataset?.syncCount ?? 0;
     return {
       ...describe(read, lastSyncCount),

@@ -1,28 +1,24 @@
-import type { Caller } from '../../common/caller.ts';
-import type { DatasetKey } from '../../common/dataset-key.ts';
 import { afterCommit } from '../after-commit.ts';
-import { applyPatches } from '../apply-patches.ts';
-import { authorizeDataset, identityDeleted, nameOf } from '../authorize.ts';
-import { recordsEvent } from '../build-stream-event.ts';
+import { authorizeDataset } from '../authorize.ts';
 import { checkCounts } from '../check-counts.ts';
 import type { SyncDependencies } from '../dependencies.ts';
-import { poolNotFound } from '../errors.ts';
-import type { Limits } from '../limits.ts';
-import type { SyncOperations, SyncRecord } from '../model.ts';
-import type { CountedDataset, SyncSession, UpdateDecision } from '../ports/sync-store.ts';
+import type { SyncOperations } from '../model.ts';
+import type { DatasetVersion, ListedDataset } from '../ports/sync-store.ts';
 import { pushToDevices } from '../push/push-to-devices.ts';
-import { type Patch, readPatches } from '../read-patches.ts';
-import type { FillingDataset } from '../row-limits.ts';
+import { readPatches } from '../read-patches.ts';
 import { notValidToken } from '../session-token.ts';
 import { answerPatches } from '../trigger/answer-patches.ts';
 import { findSyncTrigger } from '../trigger/find-sync-trigger.ts';
 import { runSyncTrigger, type TriggerView } from '../trigger/run-sync-trigger.ts';
-
-/**
- * The service remembers a used session until this long after its expiry. A host whose clock is behind would otherwise
- * accept the token of that session again.
- */
-const CLOCK_SKEW_MS = 60 * 60 * 1000;
+import {
+  NOTHING_WRITTEN,
+  type PatchCall,
+  type WrittenPatches,
+  writePatches,
+  writePatchesAt,
+  writeRead,
+  writeUnread,
+} from '../write-patches.ts';
 
 /**
  * UpdateRecords: writes all patches in one transaction. The transaction also marks the session token as used and puts
@@ -45,16 +41,16 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
  *   LambdaThrottledException
  */
 export function createUpdateRecords(deps: SyncDependencies): SyncOperations['UpdateRecords'] {
+  const triggered = new Set<string>();
   return async (input, caller) => {
     const key = authorizeDataset(input, caller);
     const patches = readPatches(input.RecordPatches ?? [], deps.limits.patchesPerCall);
     const session = deps.tokens.verify(input.SyncSessionToken, key);
     const call = { key, caller, session, patches };
-    const functionArn = patches.length === 0 ? null : await findSyncTrigger(deps.pools, key, caller);
     const { records, syncCount, outboxId, subscribed, filling } =
-      functionArn === null
-        ? await writePatches(deps, call)
-        : await writeThroughTrigger(deps, call, functionArn);
+      caller.kind === 'developer' || patches.length === 0
+        ? await writePatches(deps, call, session.version)
+        : await writeOfIdentity(deps, call, { version: session.version, triggered });
     if (filling) deps.onFilling({ ...key, ...filling });
     await Promise.all([
       afterCommit(outboxId, deps.afterWrite),
@@ -64,51 +60,52 @@ export function createUpdateRecords(deps: SyncDependencies): SyncOperations['Upd
   };
 }
 
-interface Call {
-  key: DatasetKey;
-  caller: Caller;
-  session: SyncSession;
-  patches: readonly Patch[];
+/**
+ * Writes the patches of an identity, for which the pool may have a sync trigger. Most pools have none. So the first write
+ * does not read the pool, but requires that it has no trigger.
+ *
+ * @param triggered the pools that had a trigger when this process read them last; this saves a write in vain
+ */
+async function writeOfIdentity(
+  deps: SyncDependencies,
+  call: PatchCall,
+  { version, triggered }: { version: DatasetVersion | null; triggered: Set<string> },
+): Promise<WrittenPatches> {
+  const { identityPoolId } = call.key;
+  const isTried = version !== null && !triggered.has(identityPoolId);
+  const written = isTried ? await writeUnread(deps, call, { version, allowsTrigger: false }) : null;
+  if (written) return written;
+  const functionArn = await findSyncTrigger(deps.pools, identityPoolId);
+  if (functionArn === null) {
+    triggered.delete(identityPoolId);
+    return isTried ? writeRead(deps, call, { isNew: false }) : writePatches(deps, call, version);
+  }
+  triggered.add(identityPoolId);
+  return writeThroughTrigger(deps, call, functionArn);
 }
-
-interface Written {
-  records: SyncRecord[];
-  /** The dataset's new count. */
-  syncCount: number;
-  outboxId: string | null;
-  subscribed: boolean;
-  /**
-   * The dataset's row counts and their limits if the dataset reaches 80 % of one of these limits with this change;
-   * otherwise null.
-   */
-  filling: Omit<FillingDataset, keyof DatasetKey> | null;
-}
-
-const NOTHING: Applied = { records: [], syncCount: 0, filling: null };
-const NOTHING_WRITTEN: Written = { ...NOTHING, outboxId: null, subscribed: false };
 
 /**
  * Reads the dataset, runs the trigger on its records, and writes the trigger's answer. The answer is written only if
- * the dataset still has the count that was read. If another call changed the dataset in the meantime, the trigger runs
+ * the dataset still has the version that was read. If another call changed the dataset in the meantime, the trigger runs
  * again on the new state. So the call fails with a conflict only if one of the device's patches has become stale. All
  * runs of the trigger share one time limit.
  */
 async function writeThroughTrigger(
   deps: SyncDependencies,
-  call: Call,
+  call: PatchCall,
   functionArn: string,
-): Promise<Written> {
+): Promise<WrittenPatches> {
   const { key, patches } = call;
   let deadline: number | null = null;
   for (;;) {
     const view = await readForTrigger(deps, call);
-    const { stored, syncCount } = view;
+    const { stored, dataset } = view;
     const run = await runSyncTrigger(deps, { functionArn, key, patches, deadline, ...view });
     deadline = run.deadline;
     const written =
       run.patches.length === 0
         ? NOTHING_WRITTEN
-        : await writePatchesAt(deps, { ...call, patches: run.patches }, syncCount);
+        : await writePatchesAt(deps, { ...call, patches: run.patches }, dataset);
     if (written === null) continue;
     const records = answerPatches(patches, { written: written.records, stored, now: deps.now() });
     return { ...written, records };
@@ -118,8 +115,8 @@ async function writeThroughTrigger(
 /** Reads the records that the trigger needs. Rejects a used session and stale patches before the trigger runs. */
 async function readForTrigger(
   { store }: SyncDependencies,
-  { key, session, patches }: Call,
-): Promise<TriggerView> {
+  { key, session, patches }: PatchCall,
+): Promise<TriggerView & { dataset: ListedDataset | null }> {
   const keys = patches.map((patch) => patch.key);
   const read = await store.readLiveRecords(key, { keys, session });
   if (read.spent) throw notValidToken();
@@ -129,60 +126,5 @@ async function readForTrigger(
     { dataset: syncCount, ofRecord: (recordKey) => stored.get(recordKey)?.SyncCount ?? 0 },
     patches,
   );
-  return { syncCount, stored };
-}
-
-async function writePatches(deps: SyncDependencies, call: Call): Promise<Written> {
-  return (await writePatchesAt(deps, call, null)) ?? NOTHING_WRITTEN;
-}
-
-/**
- * @param syncCount the count that the dataset must have; null for any count
- * @returns null if the dataset has another count; then nothing is written
- */
-async function writePatchesAt(
-  { store, now, limits, payloadLinks }: SyncDependencies,
-  { key, caller, session, patches }: Call,
-  syncCount: number | null,
-): Promise<Written | null> {
-  const about = { keys: patches.map((patch) => patch.key), session };
-  const offloading = { links: payloadLinks, inlineBytes: limits.inlineBytes };
-  const { answer, outboxId, subscribed } = await store.change(
-    key,
-    about,
-    (snapshot): UpdateDecision<Applied | null> => {
-      if (snapshot.identityDeleted) throw identityDeleted(caller, key);
-      if (snapshot.spent) throw notValidToken();
-      if (patches.length === 0) return { update: null, answer: NOTHING };
-      if (!snapshot.poolExists) throw poolNotFound(key.identityPoolId);
-      if (syncCount !== null && syncCount !== (snapshot.dataset?.syncCount ?? 0)) {
-        return { update: null, answer: null };
-      }
-      const at = now();
-      const change = { datasetName: key.datasetName, modifiedBy: nameOf(caller), now: at, limits };
-      const { dataset, records, written, startsFilling } = applyPatches(snapshot, patches, change);
-      return {
-        update: {
-          dataset,
-          records: written,
-          spend: { session, forgetBefore: at - CLOCK_SKEW_MS },
-          event: recordsEvent(key, dataset, written, offloading),
-        },
-        answer: {
-          records,
-          syncCount: dataset.syncCount,
-          filling: startsFilling ? toFilling(dataset, limits) : null,
-        },
-      };
-    },
-  );
-  return answer && { ...answer, outboxId, subscribed };
-}
-
-/** The result of applying the patches. */
-type Applied = Pick<Written, 'records' | 'syncCount' | 'filling'>;
-
-function toFilling({ rowCount, keyBytes }: CountedDataset, limits: Limits): Applied['filling'] {
-  const { rowsPerDataset, keyBytesPerDataset } = limits;
-  return { rowCount, keyBytes, rowsPerDataset, keyBytesPerDataset };
+  return { dataset: read.dataset, syncCount, stored };
 }

@@ -1,4 +1,5 @@
 import type { DatasetKey, IdentityKey } from '../../common/dataset-key.ts';
+import type { Limits } from '../limits.ts';
 import type { SyncRecord } from '../model.ts';
 
 /** The content of a SyncSessionToken. A session is one sync of one dataset, from ListRecords to UpdateRecords. */
@@ -7,6 +8,12 @@ export interface SyncSession {
   /** When the session's token expires, in epoch milliseconds. */
   expiresAt: number;
 }
+
+/**
+ * The version of a dataset. Each change of the dataset increases both members. If the dataset is restored from a backup
+ * and changed again, it can reach the same count a second time, but not with the same date.
+ */
+export type DatasetVersion = Pick<StoredDataset, 'syncCount' | 'lastModifiedDate'>;
 
 /** A dataset as stored, even after its deletion. The dataset exists if `syncCount` is above `deletedSyncCount`. */
 export interface StoredDataset {
@@ -62,6 +69,39 @@ export interface DatasetUpdate {
   event: OutgoingEvent;
 }
 
+/** An update that is decided from the version of an existing dataset, without reading the dataset or its records. */
+export interface VersionedUpdate {
+  /** The version that the dataset must have. */
+  version: DatasetVersion;
+  /** The dataset's new version, and who changes it. */
+  next: Pick<StoredDataset, 'syncCount' | 'lastModifiedDate' | 'lastModifiedBy'>;
+  /** Records to write, each with the dataset's new count. */
+  records: readonly SyncRecord[];
+  /** The sync counts that the client sent, in the order of `records`. */
+  patchCounts: readonly number[];
+  /** The limits that the dataset must not exceed. */
+  limits: Pick<Limits, 'recordsPerDataset' | 'datasetBytes' | 'rowsPerDataset' | 'keyBytesPerDataset'>;
+  /** Whether the pool may have a sync trigger. If false, the update is not written to a pool that has one. */
+  allowsTrigger: boolean;
+  /** As in `DatasetUpdate`. */
+  spend: NonNullable<DatasetUpdate['spend']>;
+  event: OutgoingEvent;
+}
+
+/** The result of a `VersionedUpdate` that was written. */
+export interface VersionedResult {
+  /** Outbox id of the event; null if the pool does not stream. */
+  outboxId: string | null;
+  /** Whether any device subscribes to the dataset. */
+  subscribed: boolean;
+  /** The sizes of the dataset before and after the update. */
+  before: RowCounts;
+  after: RowCounts;
+}
+
+/** The number of rows of a dataset, tombstones included, and the UTF-8 bytes of the keys of these rows. */
+export type RowCounts = Pick<CountedDataset, 'rowCount' | 'keyBytes'>;
+
 export interface OutgoingEvent {
   partitionKey: string;
   /** The serialized stream event. */
@@ -94,7 +134,10 @@ export interface ReadRecordsOptions {
 }
 
 /** The part of a dataset that a listing of records returns. */
-export type ListedDataset = Pick<StoredDataset, 'syncCount' | 'deletedSyncCount' | 'lastModifiedBy'>;
+export type ListedDataset = Pick<
+  StoredDataset,
+  'syncCount' | 'deletedSyncCount' | 'lastModifiedDate' | 'lastModifiedBy'
+>;
 
 export interface ReadRecordsResult {
   dataset: ListedDataset | null;
@@ -134,6 +177,14 @@ export interface SyncStore {
   /** Returns whether DeleteIdentities has deleted the identity, and some of its credentials may still be in use. */
   isIdentityDeleted(identityId: string): Promise<boolean>;
   /**
+   * Writes an update in one round trip, without reading the dataset first.
+   *
+   * @returns null if nothing was written. Then `change` must decide: the dataset may have another version, one of the
+   *   patches may be stale, above the dataset's count, or the removal of a key that has no row, a limit may be exceeded,
+   *   the session may have been used, the pool or the identity may have been deleted, or the pool may have a sync trigger
+   */
+  updateAt(dataset: DatasetKey, update: VersionedUpdate): Promise<VersionedResult | null>;
+  /**
    * Changes a dataset in one transaction. Concurrent changes are serialized: each change is decided from the state that
    * the previous change left.
    * @param decide returns the answer for the caller and the update to write, or null to write nothing. If another
@@ -142,9 +193,19 @@ export interface SyncStore {
    */
   change<Answer>(
     dataset: DatasetKey,
-    about: { keys: readonly string[]; session: SyncSession | null },
+    about: ChangeSubject,
     decide: (snapshot: Snapshot) => UpdateDecision<Answer>,
   ): Promise<Changed<Answer>>;
+}
+
+/** What a change needs to know before it is decided. */
+export interface ChangeSubject {
+  /** The keys whose records are read. */
+  keys: readonly string[];
+  /** The session for which the snapshot says whether it was used; null if there is no session to check. */
+  session: SyncSession | null;
+  /** Whether the dataset probably does not exist. Then the store takes the lock that a creation needs without delay. */
+  isNew?: boolean;
 }
 
 export interface Changed<Answer> {

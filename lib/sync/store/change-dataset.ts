@@ -4,17 +4,18 @@ import { type Database, DatabaseError, type Transaction } from '../../database/d
 import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
 import {
   type Changed,
+  type ChangeSubject,
   type DatasetUpdate,
   exists,
   type Snapshot,
-  type SyncSession,
   type UpdateDecision,
 } from '../ports/sync-store.ts';
-import { ERASE_ROWS, LOCK_DATASET, type WrittenRow } from './dataset-write-statements.ts';
+import type { WrittenRow } from './dataset-write-parts.ts';
+import { ERASE_ROWS, LOCK_DATASET } from './dataset-write-statements.ts';
 import { datasetWritesFor } from './dataset-writes-for.ts';
 import { eraseDeleted } from './erase-deleted.ts';
 import { lockIdentities } from './lock-identities.ts';
-import type { SnapshotCache } from './snapshot-cache.ts';
+import { nullIfSessionUsed } from './null-if-session-used.ts';
 import { toDatasetOrNull } from './sync-rows.ts';
 import { READ_SNAPSHOT, type SnapshotRow } from './sync-statements.ts';
 import { transact } from './transact.ts';
@@ -25,89 +26,47 @@ import { transact } from './transact.ts';
  */
 const OPTIMISTIC_ATTEMPTS = 2;
 
-/** SQLSTATE of a duplicate key: another update has already used the session. */
-const UNIQUE_VIOLATION = '23505';
-
-interface About {
-  keys: readonly string[];
-  session: SyncSession | null;
-}
-
 type Decide<Answer> = (snapshot: Snapshot) => UpdateDecision<Answer>;
 
 /** One change in progress. */
 interface Change<Answer> {
   database: Database;
-  cache: SnapshotCache;
   dataset: DatasetKey;
-  about: About;
+  about: ChangeSubject;
   decide: Decide<Answer>;
 }
 
 /**
  * `SyncStore.change`: decides on a snapshot and writes only if the dataset's sync count is still the count in the
- * snapshot. Devices of one user rarely write at the same moment, so the write usually succeeds without a lock. The
- * write takes one round trip if the snapshot is cached, and two round trips otherwise. If other requests keep changing
- * the dataset, the change waits for a lock.
+ * snapshot. Devices of one user rarely write at the same moment, so the write usually succeeds without a lock. If
+ * other requests keep changing the dataset, the change waits for a lock. The creation of a dataset always needs the
+ * identity's lock, which guards the number of datasets.
  */
 export async function changeDataset<Answer>(change: Change<Answer>): Promise<Changed<Answer>> {
-  const { database, cache, dataset, about, decide } = change;
-  const cached = about.keys.length > 0 ? cache.recall(dataset, about.keys) : null;
-  const decision = cached && decideOnCached(decide, cached);
-  if (cached && decision) {
-    const changed = await changeOptimistically(change, cached, decision);
-    if (changed) return changed;
-  }
-  for (let attempt = 1; attempt <= OPTIMISTIC_ATTEMPTS; attempt += 1) {
+  const { database, dataset, about, decide } = change;
+  const attempts = about.isNew ? 0 : OPTIMISTIC_ATTEMPTS;
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const snapshot = await readSnapshot(database, dataset, about);
-    const changed = await changeOptimistically(change, snapshot, decide(snapshot));
+    const { update, answer } = decide(snapshot);
+    if (update === null) return { answer, outboxId: null, subscribed: false };
+    if (!exists(snapshot.dataset)) break;
+    const changed = await changeOptimistically(change, { snapshot, update, answer });
     if (changed) return changed;
   }
   return changeLocked(change);
 }
 
-/**
- * Decides on a cached snapshot, which may be stale and does not show whether another update has used the session. Only
- * a successful write proves the snapshot right, so a decision not to write, or an error, is discarded.
- *
- * @returns null if the change must be decided on a snapshot from the database
- */
-function decideOnCached<Answer>(decide: Decide<Answer>, cached: Snapshot): UpdateDecision<Answer> | null {
-  try {
-    const decision = decide(cached);
-    return decision.update === null ? null : decision;
-  } catch {
-    return null;
-  }
-}
-
-/**
- * Writes without a lock, if the dataset has not changed since the snapshot.
- * @returns null if the dataset has changed, or does not exist yet: creating a dataset needs the identity's lock, which
- *   guards the number of datasets
- */
+/** Writes without a lock. @returns null if the dataset has changed since the snapshot */
 async function changeOptimistically<Answer>(
   change: Change<Answer>,
-  snapshot: Snapshot,
-  { update, answer }: UpdateDecision<Answer>,
+  { snapshot, update, answer }: Omit<Committed<Answer>, 'written'>,
 ): Promise<Changed<Answer> | null> {
-  const { database, cache, dataset } = change;
+  const { database, dataset } = change;
   const writes = datasetWritesFor(database);
-  if (update === null) return { answer, outboxId: null, subscribed: false };
-  if (!exists(snapshot.dataset)) return null;
-  let written: WrittenRow | null;
-  try {
-    written = await writes.alone(database, (on) => writes.writeChange(on, dataset, update, snapshot));
-  } catch (error) {
-    cache.forget(dataset);
-    if (error instanceof DatabaseError && error.code === UNIQUE_VIOLATION) return null;
-    throw error;
-  }
-  if (written === null) {
-    cache.forget(dataset);
-    return null;
-  }
-  return finishChange(change, { snapshot, update, written, answer });
+  const written = await nullIfSessionUsed(() =>
+    writes.alone(database, (on) => writes.writeChange(on, dataset, update, snapshot)),
+  );
+  return written && finishChange(change, { snapshot, update, written, answer });
 }
 
 /**
@@ -137,17 +96,12 @@ interface Committed<Answer> {
   answer: Answer;
 }
 
-/**
- * Updates the cache after the commit. If the change was a deletion that did not erase all records, also erases the
- * remaining records.
- */
+/** Erases the remaining records after the commit, if the change was a deletion that did not erase all records. */
 async function finishChange<Answer>(
-  { database, cache, dataset, about }: Change<Answer>,
+  { database, dataset }: Change<Answer>,
   { snapshot, update, written, answer }: Committed<Answer>,
 ): Promise<Changed<Answer>> {
   const isDeletion = !exists(update.dataset);
-  if (isDeletion) cache.forget(dataset);
-  else cache.keep(dataset, about.keys, snapshot, update);
   const rowCount = snapshot.dataset?.rowCount ?? 0;
   if (isDeletion && (written.erased < rowCount || written.erased === ERASE_ROWS))
     await eraseDeleted(database, dataset, update.dataset.deletedSyncCount);
@@ -158,7 +112,7 @@ async function finishChange<Answer>(
 export async function readSnapshot(
   on: Transaction,
   dataset: DatasetKey,
-  { keys, session }: About,
+  { keys, session }: ChangeSubject,
 ): Promise<Snapshot> {
   const { rows } = await on.query<SnapshotRow>(READ_SNAPSHOT, [
     datasetId(dataset),

@@ -2,7 +2,16 @@
 // transaction.
 
 import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
-import { writeParts } from './payload-parts.ts';
+import {
+  addUsage,
+  IS_BRIDGED,
+  markWritten,
+  OUTCOME,
+  putEvent,
+  putPayload,
+  spendSession,
+  writeRecords,
+} from './dataset-write-parts.ts';
 import { isIdentityDeleted } from './sync-statements.ts';
 
 const DATASET_ROW = `
@@ -62,14 +71,6 @@ ON CONFLICT (dataset_id) DO UPDATE SET
   counted_sync_count = excluded.counted_sync_count
 WHERE stored.sync_count = excluded.sync_count - 1 AND stored.last_modified_ms = $14::bigint`;
 
-/** Adds to the usage of a pool: the pool, the slot, the bytes and the date in `values`. */
-export const addUsage = (values: string) => `
-INSERT INTO sync.pool_usage AS sums (identity_pool_id, slot, data_storage, last_modified_ms)
-${values}
-ON CONFLICT (identity_pool_id, slot) DO UPDATE SET
-  data_storage = sums.data_storage + excluded.data_storage,
-  last_modified_ms = greatest(sums.last_modified_ms, excluded.last_modified_ms)`;
-
 /**
  * The start of a statement that writes a dataset, as `putDataset` does. If the dataset is not written, the rest of the
  * statement writes nothing either. $15: the bytes by which the change increases the storage of the pool.
@@ -82,72 +83,19 @@ WITH written AS (${putDataset(condition)}
 
 export const WRITE_DATASET = writeDataset();
 
+/** The written dataset and its pool. */
+const WRITTEN_AND_POOL = `
+  FROM written, sync.identity_pools AS pools
+  WHERE pools.identity_pool_id = $2::text`;
+
 /**
  * Writes the event if streaming is enabled for the pool at this moment, for the pool's current stream. Events are also
  * written for a pool that is marked as deleted, while its data is being removed.
  */
-const PUT_EVENT = `, event AS (
-  INSERT INTO sync.outbox (outbox_id, partition_key, event, event_bytes, created_at, attempts, stream_name)
-  SELECT $16::uuid, $17::text, $18::text, octet_length($18::text), now(), 0, pools.stream_name
-  FROM written, sync.identity_pools AS pools
-  WHERE pools.identity_pool_id = $2::text AND pools.streaming_status = 'ENABLED'
-  RETURNING outbox_id
-)`;
-
-/**
- * Returns the statement that marks datasets as changed since the bridge to the origin of a migration last read them. Each
- * change replaces the mark, so the bridge notices a change that is made while it reads.
- *
- * @param select a SELECT that returns the columns of the marks
- */
-export const markDatasets = (select: string) => `
-INSERT INTO sync.unbridged_datasets AS marks (
-  dataset_id, identity_pool_id, identity_id, dataset_name, mark_id, next_ms, attempts)
-${select}
-ON CONFLICT (dataset_id) DO UPDATE SET
-  mark_id = excluded.mark_id,
-  next_ms = least(marks.next_ms, excluded.next_ms)`;
-
-/** The last columns of a new mark. */
-export const NEW_MARK = 'gen_random_uuid(), (extract(epoch FROM now()) * 1000)::bigint, 0';
-
-/** Whether the changes of a pool are bridged. What is removed because the pool was deleted must stay at the origin. */
-export const IS_BRIDGED = 'bridges AND deleted_ms IS NULL';
+const PUT_EVENT = `, ${putEvent(16, `${WRITTEN_AND_POOL} AND`)}`;
 
 /** Marks the written dataset if its pool is bridged. */
-export const MARK_WRITTEN = `, mark AS (${markDatasets(`
-  SELECT written.dataset_id, $2::text, $3::text, $4::text, ${NEW_MARK}
-  FROM written, sync.identity_pools AS pools
-  WHERE pools.identity_pool_id = $2::text AND ${IS_BRIDGED}`)}
-)`;
-
-export interface WrittenRow {
-  /** Null if streaming is disabled for the pool. */
-  outbox_id: string | null;
-  /** Whether any device subscribes to the dataset. */
-  subscribed: boolean;
-  /** Number of records erased. */
-  erased: number;
-}
-
-/** Writes the records that `select` returns. */
-export const insertRecords = (select: string) => `
-INSERT INTO sync.records (
-  dataset_id, record_id, record_key, record_value, device_last_modified_ms,
-  sync_count, last_modified_ms, last_modified_by)
-${select}
-ON CONFLICT (dataset_id, record_id) DO UPDATE SET
-  record_value = excluded.record_value,
-  device_last_modified_ms = excluded.device_last_modified_ms,
-  sync_count = excluded.sync_count,
-  last_modified_ms = excluded.last_modified_ms,
-  last_modified_by = excluded.last_modified_by`;
-
-/** Writes records of the dataset. The columns of the records are the parameters from `first` on. */
-export const writeRecords = (first: number) => `records AS (${insertRecords(`
-  SELECT written.dataset_id, record.*, $5::bigint, $8::bigint, $9::text
-  FROM written, unnest($${first}::uuid[], $${first + 1}::text[], $${first + 2}::text[], $${first + 3}::bigint[]) AS record`)}
-)`;
+export const MARK_WRITTEN = `, ${markWritten(`${WRITTEN_AND_POOL} AND ${IS_BRIDGED}`)}`;
 
 /** The start of the statement that marks a dataset as a copy made by a merge. */
 export const LIST_COPY = 'INSERT INTO sync.merged_datasets (dataset_id, root_dataset_id)';
@@ -160,20 +108,11 @@ export const FORGET_COPY = `forgotten_copy AS (
   DELETE FROM sync.merged_datasets WHERE dataset_id IN (SELECT dataset_id FROM written)
 )`;
 
-const OUTCOME = `
-  (SELECT outbox_id FROM event) AS outbox_id,
-  EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed`;
-
 const WRITE_DATASET_OF_CALLER = writeDataset(` AND NOT ${isIdentityDeleted('$26')}`);
 
 const writeUpdate = (
   payload = '',
-) => `${WRITE_DATASET_OF_CALLER}${PUT_EVENT}${MARK_WRITTEN}${payload}, spent AS (
-  INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
-  SELECT dataset_id, $19::bigint, $20::uuid FROM written
-), forgotten AS (
-  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $21::bigint
-), ${writeRecords(22)}
+) => `${WRITE_DATASET_OF_CALLER}${PUT_EVENT}${MARK_WRITTEN}${payload}, ${spendSession(19)}, ${writeRecords(22)}
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /**
@@ -183,17 +122,8 @@ SELECT ${OUTCOME}, 0 AS erased FROM written`;
  */
 export const WRITE_UPDATE = writeUpdate();
 
-/**
- * Does what WRITE_UPDATE does. The event holds a URL in place of its records. $27, $28, $29: the id, the start of the
- * body and the expiry of the event's payload; $30: the id of the identity's row; from $31: the columns of the other parts
- * of the body.
- */
-export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, payload AS (
-  INSERT INTO sync.payloads (payload_id, body, expires_ms, identity_row_id, outbox_id)
-  SELECT $27::uuid, $28::text, $29::bigint, $30::uuid, outbox_id FROM event
-), parts AS (${writeParts(31)}
-WHERE EXISTS (SELECT 1 FROM event)
-)`);
+/** Does what WRITE_UPDATE does. The event holds a URL in place of its records. From $27: its payload. */
+export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, ${putPayload(27)}`);
 
 // Maximum records erased per statement. By default, a dataset has up to 16,384 rows, and Aurora DSQL changes at most
 // 3,000 rows in a transaction.

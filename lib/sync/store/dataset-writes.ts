@@ -7,8 +7,13 @@ import type {
   OutgoingEvent,
   Snapshot,
   StoredDataset,
+  VersionedUpdate,
 } from '../ports/sync-store.ts';
-import type { WrittenRow } from './dataset-write-statements.ts';
+import type { WrittenRow } from './dataset-write-parts.ts';
+import type { VersionedRow } from './versioned-update-statements.ts';
+
+export type WrittenAtVersion = Pick<WrittenRow, 'outbox_id' | 'subscribed'> &
+  Omit<VersionedRow, 'added_storage'>;
 
 /**
  * The statements that write datasets, in the form that the dialect needs. A change is written only if the dataset still
@@ -25,6 +30,15 @@ export interface DatasetWrites {
     update: DatasetUpdate,
     snapshot: Snapshot,
   ): Promise<WrittenRow | null>;
+  /**
+   * Writes an update whose sizes the database computes.
+   * @returns null if nothing was written, for one of the reasons that `SyncStore.updateAt` lists
+   */
+  writeAtVersion(
+    on: Transaction,
+    dataset: DatasetKey,
+    update: VersionedUpdate,
+  ): Promise<WrittenAtVersion | null>;
   /** Writes the copy of a merge. @returns false if the target has changed since `before` was read */
   writeCopy(
     on: Transaction,

@@ -1,12 +1,7 @@
 // Statements of merges of identities.
 
-import {
-  FORGET_COPY,
-  LIST_COPY,
-  MARK_WRITTEN,
-  WRITE_DATASET,
-  writeRecords,
-} from './dataset-write-statements.ts';
+import { writeRecords } from './dataset-write-parts.ts';
+import { FORGET_COPY, LIST_COPY, MARK_WRITTEN, WRITE_DATASET } from './dataset-write-statements.ts';
 import { writeParts } from './payload-parts.ts';
 import { DATASET, type ListedRecordRow, type SyncDatasetRow } from './sync-statements.ts';
 

@@ -17,7 +17,6 @@ import {
   type PendingMergeRow,
   READ_MERGE_SOURCE,
 } from './merge-statements.ts';
-import type { SnapshotCache } from './snapshot-cache.ts';
 import { toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import { changeOnce, transact } from './transact.ts';
 
@@ -42,16 +41,10 @@ const chooseLive: ChooseRecords = async (_on, _target, { records }) =>
 /**
  * Creates the store of merges of identities, on any `Database`.
  * @param choose decides which records are copied; by default, each live record
- * @param cache the cache of the sync store, if that store is in the same process. A merge removes the changed datasets
- *   from this cache. Otherwise the sync store's next change of such a dataset takes one more round trip, because its
- *   cached snapshot is stale.
  */
 export function createMergeStore(
   database: Database,
-  {
-    cache = { forget: () => undefined },
-    choose = chooseLive,
-  }: { cache?: Pick<SnapshotCache, 'forget'>; choose?: ChooseRecords } = {},
+  { choose = chooseLive }: { choose?: ChooseRecords } = {},
 ): MergeStore {
   const writes = datasetWritesFor(database);
   return {
@@ -60,8 +53,6 @@ export function createMergeStore(
         mergeDataset(transaction, source, into, { targetOf, decide, choose, writes }),
       );
       if (merged === null) return [];
-      cache.forget(source);
-      cache.forget(merged.target);
       await eraseDeleted(database, source, merged.deletion.deletedSyncCount);
       return merged.outboxIds;
     },
@@ -92,7 +83,7 @@ async function mergeDataset(
   source: DatasetKey,
   into: string,
   { targetOf, decide, choose, writes }: Deciding,
-): Promise<{ target: DatasetKey; deletion: StoredDataset; outboxIds: string[] } | null> {
+): Promise<{ deletion: StoredDataset; outboxIds: string[] } | null> {
   // Every transaction that locks more than one dataset locks their identities first. So datasets may be locked in any
   // order: no other transaction holds the lock of one dataset while it waits for the lock of another dataset.
   await lockIdentities(on, source.identityPoolId, [source.identityId, into]);
@@ -114,7 +105,7 @@ async function mergeDataset(
   if (copy !== null) requireWritten(await writes.writeCopy(on, target, copy, snapshot.dataset));
   requireWritten(await writes.writeMerged(on, source, deletion, read.source));
   const outboxIds = await writes.putEvents(on, source.identityPoolId, events);
-  return { target: target.dataset, deletion, outboxIds };
+  return { deletion, outboxIds };
 }
 
 function requireWritten(isWritten: boolean): void {

@@ -1,26 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
-import type { Transaction } from '../../database/database.ts';
+import type { SqlValue, Transaction } from '../../database/database.ts';
 import { datasetId, identityIdHash } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
-import type { CountedDataset, DatasetUpdate, OutgoingEvent, StoredDataset } from '../ports/sync-store.ts';
+import type {
+  CountedDataset,
+  DatasetUpdate,
+  DatasetVersion,
+  OutgoingEvent,
+  StoredDataset,
+  VersionedUpdate,
+} from '../ports/sync-store.ts';
 import {
   addUsage,
-  eraseRecords,
   IS_BRIDGED,
-  insertDataset,
   insertRecords,
-  LIST_COPY,
   markDatasets,
   NEW_MARK,
-  updateDataset,
-} from './dataset-write-statements.ts';
+  type WrittenRow,
+} from './dataset-write-parts.ts';
+import { eraseRecords, insertDataset, LIST_COPY, updateDataset } from './dataset-write-statements.ts';
 import type { DatasetWrites } from './dataset-writes.ts';
 import { putPayloads } from './put-payloads.ts';
-import { toDatasetValues, toRecordColumns } from './sync-rows.ts';
+import { toDatasetValues, toRecordColumns, toVersionedValues } from './sync-rows.ts';
 import { isIdentityDeleted } from './sync-statements.ts';
 import { transact } from './transact.ts';
+import { UPDATE_AT_VERSION, type VersionedRow } from './versioned-update-statements.ts';
 
 const INSERT_DATASET = insertDataset();
 const UPDATE_DATASET = updateDataset();
@@ -80,12 +86,19 @@ export const PLAIN_WRITES: DatasetWrites = {
   async writeChange(on, dataset, update, { dataset: before }) {
     const isOfCaller = update.spend !== null;
     if (!(await writeDataset(on, dataset, update.dataset, before, isOfCaller))) return null;
-    const [outboxId] = await putEvents(on, dataset.identityPoolId, [update.event]);
-    const id = datasetId(dataset);
-    const erased = await writeRows(on, id, update);
-    const { rows } = await on.query<SubscribedRow>(IS_SUBSCRIBED, [id, dataset.identityPoolId]);
-    if (rows[0]?.bridged) await markDataset(on, dataset);
-    return { outbox_id: outboxId ?? null, subscribed: rows[0]?.subscribed ?? false, erased };
+    const erased = await writeRows(on, datasetId(dataset), update);
+    return { ...(await announce(on, dataset, update.event)), erased };
+  },
+
+  async writeAtVersion(on, dataset, update) {
+    // The last column of the records is not used.
+    const values = toVersionedValues(dataset, update).slice(0, -1);
+    const { rows } = await on.query<VersionedRow>(UPDATE_AT_VERSION, values);
+    const [written] = rows;
+    if (!written) return null;
+    await addToUsage(on, dataset, update.next, written.added_storage);
+    await writeRows(on, datasetId(dataset), { ...update, dataset: update.next });
+    return { ...written, ...(await announce(on, dataset, update.event)) };
   },
 
   async writeCopy(on, target, { dataset, records }, before) {
@@ -111,6 +124,18 @@ interface SubscribedRow {
   subscribed: boolean;
   /** Whether changes must be written back to the origin of a migration. */
   bridged: boolean;
+}
+
+/** Puts the event of a change into the outbox, and marks the dataset if its pool is bridged. */
+async function announce(
+  on: Transaction,
+  dataset: DatasetKey,
+  event: OutgoingEvent,
+): Promise<Pick<WrittenRow, 'outbox_id' | 'subscribed'>> {
+  const [outboxId] = await putEvents(on, dataset.identityPoolId, [event]);
+  const { rows } = await on.query<SubscribedRow>(IS_SUBSCRIBED, [datasetId(dataset), dataset.identityPoolId]);
+  if (rows[0]?.bridged) await markDataset(on, dataset);
+  return { outbox_id: outboxId ?? null, subscribed: rows[0]?.subscribed ?? false };
 }
 
 async function markDataset(on: Transaction, dataset: DatasetKey): Promise<void> {
@@ -139,16 +164,27 @@ async function writeDataset(
     ? await on.query(ofCaller, [...values, identityIdHash(dataset.identityId)])
     : await on.query(ofService, values);
   if (rowsChanged === 0) return false;
-  const slot = datasetId(dataset).slice(0, 2);
-  await on.query(ADD_USAGE, [dataset.identityPoolId, slot, added, stored.lastModifiedDate]);
+  await addToUsage(on, dataset, stored, added);
   return true;
 }
+
+async function addToUsage(
+  on: Transaction,
+  dataset: DatasetKey,
+  { lastModifiedDate }: DatasetVersion,
+  added: SqlValue,
+): Promise<void> {
+  const slot = datasetId(dataset).slice(0, 2);
+  await on.query(ADD_USAGE, [dataset.identityPoolId, slot, added, lastModifiedDate]);
+}
+
+type NewVersion = VersionedUpdate['next'];
 
 /** Writes the records of an update, or erases those of a deletion. @returns the number of erased records */
 async function writeRows(
   on: Transaction,
   id: string,
-  { dataset, records, spend }: DatasetUpdate,
+  { dataset, records, spend }: Pick<DatasetUpdate, 'records' | 'spend'> & { dataset: NewVersion },
 ): Promise<number> {
   if (spend === null) {
     await on.query(FORGET_COPY, [id]);
@@ -164,7 +200,7 @@ async function writeRows(
 async function putRecords(
   on: Transaction,
   id: string,
-  { syncCount, lastModifiedDate, lastModifiedBy }: StoredDataset,
+  { syncCount, lastModifiedDate, lastModifiedBy }: NewVersion,
   records: readonly SyncRecord[],
 ): Promise<void> {
   if (records.length === 0) return;

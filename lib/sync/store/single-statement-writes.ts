@@ -3,17 +3,20 @@ import type { DatasetKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { SqlValue } from '../../database/database.ts';
 import { datasetId, identityIdHash, identityRowId } from '../../database/row-ids.ts';
-import type { DatasetUpdate, Snapshot } from '../ports/sync-store.ts';
-import {
-  WRITE_DELETION,
-  WRITE_OFFLOADED_UPDATE,
-  WRITE_UPDATE,
-  type WrittenRow,
-} from './dataset-write-statements.ts';
-import type { DatasetWrites } from './dataset-writes.ts';
+import type {
+  DatasetUpdate,
+  OutgoingEvent,
+  Payload,
+  Snapshot,
+  VersionedUpdate,
+} from '../ports/sync-store.ts';
+import type { WrittenRow } from './dataset-write-parts.ts';
+import { WRITE_DELETION, WRITE_OFFLOADED_UPDATE, WRITE_UPDATE } from './dataset-write-statements.ts';
+import type { DatasetWrites, WrittenAtVersion } from './dataset-writes.ts';
 import { PUT_CHANGES, WRITE_COPY, WRITE_MERGED } from './merge-statements.ts';
 import { toPartColumns } from './payload-parts.ts';
-import { toDatasetValues, toRecordColumns } from './sync-rows.ts';
+import { toDatasetValues, toRecordColumns, toVersionedValues } from './sync-rows.ts';
+import { WRITE_AT_VERSION, WRITE_OFFLOADED_AT_VERSION } from './versioned-update-statements.ts';
 
 /** Writes for PostgreSQL and the embedded database: one statement, which is one round trip, per write. */
 export const SINGLE_STATEMENT_WRITES: DatasetWrites = {
@@ -21,6 +24,11 @@ export const SINGLE_STATEMENT_WRITES: DatasetWrites = {
 
   async writeChange(on, dataset, update, snapshot) {
     const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update, snapshot));
+    return rows[0] ?? null;
+  },
+
+  async writeAtVersion(on, dataset, update) {
+    const { rows } = await on.query<WrittenAtVersion>(...toVersionedStatement(dataset, update));
     return rows[0] ?? null;
   },
 
@@ -57,25 +65,32 @@ function toStatement(
   { dataset: stored, records, spend, event }: DatasetUpdate,
   { dataset: before }: Snapshot,
 ): [sql: string, values: SqlValue[]] {
-  const values: SqlValue[] = [
-    ...toDatasetValues(dataset, stored, before),
-    randomUUID(),
-    event.partitionKey,
-    event.data,
-  ];
+  const values: SqlValue[] = [...toDatasetValues(dataset, stored, before), ...toEventValues(event)];
   if (spend === null) return [WRITE_DELETION, values];
-  values.push(
-    spend.session.expiresAt,
-    spend.session.sessionId,
-    spend.forgetBefore,
-    ...toRecordColumns(records),
-    identityIdHash(dataset.identityId),
-  );
+  values.push(...toSessionValues(spend), ...toRecordColumns(records), identityIdHash(dataset.identityId));
   if (event.payload === null) return [WRITE_UPDATE, values];
-  const { payloadId, expiresAt } = event.payload;
-  const { starts, parts } = toPartColumns([event.payload]);
-  return [
-    WRITE_OFFLOADED_UPDATE,
-    [...values, payloadId, ...starts, expiresAt, identityRowId(dataset), ...parts],
-  ];
+  return [WRITE_OFFLOADED_UPDATE, [...values, ...toPayloadValues(dataset, event.payload)]];
+}
+
+function toVersionedStatement(
+  dataset: DatasetKey,
+  update: VersionedUpdate,
+): [sql: string, values: SqlValue[]] {
+  const { spend, event } = update;
+  const values = [...toVersionedValues(dataset, update), ...toEventValues(event), ...toSessionValues(spend)];
+  if (event.payload === null) return [WRITE_AT_VERSION, values];
+  return [WRITE_OFFLOADED_AT_VERSION, [...values, ...toPayloadValues(dataset, event.payload)]];
+}
+
+function toEventValues({ partitionKey, data }: OutgoingEvent): SqlValue[] {
+  return [randomUUID(), partitionKey, data];
+}
+
+function toSessionValues({ session, forgetBefore }: VersionedUpdate['spend']): SqlValue[] {
+  return [session.expiresAt, session.sessionId, forgetBefore];
+}
+
+function toPayloadValues(dataset: DatasetKey, payload: Payload): SqlValue[] {
+  const { starts, parts } = toPartColumns([payload]);
+  return [payload.payloadId, ...starts, payload.expiresAt, identityRowId(dataset), ...parts];
 }

@@ -1,9 +1,15 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { SqlValue } from '../../database/database.ts';
-import { datasetId, recordId } from '../../database/row-ids.ts';
+import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
-import { type CountedDataset, exists, type ListedDataset, type StoredDataset } from '../ports/sync-store.ts';
+import {
+  type CountedDataset,
+  exists,
+  type ListedDataset,
+  type StoredDataset,
+  type VersionedUpdate,
+} from '../ports/sync-store.ts';
 import type {
   CountedDatasetRow,
   ListedDatasetRow,
@@ -51,6 +57,7 @@ export function toListedDataset(row: ListedDatasetRow): ListedDataset {
   return {
     syncCount: row.sync_count,
     deletedSyncCount: row.deleted_sync_count,
+    lastModifiedDate: row.last_modified_ms,
     lastModifiedBy: row.last_modified_by,
   };
 }
@@ -80,6 +87,31 @@ export function toDatasetValues(
     stored.keyBytes,
     before?.lastModifiedDate ?? null,
     storageOf(stored) - storageOf(before),
+  ];
+}
+
+/** Returns the values of UPDATE_AT_VERSION, and after them the last column of the records. */
+export function toVersionedValues(
+  key: DatasetKey,
+  { version, next, records, patchCounts, limits, allowsTrigger }: VersionedUpdate,
+): SqlValue[] {
+  return [
+    datasetId(key),
+    key.identityPoolId,
+    key.identityId,
+    key.datasetName,
+    next.syncCount,
+    version.lastModifiedDate,
+    identityIdHash(key.identityId),
+    next.lastModifiedDate,
+    next.lastModifiedBy,
+    limits.recordsPerDataset,
+    limits.datasetBytes,
+    limits.rowsPerDataset,
+    limits.keyBytesPerDataset,
+    plainArray(patchCounts),
+    allowsTrigger,
+    ...toRecordColumns(records),
   ];
 }
 

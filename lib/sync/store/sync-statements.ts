@@ -42,7 +42,10 @@ WHERE stored.identity_pool_id = $1 AND stored.identity_id = $2
 ORDER BY stored.dataset_name COLLATE "C"
 LIMIT $4::bigint`;
 
-export type ListedDatasetRow = Pick<SyncDatasetRow, 'sync_count' | 'deleted_sync_count' | 'last_modified_by'>;
+export type ListedDatasetRow = Pick<
+  SyncDatasetRow,
+  'sync_count' | 'deleted_sync_count' | 'last_modified_ms' | 'last_modified_by'
+>;
 
 export interface ReadRow extends ListedDatasetRow, ListedRecordRow {
   /** Whether an update has used the session. READ_RECORDS does not set it. */
@@ -64,7 +67,7 @@ export interface ListedRecordRow {
 }
 
 const LISTED = `
-  stored.sync_count, stored.deleted_sync_count, stored.last_modified_by,
+  stored.sync_count, stored.deleted_sync_count, stored.last_modified_ms, stored.last_modified_by,
   records.record_key, records.record_value, records.sync_count AS record_sync_count,
   records.last_modified_ms AS record_modified_ms, records.last_modified_by AS record_modified_by,
   records.device_last_modified_ms`;

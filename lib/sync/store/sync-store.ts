@@ -5,7 +5,6 @@ import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
 import type { ReadRecordsOptions, ReadRecordsResult, SyncStore } from '../ports/sync-store.ts';
 import { changeDataset } from './change-dataset.ts';
-import { createSnapshotCache } from './snapshot-cache.ts';
 import { toListedDataset, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import {
   type CopyRow,
@@ -19,12 +18,10 @@ import {
   type ReadRow,
   type SyncDatasetRow,
 } from './sync-statements.ts';
+import { updateAtVersion } from './update-at-version.ts';
 
-/**
- * Creates the sync store, on any `Database`.
- * @param cache the snapshot cache; all code in this process that changes datasets must use the same cache
- */
-export function createSyncStore(database: Database, cache = createSnapshotCache()): SyncStore {
+/** Creates the sync store, on any `Database`. */
+export function createSyncStore(database: Database): SyncStore {
   return {
     readRecords: (dataset, options) => readRecords(database, dataset, options),
 
@@ -53,7 +50,9 @@ export function createSyncStore(database: Database, cache = createSnapshotCache(
       return rows[0]?.identity_deleted ?? false;
     },
 
-    change: (dataset, about, decide) => changeDataset({ database, cache, dataset, about, decide }),
+    updateAt: (dataset, update) => updateAtVersion(database, dataset, update),
+
+    change: (dataset, about, decide) => changeDataset({ database, dataset, about, decide }),
   };
 }
 

@@ -12,7 +12,6 @@ import { createMergeDatasets } from '../../sync/jobs/merge-datasets.ts';
 import { createIdentityDataStore } from '../../sync/store/identity-data-store.ts';
 import { createMergeStore } from '../../sync/store/merge-store.ts';
 import { createPoolDataStore } from '../../sync/store/pool-data-store.ts';
-import { createSnapshotCache } from '../../sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../sync/store/sync-store.ts';
 
 /** Work of Cognito Identity on the data of Cognito Sync. Each call can be repeated. */
@@ -23,8 +22,6 @@ export interface DataJobsDeps {
   offloading: Offloading;
   /** Called after each committed change, with the outbox id of the change's event. */
   afterWrite: SyncDependencies['afterWrite'];
-  /** The cache of the operations that run in the same process. */
-  snapshotCache?: ReturnType<typeof createSnapshotCache>;
 }
 
 /**
@@ -32,13 +29,8 @@ export interface DataJobsDeps {
  * deleted pools and identities. The operations of Cognito Identity start this work. Scheduled functions finish what was
  * interrupted.
  */
-export function createDataJobs({
-  database,
-  offloading,
-  afterWrite,
-  snapshotCache = createSnapshotCache(),
-}: DataJobsDeps): DataJobs {
-  const store = createSyncStore(database, snapshotCache);
+export function createDataJobs({ database, offloading, afterWrite }: DataJobsDeps): DataJobs {
+  const store = createSyncStore(database);
   const deletion = { store, now: Date.now, afterWrite, sleep };
   const movedRows = createMovedRows(database);
   const identityData = createIdentityDataStore(database);
@@ -46,10 +38,7 @@ export function createDataJobs({
   return {
     mergeDatasets: createMergeDatasets({
       store,
-      merges: createMergeStore(database, {
-        cache: snapshotCache,
-        choose: createMergedRecords({ now: Date.now }),
-      }),
+      merges: createMergeStore(database, { choose: createMergedRecords({ now: Date.now }) }),
       offloading,
       now: Date.now,
       afterWrite,

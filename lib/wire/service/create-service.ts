@@ -18,7 +18,6 @@ import type { FillingDataset } from '../../sync/row-limits.ts';
 import { createSessionTokens } from '../../sync/session-token.ts';
 import { createBulkPublishJobStore } from '../../sync/store/bulk-publish-job-store.ts';
 import { createPoolStore } from '../../sync/store/pool-store.ts';
-import { createSnapshotCache } from '../../sync/store/snapshot-cache.ts';
 import { createSyncStore } from '../../sync/store/sync-store.ts';
 import { createFindCredentials } from '../find-credentials.ts';
 import type { RateLimits } from '../rate-limits.ts';
@@ -79,11 +78,9 @@ export function createService(deps: ServiceDeps): Service {
   const temporary = createTemporaryCredentials({ keys: tokenKeys, now: Date.now, randomId: randomUUID });
   const findCredentials = createFindCredentials({ developers, accountId, temporary });
   const verify = createSigV4Verifier({ region, findCredentials, now: Date.now });
-  const snapshotCache = createSnapshotCache();
   const syncLogger = createLogger('sync-api');
   const dataJobs = createDataJobs({
     database: databases.jobs,
-    snapshotCache,
     offloading: { links: deps.payloadLinks, inlineBytes: deps.limits.inlineBytes },
     afterWrite: deps.afterWrite,
   });
@@ -92,7 +89,7 @@ export function createService(deps: ServiceDeps): Service {
   const operationsOn = (database: Database) =>
     createSyncOperations({
       ...deps,
-      store: createSyncStore(database, snapshotCache),
+      store: createSyncStore(database),
       pools: createPoolStore(database),
       bulkPublishes: createBulkPublishJobStore(database),
       tokens: createSessionTokens({ keys: tokenKeys, now: Date.now, randomId: randomUUID }),

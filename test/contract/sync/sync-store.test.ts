@@ -14,11 +14,9 @@ import type {
   ReadRecordsOptions,
   Snapshot,
   StoredDataset,
-  SyncSession,
   SyncStore,
   UpdateDecision,
 } from '../../../lib/sync/ports/sync-store.ts';
-import { WRITE_UPDATE } from '../../../lib/sync/store/dataset-write-statements.ts';
 import { createPayloadStore } from '../../../lib/sync/store/payload-store.ts';
 import { READ_SNAPSHOT } from '../../../lib/sync/store/sync-statements.ts';
 import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
@@ -78,13 +76,10 @@ function deletionOf(snapshot: Snapshot): DatasetUpdate {
 describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
   let database: Database;
   let store: SyncStore;
-  /** The statements outside of a transaction that write an update. On Aurora DSQL, it is a transaction. */
-  let writing: string[];
 
   beforeAll(async () => {
     database = await open();
     store = createSyncStore(database);
-    writing = database.dialect === 'dsql' ? [] : [WRITE_UPDATE];
     await createPool(database);
   });
   afterAll(() => database.close());
@@ -162,6 +157,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     expect(read.dataset).toEqual({
       syncCount: 1,
       deletedSyncCount: 0,
+      lastModifiedDate: dataset.lastModifiedDate,
       lastModifiedBy: dataset.lastModifiedBy,
     });
     expect(await store.readDataset(GAME)).toEqual(dataset);
@@ -219,15 +215,8 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
       (await database.query('SELECT stream_name FROM sync.outbox ORDER BY created_at')).rows.map(
         (row) => row.stream_name,
       );
-    // A new store has an empty cache, so the cache contains only what this test writes.
-    beforeEach(async () => {
-      store = createSyncStore(database);
-      await deleteRows(database, ['sync.payloads', 'sync.payload_parts']);
-    });
-    afterEach(async () => {
-      store = createSyncStore(database);
-      await streaming(STREAMING);
-    });
+    beforeEach(() => deleteRows(database, ['sync.payloads', 'sync.payload_parts']));
+    afterEach(() => streaming(STREAMING));
 
     it.each([
       ['not configured', null],
@@ -235,7 +224,6 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     ])('publishes no change if it is %s', async (_, streams) => {
       await streaming(streams);
       const first = await update({ a: '1' }, offloaded);
-      // This change is decided from the cached snapshot, without a read.
       const second = await update({ a: '2' }, offloaded);
       const third = await remove();
       expect([first.outboxId, second.outboxId, third.outboxId]).toEqual([null, null, null]);
@@ -248,7 +236,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
       expect([outboxId, await rowsIn('outbox'), await payloads()]).toEqual([null, 0, []]);
     });
 
-    it('publishes to the current stream of the pool, with and without a cached snapshot', async () => {
+    it('publishes to the current stream of the pool', async () => {
       await update({ a: '1' });
       await streaming({ ...STREAMING, streamName: 'other' });
       await update({ a: '2' });
@@ -363,7 +351,12 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     await update({ a: '1', gone: null });
     await update({ named: null, empty: '' });
     const read = await live(['named', 'a', 'never']);
-    expect(read.dataset).toEqual({ syncCount: 2, deletedSyncCount: 0, lastModifiedBy: 'writer' });
+    expect(read.dataset).toEqual({
+      syncCount: 2,
+      deletedSyncCount: 0,
+      lastModifiedDate: NEW_YEAR + 2,
+      lastModifiedBy: 'writer',
+    });
     expect(read.records[0]).toEqual(record('a', '1', 1));
     expect(read.records.slice(1).toSorted(byKey)).toEqual([record('empty', '', 2), record('named', null, 2)]);
     await update({ gone: null }, { spend: { session, forgetBefore: 0 } });
@@ -541,137 +534,6 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
       }),
     );
     expect(counts.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index));
-  });
-
-  describe('with cached snapshots', () => {
-    // Simulates another process, which has its own store with its own cache.
-    const otherProcess = () => createSyncStore(database);
-    const seen: Snapshot[] = [];
-    const write = (
-      on: SyncStore,
-      keys: readonly string[],
-      {
-        session = newSession(),
-        shouldReject = () => false,
-      }: { session?: SyncSession; shouldReject?: (snapshot: Snapshot) => boolean } = {},
-    ) =>
-      on.change(GAME, { keys, session }, (snapshot) => {
-        seen.push(snapshot);
-        if (snapshot.spent || shouldReject(snapshot)) throw new Error('refused');
-        const values = Object.fromEntries(
-          keys.map((key) => [key, `value of ${snapshot.dataset?.syncCount}`]),
-        );
-        return {
-          update: updateOf(snapshot, values, { spend: { session, forgetBefore: 0 } }),
-          answer: snapshot,
-        };
-      });
-    /** Returns the snapshot that the database has now. */
-    const read = async (keys: string[]) =>
-      (
-        await otherProcess().change(GAME, { keys, session: null }, (snapshot) => ({
-          update: null,
-          answer: snapshot,
-        }))
-      ).answer;
-
-    let statements: string[];
-    let mine: SyncStore;
-    beforeEach(async () => {
-      statements = [];
-      seen.length = 0;
-      mine = createSyncStore({
-        ...database,
-        query: (sql, values) => {
-          statements.push(sql);
-          return database.query(sql, values);
-        },
-      });
-      await write(mine, ['a', 'b']);
-      statements.length = 0;
-      seen.length = 0;
-    });
-
-    it('changes a dataset without a read, and decides from the same state that a read returns', async () => {
-      const expected = await read(['a']);
-      expect((await write(mine, ['a'])).answer).toEqual(expected);
-      const later = await read(['b', 'a']);
-      expect((await write(mine, ['b', 'a'])).answer).toEqual(later);
-      expect(statements).toEqual([...writing, ...writing]);
-    });
-
-    it('reads a record that is not cached, and caches it', async () => {
-      await write(mine, ['a', 'new']);
-      expect(statements).toEqual([READ_SNAPSHOT, ...writing]);
-      const expected = await read(['new', 'b']);
-      expect((await write(mine, ['new', 'b'])).answer).toEqual(expected);
-      expect(statements).toEqual([READ_SNAPSHOT, ...writing, ...writing]);
-    });
-
-    it('decides again from the state that another process wrote, and evicts the stale snapshot', async () => {
-      await write(otherProcess(), ['b']);
-      expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { syncCount: 2 } });
-      expect(seen.map(({ dataset }) => dataset?.syncCount)).toEqual([1, 1, 2]);
-      const expected = await read(['b']);
-      expect((await write(mine, ['b'])).answer).toEqual(expected);
-    });
-
-    it('decides again if another process deleted the dataset or created it again', async () => {
-      await otherProcess().change(GAME, { keys: [], session: null }, (snapshot) => ({
-        update: deletionOf(snapshot),
-        answer: null,
-      }));
-      expect((await write(mine, ['a'])).answer).toMatchObject({
-        dataset: { syncCount: 2, deletedSyncCount: 2 },
-      });
-      expect((await write(mine, ['a'])).answer).toEqual(expect.objectContaining({ spent: false }));
-      await remove();
-      await write(otherProcess(), ['b']);
-      const expected = await read(['a']);
-      expect((await write(mine, ['a'])).answer).toEqual(expected);
-    });
-
-    it('decides again if the row of the dataset no longer exists', async () => {
-      await deleteRows(database, ['sync.datasets', 'sync.records', 'sync.spent_tokens']);
-      expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: null, records: new Map() });
-      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 1 });
-    });
-
-    it('decides again if the dataset was restored and then reached the cached count with other changes', async () => {
-      await database.query(
-        'UPDATE sync.datasets SET last_modified_ms = last_modified_ms + 1, record_count = 7',
-      );
-      expect((await write(mine, ['a'])).answer).toMatchObject({ dataset: { numRecords: 7 } });
-    });
-
-    it('evicts a dataset when it deletes the dataset', async () => {
-      await mine.change(GAME, { keys: [], session: null }, (snapshot) => ({
-        update: deletionOf(snapshot),
-        answer: null,
-      }));
-      const expected = await read(['a']);
-      expect((await write(mine, ['a'])).answer).toEqual(expected);
-      expect(expected.records.size).toBe(0);
-    });
-
-    it('recognizes a used session', async () => {
-      const session = newSession();
-      await write(mine, ['a'], { session });
-      await expect(write(mine, ['a'], { session })).rejects.toThrow('refused');
-      expect(seen.map(({ spent }) => spent)).toEqual([false, false, true]);
-      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 2 });
-      expect(await rowsIn('outbox')).toBe(2);
-    });
-
-    it('rejects a change only if the decision rejects the current snapshot from the database, not only the cached one', async () => {
-      await write(otherProcess(), ['a']);
-      const shouldReject = ({ dataset }: Snapshot) => dataset?.syncCount === 1;
-      expect((await write(mine, ['a'], { shouldReject })).answer).toMatchObject({
-        dataset: { syncCount: 2 },
-      });
-      await expect(write(mine, ['a'], { shouldReject: () => true })).rejects.toThrow('refused');
-      expect(await store.readDataset(GAME)).toMatchObject({ syncCount: 3 });
-    });
   });
 });
 

@@ -5,8 +5,6 @@ import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import { createOutboxStore } from '../../../lib/sync/store/outbox-store.ts';
 import { createPoolStore } from '../../../lib/sync/store/pool-store.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
-import { createSnapshotCache } from '../../../lib/sync/store/snapshot-cache.ts';
-import { createSyncStore } from '../../../lib/sync/store/sync-store.ts';
 import { transact } from '../../../lib/sync/store/transact.ts';
 import { createPostgresDatabase, SERVERS } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
@@ -192,19 +190,14 @@ describe("transactions under Aurora DSQL's rules", () => {
   });
 
   describe('with two instances of the service', () => {
-    // Each instance has its own connections and its own cache.
+    // Each instance has its own connections.
     let other: Database;
     beforeEach(() => {
       let commits = 0;
       other = openDsqlServer({ connectionString, fault: () => (++commits % 2 === 0 ? 'conflict' : null) });
     });
     afterEach(() => other.close());
-    const services = () =>
-      [database, other].map(
-        (each) =>
-          createSyncService(each, {}, undefined, { store: createSyncStore(each, createSnapshotCache()) })
-            .operations,
-      );
+    const services = () => [database, other].map((each) => createSyncService(each).operations);
 
     it('serializes concurrent changes of one dataset', async () => {
       const identityId = `us-east-1:${randomUUID()}`;

@@ -47,7 +47,7 @@ describe('temporary credentials', () => {
     ['a changed token', own.accessKeyId, `A${own.sessionToken.slice(1)}`],
     ['an empty token', own.accessKeyId, ''],
     ['a long text', own.accessKeyId, 'x'.repeat(100_000)],
-    ['a sync session token', own.accessKeyId, syncTokens.issue(syncTokens.begin(), dataset)],
+    ['a sync session token', own.accessKeyId, syncTokens.issue(syncTokens.begin(null), dataset)],
     [
       'a token of another key',
       own.accessKeyId,

@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { DatasetKey } from '../../../lib/common/dataset-key.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
+import { createSigner } from '../../../lib/common/signed-text.ts';
 import { createSessionTokens } from '../../../lib/sync/session-token.ts';
 import { IDENTITY, NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
 const HOUR = 60 * 60 * 1000;
 const SESSION_ID = '00000000-0000-4000-8000-00000000000a';
 const GAME: DatasetKey = { identityPoolId: POOL, identityId: IDENTITY, datasetName: 'game' };
+const VERSION = { syncCount: 12, lastModifiedDate: NEW_YEAR - 1 };
 const PAGE = {
-  session: { sessionId: SESSION_ID, expiresAt: NEW_YEAR + HOUR },
+  session: { sessionId: SESSION_ID, expiresAt: NEW_YEAR + HOUR, version: VERSION },
   lastSyncCount: 3,
   datasetSyncCount: 7,
   after: '5:00000000-0000-4000-8000-00000000000b',
@@ -39,8 +41,8 @@ const others: [string, DatasetKey][] = [
 describe('a SyncSessionToken', () => {
   it('identifies its session for 24 hours', () => {
     const { tokens, clock } = createTokens();
-    const session = tokens.begin();
-    expect(session).toEqual({ sessionId: SESSION_ID, expiresAt: NEW_YEAR + 24 * HOUR });
+    const session = tokens.begin(VERSION);
+    expect(session).toEqual({ sessionId: SESSION_ID, expiresAt: NEW_YEAR + 24 * HOUR, version: VERSION });
     const token = tokens.issue(session, GAME);
     clock.now += 24 * HOUR - 1;
     expect(tokens.verify(token, GAME)).toEqual(session);
@@ -48,25 +50,43 @@ describe('a SyncSessionToken', () => {
     expect(() => tokens.verify(token, GAME)).toThrow(invalid('SyncSessionToken'));
   });
 
+  it('holds no version of a dataset that did not exist', () => {
+    const { tokens } = createTokens();
+    const session = tokens.begin(null);
+    expect(tokens.verify(tokens.issue(session, GAME), GAME)).toEqual(session);
+    expect(session.version).toBeNull();
+  });
+
+  it('is valid without a version, as older versions of the service issued it', () => {
+    const { tokens } = createTokens();
+    const signer = createSigner([Buffer.alloc(32, 1)]);
+    const expiresAt = NEW_YEAR + HOUR;
+    const about = [GAME.identityPoolId, GAME.identityId, GAME.datasetName];
+    const token = signer.sign(`${SESSION_ID} ${expiresAt}`, ['session', ...about]);
+    expect(tokens.verify(token, GAME)).toEqual({ sessionId: SESSION_ID, expiresAt, version: null });
+    const page = signer.sign(`${SESSION_ID} ${expiresAt} 3 7 ${PAGE.after}`, ['records page', ...about]);
+    expect(tokens.verifyPage(page, GAME)).toEqual({ ...PAGE, session: { ...PAGE.session, version: null } });
+  });
+
   it('is the same text for the same session', () => {
     const { tokens } = createTokens();
-    expect(tokens.issue(tokens.begin(), GAME)).toBe(tokens.issue(tokens.begin(), GAME));
+    expect(tokens.issue(tokens.begin(null), GAME)).toBe(tokens.issue(tokens.begin(null), GAME));
   });
 
   it('needs no encoding in a URL', () => {
     const { tokens } = createTokens();
-    expect(tokens.issue(tokens.begin(), GAME)).toMatch(/^[\w.-]+$/);
+    expect(tokens.issue(tokens.begin(null), GAME)).toMatch(/^[\w.-]+$/);
   });
 
   it.each(others)('is invalid for another %s', (_, other) => {
     const { tokens } = createTokens();
-    const token = tokens.issue(tokens.begin(), GAME);
+    const token = tokens.issue(tokens.begin(null), GAME);
     expect(() => tokens.verify(token, other)).toThrow(invalid('SyncSessionToken'));
   });
 
   it('is invalid with any character changed, dropped or added', () => {
     const { tokens } = createTokens();
-    const token = tokens.issue(tokens.begin(), GAME);
+    const token = tokens.issue(tokens.begin(null), GAME);
     const changed = Array.from(token, (letter, at) => {
       const other = letter === 'A' ? 'B' : 'A';
       return [
@@ -91,7 +111,7 @@ describe('a SyncSessionToken', () => {
 
   it('is invalid if it was signed with another key', () => {
     const { tokens } = createTokens({ key: 2 });
-    expect(() => createTokens().tokens.verify(tokens.issue(tokens.begin(), GAME), GAME)).toThrow(
+    expect(() => createTokens().tokens.verify(tokens.issue(tokens.begin(null), GAME), GAME)).toThrow(
       invalid('SyncSessionToken'),
     );
   });
@@ -149,7 +169,7 @@ describe('a NextToken', () => {
 
   it('is not valid as a SyncSessionToken, and a SyncSessionToken is not valid as a NextToken', () => {
     const { tokens } = createTokens();
-    const token = tokens.issue(tokens.begin(), GAME);
+    const token = tokens.issue(tokens.begin(null), GAME);
     const nextToken = tokens.issuePage(PAGE, GAME);
     expect(() => tokens.verifyPage(token, GAME)).toThrow(invalid('NextToken'));
     expect(() => tokens.verifyDatasetsPage(nextToken, GAME)).toThrow(invalid('NextToken'));

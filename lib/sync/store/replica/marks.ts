@@ -3,7 +3,7 @@ import { plainArray, textArray } from '../../../database/array-literal.ts';
 import type { Database, Transaction } from '../../../database/database.ts';
 import { datasetId } from '../../../database/row-ids.ts';
 import type { Mark } from '../../ports/mark.ts';
-import { markDatasets, NEW_MARK } from '../dataset-write-statements.ts';
+import { markDatasets, NEW_MARK } from '../dataset-write-parts.ts';
 import { STEP_ROWS } from '../deleted-dataset-statements.ts';
 import { changeInSteps } from '../remove-deleted-datasets.ts';
 

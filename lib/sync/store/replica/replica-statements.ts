@@ -2,7 +2,8 @@
 // Aurora DSQL can run them.
 
 import { RECORD_BYTES } from '../../../database/within-bytes.ts';
-import { eraseRecords, insertRecords } from '../dataset-write-statements.ts';
+import { insertRecords } from '../dataset-write-parts.ts';
+import { eraseRecords } from '../dataset-write-statements.ts';
 
 export interface ReplicaRow {
   sync_count: number;
