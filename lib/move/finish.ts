@@ -220,7 +220,7 @@ async function reasonsLeft(
   ];
 }
 
-/** Counts the replicas. An identity that was deleted here before a takeover counts as moved, but is no replica. */
+/** Counts the replicas. An identity that was merged here before a takeover counts as moved, but is no replica. */
 async function countReplicas(deps: FinishDeps, identityPoolId: string): Promise<number> {
   const { identities, takenOver } = await deps.store.countIdentities(identityPoolId, 0);
   let count = 0;

@@ -76,7 +76,7 @@ export interface MovingPool {
   lease: { holder: string; until: number } | null;
 }
 
-/** Numbers of identities of a pool that came from the origin. */
+/** Numbers of identities of a pool that came from the origin, without the replicas that were deleted here. */
 export interface MovedCounts {
   identities: number;
   takenOver: number;

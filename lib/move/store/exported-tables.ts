@@ -57,6 +57,7 @@ export const MOVED_IDENTITIES: TableShape = {
     listed_run_ms: 'bigint?',
     copied_run_ms: 'bigint?',
     taken_over_ms: 'bigint?',
+    deleted_ms: 'bigint?',
   },
 };
 

@@ -30,15 +30,15 @@ SELECT ${POOL} FROM move.pools WHERE identity_pool_id > $1::text ORDER BY identi
 
 /** The moved identities of the pool $1. */
 const MOVED =
-  'SELECT identity_row_id, taken_over_ms, copied_run_ms FROM move.identities WHERE identity_pool_id = $1';
+  'SELECT identity_row_id, taken_over_ms, copied_run_ms, deleted_ms FROM move.identities WHERE identity_pool_id = $1';
 
 /**
  * The first $2 moved identities of the pool $1, in the order of the index. The ids are hashes, so these are a sample. The inner condition is
  * a range, because PostgreSQL without statistics expects few identities of one pool, and would read and sort them all.
  */
 const SOME_MOVED = `
-SELECT identity_row_id, taken_over_ms, copied_run_ms FROM (
-  SELECT identity_pool_id, identity_row_id, taken_over_ms, copied_run_ms FROM move.identities
+SELECT identity_row_id, taken_over_ms, copied_run_ms, deleted_ms FROM (
+  SELECT identity_pool_id, identity_row_id, taken_over_ms, copied_run_ms, deleted_ms FROM move.identities
   WHERE identity_pool_id >= $1 ORDER BY identity_pool_id, identity_row_id LIMIT $2::bigint
 ) AS first WHERE identity_pool_id = $1`;
 
@@ -207,14 +207,20 @@ ON CONFLICT (identity_row_id) DO UPDATE SET
 
 export const MARK_COPIED = 'UPDATE move.identities SET copied_run_ms = $2 WHERE identity_row_id = $1';
 
-/** $2: the copy whose identities are counted as copied. */
-export const COUNT_MOVED = `
+/** Counts identities, without the replicas that were deleted here. */
+const countMoved = (moved: string, startedAt: string) => `
 SELECT count(*) AS identities, count(taken_over_ms) AS taken_over,
-  count(*) FILTER (WHERE copied_run_ms = $2::bigint) AS copied
-FROM (${MOVED}) AS moved`;
+  count(*) FILTER (WHERE copied_run_ms = ${startedAt}::bigint) AS copied
+FROM (${moved}) AS moved
+WHERE taken_over_ms IS NOT NULL OR deleted_ms IS NULL`;
+
+/** $2: the copy whose identities are counted as copied. */
+export const COUNT_MOVED = countMoved(MOVED, '$2');
 
 /** $2: the number of identities that are counted. $3: the copy whose identities are counted as copied. */
-export const COUNT_SOME_MOVED = `
-SELECT count(*) AS identities, count(taken_over_ms) AS taken_over,
-  count(*) FILTER (WHERE copied_run_ms = $3::bigint) AS copied
-FROM (${SOME_MOVED}) AS moved`;
+export const COUNT_SOME_MOVED = countMoved(SOME_MOVED, '$3');
+
+/** Marks the identity $1 as deleted here at $2, unless it was taken over. */
+export const MARK_DELETED_REPLICA = `
+UPDATE move.identities SET deleted_ms = $2
+WHERE identity_row_id = $1 AND taken_over_ms IS NULL AND deleted_ms IS NULL`;

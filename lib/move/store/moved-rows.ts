@@ -3,6 +3,7 @@ import type { Database } from '../../database/database.ts';
 import { identityRowId } from '../../database/row-ids.ts';
 import { countMarksOf, removeUnusedMarks } from '../../sync/store/replica/marks.ts';
 import { COUNT_MOVED_OF, DELETE_CONFLICTS_OF, DELETE_PENDING_OF_IDENTITY } from './bridge-statements.ts';
+import { MARK_DELETED_REPLICA } from './move-statements.ts';
 
 /** Creates the part of the store of migrations that deletes what is stored about an identity, on any `Database`. */
 export function createMovedRows(database: Database) {
@@ -23,10 +24,14 @@ export function createMovedRows(database: Database) {
     },
 
     /**
-     * Removes what migrations store about an identity. While the pool is being migrated, the bridge still has to delete
-     * the datasets at the origin, so their marks remain until it has.
+     * Removes what migrations store about an identity that is deleted. While the pool is being migrated, the bridge still
+     * has to delete the datasets at the origin, so their marks remain until it has. The hash of a replica remains, because
+     * the identity must not come back; it is marked, because there is nothing left to take over.
+     *
+     * @param at the current time, epoch milliseconds
      */
-    async erase(identity: IdentityKey): Promise<void> {
+    async erase(identity: IdentityKey, at: number): Promise<void> {
+      await database.query(MARK_DELETED_REPLICA, [identityRowId(identity), at]);
       await database.query(DELETE_CONFLICTS_OF, [identity.identityPoolId, identity.identityId]);
       await database.query(DELETE_PENDING_OF_IDENTITY, [identityRowId(identity)]);
       await removeUnusedMarks(database, identity);

@@ -50,7 +50,7 @@ export function createDataJobs({ database, offloading, afterWrite }: DataJobsDep
     }),
     async deleteIdentityData(identity) {
       // First, because a deletion that is complete is not repeated.
-      await movedRows.erase(identity);
+      await movedRows.erase(identity, Date.now());
       return deleteIdentityData(identity);
     },
   };

@@ -4,6 +4,7 @@ import { createServiceTables } from '../../../infra/cli/commands/erase/service-t
 import type { Database } from '../../../lib/database/database.ts';
 import { identityRowId } from '../../../lib/database/row-ids.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
+import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { putMarks, setBridges } from '../../../lib/sync/store/replica/marks.ts';
 import { createDataJobs } from '../../../lib/wire/service/create-data-jobs.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
@@ -41,6 +42,12 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
     await putMarks(database, identityPoolId, [{ ...identity, datasetName: 'game' }]);
     return { identity, tables: createServiceTables(database, Date.now) };
   }
+  const dataJobs = () =>
+    createDataJobs({
+      database,
+      offloading: { links: { create: noLink }, inlineBytes: 1 },
+      afterWrite: () => undefined,
+    });
   const stored = { conflicts: 1, bridgedKeys: 1, unbridgedDatasets: 1 };
 
   it('are counted and erased', async () => {
@@ -69,11 +76,7 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
 
   it('are erased by DeleteIdentities', async () => {
     const { identity, tables } = await prepare();
-    const { deleteIdentityData } = createDataJobs({
-      database,
-      offloading: { links: { create: noLink }, inlineBytes: 1 },
-      afterWrite: () => undefined,
-    });
+    const { deleteIdentityData } = dataJobs();
     const identities = createIdentityStore(database);
     await identities.createGuest(identity, 1);
     expect(await identities.deleteIdentity(identity.identityId, 2)).toEqual([identity]);
@@ -83,5 +86,38 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
       bridgedKeys: 0,
       unbridgedDatasets: 0,
     });
+  });
+
+  it('count no replica that was deleted here as one that is left to be taken over', async () => {
+    const { identity, tables } = await prepare();
+    const { identityPoolId } = identity;
+    const [erased, owned] = [randomUUID(), randomUUID()].map((id) => ({
+      identityPoolId,
+      identityId: `us-east-1:${id}`,
+    })) as [typeof identity, typeof identity];
+    const store = createMoveStore(database, { offloading: null, now: () => 1 });
+    const given = [identity, erased, owned].map(({ identityId }) => ({
+      identityId,
+      createdAt: 1,
+      modifiedAt: 1,
+      providers: [],
+    }));
+    const about = { startedAt: 1, state: 'usable', developerProvider: undefined } as const;
+    await store.putIdentities(identityPoolId, given, about);
+    await database.query('UPDATE move.identities SET taken_over_ms = 1 WHERE identity_row_id = $1', [
+      identityRowId(owned),
+    ]);
+    const identities = createIdentityStore(database);
+    for (const each of [identity, owned]) {
+      await identities.deleteIdentity(each.identityId, 2);
+      await dataJobs().deleteIdentityData(each);
+    }
+    await tables.eraseUnpublished(erased, { withRemovals: false });
+    const counted = { identities: 1, takenOver: 1, copied: 0 };
+    expect(await store.countIdentities(identityPoolId, 9)).toEqual(counted);
+    expect(await store.countIdentities(identityPoolId, 9, 100)).toEqual(counted);
+    // They still must not come back.
+    await store.putIdentities(identityPoolId, given, { ...about, startedAt: 2 });
+    expect(await store.countIdentities(identityPoolId, 9)).toEqual(counted);
   });
 });

@@ -38,6 +38,7 @@ const MIGRATIONS = [
   '0024-query-api.sql',
   '0026-finish-move.sql',
   '0028-query-reads.sql',
+  '0029-deleted-replicas.sql',
   '0030-followed-shards.sql',
 ];
 

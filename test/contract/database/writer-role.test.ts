@@ -206,7 +206,7 @@ describe('the role service_writer', () => {
     const target = { ...identity, datasetName: 'game' };
     const about = { records: [], readStored: async () => null };
     expect(await transact(asService, (on) => choose(on, target, about))).toEqual([]);
-    await createMovedRows(asService).erase(identity);
+    await createMovedRows(asService).erase(identity, 1);
     expect(await createMovedRows(asService).count(identity)).toMatchObject({ conflicts: 0 });
   });
 

@@ -35,7 +35,7 @@ export function createServiceTables(database: Database, now: () => number): Serv
     },
     async eraseUnpublished(identity, options) {
       await unpublished.eraseUnpublished(identity, options);
-      await moved.erase(identity);
+      await moved.erase(identity, now());
     },
     async removeIdentity({ identityId }) {
       await identities.deleteIdentity(identityId, now());
