@@ -35,7 +35,7 @@ export interface Population {
  */
 export function checkPopulation(population: Population): string[] {
   const canonical = withCanonicalPlaces(population);
-  const byKey = Map.groupBy(canonical.changes, (change) => keyName(change, change.key));
+  const byKey = Map.groupBy(canonical.changes.filter(hasEffect), (change) => keyName(change, change.key));
   const all: Lookup = {
     ...canonical,
     finals: { origin: toFinals(canonical.contents.origin), target: toFinals(canonical.contents.target) },
@@ -59,6 +59,11 @@ interface Lookup extends Population {
   conflictsOf: ReadonlyMap<string, readonly DecidedConflict[]>;
 }
 
+/**
+ * A service accepts the removal of an unknown record only if the key has neither a record nor a tombstone. Such a removal
+ * changes nothing there, so it says nothing about a record that the other side has.
+ */
+const hasEffect = ({ value, baseCount }: Change) => value !== null || baseCount > 0;
 const keyName = (place: Place, key: string) => `${placeName(place)} ${key}`;
 const SIDES = ['origin', 'target'] as const;
 

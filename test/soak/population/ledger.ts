@@ -12,6 +12,8 @@ export interface Change extends Place {
   key: string;
   /** Each value is written only once. Null if the record was removed. */
   value: string | null;
+  /** The count that the device knew of the record; 0 if it knew no record. */
+  baseCount: number;
   /** The values that the device may have known. Null stands for no value. */
   bases: readonly (string | null)[];
   /** The sync count in the response; null if the device got no response, so the change is in doubt. */
@@ -112,6 +114,7 @@ export function createPopulationLedger(): PopulationLedger {
           side,
           key: Key,
           value,
+          baseCount: SyncCount,
           bases: SyncCount === 0 || known === undefined ? [null] : [...known],
           syncCount: records === null ? null : (record?.SyncCount ?? 0),
           sentAt,

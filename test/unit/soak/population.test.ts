@@ -104,6 +104,17 @@ describe('the checker of the population test', () => {
     expect(devices.check({ b: '2' }).join()).toContain('returned after the dataset was deleted');
   });
 
+  it('ignores the removal of a record that neither the device nor its side had', () => {
+    const devices = createDevices();
+    const first = devices.write('origin', 'a', '1');
+    devices.write('target', 'a', null);
+    const second = devices.write('origin', 'a', '2', first);
+    expect(devices.check({ a: '2' })).toEqual([]);
+    const removal = devices.write('origin', 'a', null, second);
+    devices.write('target', 'a', null);
+    expect(devices.check({ a: '2' }).join(), 'it explains no loss').toContain(`a removal, count ${removal}`);
+  });
+
   it('finds values that were written elsewhere, repeated keys, and sides that differ', () => {
     const devices = createDevices();
     devices.write('origin', 'a', '1');
