@@ -9,9 +9,20 @@ export async function until(isReached: () => boolean): Promise<void> {
   while (!isReached()) await sleep(100);
 }
 
+/** How long a command of the operator may use the data directory of a killed process, which then cannot start. */
+const IN_USE_MS = 120_000;
+
 async function restart(product: Product): Promise<void> {
   await product.kill();
-  await product.start();
+  const until = performance.now() + IN_USE_MS;
+  for (;;) {
+    try {
+      return await product.start();
+    } catch (error) {
+      if (!/is in use by/.test(String(error)) || performance.now() > until) throw error;
+      await sleep(1_000);
+    }
+  }
 }
 
 /** Kills and restarts each process once, at a random moment. */

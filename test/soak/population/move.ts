@@ -16,8 +16,9 @@ export interface Move {
   verify(): Promise<string>;
 }
 
-const RUNS = 20;
-const PAUSE_MS = 1_000;
+/** If a command was killed, the next one must wait until the lease of the pool ends, after two minutes. */
+const LIMIT_MS = 5 * 60_000;
+const PAUSE_MS = 5_000;
 
 export function createMove(env: Product['env'], identityPoolId: string, originUrl: string): Move {
   const run = (...args: string[]) =>
@@ -26,10 +27,11 @@ export function createMove(env: Product['env'], identityPoolId: string, originUr
       ORIGIN_ENDPOINT_URL: originUrl,
     });
   async function repeat(...args: string[]): Promise<number> {
+    const startedAt = performance.now();
     for (let runs = 1; ; runs += 1) {
       const { code, stdout, stderr } = await run(...args, '--rate', '500');
       if (code === 0) return runs;
-      if (runs === RUNS)
+      if (performance.now() - startedAt > LIMIT_MS)
         throw new Error(`move ${args.join(' ')} failed: ${stdout.slice(0, 2_000)} ${stderr}`);
       await sleep(PAUSE_MS);
     }

@@ -92,11 +92,13 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
   note(`${deviceCount} devices of ${plan.users.length} users; copying`);
   // Each process is killed once during the copy.
   const killing = killDuringCopy(products, createRandom(seed + 2));
+  killing.catch(() => undefined);
   const copies = await move.copyUntilDone();
   await killing;
   copiedAt = performance.now();
   note(`copied in ${copies} runs`);
   const faults = causeFaults(plan.faults, { progress, products, link, note });
+  faults.catch(() => undefined);
   await until(() => progress() >= 0.6);
   for (const [from, into] of await mergeUsers(population, 'target', services, identityPoolId, options))
     merged.set(from, into);

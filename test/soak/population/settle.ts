@@ -12,7 +12,7 @@ export interface Settled {
   problems: string[];
 }
 
-/** Time in which both sides must agree. */
+/** Time in which both sides must agree, after the last merges. */
 const LIMIT_MS = 300_000;
 const POLL_MS = 2_000;
 /** Both sides must remain unchanged for this long. An echo would come sooner. */
@@ -33,7 +33,7 @@ export async function settle({
 }: {
   services: Services;
   identityPoolId: string;
-  move: Move;
+  move: Pick<Move, 'status' | 'verify'>;
   /** Identities that were merged: the origin keeps their datasets. */
   merged: ReadonlyMap<string, string>;
   waitsForMerges: boolean;
@@ -44,6 +44,7 @@ export async function settle({
     origin: await services.read('origin', identityPoolId),
     target: await services.read('target', identityPoolId),
   });
+  const limitMs = LIMIT_MS + (waitsForMerges ? MERGES_MS : 0);
   if (waitsForMerges) await sleep(MERGES_MS);
   let before = await read();
   let quietSince = elapsed();
@@ -52,15 +53,19 @@ export async function settle({
     await sleep(POLL_MS);
     const now = await read();
     const { waiting, problems: failing } = await move.status();
-    // An event can wait for a retry. If it is lost, the sides never agree, and the check of the contents reports that.
-    const mayArrive = differs(now, merged) && elapsed() < LIMIT_MS / 2;
-    // A scheduled job merges late writes.
-    const isMerging = hasMergedRecords(now.target, merged);
-    if (waiting > 0 || !isSame(before, now) || mayArrive || isMerging) quietSince = elapsed();
+    const reasons = [
+      ...(waiting > 0 ? [`${waiting} datasets wait for the bridge: ${JSON.stringify(failing)}`] : []),
+      ...changedPlaces(before, now).map((place) => `${place} still changes`),
+      // An event can wait for a retry. If it is lost, the sides never agree, and the check of the contents reports that.
+      ...(elapsed() < limitMs / 2 ? differentPlaces(now, merged).map((place) => `${place} differs`) : []),
+      // A scheduled job merges late writes.
+      ...placesToMerge(now.target, merged).map((place) => `${place} has records of a merged identity`),
+    ];
+    if (reasons.length > 0) quietSince = elapsed();
     before = now;
     if (elapsed() - quietSince >= QUIET_MS) break;
-    if (elapsed() > LIMIT_MS) {
-      problems.push(`${waiting} datasets still wait for the bridge: ${JSON.stringify(failing)}`);
+    if (reasons.length > 0 && elapsed() > limitMs) {
+      problems.push(...reasons.map((reason) => `not settled after ${limitMs / 1_000} s: ${reason}`));
       break;
     }
   }
@@ -74,29 +79,46 @@ export async function settle({
   };
 }
 
-function isSame(before: Record<Side, Snapshot>, now: Record<Side, Snapshot>): boolean {
-  const text = ({ records, syncCounts }: Snapshot) =>
-    JSON.stringify([[...records].toSorted(), [...syncCounts].toSorted()]);
-  return text(before.origin) === text(now.origin) && text(before.target) === text(now.target);
-}
-
-function differs(now: Record<Side, Snapshot>, merged: ReadonlyMap<string, string>): boolean {
-  const only = onlyAt(now);
-  const text = ({ records }: Snapshot) =>
-    JSON.stringify(
-      [...records]
-        .map(([place, live]) => [place, live.toSorted()] as const)
-        .filter(([place, live]) => live.length > 0 && !isIgnored(place.slice(0, place.indexOf(' '))))
-        .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    );
-  const isIgnored = (identityId: string) => only.has(identityId) || merged.has(identityId);
-  return text(now.origin) !== text(now.target);
-}
-
-function hasMergedRecords({ records }: Snapshot, merged: ReadonlyMap<string, string>): boolean {
-  return [...records].some(
-    ([place, live]) => live.length > 0 && merged.has(place.slice(0, place.indexOf(' '))),
+/** Returns the datasets whose records or count changed on a side. */
+function changedPlaces(before: Record<Side, Snapshot>, now: Record<Side, Snapshot>): string[] {
+  return (['origin', 'target'] as const).flatMap((side) =>
+    different(textsOf(before[side]), textsOf(now[side])).map((place) => `${place} at the ${side}`),
   );
+}
+
+/** Returns the datasets whose live records differ between the sides. */
+function differentPlaces(now: Record<Side, Snapshot>, merged: ReadonlyMap<string, string>): string[] {
+  const only = onlyAt(now);
+  const liveOf = ({ records }: Snapshot) =>
+    new Map([...records].filter(([, live]) => live.length > 0).map(([place, live]) => [place, textOf(live)]));
+  return different(liveOf(now.origin), liveOf(now.target)).filter(
+    (place) => !only.has(identityOf(place)) && !merged.has(identityOf(place)),
+  );
+}
+
+/** Returns the datasets of merged identities that still have live records. */
+function placesToMerge({ records }: Snapshot, merged: ReadonlyMap<string, string>): string[] {
+  return [...records].flatMap(([place, live]) =>
+    live.length > 0 && merged.has(identityOf(place)) ? [place] : [],
+  );
+}
+
+function different(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): string[] {
+  return [...new Set([...a.keys(), ...b.keys()])].filter((place) => a.get(place) !== b.get(place));
+}
+
+function textsOf({ records, syncCounts }: Snapshot): Map<string, string> {
+  return new Map(
+    [...syncCounts].map(([place, count]) => [place, `${count} ${textOf(records.get(place) ?? [])}`]),
+  );
+}
+
+function textOf(live: readonly (readonly [key: string, value: string])[]): string {
+  return JSON.stringify(live.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function identityOf(place: string): string {
+  return place.slice(0, place.indexOf(' '));
 }
 
 function onlyAt({ origin, target }: Record<Side, Snapshot>): Map<string, Side> {
