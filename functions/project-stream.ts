@@ -88,7 +88,10 @@ export function createProjectStream({
         const outcome = await projectBatch(store, deliveries);
         const last = deliveries.at(-1);
         if (last) await store.saveProgress(last.position, { isKnown: parallelizationFactor === 1 });
-        logger.info('projected a batch', { ...outcome });
+        // A batch without failures writes no line but its metrics, because CloudWatch charges for each byte.
+        if (outcome.quarantined > 0) {
+          logger.warn('quarantined events; `quarantine list` shows the reasons', { ...outcome });
+        }
         reportBatch(outcome);
       } catch (error) {
         // Rows are written in key order, so it is unknown which records were written. Lambda must retry all records of

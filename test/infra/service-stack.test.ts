@@ -66,6 +66,7 @@ beforeAll(async () => {
     streamArn: STREAM,
     streamKey: STREAM_KEY,
     streamRetentionHours: '24',
+    batchWindow: '60',
     alarmTopic: TOPIC,
     tracing: 'on',
   };
@@ -366,6 +367,7 @@ describe('the functions of the service', () => {
       expect.objectContaining({
         EventSourceArn: { Ref: 'CognitoStream' },
         MaximumRecordAgeInSeconds: 23 * 3600,
+        MaximumBatchingWindowInSeconds: 60,
       }),
     ]);
     expect(full.outputs.CognitoStreamName?.Value).toBe('origin.stream');

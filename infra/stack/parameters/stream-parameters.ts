@@ -1,3 +1,4 @@
+import mapping from '../project-stream-mapping.json' with { type: 'json' };
 import { keyMistakes } from './database-parameters.ts';
 import { partitionMistakes } from './mistakes.ts';
 
@@ -7,6 +8,7 @@ export interface StreamParameters {
   streamKey: string;
   streamMode: string;
   streamRetentionHours: string;
+  batchWindow: string;
 }
 
 export const NO_STREAM: StreamParameters = {
@@ -14,6 +16,7 @@ export const NO_STREAM: StreamParameters = {
   streamKey: '',
   streamMode: '',
   streamRetentionHours: '',
+  batchWindow: '',
 };
 
 /** The values that serverless.yml needs for the stream. */
@@ -31,6 +34,8 @@ export interface StreamDeployment {
   streamRetentionHours: number;
   /** How long Lambda retries a record, in seconds: until an hour before the stream discards the record. */
   maximumRecordAgeInSeconds: number;
+  /** How long Lambda collects events for a batch, in seconds. */
+  batchWindow: number;
 }
 
 const STREAM = /^arn:[\w-]+:kinesis:([a-z0-9-]+):\d{12}:stream\/([\w.-]{1,128})$/;
@@ -38,10 +43,12 @@ const STREAM = /^arn:[\w-]+:kinesis:([a-z0-9-]+):\d{12}:stream\/([\w.-]{1,128})$
 const DEFAULT_RETENTION_HOURS = 168;
 /** The shortest retention that Kinesis allows. Source: Amazon Kinesis Data Streams API Reference, CreateStream. */
 const MIN_RETENTION_HOURS = 24;
+/** Seconds. Source: AWS Lambda API Reference, MaximumBatchingWindowInSeconds. */
+const MAX_BATCH_WINDOW = 300;
 
 /** Checks the parameters of the stream. @returns the problems, each one line that starts with the parameter's name */
 export function checkStream(given: StreamParameters, region: string): string[] {
-  const { streamArn, streamMode, streamRetentionHours: hours } = given;
+  const { streamArn, streamMode, streamRetentionHours: hours, batchWindow } = given;
   return [
     ...(streamArn === '' ? [] : arnMistakes(given, region)),
     ...streamKeyMistakes(given, region),
@@ -52,6 +59,11 @@ export function checkStream(given: StreamParameters, region: string): string[] {
       ? []
       : [
           `streamRetentionHours: invalid value "${hours}"; use a number from ${MIN_RETENTION_HOURS} to ${DEFAULT_RETENTION_HOURS}`,
+        ]),
+    ...(batchWindow === '' || (/^\d{1,3}$/.test(batchWindow) && Number(batchWindow) <= MAX_BATCH_WINDOW)
+      ? []
+      : [
+          `batchWindow: invalid value "${batchWindow}"; use a number of seconds from 0 to ${MAX_BATCH_WINDOW}`,
         ]),
   ];
 }
@@ -96,7 +108,7 @@ function isRetention(text: string): boolean {
 
 /** Converts the parameters to the values that serverless.yml needs. @param given parameters without problems */
 export function toStreamDeployment(
-  { streamArn, streamKey, streamMode, streamRetentionHours }: StreamParameters,
+  { streamArn, streamKey, streamMode, streamRetentionHours, batchWindow }: StreamParameters,
   region: string,
 ): StreamDeployment {
   const hours = streamRetentionHours === '' ? DEFAULT_RETENTION_HOURS : Number(streamRetentionHours);
@@ -112,5 +124,6 @@ export function toStreamDeployment(
     streamMode: streamArn === '' ? ownMode : 'existing',
     streamRetentionHours: hours,
     maximumRecordAgeInSeconds: (hours - 1) * 3600,
+    batchWindow: batchWindow === '' ? mapping.batchWindow : Number(batchWindow),
   };
 }

@@ -20,7 +20,11 @@ const offloaded = (arrivedAt: number) =>
 /** Projects a batch ten seconds after NEW_YEAR. All payloads are unavailable. */
 async function reportOf(
   deliveries: Parameters<typeof toKinesisEvent>[0],
-  { parallelizationFactor = 1, apply = async () => ({ recordsChanged: 1 }) } = {},
+  {
+    parallelizationFactor = 1,
+    apply = async () => ({ recordsChanged: 1 }),
+    logger = createLogger('test'),
+  } = {},
 ) {
   const reports: BatchReport[] = [];
   const saved: { isKnown: boolean }[] = [];
@@ -36,7 +40,7 @@ async function reportOf(
     fetchPayload: () => Promise.reject(new PayloadUnavailableError('busy')),
     parallelizationFactor,
     report: (batch) => void reports.push(batch),
-    logger: createLogger('test'),
+    logger,
     now: () => NEW_YEAR + 10_000,
   });
   await handler(toKinesisEvent(deliveries), createLambdaContext('test', 'us-east-1'));
@@ -67,6 +71,19 @@ describe('the report of a batch', () => {
 
   it('never contains a negative lag, even if the clocks differ', async () => {
     expect((await reportOf([inline(11_000)])).reports).toMatchObject([{ lagMs: 0 }]);
+  });
+
+  it('is the only line of a batch without failures; a quarantined event is logged with the counts', async () => {
+    const logger = createLogger('test');
+    const info = vi.spyOn(logger, 'info');
+    const warn = vi.spyOn(logger, 'warn');
+    await reportOf([inline(1_000)], { logger });
+    expect([info.mock.calls, warn.mock.calls]).toEqual([[], []]);
+    await reportOf([inline(1_000), deliver(toBytes({}), NEW_YEAR)], { logger });
+    expect(info.mock.calls).toEqual([]);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining('quarantine list'), expect.objectContaining({ events: 2, quarantined: 1 })],
+    ]);
   });
 
   it('marks the position in the shard as unknown if batches of a shard run concurrently', async () => {

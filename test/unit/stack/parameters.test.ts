@@ -59,6 +59,7 @@ describe('the parameters of a deployment', () => {
       stream: 'own',
       streamMode: 'on-demand',
       streamRetentionHours: 168,
+      batchWindow: 0,
       maximumRecordAgeInSeconds: mapping.maximumRecordAgeInSeconds,
       service: 'no',
       functionUrl: 'no',
@@ -84,6 +85,7 @@ describe('the parameters of a deployment', () => {
       stream: 'own',
       streamMode: 'provisioned',
     });
+    expect(checkParameters({ database: 'dsql', batchWindow: '60' }, PROD)).toMatchObject({ batchWindow: 60 });
   });
 
   it('may add the service, on the database of the query store or on its own', () => {
@@ -144,6 +146,8 @@ describe('the parameters of a deployment', () => {
       /does not change the stream in streamArn/,
     ],
     ['streamMode', { streamMode: 'ondemand' }, /invalid value "ondemand"; use on-demand or provisioned$/],
+    ['batchWindow', { batchWindow: '301' }, /invalid value "301"; use a number of seconds from 0 to 300$/],
+    ['batchWindow', { batchWindow: '1.5' }, /from 0 to 300$/],
     ['streamRetentionHours', { streamRetentionHours: '12' }, /use a number from 24 to 168$/],
     ['service', { service: 'yes' }, /invalid value "yes"; use on or off$/],
     ['functionUrl', { service: 'on', functionUrl: 'no' }, /invalid value "no"; use on or off$/],
