@@ -28,7 +28,7 @@ import { createService } from '../lib/wire/service/create-service.ts';
 import { createFailureLogger } from '../lib/wire/service/failure-logger.ts';
 import { limitRates } from '../lib/wire/service/limit-rates.ts';
 import { openLoginVerifier } from '../lib/wire/service/login-verifier.ts';
-import type { Migration } from '../lib/wire/service/open-migration.ts';
+import type { OpenedMigration } from '../lib/wire/service/open-migration.ts';
 import { createSettingsReader, parseServiceSettings } from '../lib/wire/service/service-settings.ts';
 import { createSourceAddresses } from '../lib/wire/source-address.ts';
 
@@ -95,7 +95,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
   const origins = readOrigins(env);
 
   /** Opens the migration if an origin is configured. Otherwise, its code is not even loaded. */
-  async function openMigration(originKeys: string, links: PayloadLinks): Promise<Migration | null> {
+  async function openMigration(originKeys: string, links: PayloadLinks): Promise<OpenedMigration | null> {
     if (!env.ORIGIN_STREAM) return null;
     const offloading = { links, inlineBytes: shared.limits.inlineBytes };
     const { openDeployedMigration } = await import('../lib/wire/service/open-deployed-migration.ts');

@@ -6,7 +6,6 @@ import { createBridgeReporter, createCheckReporter } from '../../lib/aws/telemet
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
 import { bundleFunction } from '../fixtures/stack/bundle-function.ts';
 import {
-  ARCHIVE,
   type DeployableCopy,
   makeDeployableCopy,
   type Packaged,
@@ -34,7 +33,7 @@ let other: Packaged;
 beforeAll(async () => {
   copy = await makeDeployableCopy();
   without = await packageServiceOnce();
-  const archive = await copy.withArchive(join(without.directory, ARCHIVE));
+  const archive = await copy.withArchive(join(without.directory, 'migrate.zip'));
   const given = (parameters: Record<string, string>) =>
     Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
   const shared = { service: 'on', poller: 'on', originStreamArn: STREAM, alarmTopic: TOPIC };

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../../common/environment.ts';
 import { createRefreshed } from '../../common/refreshed.ts';
 import { createSteadyClock } from '../../common/steady-clock.ts';
+import type { CreateSecretReader } from '../../database/open-from-environment.ts';
 import { readDeployedOrigin } from '../../move/read-deployed-origin.ts';
 import type { OriginSettings } from '../../move/read-origin-settings.ts';
-import { type CreateSecretReader, createSettingText } from './setting-text.ts';
+import { createSettingText } from './setting-text.ts';
 
 interface ForOriginDeps<Handler> {
   env: Environment;

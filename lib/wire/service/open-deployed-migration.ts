@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../../common/environment.ts';
 import { createOriginRates } from '../../move/origin-rates.ts';
 import { readDeployedOrigin } from '../../move/read-deployed-origin.ts';
-import { type Migration, type OpenMigrationDeps, openMigration } from './open-migration.ts';
+import { type OpenedMigration, type OpenMigrationDeps, openMigration } from './open-migration.ts';
 
 interface OpenDeployedMigrationDeps extends Omit<OpenMigrationDeps, 'readOrigin' | 'originRates'> {
   env: Environment;
@@ -14,7 +14,11 @@ interface OpenDeployedMigrationDeps extends Omit<OpenMigrationDeps, 'readOrigin'
  * Opens the migration of a deployed function, whose pools all have the same origin.
  * @throws {SetupError} a variable or the keys are invalid
  */
-export function openDeployedMigration({ env, originKeys, ...deps }: OpenDeployedMigrationDeps): Migration {
+export function openDeployedMigration({
+  env,
+  originKeys,
+  ...deps
+}: OpenDeployedMigrationDeps): OpenedMigration {
   const settings = readDeployedOrigin(env, originKeys);
   const originRates = createOriginRates({
     now: Date.now,

@@ -28,7 +28,7 @@ export interface OpenMigrationDeps {
 }
 
 /** The part of a migration that requests of clients need: takeovers, and questions about logins. */
-export interface Migration {
+export interface OpenedMigration {
   ownership: Ownership;
   originLogins: ReturnType<typeof openOriginLogins>;
   /** Closes the connections to the origins. */
@@ -44,7 +44,7 @@ export function openMigration({
   openPublicOrigin,
   offloading,
   limits,
-}: OpenMigrationDeps): Migration {
+}: OpenMigrationDeps): OpenedMigration {
   const steadyNow = createSteadyClock();
   const { error: report } = logByCause(createFailureLogger('take-over'), steadyNow);
   const pause = (ms: number) => sleep(ms, undefined, { ref: false });

@@ -4,7 +4,8 @@ import type { LoginProviders } from '../../common/login-providers.ts';
 import { readLoginProviders } from '../../common/read-login-settings.ts';
 import { type Developers, readServiceKeys, readServiceKeysJson } from '../../common/service-keys.ts';
 import type { SigningKeys } from '../../common/signed-text.ts';
-import { type CreateSecretReader, createSettingText } from './setting-text.ts';
+import type { CreateSecretReader } from '../../database/open-from-environment.ts';
+import { createSettingText } from './setting-text.ts';
 
 /** The settings of the service in AWS that contain secrets and can be rotated. */
 export interface ServiceSettings {

@@ -1,9 +1,7 @@
 import type { Environment } from '../../common/environment.ts';
 import { SetupError } from '../../common/errors.ts';
-import { parseSecretId, type SecretId } from '../../common/secret-id.ts';
-
-/** Creates a function that reads a secret. */
-export type CreateSecretReader = (id: SecretId) => () => Promise<string>;
+import { parseSecretId } from '../../common/secret-id.ts';
+import type { CreateSecretReader } from '../../database/open-from-environment.ts';
 
 /**
  * Creates the reader of a setting with secrets: the variable `name` with JSON, or the secret that `<name>_SECRET` names.

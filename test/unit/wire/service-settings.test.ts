@@ -13,7 +13,7 @@ const none = reading({});
 
 describe('the settings of the service in AWS', () => {
   it('come from the variables or from the secrets', async () => {
-    const texts = { keys: KEYS, loginProviders: PROVIDERS };
+    const texts = { keys: KEYS, loginProviders: PROVIDERS, originKeys: '' };
     const given = { SERVICE_KEYS: KEYS, LOGIN_PROVIDERS: PROVIDERS };
     expect(await createSettingsReader(given, none)()).toEqual(texts);
     const named = { SERVICE_KEYS_SECRET: 'keys', LOGIN_PROVIDERS_SECRET: 'logins' };
