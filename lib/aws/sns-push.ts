@@ -59,7 +59,7 @@ export function createSnsPush(client: SNSClient): PushChannel {
         await client.send(new PublishCommand({ TargetArn: endpoint, MessageStructure: 'json', Message }));
       } catch (error) {
         if (!(error instanceof EndpointDisabledException || error instanceof NotFoundException)) throw error;
-        throw new PushError('disabled', `the endpoint '${endpoint}' is disabled or deleted`);
+        throw new PushError('disabled', 'SNS has disabled or deleted the endpoint of the device');
       }
     },
   };

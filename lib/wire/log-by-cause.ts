@@ -1,5 +1,6 @@
 import { DatabaseError } from '../database/database.ts';
 import { ProviderUnavailableError } from '../identity/ports/fetch-json.ts';
+import { PushError } from '../sync/ports/push.ts';
 import type { WireLogger } from './wire-response.ts';
 
 const INTERVAL_MS = 60_000;
@@ -12,7 +13,8 @@ const MAX_CAUSES = 100;
 /**
  * Wraps a logger so that it writes at most one line per minute for each cause. The cause is derived from `error` in the
  * details, and from `provider` if a login provider is unavailable; calls without `error` are always logged. Each line has the number of failures since the last line for the
- * same cause. Errors of a database are logged without their stack, because it shows only code of the driver.
+ * same cause. Errors of a database are logged without their stack, because it shows only code of the driver. Errors of a
+ * push channel are logged without their stack, because their message has the provider's reason.
  *
  * @param now milliseconds of a clock that never goes back
  */
@@ -33,7 +35,8 @@ export function logByCause(logger: WireLogger, now: () => number): WireLogger {
         logger.debug?.(message, { ...details, cause });
         return;
       }
-      const described = error instanceof DatabaseError ? { cause } : { error };
+      const isDescribedByCause = error instanceof DatabaseError || error instanceof PushError;
+      const described = isDescribedByCause ? { cause } : { error };
       logger.error(message, { ...details, ...described, failures: seen.failures });
       seen.failures = 0;
       seen.logAt = now() + INTERVAL_MS;
@@ -43,11 +46,13 @@ export function logByCause(logger: WireLogger, now: () => number): WireLogger {
 
 /**
  * Returns the name of a cause. An error of a database is named by its code and message, that of a login provider by the
- * provider and the message, and any other error by the place in the code that threw it.
+ * provider and the message, that of a push channel by the message, and any other error by the place in the code that
+ * threw it.
  */
 function causeOf(error: unknown, provider: unknown): string {
   if (error instanceof ProviderUnavailableError) return `${error.name} ${provider}: ${error.message}`;
   if (error instanceof DatabaseError) return `${error.name} ${error.code ?? ''}: ${error.message}`;
+  if (error instanceof PushError) return `${error.name}: ${error.message}`;
   if (!(error instanceof Error)) return typeof error;
   const [frame = ''] = /^\s+at .*$/m.exec(error.stack ?? '') ?? [];
   return `${error.name} ${frame.trim()}`;

@@ -57,6 +57,7 @@ const operations = createSyncOperations({
     channel: createPushInbox({ randomId: randomUUID }),
     sleep: async () => undefined,
     report: () => undefined,
+    onDisabled: () => undefined,
   },
   now: Date.now,
   streamExists: async () => true,

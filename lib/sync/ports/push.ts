@@ -9,6 +9,8 @@ export interface PushDevice {
   platform: PushPlatform;
   /** The device's endpoint in the push channel. */
   endpoint: string;
+  /** The time of the device's last registration, in epoch milliseconds. */
+  registeredAt: number;
 }
 
 /** The values that identify a device. A device that registers again with the same values keeps its id. */
@@ -43,11 +45,19 @@ export interface DeviceStore {
   subscribe(dataset: DatasetKey, deviceId: string, at: number): Promise<boolean>;
   /** @returns false if the device was not subscribed */
   unsubscribe(dataset: DatasetKey, deviceId: string): Promise<boolean>;
-  /** Returns the devices that subscribe to a dataset. The device that registered last comes first. */
+  /**
+   * Returns the devices that subscribe to a dataset and are not disabled. The device that registered last comes first.
+   */
   readSubscribers(dataset: DatasetKey, limit: number): Promise<PushDevice[]>;
+  /**
+   * Disables a device: it receives no more messages until it registers again. Its subscriptions stay.
+   * @param device as it was read. If it has registered again since then, nothing changes
+   * @returns whether the device was changed
+   */
+  disable(device: PushDevice): Promise<boolean>;
 }
 
-/** The channel to devices: Amazon SNS or a substitute. */
+/** The channel to devices: Amazon SNS, the services of the platforms, or a substitute. */
 export interface PushChannel {
   /**
    * @param device the application that reaches the device, and the device's token
@@ -58,24 +68,28 @@ export interface PushChannel {
   register(device: { applicationArn: string; platform: PushPlatform; token: string }): Promise<string>;
   /**
    * @param message JSON text in the form that the device's platform accepts
-   * @throws {PushError} `disabled`
+   * @throws {PushError} `disabled`, `temporary` or `failed`
    */
   send(device: PushDevice, message: string): Promise<void>;
 }
 
 /**
  * The failures that a push channel distinguishes. `refused`: the application does not accept this device. `disabled`:
- * the platform no longer knows the device, so the device has to register again.
+ * the platform no longer knows the device, so the device has to register again. `temporary`: the same message may
+ * succeed later. `failed`: the message fails for another reason, such as wrong credentials.
  */
-export type PushErrorReason = 'refused' | 'disabled';
+export type PushErrorReason = 'refused' | 'disabled' | 'temporary' | 'failed';
 
-/** A failure of the push channel. Its message contains no token. */
+/** A failure of the push channel. Its message contains no token and no id of a device, so it is safe to log. */
 export class PushError extends Error {
   override name = 'PushError';
   readonly reason: PushErrorReason;
+  /** The shortest wait before the next attempt that the platform demands, in milliseconds; null if it demands none. */
+  readonly retryAfterMs: number | null;
 
-  constructor(reason: PushErrorReason, message: string) {
+  constructor(reason: PushErrorReason, message: string, retryAfterMs: number | null = null) {
     super(message);
     this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
   }
 }

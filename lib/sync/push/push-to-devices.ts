@@ -1,4 +1,4 @@
-import { type DeviceStore, type PushChannel, PushError } from '../ports/push.ts';
+import { type DeviceStore, type PushChannel, type PushDevice, PushError } from '../ports/push.ts';
 import { buildPushMessage, type PushedChange } from './push-message.ts';
 
 /**
@@ -20,20 +20,27 @@ export interface Push {
   sleep: (ms: number) => Promise<void>;
   /** Called with the outcome of a change's messages. */
   report: (report: PushReport) => void;
+  /** Called once for each device that is disabled. */
+  onDisabled: (device: DisabledDevice) => void;
+}
+
+/** A device that receives no more messages until it registers again. Safe to log. */
+export interface DisabledDevice extends Pick<PushDevice, 'deviceId' | 'platform'> {
+  reason: string;
 }
 
 /**
- * Ids, counts and error names only, safe to log. A device in none of the counts `sent`, `disabled` and `failed` had no
+ * Ids, counts and descriptions of errors only, safe to log. A device in none of the counts `sent`, `disabled` and `failed` had no
  * outcome when the wait ended.
  */
 export interface PushReport extends PushedChange {
   /** Number of devices to notify; null if the devices could not be read in time. */
   devices: number | null;
   sent: number;
-  /** Devices that are no longer known to their platforms. */
+  /** Devices that are no longer known to their platforms. They are not notified again until they register again. */
   disabled: number;
   failed: number;
-  /** The names of the errors, each once. */
+  /** The push channel's descriptions of its errors, and the names of other errors, each once. */
   errors: string[];
 }
 
@@ -45,43 +52,59 @@ export interface PushReport extends PushedChange {
  * @param fromDevice the DeviceId that the caller sent, which need not be the id of any device
  */
 export async function pushToDevices(
-  { sleep, report, ...push }: Push,
+  push: Push,
   change: PushedChange,
   fromDevice: string | undefined,
 ): Promise<void> {
   const tally: Tally = { devices: null, sent: 0, disabled: 0, failed: 0, errors: new Set() };
   const sending = sendToAll(push, change, fromDevice, tally).catch((error: unknown) => {
-    tally.errors.add(nameOf(error));
+    tally.errors.add(describe(error));
   });
-  await Promise.race([sending, sleep(MAX_WAIT_MS)]);
-  report({ ...change, ...tally, errors: [...tally.errors] });
+  await Promise.race([sending, push.sleep(MAX_WAIT_MS)]);
+  push.report({ ...change, ...tally, errors: [...tally.errors] });
 }
 
 type Tally = Pick<PushReport, 'devices' | 'sent' | 'disabled' | 'failed'> & { errors: Set<string> };
 
 async function sendToAll(
-  { devices, channel }: Pick<Push, 'devices' | 'channel'>,
+  push: Push,
   change: PushedChange,
   fromDevice: string | undefined,
   tally: Tally,
 ): Promise<void> {
-  const subscribers = await devices.readSubscribers(change, MAX_DEVICES);
+  const subscribers = await push.devices.readSubscribers(change, MAX_DEVICES);
   const others = subscribers.filter(({ deviceId }) => deviceId !== fromDevice);
   tally.devices = others.length;
   await Promise.all(
     others.map(async (device) => {
-      try {
-        await channel.send(device, buildPushMessage(change, device.platform));
-        tally.sent += 1;
-      } catch (error) {
-        const isDisabled = error instanceof PushError && error.reason === 'disabled';
-        tally[isDisabled ? 'disabled' : 'failed'] += 1;
-        if (!isDisabled) tally.errors.add(nameOf(error));
-      }
+      const outcome = await sendTo(push, device, change).catch((error: unknown) => {
+        tally.errors.add(describe(error));
+        return 'failed' as const;
+      });
+      tally[outcome] += 1;
     }),
   );
 }
 
-function nameOf(error: unknown): string {
+async function sendTo(
+  { devices, channel, onDisabled }: Push,
+  device: PushDevice,
+  change: PushedChange,
+): Promise<'sent' | 'disabled'> {
+  try {
+    await channel.send(device, buildPushMessage(change, device.platform));
+    return 'sent';
+  } catch (error) {
+    if (!(error instanceof PushError && error.reason === 'disabled')) throw error;
+    const { deviceId, platform } = device;
+    // Concurrent messages to the same device also fail. Only the first one disables the device.
+    if (await devices.disable(device)) onDisabled({ deviceId, platform, reason: error.message });
+    return 'disabled';
+  }
+}
+
+/** The messages of errors other than `PushError` may contain a token. */
+function describe(error: unknown): string {
+  if (error instanceof PushError) return error.message;
   return error instanceof Error ? error.name : 'not an Error';
 }

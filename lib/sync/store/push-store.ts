@@ -72,15 +72,21 @@ interface DeviceRow {
   device_id: string;
   platform: PushPlatform;
   endpoint: string;
+  registered_ms: bigint | number | string;
 }
 
+/** A disabled device has an empty endpoint, so that the token or the ARN in its endpoint is deleted. */
 const READ_SUBSCRIBERS = `
-SELECT devices.device_id, devices.platform, devices.endpoint
+SELECT devices.device_id, devices.platform, devices.endpoint, devices.registered_ms
 FROM sync.subscriptions
 JOIN sync.devices ON devices.device_id = subscriptions.device_id
-WHERE subscriptions.dataset_id = $1::uuid
+WHERE subscriptions.dataset_id = $1::uuid AND devices.endpoint <> ''
 ORDER BY devices.registered_ms DESC, devices.device_id
 LIMIT $2::bigint`;
+
+const DISABLE = `
+UPDATE sync.devices SET endpoint = ''
+WHERE device_id = $1::uuid AND endpoint = $2 AND registered_ms = $3`;
 
 /** Creates the store of devices and their subscriptions, on any `Database`. */
 export function createPushStore(database: Database): DeviceStore {
@@ -129,6 +135,10 @@ export function createPushStore(database: Database): DeviceStore {
       const { rows } = await database.query<DeviceRow>(READ_SUBSCRIBERS, [datasetId(dataset), limit]);
       return rows.map(toDevice);
     },
+
+    async disable({ deviceId, endpoint, registeredAt }) {
+      return (await changeOnce(database, DISABLE, [deviceId, endpoint, registeredAt])).rowsChanged > 0;
+    },
   };
 }
 
@@ -153,8 +163,8 @@ function isDeviceId(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }
 
-function toDevice({ device_id, platform, endpoint }: DeviceRow): PushDevice {
-  return { deviceId: device_id, platform, endpoint };
+function toDevice({ device_id, platform, endpoint, registered_ms }: DeviceRow): PushDevice {
+  return { deviceId: device_id, platform, endpoint, registeredAt: Number(registered_ms) };
 }
 
 /**

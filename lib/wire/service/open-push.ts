@@ -1,28 +1,52 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSteadyClock } from '../../common/steady-clock.ts';
 import type { Database } from '../../database/database.ts';
-import type { PushChannel } from '../../sync/ports/push.ts';
+import { type PushChannel, PushError } from '../../sync/ports/push.ts';
 import type { Push, PushReport } from '../../sync/push/push-to-devices.ts';
 import { createPushStore } from '../../sync/store/push-store.ts';
+import { logByCause } from '../log-by-cause.ts';
+
+interface PushLogger {
+  warn(message: string, details: Record<string, unknown>): void;
+  debug?(message: string, details: Record<string, unknown>): void;
+}
 
 interface OpenPushDeps {
   database: Database;
   /** The channel to the devices. */
   channel: PushChannel;
-  logger: { warn(message: string, details: Record<string, unknown>): void };
+  logger: PushLogger;
 }
 
-/**
- * Creates the dependencies of push sync. Warns the operator about messages that were not sent. A device that receives no
- * message finds the change at its next sync.
- */
+/** Creates the dependencies of push sync. */
 export function openPush({ database, channel, logger }: OpenPushDeps): Push {
   return {
     devices: createPushStore(database),
     channel,
     sleep: (ms) => sleep(ms, undefined, { ref: false }),
-    report(report: PushReport) {
-      if (report.sent !== report.devices)
-        logger.warn('some devices were not notified of a change', { ...report });
+    report: logUnsent(logger),
+    onDisabled: (device) =>
+      logger.warn('a device was disabled: it receives no push messages until it registers again', {
+        ...device,
+      }),
+  };
+}
+
+/**
+ * Warns the operator about messages that were not sent, at most once a minute for each cause. A device that receives no
+ * message finds the change at its next sync.
+ */
+function logUnsent(logger: PushLogger) {
+  const byCause = logByCause(
+    {
+      error: (message, details) => logger.warn(message, { ...details }),
+      debug: (message, details) => logger.debug?.(message, { ...details }),
     },
+    createSteadyClock(),
+  );
+  return ({ errors, ...report }: PushReport) => {
+    if (report.sent + report.disabled === report.devices) return;
+    const error = new PushError('failed', errors.join('; ') || 'no outcome in time');
+    byCause.error('some devices were not notified of a change', { ...report, error });
   };
 }

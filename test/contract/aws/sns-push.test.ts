@@ -15,7 +15,7 @@ import { freePort } from '../../fixtures/local/free-port.ts';
 const APP = 'arn:aws:sns:us-east-1:000000000000:app/GCM/notes';
 const ENDPOINT = 'arn:aws:sns:us-east-1:000000000000:endpoint/GCM/notes/0a0b0c0d-0000-4000-8000-000000000001';
 const TOKEN = 'A0-secret-token';
-const DEVICE = { deviceId: 'd', platform: 'GCM' as const, endpoint: ENDPOINT };
+const DEVICE = { deviceId: 'd', platform: 'GCM' as const, endpoint: ENDPOINT, registeredAt: 0 };
 const MESSAGE = '{"data":{"source":"cognito-sync"}}';
 const register = { applicationArn: APP, platform: 'GCM' as const, token: TOKEN };
 

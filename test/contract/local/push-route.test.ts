@@ -32,7 +32,7 @@ async function open(options: { keepOpenMs?: number }): Promise<void> {
 }
 
 const send = (message: string, deviceId = phone) =>
-  inbox.send({ deviceId, platform: 'APNS', endpoint: 'arn:e' }, message);
+  inbox.send({ deviceId, platform: 'APNS', endpoint: 'arn:e', registeredAt: 0 }, message);
 
 describe('the push inbox', () => {
   it('returns a new endpoint of the application for each registration', async () => {

@@ -10,7 +10,7 @@ import {
   PushError,
   type PushPlatform,
 } from '../../../lib/sync/ports/push.ts';
-import type { Push, PushReport } from '../../../lib/sync/push/push-to-devices.ts';
+import type { DisabledDevice, Push, PushReport } from '../../../lib/sync/push/push-to-devices.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
@@ -35,6 +35,7 @@ function scriptPush(database: Database) {
   const registered: Parameters<PushChannel['register']>[0][] = [];
   const sent: { device: PushDevice; message: unknown }[] = [];
   const reports: PushReport[] = [];
+  const disabled: DisabledDevice[] = [];
   const script = {
     register: async (): Promise<string> => `arn:endpoint:${registered.length}`,
     send: async (_: PushDevice): Promise<void> => undefined,
@@ -61,8 +62,9 @@ function scriptPush(database: Database) {
       return script.sleep();
     },
     report: (report) => reports.push(report),
+    onDisabled: (device) => disabled.push(device),
   };
-  return { push, script, registered, sent, reports, slept };
+  return { push, script, registered, sent, reports, disabled, slept };
 }
 
 describe('push sync', () => {
@@ -260,7 +262,12 @@ describe('push sync', () => {
       await write({ DeviceId: phone });
       expect(fake.sent).toEqual([
         {
-          device: { deviceId: tablet, platform: 'APNS', endpoint: 'arn:endpoint:2' },
+          device: {
+            deviceId: tablet,
+            platform: 'APNS',
+            endpoint: 'arn:endpoint:2',
+            registeredAt: service.clock.now,
+          },
           message: {
             aps: { 'content-available': 1 },
             data: {
@@ -374,18 +381,46 @@ describe('push sync', () => {
 
     it('if some messages fail; the other devices are still notified', async () => {
       const [phone, tablet] = await twoSubscribers();
-      const third = await register('watch');
-      await subscribe(third);
+      const [third, fourth] = [await register('watch'), await register('television')];
+      for (const id of [third, fourth]) await subscribe(id);
       fake.script.send = async ({ deviceId }) => {
         if (deviceId === phone) throw new PushError('disabled', 'gone');
         if (deviceId === tablet) throw new TypeError(`no way for ${TOKEN}`);
+        if (deviceId === fourth) throw new PushError('failed', 'wrong key');
       };
       expect(await write()).toEqual(WRITTEN);
       expect(reached()).toEqual([third]);
-      expect(fake.reports).toMatchObject([
-        { devices: 3, sent: 1, disabled: 1, failed: 1, errors: ['TypeError'] },
-      ]);
+      expect(fake.reports).toMatchObject([{ devices: 4, sent: 1, disabled: 1, failed: 2 }]);
+      expect(fake.reports[0]?.errors.toSorted()).toEqual(['TypeError', 'wrong key']);
       expect(JSON.stringify(fake.reports)).not.toContain(TOKEN);
+    });
+
+    it('if a device is disabled, which is reported once; the device is notified after it registers again', async () => {
+      const [phone, tablet] = await twoSubscribers();
+      fake.script.send = async ({ deviceId }) => {
+        if (deviceId === phone) throw new PushError('disabled', 'gone');
+      };
+      expect(await write()).toEqual(WRITTEN);
+      await write();
+      expect(reached()).toEqual([tablet, tablet]);
+      expect(fake.disabled).toEqual([{ deviceId: phone, platform: 'APNS', reason: 'gone' }]);
+      expect(fake.reports).toMatchObject([
+        { devices: 2, sent: 1, disabled: 1 },
+        { devices: 1, sent: 1, disabled: 0 },
+      ]);
+      fake.script.send = async () => undefined;
+      expect(await register('phone')).toBe(phone);
+      fake.sent.length = 0;
+      await write();
+      expect(reached()).toEqual([phone, tablet].sort());
+    });
+
+    it('if a device cannot be disabled', async () => {
+      await twoSubscribers();
+      fake.script.send = () => Promise.reject(new PushError('disabled', 'gone'));
+      fake.script.devices = { ...fake.script.devices, disable: () => Promise.reject(new RangeError('no')) };
+      expect(await write()).toEqual(WRITTEN);
+      expect(fake.reports).toMatchObject([{ devices: 2, disabled: 0, failed: 2, errors: ['RangeError'] }]);
     });
 
     it('after the time limit, even if messages are still in flight', async () => {

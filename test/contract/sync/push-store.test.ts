@@ -49,8 +49,56 @@ describe.each(SERVICE_DATABASES)('the push store on $name', ({ open }) => {
       await subscribe(deviceId);
       expect(await register({}, 'arn:new', NEW_YEAR + 1)).toBe(deviceId);
       expect(await store.readSubscribers(dataset(), 100)).toEqual([
-        { deviceId, platform: 'APNS', endpoint: 'arn:new' },
+        { deviceId, platform: 'APNS', endpoint: 'arn:new', registeredAt: NEW_YEAR + 1 },
       ]);
+    });
+
+    describe('that is disabled', () => {
+      async function readDevice() {
+        const [device] = await store.readSubscribers(dataset(), 100);
+        if (device === undefined) throw new Error('no device subscribes');
+        return device;
+      }
+
+      it('is not notified until it registers again, and keeps its id and subscriptions', async () => {
+        const deviceId = await register();
+        const other = await register({ token: 'other' }, 'arn:other', NEW_YEAR - 1);
+        for (const id of [deviceId, other]) await subscribe(id);
+        const device = await readDevice();
+        expect(await store.disable(device)).toBe(true);
+        expect(await store.disable(device)).toBe(false);
+        expect(await subscribers()).toEqual([other]);
+        expect(await store.hasDevice(deviceId)).toBe(true);
+        expect(await register({}, 'arn:e', NEW_YEAR + 1)).toBe(deviceId);
+        expect(await subscribers()).toEqual([deviceId, other]);
+      });
+
+      it('loses its endpoint', async () => {
+        const deviceId = await register({}, 'an endpoint with a token');
+        await subscribe(deviceId);
+        await store.disable(await readDevice());
+        const { rows } = await database.query('SELECT endpoint FROM sync.devices WHERE device_id = $1', [
+          deviceId,
+        ]);
+        expect(rows).toEqual([{ endpoint: '' }]);
+      });
+
+      it('remains enabled if it registered again after it was read', async () => {
+        const deviceId = await register();
+        await subscribe(deviceId);
+        const device = await readDevice();
+        await register({}, device.endpoint, NEW_YEAR + 1);
+        expect(await store.disable(device)).toBe(false);
+        expect(await subscribers()).toEqual([deviceId]);
+      });
+
+      it('does not take the place of another device', async () => {
+        const deviceId = await register();
+        const other = await register({ token: 'other' }, 'arn:other', NEW_YEAR - 1);
+        for (const id of [deviceId, other]) await subscribe(id);
+        await store.disable(await readDevice());
+        expect(await subscribers(dataset(), 1)).toEqual([other]);
+      });
     });
 
     it('gets the same id from concurrent registrations', async () => {
@@ -139,7 +187,7 @@ describe.each(SERVICE_DATABASES)('the push store on $name', ({ open }) => {
       const deviceId = await register();
       expect(await subscribe(deviceId)).toBe(true);
       expect(await store.readSubscribers(dataset(), 100)).toEqual([
-        { deviceId, platform: 'APNS', endpoint: 'arn:e' },
+        { deviceId, platform: 'APNS', endpoint: 'arn:e', registeredAt: NEW_YEAR },
       ]);
       expect(await subscribers(dataset('Game'))).toEqual([]);
       expect(await subscribers({ ...dataset(), identityId: 'us-east-1:2' })).toEqual([]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DatabaseError } from '../../../lib/database/database.ts';
 import { ProviderUnavailableError } from '../../../lib/identity/ports/fetch-json.ts';
+import { PushError } from '../../../lib/sync/ports/push.ts';
 import { logByCause } from '../../../lib/wire/log-by-cause.ts';
 
 function createLogged() {
@@ -35,6 +36,22 @@ describe('a log by cause', () => {
     clock.now = 60_000;
     fail(locked());
     expect(lines.slice(2)).toEqual([expect.objectContaining({ failures: 1_501 })]);
+  });
+
+  it('describes the error of a push channel by its message', () => {
+    const { lines, fail } = createLogged();
+    for (const reason of ['FCM: 503 UNAVAILABLE', 'FCM: 503 UNAVAILABLE', 'APNs: 403 Forbidden']) {
+      fail(new PushError('failed', reason));
+    }
+    expect(lines).toEqual([
+      {
+        message: 'a request failed',
+        requestId: 'r',
+        cause: 'PushError: FCM: 503 UNAVAILABLE',
+        failures: 1,
+      },
+      { message: 'a request failed', requestId: 'r', cause: 'PushError: APNs: 403 Forbidden', failures: 1 },
+    ]);
   });
 
   it('writes the failures between two lines at the level DEBUG, each with its request id', () => {
