@@ -4,6 +4,7 @@ import {
   InvalidParameterException,
   NotFoundException,
   PublishCommand,
+  type PublishCommandInput,
   SetEndpointAttributesCommand,
   SNSClient,
 } from '@aws-sdk/client-sns';
@@ -21,6 +22,17 @@ const ENABLED = { Enabled: 'true' };
  */
 const CONNECT_TIMEOUT_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 5_000;
+
+/**
+ * SNS passes these attributes on to APNs. Since iOS 13, APNs may drop a message without an alert unless it has the type
+ * `background`, which allows only the priority 5. Source: Amazon SNS
+ * Developer Guide, "Using Amazon SNS message attributes for mobile push notifications"; Apple, "Sending notification
+ * requests to APNs".
+ */
+const IN_BACKGROUND: PublishCommandInput['MessageAttributes'] = {
+  'AWS.SNS.MOBILE.APNS.PUSH_TYPE': { DataType: 'String', StringValue: 'background' },
+  'AWS.SNS.MOBILE.APNS.PRIORITY': { DataType: 'String', StringValue: '5' },
+};
 
 /** Creates a push channel on the Amazon SNS of a region. */
 export function openSnsPush(region: string): PushChannel {
@@ -56,7 +68,14 @@ export function createSnsPush(client: SNSClient): PushChannel {
       // SNS requires a default message, which endpoints of this platform never receive.
       const Message = JSON.stringify({ default: message, [platform]: message });
       try {
-        await client.send(new PublishCommand({ TargetArn: endpoint, MessageStructure: 'json', Message }));
+        await client.send(
+          new PublishCommand({
+            TargetArn: endpoint,
+            MessageStructure: 'json',
+            Message,
+            ...(platform.startsWith('APNS') && { MessageAttributes: IN_BACKGROUND }),
+          }),
+        );
       } catch (error) {
         if (!(error instanceof EndpointDisabledException || error instanceof NotFoundException)) throw error;
         throw new PushError('disabled', 'SNS has disabled or deleted the endpoint of the device');

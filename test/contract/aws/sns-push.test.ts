@@ -132,6 +132,22 @@ describe('Amazon SNS as the push channel', () => {
     await push.send(DEVICE, MESSAGE);
     expect(requests).toMatchObject([{ Action: 'Publish', TargetArn: ENDPOINT, MessageStructure: 'json' }]);
     expect(JSON.parse(requests[0]?.Message ?? '')).toEqual({ default: MESSAGE, GCM: MESSAGE });
+    expect(Object.keys(requests[0] ?? {}).filter((name) => name.startsWith('MessageAttributes'))).toEqual([]);
+  });
+
+  it.each(['APNS', 'APNS_SANDBOX'] as const)('tells %s that the message has no alert', async (platform) => {
+    const { push, requests } = await scriptSns(
+      succeeded('Publish', '<PublishResult><MessageId>m</MessageId></PublishResult>'),
+    );
+    await push.send({ ...DEVICE, platform }, MESSAGE);
+    expect(requests).toMatchObject([
+      {
+        'MessageAttributes.entry.1.Name': 'AWS.SNS.MOBILE.APNS.PUSH_TYPE',
+        'MessageAttributes.entry.1.Value.StringValue': 'background',
+        'MessageAttributes.entry.2.Name': 'AWS.SNS.MOBILE.APNS.PRIORITY',
+        'MessageAttributes.entry.2.Value.StringValue': '5',
+      },
+    ]);
   });
 
   it.each([
