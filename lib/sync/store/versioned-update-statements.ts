@@ -26,7 +26,7 @@ export interface VersionedRow {
  * row. These are the rules of `checkCounts` and `sizeAfter`. The last condition compares the difference of the counts
  * for the reason that READ_SNAPSHOT explains.
  */
-const DIFFERENCE = `
+const DIFFERENCE = `(
   SELECT
     count(*) FILTER (WHERE held.record_id IS NULL) AS row_count,
     coalesce(sum(octet_length(patch.record_key)) FILTER (WHERE held.record_id IS NULL), 0) AS key_bytes,
@@ -44,7 +44,8 @@ const DIFFERENCE = `
     WHERE datasets.dataset_id = $1::uuid
       AND records.record_id = ANY ($16::uuid[])
       AND records.sync_count - datasets.deleted_sync_count > 0
-  ) AS held ON held.record_id = patch.record_id`;
+  ) AS held ON held.record_id = patch.record_id
+)`;
 
 /**
  * Updates the dataset's row. Returns a row if the dataset exists at the expected version ($5 - 1, $6), every patch can
@@ -53,8 +54,9 @@ const DIFFERENCE = `
  * rows that DIFFERENCE has read are those of the expected version.
  *
  * $1 to $4: the dataset; $5, $8, $9: its new count, its new date and who changes it; $7: the hash of the identity's id;
- * $14: the counts of the patches; $15: whether the pool may have a sync trigger; from $16: the columns of the records. A session cannot have been used at the version
- * that its token holds, because the update that used it has increased the count.
+ * $14: the counts of the patches; $15: whether the pool may have a sync trigger; from $16: the columns of the records. A
+ * session cannot have been used at the version that its token holds, because the update that used it has increased the
+ * count.
  */
 export const UPDATE_AT_VERSION = `
 UPDATE sync.datasets AS stored
@@ -67,8 +69,7 @@ SET
   row_count = stored.row_count + difference.row_count,
   key_bytes = stored.key_bytes + difference.key_bytes,
   counted_sync_count = $5::bigint
-FROM sync.identity_pools AS pools, (${DIFFERENCE}
-) AS difference
+FROM sync.identity_pools AS pools, ${DIFFERENCE} AS difference
 WHERE stored.dataset_id = $1::uuid
   AND stored.identity_pool_id = $2::text AND stored.identity_id = $3::text AND stored.dataset_name = $4::text
   AND stored.sync_count = $5::bigint - 1 AND stored.last_modified_ms = $6::bigint
