@@ -11,6 +11,13 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TIMEOUT_MS = 600_000;
 const MAX_INSTALLED_BYTES = 200 * 1024 * 1024;
 
+/** The variables with which npm reaches the registry from a company's network. */
+const NETWORK = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) =>
+    /^(NODE_EXTRA_CA_CERTS|npm_config_.*|https?_proxy)$/i.test(name),
+  ),
+);
+
 const run = (file: string, args: string[], cwd: string, env: NodeJS.ProcessEnv = {}) =>
   promisify(execFile)(file, args, { cwd, env: { ...programEnvironment(), ...env }, maxBuffer: 1e8 });
 
@@ -46,7 +53,7 @@ it(
     await run('npm', ['init', '-y'], app);
     try {
       const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=0'];
-      await run('npm', [...install, packed.stdout.trim()], app);
+      await run('npm', [...install, packed.stdout.trim()], app, NETWORK);
     } catch (error) {
       const { stderr } = error as { stderr: string };
       if (!/ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|ENOTCACHED/.test(stderr)) throw error;
