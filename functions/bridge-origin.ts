@@ -4,10 +4,11 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { createOnUse } from '../lib/aws/on-use.ts';
 import { createSecretReader } from '../lib/aws/secret-reader.ts';
-import { openSnsPush } from '../lib/aws/sns-push.ts';
 import { createBridgeReporter, createLogger } from '../lib/aws/telemetry.ts';
 import { type Environment, readRegion } from '../lib/common/environment.ts';
+import { readPushProviders } from '../lib/common/read-push-providers.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
 import {
   type BridgeDeps,
@@ -127,13 +128,15 @@ function compose(env: Environment): () => Promise<BridgeOriginHandler> {
   const store = createBridgeStore(database, { offloading });
   const originRates = createOriginRates({ now: Date.now, sleep });
   const logger = createLogger('bridge-origin');
-  const push = openPush({ database, channel: openSnsPush(readRegion(env)), logger });
+  const { openPush: openChannel } = createOnUse(readRegion(env));
   const report = createBridgeReporter('bridge-origin');
   return createForOrigin({
     env,
     createSecretReader,
     logger,
-    create(settings) {
+    create(settings, pushProviders) {
+      const channel = openChannel(readPushProviders({ PUSH_PROVIDERS: pushProviders }));
+      const push = openPush({ database, channel, inBackground: false, logger });
       const { originOf } = openBridgedOrigins({ pools, readOrigin: () => settings, originRates });
       const notifyDevices = (change: PushedChange) => pushToDevices(push, change, undefined);
       return createBridgeOrigin({ store, originOf, logger, notifyDevices, report });

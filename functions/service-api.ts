@@ -67,7 +67,8 @@ export const handler: ServiceApiHandler = async (event, context) => {
 function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiHandler {
   const { region, streamName } = readStream(env);
   readLoginMode(env, false);
-  const { createSecretReader, publisher, openOrigin, openPublicOrigin, ...adapters } = createOnUse(region);
+  const { createSecretReader, publisher, openPush, openOrigin, openPublicOrigin, ...adapters } =
+    createOnUse(region);
   const database = openFromEnvironment(env, createSecretReader, DATABASE);
   const readSettings = createSettingsReader(env, createSecretReader);
   const logger = createFailureLogger('service-api');
@@ -88,6 +89,8 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     limits: readLimits(env),
     rateLimits: limitRates(readRateLimits(env, true)),
     afterWrite: publishNow,
+    // Nothing runs after the response.
+    pushInBackground: false,
     // The scheduled function finds the request.
     afterBulkPublish: () => undefined,
     createLogger: createFailureLogger,
@@ -107,7 +110,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     const given = await readSettings();
     const texts = JSON.stringify(given);
     if (previous?.texts === texts) return previous;
-    const { developers, tokenKeys, loginProviders } = parseServiceSettings(given);
+    const { developers, tokenKeys, loginProviders, pushProviders } = parseServiceSettings(given);
     const { verify: verifyLogin } = openLoginVerifier(loginProviders);
     const payloadLinks = createPayloadLinks({
       keys: tokenKeys,
@@ -117,6 +120,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
       randomId: randomUUID,
     });
     const migration = await openMigration(given.originKeys, payloadLinks);
+    const pushChannel = openPush(pushProviders);
     const { findApi } = createService({
       ...shared,
       ownership: migration?.ownership ?? null,
@@ -125,6 +129,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
       tokenKeys,
       verifyLogin,
       payloadLinks,
+      pushChannel,
     });
     return { texts, findApi, acceptsOrigin: createOriginRule(origins, developers) };
   }

@@ -12,10 +12,12 @@ import {
 import { SetupError } from '../../lib/common/errors.ts';
 import type { LoginProviders } from '../../lib/common/login-providers.ts';
 import { isLoopback, LOOPBACK } from '../../lib/common/loopback.ts';
+import type { PushProviders } from '../../lib/common/push-providers.ts';
 import type { RateLimitSettings } from '../../lib/common/rate-limit-settings.ts';
 import { readRateLimits } from '../../lib/common/rate-limit-settings.ts';
 import { type LoginMode, readLoginMode, readLoginProviders } from '../../lib/common/read-login-settings.ts';
 import { readOrigins } from '../../lib/common/read-origins.ts';
+import { readPushProviders } from '../../lib/common/read-push-providers.ts';
 import { readTrustedProxies } from '../../lib/common/read-trusted-proxies.ts';
 import { readServiceKeys } from '../../lib/common/service-keys.ts';
 import type { SigningKeys } from '../../lib/common/signed-text.ts';
@@ -60,6 +62,8 @@ export interface LocalConfig {
   readOrigin: (identityPoolId: string) => OriginSettings;
   /** Settings of login providers that no identity pool can hold. */
   loginProviders: LoginProviders;
+  /** The providers that send push messages. Messages of other push applications go to the inbox. */
+  pushProviders: PushProviders;
 }
 
 /** @throws {SetupError} a variable is invalid; the message has its name, its value (unless secret) and what is valid */
@@ -86,6 +90,7 @@ export function readLocalConfig(env: Environment): LocalConfig {
     logins: readLoginMode(env, mayTrustLogins(host, developers)),
     readOrigin: (identityPoolId) => readOriginSettings(env, identityPoolId),
     loginProviders: readLoginProviders(env),
+    pushProviders: readPushProviders(env),
   };
 }
 

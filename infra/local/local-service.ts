@@ -3,6 +3,8 @@ import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { streamExists } from '../../lib/aws/kinesis-stream.ts';
 import { openOrigin } from '../../lib/aws/origin.ts';
 import { openPublicOrigin } from '../../lib/aws/public-origin.ts';
+import { openPushOnUse } from '../../lib/aws/push/open-push-on-use.ts';
+import type { PushProviders } from '../../lib/common/push-providers.ts';
 import type { DatabaseUse } from '../../lib/database/connections.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { OriginRates } from '../../lib/move/origin-rates.ts';
@@ -44,6 +46,8 @@ interface LocalServiceDeps
   observer: RequestObserver;
   /** Receives the push messages. */
   feed: ActivityFeed;
+  /** The providers that send push messages. Messages of other push applications go to the inbox. */
+  pushProviders: PushProviders;
   /** Reads the address and the credentials of a migration's origin. */
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
@@ -67,7 +71,7 @@ export interface LocalService {
   notifyDevices: Service['notifyDevices'];
   /** Deletes the stored messages to devices. */
   emptyInbox(): void;
-  /** Closes the connections to the origins of migrations. */
+  /** Closes the connections to the origins of migrations and to push services. */
   close(): void;
 }
 
@@ -79,6 +83,7 @@ export function createLocalService({
   readOrigin,
   originRates,
   observer,
+  pushProviders,
   ...deps
 }: LocalServiceDeps): LocalService {
   const { tokenKeys, region, limits } = deps;
@@ -86,7 +91,8 @@ export function createLocalService({
   let kinesis: KinesisClient | undefined;
   const links = createPayloadLinks({ keys: tokenKeys, origin, now: Date.now, randomId: randomUUID });
   const offloading = { links, inlineBytes: limits.inlineBytes };
-  const inbox = watchPush(feed, createPushInbox({ randomId: randomUUID }));
+  const inbox = createPushInbox({ randomId: randomUUID });
+  const push = openPushOnUse(pushProviders, inbox);
   const migration = openMigration({
     databases: uses,
     readOrigin,
@@ -103,7 +109,9 @@ export function createLocalService({
     databases: uses,
     accountId: ACCOUNT_ID,
     payloadLinks: links,
-    pushChannel: inbox,
+    pushChannel: watchPush(feed, push),
+    // The inbox responds immediately; a provider may take seconds.
+    pushInBackground: pushProviders.size > 0,
     afterWrite: () => schedules?.relay.nudge(),
     afterBulkPublish: () => schedules?.bulkPublish.nudge(),
     async streamExists(streamName) {
@@ -135,6 +143,9 @@ export function createLocalService({
     },
     offloading,
     emptyInbox: () => inbox.clear(),
-    close: () => migration.close(),
+    close() {
+      push.close();
+      migration.close();
+    },
   };
 }

@@ -16,8 +16,8 @@ export interface InboxReader {
 }
 
 /**
- * The local replacement for Amazon SNS. It stores the messages to devices instead of sending them, so no message leaves
- * the machine. Clients can read what a device would receive.
+ * The channel of push applications without a provider. It stores the messages to devices instead of sending them, so no
+ * message leaves the machine. Clients can read what a device would receive.
  */
 export interface PushInbox extends PushChannel {
   /**

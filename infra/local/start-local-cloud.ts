@@ -69,6 +69,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     ),
     readOrigin: (identityPoolId: string) => readOriginSettings({}, identityPoolId),
     loginProviders: new Map(),
+    pushProviders: new Map(),
     connections: DEFAULT_CONNECTIONS,
     ...options,
   };

@@ -131,6 +131,7 @@ export async function startServices(
     rateLimits: limits,
     region,
     verifyLogin: logins?.verify ?? trustLogin,
+    pushProviders: config.pushProviders,
     readOrigin: config.readOrigin,
     originRates,
     // `origin` is called only once the port is listening. `url` is set by then.

@@ -1,3 +1,4 @@
+import type { PushProviders } from '../common/push-providers.ts';
 import type { SecretId } from '../common/secret-id.ts';
 import type { Origin } from '../move/ports/origin.ts';
 import type { PublicOrigin } from '../move/ports/public-origin.ts';
@@ -5,11 +6,14 @@ import type { OriginSettings } from '../move/read-origin-settings.ts';
 import type { InvokeFunction } from '../sync/ports/functions.ts';
 import type { EventPublisher } from '../sync/ports/outbox.ts';
 import type { PushChannel } from '../sync/ports/push.ts';
+import { once } from './once.ts';
+import { openPushOnUse } from './push/open-push-on-use.ts';
 
 /** The adapters that the service needs in AWS. */
 export interface OnUse {
   invokeFunction: InvokeFunction;
-  pushChannel: PushChannel;
+  /** Opens the channel to devices. SNS reaches the push applications that the settings do not name. */
+  openPush: (providers: PushProviders) => PushChannel;
   publisher: EventPublisher;
   streamExists: (streamName: string) => Promise<boolean>;
   createSecretReader: (id: SecretId) => () => Promise<string>;
@@ -23,14 +27,17 @@ export interface OnUse {
  */
 export function createOnUse(region: string): OnUse {
   const lambda = once(async () => (await import('./lambda-functions.ts')).createLambdaFunctions({ region }));
-  const sns = once(async () => (await import('./sns-push.ts')).openSnsPush(region));
+  const sns = once(async () =>
+    (await import('./push/sns-push.ts')).openSnsPush({ region, credentials: null, endpoint: null }),
+  );
+  const snsChannel: PushChannel = {
+    register: async (device) => (await sns()).register(device),
+    send: async (device, message) => (await sns()).send(device, message),
+  };
   const kinesis = once(async () => (await import('./open-stream.ts')).openStream(region));
   return {
     invokeFunction: async (...args) => (await lambda())(...args),
-    pushChannel: {
-      register: async (device) => (await sns()).register(device),
-      send: async (device, message) => (await sns()).send(device, message),
-    },
+    openPush: (providers) => openPushOnUse(providers, snsChannel),
     publisher: { publish: async (...args) => (await kinesis()).publisher.publish(...args) },
     streamExists: async (streamName) => (await kinesis()).streamExists(streamName),
     createSecretReader(id) {
@@ -39,17 +46,5 @@ export function createOnUse(region: string): OnUse {
     },
     openOrigin: async (settings) => (await import('./origin.ts')).openOrigin(settings),
     openPublicOrigin: async (settings) => (await import('./public-origin.ts')).openPublicOrigin(settings),
-  };
-}
-
-/** Calls `create` once. If it fails, the next call tries again. */
-function once<Value>(create: () => Promise<Value>): () => Promise<Value> {
-  let created: Promise<Value> | undefined;
-  return () => {
-    created ??= create().catch((error: unknown) => {
-      created = undefined;
-      throw error;
-    });
-    return created;
   };
 }

@@ -11,6 +11,7 @@ import {
 } from './login-providers.ts';
 import { isLoopback } from './loopback.ts';
 import { nearestName } from './nearest-name.ts';
+import { hostOf, parseUrlSetting } from './url-setting.ts';
 
 /** How tokens of public login providers are treated: verified, or accepted without verification. */
 export type LoginMode = 'trusted' | 'verified';
@@ -93,17 +94,11 @@ function readText<Name extends Member>(key: string, given: Readonly<Record<strin
   return { [name]: text };
 }
 
-/** Reads an address. Without TLS, an attacker could replace the keys, so HTTP is possible only on this machine. */
 function readUrl<Name extends Member>(key: string, given: Readonly<Record<string, unknown>>, name: Name) {
   const { [name]: text } = given;
   if (text === undefined) return {};
-  const url = typeof text === 'string' ? URL.parse(text) : null;
-  if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(hostOf(url))))) {
-    throw invalid(`${key}.${name} must be an https URL, or an http URL of a loopback address`);
-  }
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw invalid(`${key}.${name} must be a URL without credentials, query and fragment`);
-  }
+  const url = parseUrlSetting(text);
+  if (typeof url === 'string') throw invalid(`${key}.${name} must be ${url}`);
   return { [name]: name === 'jwksUri' ? text : String(text).replace(/\/$/, '') };
 }
 
@@ -113,10 +108,6 @@ export function loopbackOrigins(settings: LoginProviders): ReadonlySet<string> {
     [issuer, jwksUri, endpoint].flatMap((text) => (text === undefined ? [] : new URL(text))),
   );
   return new Set(urls.filter((url) => isLoopback(hostOf(url))).map(({ origin }) => origin));
-}
-
-function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
 function invalid(what: string): SetupError {

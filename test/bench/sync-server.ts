@@ -55,6 +55,7 @@ const operations = createSyncOperations({
   push: {
     devices: createPushStore(database),
     channel: createPushInbox({ randomId: randomUUID }),
+    inBackground: false,
     sleep: async () => undefined,
     report: () => undefined,
     onDisabled: () => undefined,

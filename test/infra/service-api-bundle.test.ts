@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +11,7 @@ import { createKinesisPublisher } from '../../lib/aws/kinesis-publisher.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import type { Database } from '../../lib/database/database.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { createTemporaryCredentials } from '../../lib/identity/temporary-credentials.ts';
 import { createOutboxStore } from '../../lib/sync/store/outbox-store.ts';
 import { createStreamingSwitch } from '../../lib/sync/store/streaming-switch.ts';
 import { type FunctionUrl, startFunctionUrl } from '../fixtures/aws/function-url.ts';
@@ -17,8 +19,11 @@ import { type KinesisEmulator, region, startKinesisEmulator } from '../fixtures/
 import { readEvents } from '../fixtures/aws/read-stream.ts';
 import { type SecretsManager, startSecretsManager } from '../fixtures/aws/secrets-manager.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
+import { startFcmServer } from '../fixtures/push/fcm-server.ts';
 import { bundleFunction } from '../fixtures/stack/bundle-function.ts';
 import { runBundle } from '../fixtures/stack/run-bundle.ts';
+import { change, GCM_APP, newDevice, PUSH_SYNC, subscribe } from '../fixtures/sync/push-devices.ts';
 import { createSyncClient, list, newIdentity, refusalOf, set, write } from '../fixtures/wire/sync-client.ts';
 
 const SECRET = 'service-keys';
@@ -110,6 +115,23 @@ async function eventsOf(identityId: string): Promise<unknown[]> {
 
 const waitingRows = async () => (await createOutboxStore(database).count()).waiting;
 
+/** Connects as an identity of a new pool with a push application. */
+async function connectDevice(url: string) {
+  const identityPoolId = await newPool(database, { pushSync: PUSH_SYNC });
+  const identity = { IdentityPoolId: identityPoolId, IdentityId: `us-east-1:${randomUUID()}` };
+  const issuer = createTemporaryCredentials({
+    keys: [Buffer.from(TOKEN_KEY, 'base64')],
+    now: Date.now,
+    randomId: randomUUID,
+  });
+  const { accessKeyId, secretAccessKey, sessionToken } = issuer.issue({
+    identityPoolId,
+    identityId: identity.IdentityId,
+  });
+  const credentials = { accessKeyId, secretAccessKey, sessionToken };
+  return { identity, client: connect(url, credentials) };
+}
+
 /** Runs the scheduled relay once. */
 function relay() {
   const run = createRelayOutbox({
@@ -125,6 +147,22 @@ function relay() {
 describe('the bundle of service-api', () => {
   it('has less than 950 kB', async () => {
     expect((await stat(bundle)).size).toBeLessThan(950_000);
+  });
+
+  it('notifies a device through the provider in PUSH_PROVIDERS_SECRET', async () => {
+    const fcm = await startFcmServer();
+    onTestFinished(() => fcm.close());
+    await secrets.put('push-providers', JSON.stringify({ [GCM_APP]: fcm.provider }));
+    const { url } = await start({ PUSH_PROVIDERS_SECRET: 'push-providers' });
+    const person = await connectDevice(url);
+    await change(person, 'game');
+    await subscribe(person, 'game', await newDevice(person, 'GCM'));
+    await change(person, 'game');
+    // A message that takes longer than 300 ms is sent when the frozen function continues.
+    await list(person.client, person.identity, 'game');
+    await expect
+      .poll(() => fcm.requests)
+      .toMatchObject([{ body: { message: { data: { syncCount: '2' } } } }]);
   });
 
   it.each([

@@ -1,13 +1,12 @@
 import type { ActivityFeed } from '../../../lib/query/activity-feed.ts';
-import type { PushDevice } from '../../../lib/sync/ports/push.ts';
-import type { PushInbox } from '../push-inbox.ts';
+import type { PushChannel, PushDevice } from '../../../lib/sync/ports/push.ts';
 
-/** Reports the push messages of an inbox to the feed. */
-export function watchPush(feed: ActivityFeed, inbox: PushInbox): PushInbox {
+/** Reports the push messages that a channel has sent to the feed. */
+export function watchPush(feed: ActivityFeed, channel: PushChannel): PushChannel {
   return {
-    ...inbox,
+    register: (device) => channel.register(device),
     async send(device, message) {
-      await inbox.send(device, message);
+      await channel.send(device, message);
       if (feed.isWatched()) feed.emit({ kind: 'push', ...aboutMessage(device, message) });
     },
   };

@@ -10,7 +10,9 @@ export interface PushedChange extends DatasetKey {
  * Builds the push message of a change: JSON text in the form that the platform accepts. On Apple's platforms, the
  * message wakes the app without showing anything to the user. The members of the message are at the paths that AWS's
  * clients for iOS read. For GCM and ADM, all members are strings, because Android's clients receive strings. These
- * clients accept only a message that has all five members. Source: developer guide, "Push sync"; the clients' own code.
+ * clients accept only a message that has all five members. FCM's HTTP v1 API and SNS's format for GCM both have the member
+ * `data`. Sources: Amazon Cognito developer guide, "Push sync"; `PushSyncUpdate.java` of AWS's SDK for Android; Amazon SNS
+ * developer guide, "FCM v1 API payloads".
  */
 export function buildPushMessage(
   { identityPoolId, identityId, datasetName, syncCount }: PushedChange,

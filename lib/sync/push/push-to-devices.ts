@@ -2,8 +2,8 @@ import { type DeviceStore, type PushChannel, type PushDevice, PushError } from '
 import { buildPushMessage, type PushedChange } from './push-message.ts';
 
 /**
- * Longest wait for all messages, including the time to read the devices. UpdateRecords waits for the messages before it
- * responds, because in Lambda nothing runs after the response is sent.
+ * Longest wait for all messages, including the time to read the devices. If the process may stop after the response,
+ * as in Lambda, UpdateRecords waits for the messages before it responds.
  */
 const MAX_WAIT_MS = 300;
 /**
@@ -12,10 +12,15 @@ const MAX_WAIT_MS = 300;
  */
 const MAX_DEVICES = 100;
 
+/** Maximum changes whose devices are being read in the background. */
+const MAX_READS = 1_000;
+
 /** The dependencies of push sync. */
 export interface Push {
   devices: DeviceStore;
   channel: PushChannel;
+  /** Whether the messages are sent after the response, so that no update waits for them. */
+  inBackground: boolean;
   /** Resolves after this many milliseconds; its timer must not keep the process alive. */
   sleep: (ms: number) => Promise<void>;
   /** Called with the outcome of a change's messages. */
@@ -30,8 +35,8 @@ export interface DisabledDevice extends Pick<PushDevice, 'deviceId' | 'platform'
 }
 
 /**
- * Ids, counts and descriptions of errors only, safe to log. A device in none of the counts `sent`, `disabled` and `failed` had no
- * outcome when the wait ended.
+ * Ids, counts and descriptions of errors only, safe to log. A device in none of the counts `sent`, `disabled` and
+ * `failed` had no outcome when the wait ended.
  */
 export interface PushReport extends PushedChange {
   /** Number of devices to notify; null if the devices could not be read in time. */
@@ -45,9 +50,9 @@ export interface PushReport extends PushedChange {
 }
 
 /**
- * Notifies the devices that subscribe to a dataset of a change of the dataset. Each device is notified at most once.
- * The device that made the change is never notified. Waits at most 300 ms and never throws. A device that misses a
- * message learns of the change with its next sync.
+ * Notifies the devices that subscribe to a dataset of a change of the dataset. The channel may send a message again after
+ * a failure. The device that made the change is never notified. Waits at most 300 ms, or not at all if the messages are sent in the
+ * background, and never throws. A device that misses a message learns of the change with its next sync.
  *
  * @param fromDevice the DeviceId that the caller sent, which need not be the id of any device
  */
@@ -60,8 +65,13 @@ export async function pushToDevices(
   const sending = sendToAll(push, change, fromDevice, tally).catch((error: unknown) => {
     tally.errors.add(describe(error));
   });
+  const report = () => push.report({ ...change, ...tally, errors: [...tally.errors] });
+  if (push.inBackground) {
+    void sending.then(report);
+    return;
+  }
   await Promise.race([sending, push.sleep(MAX_WAIT_MS)]);
-  push.report({ ...change, ...tally, errors: [...tally.errors] });
+  report();
 }
 
 type Tally = Pick<PushReport, 'devices' | 'sent' | 'disabled' | 'failed'> & { errors: Set<string> };
@@ -101,6 +111,26 @@ async function sendTo(
     if (await devices.disable(device)) onDisabled({ deviceId, platform, reason: error.message });
     return 'disabled';
   }
+}
+
+/**
+ * Limits the changes whose devices are being read. If messages are sent in the background, a slow database would
+ * otherwise collect changes without limit.
+ */
+export function limitReads(devices: DeviceStore): DeviceStore {
+  let reading = 0;
+  return {
+    ...devices,
+    async readSubscribers(...args) {
+      if (reading >= MAX_READS) throw new PushError('failed', 'too many changes wait for their devices');
+      reading += 1;
+      try {
+        return await devices.readSubscribers(...args);
+      } finally {
+        reading -= 1;
+      }
+    },
+  };
 }
 
 /** The messages of errors other than `PushError` may contain a token. */

@@ -11,7 +11,8 @@ interface ForOriginDeps<Handler> {
   env: Environment;
   createSecretReader: CreateSecretReader;
   logger: { error(message: string, details: Record<string, unknown>): void };
-  create: (settings: OriginSettings) => Handler;
+  /** `pushProviders` is the text of PUSH_PROVIDERS, or of the secret in PUSH_PROVIDERS_SECRET. */
+  create: (settings: OriginSettings, pushProviders: string) => Handler;
 }
 
 const MAX_AGE_MS = 5 * 60_000;
@@ -20,8 +21,8 @@ const MIN_INTERVAL_MS = 30_000;
 const MAX_WAIT_MS = 5_000;
 
 /**
- * Creates the handler of a function that calls the origin of a migration, and creates it again after the keys of the
- * origin have changed. The keys are read again every five minutes.
+ * Creates the handler of a function that calls the origin of a migration, and creates it again after a secret has
+ * changed. The secrets are read again every five minutes.
  *
  * @returns a function that returns the current handler. It rejects with a SetupError if a setting is invalid
  */
@@ -32,10 +33,13 @@ export function createForOrigin<Handler>({
   create,
 }: ForOriginDeps<Handler>): () => Promise<Handler> {
   const readKeys = createSettingText(env, 'ORIGIN_KEYS', createSecretReader);
-  const current = createRefreshed<{ keys: string; handler: Handler }>({
+  const readPush = createSettingText(env, 'PUSH_PROVIDERS', createSecretReader);
+  const current = createRefreshed<{ texts: string; handler: Handler }>({
     async read(previous) {
-      const keys = await readKeys();
-      return previous?.keys === keys ? previous : { keys, handler: create(readDeployedOrigin(env, keys)) };
+      const [keys, pushProviders] = await Promise.all([readKeys(), readPush()]);
+      const texts = JSON.stringify([keys, pushProviders]);
+      if (previous?.texts === texts) return previous;
+      return { texts, handler: create(readDeployedOrigin(env, keys), pushProviders) };
     },
     maxAgeMs: MAX_AGE_MS,
     maxStaleMs: MAX_STALE_MS,
@@ -44,7 +48,7 @@ export function createForOrigin<Handler>({
     sleep: (ms) => sleep(ms, undefined, { ref: false }),
     now: createSteadyClock(),
     report: (error) =>
-      logger.error('the keys of the origin could not be read again; the earlier keys remain in use', {
+      logger.error('the secrets could not be read again; the earlier ones remain in use', {
         error,
       }),
   });

@@ -49,6 +49,8 @@ export interface ServiceDeps
   ownership: Ownership | null;
   /** The channel to the devices that push sync notifies. */
   pushChannel: PushChannel;
+  /** Whether push messages are sent after the response. Possible only if the process continues after the response. */
+  pushInBackground: boolean;
   /** Observes the calls of Cognito Sync. Absent if nothing does. */
   watchCall?: WatchCall | undefined;
   /** Creates the logger of a part of the service. */
@@ -85,7 +87,12 @@ export function createService(deps: ServiceDeps): Service {
     afterWrite: deps.afterWrite,
   });
   const pushOn = (database: Database) =>
-    openPush({ database, channel: deps.pushChannel, logger: syncLogger });
+    openPush({
+      database,
+      channel: deps.pushChannel,
+      inBackground: deps.pushInBackground,
+      logger: syncLogger,
+    });
   const operationsOn = (database: Database) =>
     createSyncOperations({
       ...deps,

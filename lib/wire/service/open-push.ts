@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSteadyClock } from '../../common/steady-clock.ts';
 import type { Database } from '../../database/database.ts';
 import { type PushChannel, PushError } from '../../sync/ports/push.ts';
-import type { Push, PushReport } from '../../sync/push/push-to-devices.ts';
+import { limitReads, type Push, type PushReport } from '../../sync/push/push-to-devices.ts';
 import { createPushStore } from '../../sync/store/push-store.ts';
 import { logByCause } from '../log-by-cause.ts';
 
@@ -15,14 +15,17 @@ interface OpenPushDeps {
   database: Database;
   /** The channel to the devices. */
   channel: PushChannel;
+  /** Whether push messages are sent after the response. */
+  inBackground: boolean;
   logger: PushLogger;
 }
 
 /** Creates the dependencies of push sync. */
-export function openPush({ database, channel, logger }: OpenPushDeps): Push {
+export function openPush({ database, channel, inBackground, logger }: OpenPushDeps): Push {
   return {
-    devices: createPushStore(database),
+    devices: limitReads(createPushStore(database)),
     channel,
+    inBackground,
     sleep: (ms) => sleep(ms, undefined, { ref: false }),
     report: logUnsent(logger),
     onDisabled: (device) =>

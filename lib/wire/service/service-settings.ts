@@ -1,7 +1,9 @@
 import { type Environment, includesDefault } from '../../common/environment.ts';
 import { SetupError } from '../../common/errors.ts';
 import type { LoginProviders } from '../../common/login-providers.ts';
+import type { PushProviders } from '../../common/push-providers.ts';
 import { readLoginProviders } from '../../common/read-login-settings.ts';
+import { readPushProviders } from '../../common/read-push-providers.ts';
 import { type Developers, readServiceKeys, readServiceKeysJson } from '../../common/service-keys.ts';
 import type { SigningKeys } from '../../common/signed-text.ts';
 import type { CreateSecretReader } from '../../database/open-from-environment.ts';
@@ -12,14 +14,20 @@ export interface ServiceSettings {
   developers: Developers;
   tokenKeys: SigningKeys;
   loginProviders: LoginProviders;
+  pushProviders: PushProviders;
 }
 
 /** Reads the texts of the settings. Two equal texts mean that nothing was rotated. */
-export type ReadSettingsText = () => Promise<{ keys: string; loginProviders: string; originKeys: string }>;
+export type ReadSettingsText = () => Promise<{
+  keys: string;
+  loginProviders: string;
+  pushProviders: string;
+  originKeys: string;
+}>;
 
 /**
- * Creates the reader of SERVICE_KEYS, LOGIN_PROVIDERS and ORIGIN_KEYS, or of the secrets that SERVICE_KEYS_SECRET,
- * LOGIN_PROVIDERS_SECRET and ORIGIN_KEYS_SECRET name.
+ * Creates the reader of SERVICE_KEYS, LOGIN_PROVIDERS, PUSH_PROVIDERS and ORIGIN_KEYS, or of the secrets that the
+ * variables with the suffix `_SECRET` name.
  *
  * @throws {SetupError} a variable is missing or invalid; the message names it and never quotes it
  */
@@ -33,12 +41,13 @@ export function createSettingsReader(
     );
   }
   const readKeys = createSettingText(env, 'SERVICE_KEYS', createSecretReader);
-  const readProviders = createSettingText(env, 'LOGIN_PROVIDERS', createSecretReader);
+  const readLogins = createSettingText(env, 'LOGIN_PROVIDERS', createSecretReader);
+  const readPush = createSettingText(env, 'PUSH_PROVIDERS', createSecretReader);
   const readOriginKeys = createSettingText(env, 'ORIGIN_KEYS', createSecretReader);
   return async () => {
-    const texts = [readKeys(), readProviders(), readOriginKeys()] as const;
-    const [keys, loginProviders, originKeys] = await Promise.all(texts);
-    return { keys, loginProviders, originKeys };
+    const texts = [readKeys(), readLogins(), readPush(), readOriginKeys()] as const;
+    const [keys, loginProviders, pushProviders, originKeys] = await Promise.all(texts);
+    return { keys, loginProviders, pushProviders, originKeys };
   };
 }
 
@@ -51,8 +60,9 @@ export function createSettingsReader(
 export function parseServiceSettings({
   keys,
   loginProviders,
-}: Pick<Awaited<ReturnType<ReadSettingsText>>, 'keys' | 'loginProviders'>): ServiceSettings {
-  const env = { SERVICE_KEYS: keys, LOGIN_PROVIDERS: loginProviders };
+  pushProviders,
+}: Omit<Awaited<ReturnType<ReadSettingsText>>, 'originKeys'>): ServiceSettings {
+  const env = { SERVICE_KEYS: keys, LOGIN_PROVIDERS: loginProviders, PUSH_PROVIDERS: pushProviders };
   const { developers: given } = readServiceKeysJson(env);
   const { developers, tokenKeys } = readServiceKeys(env);
   if (given === undefined || tokenKeys === null) {
@@ -63,5 +73,10 @@ export function parseServiceSettings({
       'invalid SERVICE_KEYS: the secret access key "local" is public knowledge; use a random one',
     );
   }
-  return { developers, tokenKeys, loginProviders: readLoginProviders(env) };
+  return {
+    developers,
+    tokenKeys,
+    loginProviders: readLoginProviders(env),
+    pushProviders: readPushProviders(env),
+  };
 }

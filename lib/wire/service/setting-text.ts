@@ -11,7 +11,7 @@ import type { CreateSecretReader } from '../../database/open-from-environment.ts
  */
 export function createSettingText(
   env: Environment,
-  name: 'SERVICE_KEYS' | 'LOGIN_PROVIDERS' | 'ORIGIN_KEYS',
+  name: 'SERVICE_KEYS' | 'LOGIN_PROVIDERS' | 'PUSH_PROVIDERS' | 'ORIGIN_KEYS',
   createSecretReader: CreateSecretReader,
 ): () => Promise<string> {
   const { [name]: value, [`${name}_SECRET`]: secret } = env;

@@ -10,7 +10,12 @@ import {
   PushError,
   type PushPlatform,
 } from '../../../lib/sync/ports/push.ts';
-import type { DisabledDevice, Push, PushReport } from '../../../lib/sync/push/push-to-devices.ts';
+import {
+  type DisabledDevice,
+  limitReads,
+  type Push,
+  type PushReport,
+} from '../../../lib/sync/push/push-to-devices.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
@@ -41,6 +46,7 @@ function scriptPush(database: Database) {
     send: async (_: PushDevice): Promise<void> => undefined,
     sleep: (): Promise<void> => new Promise(() => undefined),
     devices: createPushStore(database),
+    inBackground: false,
   };
   const slept: number[] = [];
   const push: Push = {
@@ -56,6 +62,9 @@ function scriptPush(database: Database) {
         await script.send(device);
         sent.push({ device, message: JSON.parse(message) });
       },
+    },
+    get inBackground() {
+      return script.inBackground;
     },
     sleep: (ms) => {
       slept.push(ms);
@@ -441,6 +450,21 @@ describe('push sync', () => {
       fake.script.sleep = async () => undefined;
       expect(await write()).toEqual(WRITTEN);
       expect(fake.reports).toMatchObject([{ devices: null, sent: 0, errors: [] }]);
+    });
+
+    it('even if more changes wait for their devices than the limit allows', async () => {
+      const reading = Promise.withResolvers<PushDevice[]>();
+      const devices = limitReads({ ...fake.script.devices, readSubscribers: () => reading.promise });
+      const reads = Array.from({ length: 1_000 }, () => devices.readSubscribers(keyOf(dataset()), 1));
+      await twoSubscribers();
+      fake.script.devices = { ...fake.script.devices, readSubscribers: devices.readSubscribers };
+      expect(await write()).toEqual(WRITTEN);
+      expect(fake.reports).toMatchObject([
+        { devices: null, sent: 0, errors: ['too many changes wait for their devices'] },
+      ]);
+      reading.resolve([]);
+      await Promise.all(reads);
+      expect(await devices.readSubscribers(keyOf(dataset()), 1)).toEqual([]);
     });
 
     it('if the subscribed devices cannot be read', async () => {

@@ -21,6 +21,8 @@ import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
+const ADM_APP = 'arn:aws:sns:us-east-1:000000000000:app/ADM/notes';
+
 describe('readLocalConfig', () => {
   it('uses the defaults if the environment is empty', () => {
     expect(readLocalConfig({ PORT: '', DATABASE_URL: '' })).toEqual({
@@ -40,6 +42,7 @@ describe('readLocalConfig', () => {
       limits: DEFAULT_LIMITS,
       logins: 'trusted',
       loginProviders: new Map(),
+      pushProviders: new Map(),
       connections: DEFAULT_CONNECTIONS,
       readOrigin: expect.any(Function),
     });
@@ -66,6 +69,7 @@ describe('readLocalConfig', () => {
         SYNC_LIMITS: '{"rowsPerDataset":32768}',
         LOGINS: 'verified',
         LOGIN_PROVIDERS: '{"login.example":{"clientIds":["app"]}}',
+        PUSH_PROVIDERS: `{"${ADM_APP}":{"sns":{}}}`,
         DATABASE_CONNECTIONS: '{"reads":12,"waiting":100}',
       }),
     ).toEqual({
@@ -85,6 +89,9 @@ describe('readLocalConfig', () => {
       limits: { ...DEFAULT_LIMITS, rowsPerDataset: 32_768 },
       logins: 'verified',
       loginProviders: new Map([['login.example', { clientIds: ['app'] }]]),
+      pushProviders: new Map([
+        [ADM_APP, { kind: 'sns', region: 'us-east-1', credentials: null, endpoint: null }],
+      ]),
       connections: { ...DEFAULT_CONNECTIONS, reads: 12, waiting: 100 },
       readOrigin: expect.any(Function),
     });

@@ -5,6 +5,8 @@ import { createSettingsReader, parseServiceSettings } from '../../../lib/wire/se
 const TOKEN_KEY = Buffer.alloc(32, 7).toString('base64');
 const developers = [{ accessKeyId: 'AKID', secretAccessKey: 'a-secret' }];
 const KEYS = JSON.stringify({ developers, tokenKeys: [TOKEN_KEY] });
+const ADM_APP = 'arn:aws:sns:us-east-1:000000000000:app/ADM/notes';
+const PUSH = `{"${ADM_APP}":{"sns":{}}}`;
 const PROVIDERS = '{"login.example.com":{"clientIds":["app"]}}';
 
 const reading = (secrets: Readonly<Record<string, string>>) => (id: { secretId: string }) => async () =>
@@ -13,21 +15,30 @@ const none = reading({});
 
 describe('the settings of the service in AWS', () => {
   it('come from the variables or from the secrets', async () => {
-    const texts = { keys: KEYS, loginProviders: PROVIDERS, originKeys: '' };
-    const given = { SERVICE_KEYS: KEYS, LOGIN_PROVIDERS: PROVIDERS };
+    const texts = { keys: KEYS, loginProviders: PROVIDERS, pushProviders: PUSH, originKeys: '' };
+    const given = { SERVICE_KEYS: KEYS, LOGIN_PROVIDERS: PROVIDERS, PUSH_PROVIDERS: PUSH };
     expect(await createSettingsReader(given, none)()).toEqual(texts);
-    const named = { SERVICE_KEYS_SECRET: 'keys', LOGIN_PROVIDERS_SECRET: 'logins' };
-    expect(await createSettingsReader(named, reading({ keys: KEYS, logins: PROVIDERS }))()).toEqual(texts);
+    const named = {
+      SERVICE_KEYS_SECRET: 'keys',
+      LOGIN_PROVIDERS_SECRET: 'logins',
+      PUSH_PROVIDERS_SECRET: 'push',
+    };
+    const secrets = { keys: KEYS, logins: PROVIDERS, push: PUSH };
+    expect(await createSettingsReader(named, reading(secrets))()).toEqual(texts);
     expect(parseServiceSettings(texts)).toEqual({
       developers,
       tokenKeys: [Buffer.alloc(32, 7)],
       loginProviders: new Map([['login.example.com', { clientIds: ['app'] }]]),
+      pushProviders: new Map([
+        [ADM_APP, { kind: 'sns', region: 'us-east-1', credentials: null, endpoint: null }],
+      ]),
     });
   });
 
-  it('need no login providers', async () => {
+  it('need no providers', async () => {
     const texts = await createSettingsReader({ SERVICE_KEYS: KEYS }, none)();
-    expect(parseServiceSettings(texts).loginProviders).toEqual(new Map());
+    const { loginProviders, pushProviders } = parseServiceSettings(texts);
+    expect([loginProviders, pushProviders]).toEqual([new Map(), new Map()]);
   });
 
   it.each([
@@ -40,6 +51,10 @@ describe('the settings of the service in AWS', () => {
     [
       'LOGIN_PROVIDERS and LOGIN_PROVIDERS_SECRET are both set',
       { SERVICE_KEYS: KEYS, LOGIN_PROVIDERS: '{}', LOGIN_PROVIDERS_SECRET: 'x' },
+    ],
+    [
+      'PUSH_PROVIDERS and PUSH_PROVIDERS_SECRET are both set',
+      { SERVICE_KEYS: KEYS, PUSH_PROVIDERS: '{}', PUSH_PROVIDERS_SECRET: 'x' },
     ],
   ])('are rejected: %s', (problem, env) => {
     expect(() => createSettingsReader(env, none)).toThrow(problem);
@@ -61,7 +76,7 @@ describe('the settings of the service in AWS', () => {
       KEYS.replace('"secretAccessKey":"a-secret"', '"x":"a-secret"').replace(',"x":"a-secret"', ''),
     ],
   ])('are rejected without quoting a secret: %s', (problem, keys) => {
-    const parse = () => parseServiceSettings({ keys, loginProviders: '' });
+    const parse = () => parseServiceSettings({ keys, loginProviders: '', pushProviders: '' });
     expect(parse).toThrow(SetupError);
     expect(parse).toThrow(problem);
     expect(parse).not.toThrow('a-secret');

@@ -7,10 +7,11 @@ import {
   SNSClient,
 } from '@aws-sdk/client-sns';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createSnsPush } from '../../../lib/aws/sns-push.ts';
-import { PushError } from '../../../lib/sync/ports/push.ts';
-import { listen } from '../../fixtures/aws/kinesis-emulator.ts';
-import { freePort } from '../../fixtures/local/free-port.ts';
+import { createSnsPush } from '../../../../lib/aws/push/sns-push.ts';
+import { PushError } from '../../../../lib/sync/ports/push.ts';
+import { listen } from '../../../fixtures/aws/kinesis-emulator.ts';
+import { freePort } from '../../../fixtures/local/free-port.ts';
+import { failureOf } from '../../../fixtures/push/failure-of.ts';
 
 const APP = 'arn:aws:sns:us-east-1:000000000000:app/GCM/notes';
 const ENDPOINT = 'arn:aws:sns:us-east-1:000000000000:endpoint/GCM/notes/0a0b0c0d-0000-4000-8000-000000000001';
@@ -26,14 +27,6 @@ const connectTo = (endpoint: string) =>
     credentials: { accessKeyId: 'caller', secretAccessKey: 'secret' },
     maxAttempts: 1,
   });
-
-/** Returns the error of a call; undefined if it succeeds. */
-async function failureOf(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-}
 
 interface ScriptedResponse {
   status?: number;

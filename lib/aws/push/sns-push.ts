@@ -9,7 +9,8 @@ import {
   SNSClient,
 } from '@aws-sdk/client-sns';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { type PushChannel, PushError } from '../sync/ports/push.ts';
+import type { SnsSettings } from '../../common/push-providers.ts';
+import { type PushChannel, PushError } from '../../sync/ports/push.ts';
 
 /**
  * SNS disables the endpoint of a device that the platform (such as Apple's or Google's) no longer knows. Registering
@@ -34,15 +35,22 @@ const IN_BACKGROUND: PublishCommandInput['MessageAttributes'] = {
   'AWS.SNS.MOBILE.APNS.PRIORITY': { DataType: 'String', StringValue: '5' },
 };
 
-/** Creates a push channel on the Amazon SNS of a region. */
-export function openSnsPush(region: string): PushChannel {
+/** Creates a push channel on the Amazon SNS of a region. The SDK retries throttled requests and server errors. */
+export function openSnsPush({ region, credentials, endpoint }: Omit<SnsSettings, 'kind'>): PushChannel {
   const requestHandler = new NodeHttpHandler({
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Without this option, a timeout only logs a warning, and the request stays open.
     throwOnRequestTimeout: true,
   });
-  return createSnsPush(new SNSClient({ region, requestHandler, maxAttempts: 2 }));
+  const client = new SNSClient({
+    region,
+    requestHandler,
+    maxAttempts: 3,
+    ...(credentials && { credentials }),
+    ...(endpoint && { endpoint }),
+  });
+  return createSnsPush(client);
 }
 
 /**

@@ -1,0 +1,93 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import { PushError } from '../../sync/ports/push.ts';
+import {
+  causeOf,
+  MAX_RESPONSE_BYTES,
+  type PushResponse,
+  parseObject,
+  REQUEST_TIMEOUT_MS,
+  readRetryAfter,
+} from './post.ts';
+
+export interface ApnsConnection {
+  /**
+   * Sends a POST request and reads the response.
+   * @throws {PushError} `temporary`: APNs did not respond
+   */
+  post(path: string, headers: Readonly<Record<string, string>>, body: string): Promise<PushResponse>;
+  close(): void;
+}
+
+/** After this time without messages, the connection is closed: a network could have dropped it without notice. */
+const IDLE_MS = 5 * 60 * 1_000;
+
+/**
+ * Creates a connection to APNs, which accepts only HTTP/2. The connection is opened at the first request, and again after
+ * it was closed. It does not keep the process alive.
+ *
+ * @param origin for example `https://api.push.apple.com`
+ */
+export function createApnsConnection(origin: string): ApnsConnection {
+  let session: ClientHttp2Session | undefined;
+
+  function open(): ClientHttp2Session {
+    if (session !== undefined && !session.closed && !session.destroyed) return session;
+    const opened = connect(origin);
+    opened.unref();
+    opened.setTimeout(IDLE_MS, () => opened.close());
+    // Each request also fails, and reports the error.
+    opened.on('error', () => undefined);
+    // APNs accepts no more requests on this connection, but answers those in flight.
+    opened.on('goaway', () => opened.close());
+    session = opened;
+    return opened;
+  }
+
+  return {
+    async post(path, headers, body) {
+      const opened = open();
+      try {
+        const stream = opened.request({ ...headers, ':method': 'POST', ':path': path });
+        stream.setTimeout(REQUEST_TIMEOUT_MS, () => stream.close(constants.NGHTTP2_CANCEL));
+        stream.end(body);
+        return await readResponse(stream);
+      } catch (error) {
+        // The connection may be dead without notice. Other requests on it continue until they time out.
+        if (opened.connecting) opened.destroy();
+        else opened.close();
+        if (error instanceof PushError) throw error;
+        throw new PushError('temporary', `APNs did not respond (${causeOf(error)})`);
+      }
+    },
+    close() {
+      session?.close();
+    },
+  };
+}
+
+async function readResponse(stream: ClientHttp2Stream): Promise<PushResponse> {
+  let head: IncomingHttpHeaders | undefined;
+  stream.once('response', (headers) => {
+    head = headers;
+  });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes > MAX_RESPONSE_BYTES) throw new RangeError('the response is too large');
+    chunks.push(chunk);
+  }
+  if (head === undefined) throw new PushError('temporary', 'APNs did not respond (timeout)');
+  const retryAfter = head['retry-after'];
+  return {
+    status: Number(head[':status']),
+    body: parseObject(Buffer.concat(chunks).toString()),
+    retryAfterMs: readRetryAfter(typeof retryAfter === 'string' ? retryAfter : undefined),
+  };
+}
