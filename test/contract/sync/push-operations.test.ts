@@ -452,6 +452,21 @@ describe('push sync', () => {
       expect(fake.reports).toMatchObject([{ devices: null, sent: 0, errors: [] }]);
     });
 
+    it('before the messages are sent, if they are sent in the background', async () => {
+      const [phone] = await twoSubscribers();
+      const sending = Promise.withResolvers<void>();
+      fake.script.inBackground = true;
+      fake.script.send = async ({ deviceId }) => {
+        await sending.promise;
+        if (deviceId === phone) throw new PushError('disabled', 'gone');
+      };
+      expect(await write()).toEqual(WRITTEN);
+      expect([fake.sent, fake.reports, fake.slept]).toEqual([[], [], []]);
+      sending.resolve();
+      await expect.poll(() => fake.reports).toMatchObject([{ devices: 2, sent: 1, disabled: 1, failed: 0 }]);
+      expect(fake.disabled).toMatchObject([{ deviceId: phone }]);
+    });
+
     it('even if more changes wait for their devices than the limit allows', async () => {
       const reading = Promise.withResolvers<PushDevice[]>();
       const devices = limitReads({ ...fake.script.devices, readSubscribers: () => reading.promise });
