@@ -9,6 +9,7 @@ import { markdownTable } from './markdown-table.ts';
 import type { Table } from './measure.ts';
 import { benchMemory } from './memory.ts';
 import { benchMoveCopy } from './move-copy.ts';
+import { benchPeers } from './peers.ts';
 import { benchProjection } from './projection.ts';
 import { benchRemovals } from './removals.ts';
 import { benchSyncService } from './sync-service.ts';
@@ -20,6 +21,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
   ['projection', benchProjection],
   ['removals', benchRemovals],
   ['sync', benchSyncService],
+  ['peers', benchPeers],
   ['handler', benchHandlerBundle],
   ['trigger', benchTrigger],
   ['memory', benchMemory],

@@ -1,0 +1,28 @@
+import type { HttpRequest } from './connection.ts';
+
+/** Records of a dataset, and of each push and pull. */
+export const RECORDS = 10;
+/** Datasets of a device; an identity of the service can have 20. */
+export const DATASETS = 20;
+
+/** A user's device on one of the compared servers. The server stores its datasets in the server's own form. */
+export interface Device {
+  /** Prepares one push per dataset. It replaces all records and is based on the versions that the server has now. */
+  preparePushes(): Promise<HttpRequest[]>;
+  /** Prepares one pull per dataset. It reads the records of the last push. */
+  preparePulls(): Promise<HttpRequest[]>;
+  /** Returns how many records the server has written. @param response the body of the response to a push */
+  countWritten(response: string): number;
+  /** Returns how many records the server has returned. @param response the body of the response to a pull */
+  countRead(response: string): number;
+}
+
+/** Returns one result per dataset. */
+export function perDataset<Result>(create: (dataset: string) => Promise<Result>): Promise<Result[]> {
+  return Promise.all(Array.from({ length: DATASETS }, (_, index) => create(`game-${index}`)));
+}
+
+/** Returns the keys of a dataset's records. */
+export function recordKeys(): string[] {
+  return Array.from({ length: RECORDS }, (_, index) => `key-${index}`);
+}
