@@ -197,13 +197,19 @@ export class Bridge {
     this.now += 1;
     this.pull(side, device);
     const service = this.serviceOf(side);
-    if (value === null && !service.rows.has(key)) return;
     const id = `${value === null ? 'removal' : value}#${++this.#ids}`;
+    const hasEffect = value !== null || service.rows.has(key);
     const syncCount = Math.max(device.syncCount, service.rows.get(key)?.syncCount ?? 0);
     const deviceMs = this.now + deviceSkewMs;
     const patch = { key, value: value === null ? null : id, syncCount, deviceMs };
     const written = service.update([patch], this.now);
     if (typeof written !== 'number') throw new Error(`a device that has read everything: ${written}`);
+    if (!hasEffect) {
+      // The service counts the call, and creates the dataset if there is none.
+      device.syncCount = written;
+      this.#changed(side, { kind: 'records', records: [] });
+      return;
+    }
     if (value === null) device.values.delete(key);
     else device.values.set(key, { value: id, syncCount: written });
     device.syncCount = written;

@@ -288,6 +288,17 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await conflictsOf(identity)).toEqual([]);
   });
 
+  it('keeps a record of the origin if its removal here had no effect', async () => {
+    const { there, here, identity } = await owned();
+    there.set({ key: 'a', value: 'there' });
+    // The record is not here yet, so nothing is stored of its removal, although the dataset now exists.
+    await here.update(drop('a', 0));
+    await run(there);
+    for (const live of [await liveHere(here), liveThere(there)]) expect(live).toEqual({ a: 'there' });
+    expect(there.updates).toBe(0);
+    expect(await conflictsOf(identity)).toEqual([]);
+  });
+
   it('stores a conflict, and lets the newest device date win on both sides', async () => {
     const { there, here, identity } = await owned();
     await here.update({ ...put('a', 'older'), DeviceLastModifiedDate: NEW_YEAR - 9_000 });
