@@ -19,6 +19,8 @@ export interface ValueIndex {
 
 export interface ValueIndexes {
   list(): Promise<ValueIndex[]>;
+  /** Returns whether the index answers queries. Cheaper than `list`, because queries ask each time. */
+  isReady(name: ValueIndexName): Promise<boolean>;
   /**
    * Builds the index without blocking writes. A broken index is built again.
    *
@@ -66,6 +68,14 @@ FROM pg_index AS indexes
 JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
 ${OF_RECORDS}`;
 
+/** $1: the name of the index. Uses the index of pg_class by name. */
+const FIND_READY = `
+SELECT indexes.indisvalid AS valid
+FROM pg_class AS relations
+JOIN pg_namespace AS namespaces ON namespaces.oid = relations.relnamespace
+JOIN pg_index AS indexes ON indexes.indexrelid = relations.oid
+WHERE relations.relname = $1::text AND namespaces.nspname = 'projection'`;
+
 interface IndexRow {
   relation: string;
   valid: boolean;
@@ -107,6 +117,10 @@ export function createValueIndexes(database: Database): ValueIndexes {
 
   return {
     list,
+    async isReady(name) {
+      const { rows } = await database.query<{ valid: boolean }>(FIND_READY, [INDEXES[name].relation]);
+      return rows[0]?.valid === true;
+    },
     drop,
     async add(name) {
       // Two concurrent builds wait for each other until the server cancels one of them. The index of the cancelled

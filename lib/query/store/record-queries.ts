@@ -160,8 +160,9 @@ function statementOf(order: KeyOrder, isFirst: boolean): KeyStatement {
 }
 
 async function requireIndex(on: Database, name: ValueIndexName): Promise<void> {
-  const index = (await createValueIndexes(on).list()).find((candidate) => candidate.name === name);
-  if (index?.state === 'ready') return;
+  const indexes = createValueIndexes(on);
+  if (await indexes.isReady(name)) return;
+  const index = (await indexes.list()).find((candidate) => candidate.name === name);
   const todo =
     index?.state === 'building'
       ? 'wait until it is built'

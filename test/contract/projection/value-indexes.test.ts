@@ -35,6 +35,7 @@ describe.each(DATABASES)('value indexes on $name', ({ openOwn }) => {
     expect(await indexes.add('text')).toBe(false);
     expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'ready' });
     expect((await indexes.list())[1]?.bytes).toBeGreaterThan(0);
+    expect(await indexes.isReady('text')).toBe(true);
     expect(await indexes.drop('text')).toBe(true);
     expect(await indexes.drop('text')).toBe(false);
     expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'absent' });
@@ -60,6 +61,7 @@ describe.each(DATABASES)('value indexes on $name', ({ openOwn }) => {
       "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'projection.records_by_number'::regclass",
     );
     expect(await states(indexes)).toEqual({ numeric: 'broken', text: 'absent' });
+    expect(await Promise.all([indexes.isReady('numeric'), indexes.isReady('text')])).toEqual([false, false]);
     expect(await indexes.add('numeric')).toBe(true);
     expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent' });
   });
