@@ -41,7 +41,10 @@ export function createQueryRoute(open: () => Promise<QueryApi>, verify: SigV4Ver
       });
       const answered = await answerQuery(await api, request, body, { isOperator });
       const headers = [...answered.headers];
-      if (!isStream(answered)) return sendResponse(response, answered.status, headers, await answered.text());
+      if (!isStream(answered)) {
+        // As bytes, because a page can be large and would otherwise be decoded and encoded again.
+        return sendResponse(response, answered.status, headers, await answered.bytes());
+      }
       response.writeHead(answered.status, headers.flat());
       response.setTimeout(UNREAD_TIMEOUT_MS);
       // When the client disconnects or the port is closed, `pipeline` cancels the stream and throws. That is no error.

@@ -20,7 +20,7 @@ export function sendResponse(
   response: ServerResponse,
   status: number,
   headers: readonly (readonly [name: string, value: string])[],
-  body: string,
+  body: string | Uint8Array,
 ): void {
   const { req: incoming } = response;
   const lines = [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))];

@@ -68,7 +68,13 @@ export function createQueryApi({
     openapi: '3.1.0',
     info: { title: 'Query API of cognito-sync-backend', version: '1' },
   });
-  app.notFound((context) => context.json({ message: `no such route; see ${QUERY_PATH}/openapi.json` }, 404));
+  app.notFound((context) => {
+    const allowed = methodsOf(context.req.path).join(', ');
+    if (allowed !== '') {
+      return context.json({ message: `this route has only the method ${allowed}` }, 405, { Allow: allowed });
+    }
+    return context.json({ message: `no such route; see ${QUERY_PATH}/openapi.json` }, 404);
+  });
   app.onError((error, context) => {
     // For example, a body that is not JSON.
     if (error instanceof HTTPException && error.status < 500) {
@@ -110,14 +116,12 @@ export function createQueryApi({
     });
   }
 
-  return async (request, caller = { isOperator: false }) => {
-    const { pathname } = new URL(request.url);
-    const methods = new Set(app.routes.filter(({ path }) => path === pathname).map(({ method }) => method));
-    if (methods.size === 0 || methods.has(request.method)) return app.fetch(request, caller);
-    const allowed = [...methods].join(', ');
-    const message = `this route has only the method ${allowed}`;
-    return Response.json({ message }, { status: 405, headers: { Allow: allowed } });
-  };
+  return async (request, caller = { isOperator: false }) => app.fetch(request, caller);
+
+  /** Returns the methods of the routes with exactly this path. */
+  function methodsOf(pathname: string): string[] {
+    return [...new Set(app.routes.filter(({ path }) => path === pathname).map(({ method }) => method))];
+  }
 }
 
 /** What a cursor is bound to. A cursor of changes replaces `since`. */
