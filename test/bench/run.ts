@@ -11,6 +11,7 @@ import { benchMemory } from './memory.ts';
 import { benchMoveCopy } from './move-copy.ts';
 import { benchPeers } from './peers.ts';
 import { benchProjection } from './projection.ts';
+import { benchQuery } from './query.ts';
 import { benchRemovals } from './removals.ts';
 import { benchSyncService } from './sync-service.ts';
 import { benchTrigger } from './trigger.ts';
@@ -30,6 +31,7 @@ const PARTS = new Map<string, () => Promise<Table[]>>([
   ['growth', benchGrowth],
   ['fairness', benchFairness],
   ['move-copy', benchMoveCopy],
+  ['query', benchQuery],
 ]);
 
 const named = process.argv.slice(2);

@@ -1,0 +1,153 @@
+import { Agent, request } from 'node:http';
+import pg from 'pg';
+import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../lib/database/schema/migrate.ts';
+import { createValueIndexes, VALUE_INDEX_NAMES } from '../../lib/projection/store/value-indexes.ts';
+import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
+import { median, quantile, type Table } from './measure.ts';
+import { PAGES, type Page } from './query-pages.ts';
+import { fillQueryStore, RECORDS } from './query-rows.ts';
+import { startProcess } from './start-process.ts';
+
+/** All pages are measured several times, so that a moment in which the machine is slow affects only a part of them. */
+const PASSES = 3;
+const ROUNDS = 200;
+const WARM_UP = 30;
+/** Maximum of the p99 of a route, relative to the p99 of bare SQL for the same page. */
+const MAX_RATIO = 3;
+
+/**
+ * Measures each list of the query API over HTTP, from the request to the complete response, and bare SQL for the same page
+ * on a connection of its own. Both go from page to page, in turn.
+ */
+export async function benchQuery(): Promise<Table[]> {
+  const server = await startPostgresServer();
+  const client = new pg.Client({ connectionString: server.url });
+  try {
+    await client.connect();
+    await fill(server.url, client);
+    const api = await startProcess<{ port: number }>(
+      new URL('./query-server.ts', import.meta.url),
+      server.url,
+    );
+    return [await compare(client, api.ready.port).finally(() => api.stop())];
+  } finally {
+    await client.end();
+    await server.close();
+  }
+}
+
+async function compare(client: pg.Client, port: number): Promise<Table> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const passes: Record<string, Times[]> = {};
+  for (let pass = 0; pass < PASSES; pass += 1) {
+    for (const [name, page] of Object.entries(PAGES)) {
+      passes[name] = [...(passes[name] ?? []), await measure({ name, ...page }, client, { agent, port })];
+    }
+  }
+  agent.destroy();
+  const rows: Table['rows'] = {};
+  const overLimit: string[] = [];
+  for (const [name, times] of Object.entries(passes)) {
+    const ratio = median(times.map(({ route, bare }) => quantile(route, 0.99) / quantile(bare, 0.99)));
+    rows[name] = {
+      ...inMs(
+        'route',
+        times.flatMap(({ route }) => route),
+      ),
+      ...inMs(
+        'bare SQL',
+        times.flatMap(({ bare }) => bare),
+      ),
+      'p99 ratio': `${ratio.toFixed(2)} x`,
+    };
+    if (ratio > MAX_RATIO) overLimit.push(`${name}: p99 is ${ratio.toFixed(2)} x that of bare SQL`);
+  }
+  const title = `Query API on PostgreSQL 18 with ${RECORDS.toLocaleString('en')} records, at most ${MAX_RATIO} x`;
+  return { title, rows, overLimit };
+}
+
+async function fill(url: string, client: pg.Client): Promise<void> {
+  const database = openPg({ connectionString: url });
+  await migrate(database);
+  await fillQueryStore(client);
+  for (const name of VALUE_INDEX_NAMES) await createValueIndexes(database).add(name);
+  await database.close();
+  await client.query('VACUUM (ANALYZE)');
+  await client.query('CHECKPOINT');
+}
+
+interface Api {
+  agent: Agent;
+  port: number;
+}
+
+/** In milliseconds. */
+interface Times {
+  route: number[];
+  bare: number[];
+}
+
+async function measure(page: Page & { name: string }, client: pg.Client, api: Api): Promise<Times> {
+  const times: Times = { route: [], bare: [] };
+  const { rounds = ROUNDS } = page;
+  const warmUp = Math.min(WARM_UP, rounds);
+  let cursor: string | null = null;
+  let last: Record<string, unknown> | undefined;
+  for (let round = -warmUp; round < rounds; round += 1) {
+    const parameters = page.parameters?.(round + warmUp) ?? {};
+    const query = new URLSearchParams({ ...parameters, ...(cursor !== null && { cursor }) });
+    const values = page.values?.(round + warmUp, last) ?? [];
+
+    const startRoute = performance.now();
+    const body = await send(api, page, `/query/${page.path}?${query}`);
+    const startBare = performance.now();
+    const { rows } = await client.query({ name: page.name, text: page.sql, values });
+    const end = performance.now();
+
+    if (round >= 0) {
+      times.route.push(startBare - startRoute);
+      times.bare.push(end - startBare);
+    }
+    const { items = [], next = null } = JSON.parse(body);
+    if (page.body === undefined && page.path !== 'counts' && items.length !== rows.length) {
+      throw new Error(`${page.path}: the route has ${items.length} items, bare SQL has ${rows.length} rows`);
+    }
+    // After the last page, both start again. The feed has a cursor even then.
+    cursor = rows.length < 100 ? null : next;
+    last = cursor === null ? undefined : rows.at(-1);
+  }
+  return times;
+}
+
+/** @returns the body of the response */
+function send({ agent, port }: Api, { body }: Page, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      {
+        agent,
+        port,
+        host: '127.0.0.1',
+        path,
+        ...(body !== undefined && { method: 'POST', headers: { 'Content-Type': 'application/json' } }),
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.once('error', reject).once('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          if (response.statusCode === 200) resolve(text);
+          else reject(new Error(`${path}: status ${response.statusCode}: ${text}`));
+        });
+      },
+    );
+    outgoing.once('error', reject).end(body && JSON.stringify(body));
+  });
+}
+
+function inMs(name: string, times: readonly number[]): Record<string, string> {
+  return {
+    [`${name} p50`]: `${quantile(times, 0.5).toFixed(2)} ms`,
+    [`${name} p99`]: `${quantile(times, 0.99).toFixed(2)} ms`,
+  };
+}
