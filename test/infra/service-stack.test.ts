@@ -31,6 +31,7 @@ const STREAM = 'arn:aws:kinesis:us-east-1:123456789012:stream/origin.stream';
 const OWN_SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:service-AbC123';
 const OWN_KEY = 'arn:aws:kms:us-east-1:123456789012:key/4567';
 const PROVIDERS_KEY = 'arn:aws:kms:us-east-1:123456789012:key/5678';
+const PUSH_KEY = 'arn:aws:kms:us-east-1:123456789012:key/6789';
 const STREAM_KEY = 'arn:aws:kms:us-east-1:123456789012:key/6789';
 const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
 const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
@@ -60,6 +61,8 @@ beforeAll(async () => {
     syncTriggerConcurrency: '60',
     loginProvidersSecret: 'providers',
     loginProvidersSecretKey: PROVIDERS_KEY,
+    pushProvidersSecret: 'push',
+    pushProvidersSecretKey: PUSH_KEY,
     origins: 'https://app.example.com',
     rateLimits: 'on',
     trustedProxies: '10.0.0.0/8',
@@ -231,6 +234,8 @@ describe('the permissions of the service', () => {
           ...api('CognitoStream'),
           'secretsmanager:GetSecretValue on secretsmanager:secret:providers-??????',
           `kms:Decrypt on ${PROVIDERS_KEY} ${bySecretsManager}`,
+          'secretsmanager:GetSecretValue on secretsmanager:secret:push-??????',
+          `kms:Decrypt on ${PUSH_KEY} ${bySecretsManager}`,
           `kms:GenerateDataKey on ${STREAM_KEY} ${byKinesis}`,
         ],
         'relay-outbox': [
@@ -321,6 +326,7 @@ describe('the functions of the service', () => {
       SERVICE_KEYS_SECRET: { Ref: 'ServiceKeys' },
       LOGIN_PROVIDERS: '',
       LOGIN_PROVIDERS_SECRET: 'providers',
+      PUSH_PROVIDERS_SECRET: 'push',
       ORIGINS: 'https://app.example.com',
       RATE_LIMITS: 'on',
       TRUSTED_PROXIES: '10.0.0.0/8',

@@ -42,7 +42,8 @@ function valueMistakes(given: Given, region: string): string[] {
     ...jsonMistakes('loginProviders', given.loginProviders, (text) =>
       readLoginProviders({ LOGIN_PROVIDERS: text }),
     ),
-    ...providersSecretMistakes(given, region),
+    ...loginProvidersMistakes(given, region),
+    ...pushProvidersMistakes(given, region),
     ...(['', 'on', 'off'].includes(given.rateLimits)
       ? []
       : jsonMistakes('rateLimits', given.rateLimits, (text) => readRateLimits({ RATE_LIMITS: text }, true))),
@@ -93,13 +94,20 @@ function jsonMistakes(name: string, text: string, read: (text: string) => unknow
   return [`${name}: the value is not a JSON object; a path to a file is not possible here`];
 }
 
-function providersSecretMistakes(given: Given, region: string): string[] {
+function loginProvidersMistakes(given: Given, region: string): string[] {
   const { loginProviders, loginProvidersSecret, loginProvidersSecretKey } = given;
   if (loginProvidersSecret !== '' && loginProviders !== '') {
     return ['loginProvidersSecret: loginProviders is also given; use only one of them'];
   }
   const secret = { databaseSecret: loginProvidersSecret, databaseSecretKey: loginProvidersSecretKey };
   return secretMistakes(secret, region, { secret: 'loginProvidersSecret', key: 'loginProvidersSecretKey' });
+}
+
+/** There is no parameter for the settings themselves, because they always contain a private key. */
+function pushProvidersMistakes(given: Given, region: string): string[] {
+  const { pushProvidersSecret, pushProvidersSecretKey } = given;
+  const secret = { databaseSecret: pushProvidersSecret, databaseSecretKey: pushProvidersSecretKey };
+  return secretMistakes(secret, region, { secret: 'pushProvidersSecret', key: 'pushProvidersSecretKey' });
 }
 
 /** Maximum size of a function's environment variables. Source: AWS Lambda Developer Guide, "Lambda quotas". */
@@ -113,7 +121,8 @@ function environmentMistakes(given: Given): string[] {
   const { databaseUrl, databaseSecret } = ownDatabase(given) ?? given;
   const bytes = Buffer.byteLength(
     JSON.stringify([
-      ...[loginProviders, given.loginProvidersSecret, origins, rateLimits, trustedProxies],
+      ...[loginProviders, given.loginProvidersSecret, given.pushProvidersSecret],
+      ...[origins, rateLimits, trustedProxies],
       ...[databaseUrl, databaseSecret, given.originEndpoint, given.originKeysSecret],
     ]),
   );

@@ -18,6 +18,8 @@ export interface ServiceParameters {
   loginProviders: string;
   loginProvidersSecret: string;
   loginProvidersSecretKey: string;
+  pushProvidersSecret: string;
+  pushProvidersSecretKey: string;
   origins: string;
   rateLimits: string;
   trustedProxies: string;
@@ -33,6 +35,8 @@ export const NO_SERVICE: ServiceParameters = {
   loginProviders: '',
   loginProvidersSecret: '',
   loginProvidersSecretKey: '',
+  pushProvidersSecret: '',
+  pushProvidersSecretKey: '',
   origins: '',
   rateLimits: '',
   trustedProxies: '',
@@ -49,6 +53,8 @@ export interface ServiceDeployment {
   serviceDecryptsSecret: 'yes' | 'no';
   readsLoginProviders: 'yes' | 'no';
   decryptsLoginProviders: 'yes' | 'no';
+  readsPushProviders: 'yes' | 'no';
+  decryptsPushProviders: 'yes' | 'no';
   serviceInVpc: 'yes' | 'no';
   /** `yes` if the functions of the service connect to the stack's own cluster. */
   serviceUsesCluster: 'yes' | 'no';
@@ -67,6 +73,10 @@ export interface ServiceDeployment {
   loginProvidersSecretArn: Substitution | string;
   loginProvidersSecretKey: string;
   loginProvidersSecretService: string;
+  pushProvidersSecret: string;
+  pushProvidersSecretArn: Substitution | string;
+  pushProvidersSecretKey: string;
+  pushProvidersSecretService: string;
   origins: string;
   rateLimits: string;
   trustedProxies: string;
@@ -117,6 +127,8 @@ export function toServiceDeployment(
     serviceDecryptsSecret: only(database.decryptsSecret === 'yes'),
     readsLoginProviders: only(given.loginProvidersSecret !== ''),
     decryptsLoginProviders: only(given.loginProvidersSecretKey !== ''),
+    readsPushProviders: only(given.pushProvidersSecret !== ''),
+    decryptsPushProviders: only(given.pushProvidersSecretKey !== ''),
     serviceInVpc: only(query.inVpc === 'yes'),
     serviceUsesCluster: only(database.database === 'dsql'),
     serviceDatabase: database.database,
@@ -132,6 +144,10 @@ export function toServiceDeployment(
     loginProvidersSecretArn: arnOfSecret(given.loginProvidersSecret),
     loginProvidersSecretKey: given.loginProvidersSecretKey,
     loginProvidersSecretService: secretsManagerOf(given.loginProvidersSecret, region),
+    pushProvidersSecret: given.pushProvidersSecret,
+    pushProvidersSecretArn: arnOfSecret(given.pushProvidersSecret),
+    pushProvidersSecretKey: given.pushProvidersSecretKey,
+    pushProvidersSecretService: secretsManagerOf(given.pushProvidersSecret, region),
     origins: given.origins,
     rateLimits: given.rateLimits,
     trustedProxies: given.trustedProxies,

@@ -33,6 +33,8 @@ export interface StackRoles {
   serviceSecretRoles: Reference[];
   /** The roles that write to the stream. */
   producerRoles: Reference[];
+  /** The roles that read the settings of push providers. */
+  pushRoles: Reference[];
   /** The roles that call the origin of a migration, and those that read its stream. */
   originRoles: Reference[];
   originStreamRoles: Reference[];
@@ -87,6 +89,7 @@ export function toStackRoles(
     serviceRoles: all.map(roleOf),
     serviceRoleArns: all.map((name) => ({ 'Fn::GetAtt': [roleOf(name).Ref, 'Arn'] })),
     producerRoles: ['publish', ...(service === 'yes' ? ['service-api', 'relay-outbox'] : [])].map(roleOf),
+    pushRoles: ['service-api', ...(origin === 'yes' ? ['bridge-origin'] : [])].map(roleOf),
     originRoles: ['service-api', ...MIGRATION].map(roleOf),
     originStreamRoles: ['follow-origin', 'check-origin'].map(roleOf),
     serviceSecretRoles: [...all, ...(ownDatabaseSecret === '' ? [] : ['migrate'])].map(roleOf),

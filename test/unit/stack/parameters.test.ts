@@ -68,6 +68,7 @@ describe('the parameters of a deployment', () => {
       serviceDecryptsSecret: 'no',
       serviceInVpc: 'no',
       readsLoginProviders: 'no',
+      readsPushProviders: 'no',
       serviceConcurrency: null,
     });
   });
@@ -211,6 +212,12 @@ describe('the parameters of a deployment', () => {
       /is not the ARN of a KMS key$/,
     ],
     [
+      'pushProvidersSecretKey',
+      { service: 'on', pushProvidersSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/1' },
+      /given without pushProvidersSecret/,
+    ],
+    ['pushProvidersSecret', { service: 'on', pushProvidersSecret: '{"a":1}' }, /is not the name or ARN of a/],
+    [
       'streamKey',
       { streamKey: 'arn:aws:kms:us-east-1:123456789012:key/1' },
       /the stack's own stream uses Amazon's key; remove streamKey, or pass streamArn$/,
@@ -237,6 +244,8 @@ describe('the parameters of a deployment', () => {
       functionUrl: 'off',
       loginProvidersSecret: 'providers',
       loginProvidersSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/0123',
+      pushProvidersSecret: 'push',
+      pushProvidersSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/0123',
       origins: 'https://app.example',
       rateLimits: 'on',
       trustedProxies: '10.0.0.0/8',
