@@ -1,6 +1,7 @@
 import { type Credentials, type Environment, isRegion } from '../common/environment.ts';
 import { SetupError } from '../common/errors.ts';
 import { isLoopback } from '../common/loopback.ts';
+import { readOriginEndpoint, readOriginRate } from '../common/origin-address.ts';
 import { readServiceKeys } from '../common/service-keys.ts';
 import { MIN_KEY_BYTES } from '../common/signed-text.ts';
 import { STREAM_NAME } from '../common/stream-name.ts';
@@ -39,7 +40,7 @@ export function describeOtherOrigin(copiedFrom: string, configured: string): str
  * @throws {SetupError} a variable is invalid; the message quotes no secret
  */
 export function readOriginSettings(env: Environment, identityPoolId: string): OriginSettings {
-  const endpoint = readEndpoint(env);
+  const endpoint = readOriginEndpoint(env);
   const region =
     env.ORIGIN_REGION || env.AWS_REGION || env.AWS_DEFAULT_REGION || (identityPoolId.split(':')[0] ?? '');
   if (!isRegion(region)) {
@@ -51,7 +52,7 @@ export function readOriginSettings(env: Environment, identityPoolId: string): Or
   }
   const credentials = readCredentials(env, endpoint);
   const tokenKeys = readTokenKeys(env, endpoint);
-  const maxCallsPerSecond = readRate(env);
+  const maxCallsPerSecond = readOriginRate(env);
   return {
     region,
     streamName,
@@ -115,31 +116,6 @@ export function callsPerSecond({
 
 function isLocal(endpoint: string | undefined): boolean {
   return endpoint !== undefined && isLoopback(new URL(endpoint).hostname.replaceAll(/[[\]]/g, ''));
-}
-
-function readRate({ ORIGIN_RATE: value }: Environment): number | undefined {
-  if (!value) return undefined;
-  const rate = /^\d{1,4}$/.test(value) ? Number(value) : 0;
-  if (rate >= 1 && rate <= 1_000) return rate;
-  throw new SetupError('invalid ORIGIN_RATE: use the maximum number of calls per second, from 1 to 1000');
-}
-
-/** Rejects everything but the address of a server: the SDK would send signed requests to any URL. */
-function readEndpoint({ ORIGIN_ENDPOINT_URL: value }: Environment): string | undefined {
-  if (!value) return undefined;
-  const url = URL.parse(value);
-  const isAddress =
-    url !== null &&
-    /^https?:$/.test(url.protocol) &&
-    url.username === '' &&
-    url.password === '' &&
-    url.search === '' &&
-    url.hash === '' &&
-    url.pathname === '/';
-  if (isAddress) return url.origin;
-  throw new SetupError(
-    'invalid ORIGIN_ENDPOINT_URL: use the HTTP or HTTPS address of a service, without user, path or query, for example https://sync.example.com',
-  );
 }
 
 /** An origin on this machine accepts the default credentials, unless the environment names others. */

@@ -1,6 +1,6 @@
 import { SetupError } from '../../../lib/common/errors.ts';
 import { readIdentityPoolIds } from '../../../lib/common/function-settings.ts';
-import { readOriginSettings } from '../../../lib/move/read-origin-settings.ts';
+import { readOriginEndpoint, readOriginRate } from '../../../lib/common/origin-address.ts';
 import {
   arnOfSecret,
   keyMistakes,
@@ -91,7 +91,7 @@ export function checkOriginParameters(
     ...(given.originEndpoint === ''
       ? amazonMistakes(given, stack.region)
       : serviceMistakes(given, stack.region)),
-    ...mistakeOf('originRate', () => readOriginSettings(variables({ ORIGIN_RATE: given.originRate }), '')),
+    ...mistakeOf('originRate', () => readOriginRate({ ORIGIN_RATE: given.originRate })),
   ];
 }
 
@@ -136,9 +136,7 @@ function serviceMistakes(given: OriginParameters, region: string): string[] {
   const secret = { databaseSecret: originKeysSecret, databaseSecretKey: originKeysSecretKey };
   return [
     ...(originEndpoint.startsWith('https://')
-      ? mistakeOf('originEndpoint', () =>
-          readOriginSettings(variables({ ORIGIN_ENDPOINT_URL: originEndpoint }), ''),
-        )
+      ? mistakeOf('originEndpoint', () => readOriginEndpoint({ ORIGIN_ENDPOINT_URL: originEndpoint }))
       : ['originEndpoint: use the https address of the origin']),
     ...(originKeysSecret === ''
       ? ['originKeysSecret: missing; originEndpoint requires a secret with the keys of the origin']
@@ -147,11 +145,6 @@ function serviceMistakes(given: OriginParameters, region: string): string[] {
       ? []
       : ['originPools: has no effect with originEndpoint, because the keys of the origin decide; remove it']),
   ];
-}
-
-/** The variables that `readOriginSettings` checks, in a region that is valid. */
-function variables(given: Readonly<Record<string, string>>) {
-  return { ORIGIN_REGION: 'us-east-1', ...given };
 }
 
 /** @throws {SetupError} an id is not that of a pool in the region, or there are more than MAX_POOLS ids */
