@@ -60,7 +60,7 @@ export interface LocalConfig {
   logins: LoginMode;
   /** Reads the settings of a migration's origin, such as its address. @throws {SetupError} a variable is invalid */
   readOrigin: (identityPoolId: string) => OriginSettings;
-  /** Settings of login providers that no identity pool can hold. */
+  /** Settings of login providers that an identity pool cannot store. */
   loginProviders: LoginProviders;
   /** The providers that send push messages. Messages of other push applications go to the inbox. */
   pushProviders: PushProviders;

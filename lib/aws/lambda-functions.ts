@@ -15,9 +15,7 @@ interface LambdaFunctionsOptions {
 /** If an address does not respond, another one is tried well before the time limit of the sync trigger. */
 const CONNECT_TIMEOUT_MS = 1_500;
 
-/**
- * Errors of Invoke that other callers' load causes. Source: AWS Lambda API Reference, Invoke.
- */
+/** Errors of Invoke with which Lambda throttles the call. Source: AWS Lambda API Reference, Invoke. */
 const THROTTLED = new Set(['TooManyRequestsException', 'EC2ThrottledException', 'ThrottlingException']);
 
 /** Permanent errors of Invoke, with what to do about them. Source: AWS Lambda API Reference, Invoke. */

@@ -1,4 +1,4 @@
-/** What LOGIN_PROVIDERS says about a provider: settings that no identity pool can hold. */
+/** What LOGIN_PROVIDERS says about a provider: settings that an identity pool cannot store. */
 export interface LoginProviderSettings {
   /** Client ids of an OpenID Connect provider. In AWS, IAM has these ids. */
   clientIds?: readonly string[];

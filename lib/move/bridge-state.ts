@@ -6,7 +6,7 @@ export interface BridgedRow {
   value: string | null;
   /** Null if the device sent no date. */
   deviceMs: number | null;
-  /** When the row's own service received it. */
+  /** When the service of this side received the row. */
   modifiedMs: number;
 }
 
@@ -21,15 +21,15 @@ export interface Side {
 export const JUMP = 1_048_576;
 
 /**
- * The counts that a dataset had when both sides last agreed. A row with a count up to its side's count has not changed
- * since. `there` is 0 if the dataset did not exist at the origin.
+ * The counts that a dataset had here and at the origin when both sides last agreed. A row has changed since then only if
+ * its count is above the agreed count of its side. `there` is 0 if the dataset did not exist at the origin.
  */
 export interface Agreed {
   here: number;
   there: number;
 }
 
-/** What passes save about a key to which the agreed counts of the dataset do not apply. */
+/** What a pass of the bridge saves about a key, if the agreed counts of the dataset do not apply to the key. */
 export interface Pending {
   /** Hash of the value to write at the origin; null for a removal. */
   valueHash: string | null;
@@ -54,7 +54,7 @@ export interface BothSides {
   isDeletedThere: boolean;
   /** Whether the identity was merged into another one here. At the origin, clients can still use it. */
   isMerged: boolean;
-  /** Whether the identity has no login at the origin, as after a merge there, which deletes its datasets. */
+  /** Whether the identity has no login at the origin. A merge there has this effect, and deletes its datasets. */
   isMergedThere: boolean;
 }
 

@@ -9,7 +9,7 @@ import { type VerifyDeps, verifyPool } from './verify.ts';
 
 /** About every two minutes, the follower saves the time up to which all events are applied. */
 const MAX_FOLLOW_LAG_MS = 10 * 60_000;
-/** If the bridge makes no progress for this long, the datasets that wait for it are reported as left over. */
+/** If the bridge makes no progress for this long, the report names the datasets that wait for the bridge. */
 const BRIDGE_WAIT_MS = 30_000;
 const PAUSE_MS = 1_000;
 /** Maximum number of datasets and problems that a report names. */
@@ -29,7 +29,7 @@ export interface FinishOptions {
   quietForMs: number;
   /** Reasons that do not prevent the end. */
   ignored: ReadonlySet<FinishReason>;
-  /** Finds out what would be left, but changes nothing. */
+  /** Finds out what would prevent the end, but changes nothing. */
   isDryRun: boolean;
   signal: AbortSignal;
   onProgress?: (step: 'taken over' | 'compared', done: number, total: number) => void;
@@ -56,11 +56,11 @@ export const FINISH_REASONS = [
   'busy',
 ] as const;
 
-/** What is left of a migration. Finishing deletes nothing of this. */
+/** The unfinished work of a migration. Finishing deletes none of this data. */
 interface LeftOver {
   /** Identities that are replicas. */
   replicas: number;
-  /** What could not be copied before takeovers, and identities that could not be taken over. */
+  /** Problems of the copies before takeovers, and identities that could not be taken over. */
   notTakenOver: TakeOverProblem[];
   bridge: BridgeCounts;
   /** Some of the datasets that wait for the bridge. */
@@ -73,26 +73,27 @@ interface LeftOver {
 
 export interface FinishReport {
   outcome: 'finished' | 'already-finished' | 'would-finish' | 'refused' | 'stopped';
-  /** Includes those that were ignored. */
+  /** Includes the reasons that the options ignore. */
   reasons: FinishReason[];
   finishedAt: number | null;
   lastOldWrite: number | null;
   /** Identities that this call has taken over. */
   takenOver: number;
-  /** Those of them that could not be compared with the origin; only if replicas are ignored. */
+  /** How many of the identities taken over could not be compared with the origin; 0 unless replicas are ignored. */
   uncompared: number;
   left: LeftOver;
 }
 
 /**
- * Finishes the migration of a pool if nothing is left to do: the copy is complete, no event is missing, no old version has
+ * Finishes the migration of a pool if no work remains: the copy is complete, no event is missing, no old version has
  * written at the origin for the chosen period, this service owns all identities, the bridge has no work, and both sides have
  * equal values. Takes over the identities that are still replicas, and waits for the bridge. Can be repeated.
  *
- * If something is left, nothing is finished unless it is ignored. Ignored replicas are taken over as they are here, if they
- * cannot be compared. Nothing is deleted: datasets that wait remain marked, and a later copy continues with them.
+ * If work remains, the migration is not finished, unless the options ignore every reason. If replicas are ignored, those
+ * that cannot be compared are taken over as they are here. Nothing is deleted: datasets that wait for the bridge remain
+ * marked, and after a later copy, the bridge continues with them.
  *
- * @throws {SyncClientError} the origin did not respond, and this is not ignored
+ * @throws {SyncClientError} the origin did not respond, and the options do not ignore `origin`
  */
 export async function finishPool(deps: FinishDeps, options: FinishOptions): Promise<FinishReport> {
   const { finishes, now } = deps;
@@ -158,7 +159,7 @@ async function stateReasons(
   return reasons;
 }
 
-/** Takes over what is left, waits for the bridge, and compares both sides. A dry run only compares. */
+/** Takes over the remaining replicas, waits for the bridge, and compares both sides. A dry run only compares. */
 async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found): Promise<void> {
   const { store } = deps;
   const { pool, isDryRun, signal, onProgress } = options;

@@ -17,15 +17,15 @@ import { type TakeOverDeps, takeOver } from './take-over.ts';
  */
 export interface Ownership {
   /**
-   * Takes over those of the identities that are replicas.
-   * @returns whether an identity was a replica. Then what the caller read about it earlier may be outdated
+   * Takes over the identities that are replicas, and leaves the others alone.
+   * @returns whether any of the identities was a replica. If so, data that the caller has read of them may be outdated
    */
   own(identities: readonly IdentityKey[]): Promise<boolean>;
   /** As `own`, for an identity whose pool the caller does not know. */
   ownById(identityId: string): Promise<boolean>;
   /**
-   * Stores a deletion that only the origin knows, so that a device with older data learns of it. The copy cannot find
-   * datasets that were deleted before it started.
+   * Stores a deletion that only the origin knows, so that a device with older data learns of the deletion. `move copy`
+   * cannot find datasets that were deleted before the copy started.
    *
    * @param syncCount the count of the device
    * @returns false if the origin did not delete the dataset after this count, or the dataset exists here
@@ -49,13 +49,16 @@ export interface OwnershipDeps extends Pick<TakeOverDeps, 'takeOvers' | 'store' 
   report: (message: string, details: Record<string, unknown>) => void;
 }
 
-/** How long a process may not know yet that a pool is being migrated. The first copy of a pool waits for this time. */
+/** Maximum time until each process knows that a pool is being migrated. The first copy of a pool waits for this time. */
 export const MOVING_KNOWN_MS = 2_000;
 /** Maximum time for which a request waits for one takeover. The takeover continues, so a retry finds it complete. */
 const MAX_WAIT_MS = 10_000;
-/** Maximum number of concurrent takeovers and questions about deletions. */
+/** Maximum total number of takeovers and of calls about deletions that run concurrently, for all pools. */
 const CONCURRENT = 20;
-/** Maximum number of these for one pool, and of questions, so that callers of one pool cannot stop another migration. */
+/**
+ * Maximum number of concurrent takeovers in one pool, so that requests to one pool cannot stop the migration of another
+ * pool. Also the maximum number of concurrent calls about deletions, for all pools together.
+ */
 const CONCURRENT_PER_OWNER = 10;
 /** Maximum number of identities per pool that are cached as owned. */
 const MAX_OWNED = 100_000;
@@ -210,7 +213,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
   };
 }
 
-/** Returns false also if the origin rejects the count because it never issued it. */
+/** Also returns false if the origin rejects the count because it has never issued this count. */
 async function wasDeletedAfter(origin: Origin, dataset: DatasetKey, syncCount: number): Promise<boolean> {
   try {
     return await origin.wasDeletedAfter(dataset, syncCount);

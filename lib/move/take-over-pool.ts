@@ -22,7 +22,7 @@ export interface TakeOverPoolOptions {
   /** Stops before the next identity. */
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
-  /** Receives what was not, or not completely, copied before a takeover, and each identity that remains a replica. */
+  /** Receives each problem of the copy before a takeover, and each identity that remains a replica. */
   onSkipped?: (problem: TakeOverProblem) => void;
 }
 

@@ -23,7 +23,7 @@ export interface EraseStore {
   countDatasets(identity: IdentityKey): Promise<{ datasets: number; records: number }>;
   /**
    * Erases an identity's datasets and records, including removed datasets and tombstones. Also removes the identity's id
-   * from the position of a reconciliation.
+   * from the saved progress of a reconciliation.
    */
   eraseDatasets(identity: IdentityKey): Promise<void>;
   /**

@@ -54,7 +54,7 @@ export interface ServiceTables {
   countWaitingRemovals(identity: IdentityKey): Promise<number>;
   /**
    * Erases what no operation of the service deletes: unpublished events with records, parked events, the payloads of
-   * events, and the identity's id in the position of a bulk publish.
+   * events, and the identity's id in the saved progress of a bulk publish.
    * @param options `withRemovals`: also erases the events of deleted datasets that wait to be published
    */
   eraseUnpublished(identity: IdentityKey, options: { withRemovals: boolean }): Promise<void>;

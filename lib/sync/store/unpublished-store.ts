@@ -61,8 +61,8 @@ const LIST_PAYLOADS = `
 SELECT payload_id FROM sync.payloads WHERE identity_row_id = $1 LIMIT ${PAYLOADS_PER_STEP}`;
 
 /**
- * Shortens the id in the position of a bulk publish to the region and two digits. A prefix of an id is before the id in
- * every order, so a bulk publish in progress publishes some datasets again, and omits none.
+ * Shortens the identity's id in the saved progress of a bulk publish to the region and two digits. A prefix of an id is
+ * before the id in every order, so a bulk publish in progress publishes some datasets again, and omits none.
  */
 const ERASE_POSITION = `
 UPDATE sync.bulk_publishes

@@ -252,7 +252,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect((await everything()).records).toEqual([]);
   });
 
-  it('keeps late events out of the tables, in any form, also those of merged identities', async () => {
+  it('keeps late events of every kind out of the tables, also those of merged identities', async () => {
     await createPool(database);
     const insert = 'INSERT INTO identity.identities VALUES ($1, $2, 1, 1, $3)';
     await database.query(insert, [IDENTITY, POOL, null]);
@@ -285,7 +285,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(quarantine).toEqual([]);
   });
 
-  it('removes the id from the position of a reconciliation, which then repeats a few identities', async () => {
+  it('shortens the id in the saved progress of a reconciliation, which then compares a few identities again', async () => {
     const store = createReconcileStore(database);
     const { startedAt } = await store.beginReconciliation(POOL, NEW_YEAR, { restart: false });
     const after = { identityId: IDENTITY, datasetName: 'game' };
@@ -299,7 +299,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     });
   });
 
-  it('erases unpublished events with records, parked events and payloads, if the service uses this database', async () => {
+  it('erases payloads, parked events, and unpublished events with records, if the service uses this database', async () => {
     await createPool(database);
     await put({}, { payloadOf: IDENTITY });
     await put({ kinesisSyncRecords: [wireRecord({ value: '"operation":"remove"' })] });
@@ -317,7 +317,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(await rowsOf('sync.payload_parts')).toHaveLength(1);
   });
 
-  it('lets the service publish the removal of datasets, and erases these events a day later', async () => {
+  it('lets the service publish the events of deleted datasets, and erases those that are unpublished a day later', async () => {
     await createPool(database);
     await put({ operation: 'remove', kinesisSyncRecords: null });
     expect((await eraseIdentity()).remains).toEqual([{ kind: 'waiting-removals', events: 1 }]);
@@ -328,7 +328,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(await rowsOf('sync.outbox')).toEqual([]);
   });
 
-  it('shortens the id in the position of a bulk publish', async () => {
+  it('shortens the id in the saved progress of a bulk publish', async () => {
     await createPool(database);
     await database.query(
       `INSERT INTO sync.bulk_publishes (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox,
@@ -365,7 +365,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(await rowsOf('sync.outbox')).toEqual([]);
   });
 
-  it('deletes the identity at a service with another database, and reports what a device writes since', async () => {
+  it('deletes the identity at a service with another database, and reports datasets that a device wrote since then', async () => {
     const service = serviceWith(2);
     const { found: before, left, remains } = await eraseIdentity(service);
     expect(service.deleted).toEqual([expect.objectContaining(KEY)]);
@@ -411,7 +411,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     ]);
   });
 
-  it('erases in the database even if the service fails, and reports what is left of the service', async () => {
+  it('erases in the database even if the call of the service fails, and reports that failure', async () => {
     await project([event()]);
     const error = new SyncClientError('not-authorized', 'not for you');
     const failing = { ...serviceWith(1), deleteIdentity: () => Promise.reject(error) };
@@ -444,7 +444,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect((await everything()).datasets).toHaveLength(2);
   });
 
-  it('refuses an identity of another pool, or one that was merged into another identity', async () => {
+  it('refuses an identity that belongs to another pool or was merged into another identity', async () => {
     await createPool(database);
     await database.query('INSERT INTO identity.identities VALUES ($1, $2, 1, 1, $3)', [
       IDENTITY,

@@ -73,7 +73,7 @@ describe('the poller of bulk publishes', () => {
       poller.pool().streaming = { isEnabled: true, streamName, roleArn: null };
     };
 
-    it('is ignored: its stream is not read, and no bulk publish or gap is stored or started', async () => {
+    it('is ignored: its stream is not read, no bulk publish is stored or started, and no gap is stored', async () => {
       streamTo('other-team');
       poller.pool().details = succeeded(START, END);
       poller.fault.of = () => new Error('the stream of another team was read');
@@ -101,7 +101,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toMatchObject([{ until: new Date(poller.clock.now) }]);
     });
 
-    it('does not report a bulk publish to the other stream as projected after a switch back', async () => {
+    it('after it switches back, its bulk publish to the other stream does not count as projected', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -113,7 +113,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ status: 'SUCCEEDED', completeness: 'unknown' }]);
     });
 
-    it('does not report to a one-off poll that a bulk publish to the other stream is projected', async () => {
+    it('after it switches back, a one-off poll does not count its bulk publish to the other stream as projected', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -124,7 +124,7 @@ describe('the poller of bulk publishes', () => {
       expect(await runs()).toMatchObject([{ completeness: 'unknown' }]);
     });
 
-    it('does not report that a bulk publish in progress during the switch is projected', async () => {
+    it('its bulk publish that was in progress when it switched back does not count as projected', async () => {
       streamTo('other-team');
       await pollHere();
       poller.clock.now += HOUR;
@@ -142,7 +142,7 @@ describe('the poller of bulk publishes', () => {
       ]);
     });
 
-    it('reports a bulk publish as projected if it started after the poller saw the switch', async () => {
+    it('its bulk publish that started after the poller saw it switch back counts as projected', async () => {
       streamTo('other-team');
       await pollHere();
       streamTo('cognito-sync');
@@ -327,7 +327,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('does not read a shard again that is projected past the end of the run, while something else delays the run', async () => {
+    it('needs no second read of a shard that is projected past its end, while quarantined events delay the run', async () => {
       poller.arrive(START);
       await poller.project(1);
       await poller.quarantine(START);
@@ -365,7 +365,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await poller.poll())).toEqual(['projected']);
     });
 
-    it('is unknown if batches of a shard are projected concurrently', async () => {
+    it('has unknown completeness if batches of a shard are projected concurrently', async () => {
       poller.arrive(START);
       expect(states(await pollAfter(MINUTE, { parallelizationFactor: 2 }))).toEqual(['SUCCEEDED', 'unknown']);
       expect(poller.opened).toEqual([]);
@@ -381,7 +381,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('is unknown if its records may have expired before the poller first saw the run', async () => {
+    it('has unknown completeness if its records may have expired before the poller first saw the run', async () => {
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'unknown']);
       expect(await runs()).toMatchObject([
         {
@@ -392,7 +392,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(DAY))).toEqual([]);
     });
 
-    it('stays unknown if the stream was recreated before the run was projected', async () => {
+    it('has unknown completeness, permanently, if the stream was recreated before the run was projected', async () => {
       poller.arrive(START);
       poller.pool().details = succeeded(START, END);
       expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
@@ -428,7 +428,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(MINUTE))).toEqual(['projected']);
     });
 
-    it('stays unknown if the stream was recreated during the run', async () => {
+    it('has unknown completeness if the stream was recreated during the run', async () => {
       poller.clock.now = START;
       poller.pool().details = inProgress(START);
       await poller.poll();
@@ -439,7 +439,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(MINUTE))).toEqual(['SUCCEEDED', 'unknown']);
     });
 
-    it('is projected at any age if all shards are past its end, or the stream still has its records', async () => {
+    it('counts as projected, however old it is, if the stream keeps its records or all shards are projected past its end', async () => {
       poller.stream.retentionMs = 7 * DAY;
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
       await forgetPublishes(database);
@@ -449,7 +449,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
     });
 
-    it('is no longer waited for once a newer run is projected', async () => {
+    it('is no longer evaluated once a newer run is projected', async () => {
       await poller.quarantine(START);
       await pollAfter();
       poller.clock.now = END + DAY;
@@ -458,7 +458,7 @@ describe('the poller of bulk publishes', () => {
       expect(await poller.poll()).toMatchObject({ transitions: [], stalled: 0 });
     });
 
-    it('is unknown if its stream is unknown', async () => {
+    it('has unknown completeness if its stream is unknown', async () => {
       poller.pool().streaming = { isEnabled: false, streamName: null, roleArn: null };
       expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
       expect(await runs()).toMatchObject([
@@ -550,7 +550,7 @@ describe('the poller of bulk publishes', () => {
     const off = { isEnabled: false, streamName: 'cognito-sync', roleArn: null };
     const on = { ...off, isEnabled: true };
 
-    it('has a gap from the last poll that saw it stream to the next poll that does', async () => {
+    it('has a gap from the last poll that saw it stream to the next poll that sees it stream', async () => {
       await poller.poll();
       poller.clock.now += HOUR;
       await poller.poll();
@@ -846,7 +846,7 @@ describe('the poller of bulk publishes', () => {
       expect(polled).toEqual([ids[4], ids[0]]);
     });
 
-    it('are polled once each, however often they are named', async () => {
+    it('are polled once each, even if the options name them twice', async () => {
       const polled = slowDown();
       await poller.poll({ identityPoolIds: [...ids, ...ids] });
       expect(polled).toEqual(ids);

@@ -94,7 +94,7 @@ describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }
     return { text, isChanged: statement > at };
   }
 
-  it('loses no dataset, splits no change, and brings no deleted identity back, at any time of the changes', async () => {
+  it('contains every dataset, each change completely or not at all, and no records without their identity, regardless of when changes happen', async () => {
     // The statements of the export are the same on both, and transactions take longer under Aurora DSQL's rules.
     const step = source.dialect === 'dsql' ? 3 : 1;
     let at = 0;
@@ -144,7 +144,7 @@ describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }
     expect(at).toBeGreaterThan(15);
   }, 180_000);
 
-  it('loses no login of a merge between two pages of changed identities', async () => {
+  it('loses no login if two identities are merged when only the page with one of them has been read', async () => {
     await deleteAllRows(source);
     await deleteAllRows(target);
     const { pool, logIn, mergeUsers } = await newService();
@@ -176,7 +176,7 @@ describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }
     }
   });
 
-  it('loses no developer user whom a copy moves to an identity of an earlier page', async () => {
+  it('loses no developer user if `move copy` links the user to an identity that the export has already read', async () => {
     await deleteAllRows(source);
     await deleteAllRows(target);
     const { pool: identityPoolId } = await newService();
@@ -217,7 +217,7 @@ describe.each(SERVERS)('an export of a service that is in use, $name', ({ open }
     expect(found.IdentityId).toBe(first);
   });
 
-  it('reads few rows per statement, even if few datasets and identities were changed', async () => {
+  it('reads a limited number of rows per statement, also if none of these rows has changed', async () => {
     await deleteAllRows(source);
     await newService();
     const sections = serviceSections(source, NEW_YEAR + 10 * HOUR_MS, { page: 250, window: 2 });

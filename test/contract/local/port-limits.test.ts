@@ -72,7 +72,7 @@ describe('the body of a rejected request', () => {
     ['has a foreign Host', '/upload', 403, { Host: 'evil.example' }],
     ['has a foreign Origin', '/upload', 403, { Origin: 'https://evil.example' }],
   ])(
-    'is rejected before it is sent if the request %s, and the connection is closed',
+    'is rejected before the client sends it, and the connection is closed, if the request %s',
     async (_, target, status, headers) => {
       await start();
       const exchange = open(head(target, { 'Content-Length': 1_000_000, ...headers }));
@@ -104,7 +104,7 @@ describe('the body of a rejected request', () => {
     expect(await accepted.response()).toMatchObject({ status: 200, body: '{"bytes":2}' });
   });
 
-  it('is rejected when it exceeds the limit if the request did not announce its length', async () => {
+  it('is rejected as soon as it exceeds the limit, if the request did not announce its length', async () => {
     await start();
     const chunk = `${(100_000).toString(16)}\r\n${'x'.repeat(100_000)}\r\n`;
     const within = open(`${head('/upload', { 'Transfer-Encoding': 'chunked' })}${chunk.repeat(3)}0\r\n\r\n`);
@@ -127,7 +127,7 @@ describe('the body of a rejected request', () => {
     expect(sent).toBeLessThan(60);
   });
 
-  it('is read if it is small, so that the client keeps its connection', async () => {
+  it('is read if it is small, so that the client can use the connection again', async () => {
     await start();
     const exchange = open(head('/other', { 'Content-Length': 2 }));
     expect((await exchange.response()).status).toBe(404);
@@ -168,7 +168,7 @@ describe('bytes in flight', () => {
     expect(await statusFrom('127.0.0.1')).toBe(200);
   });
 
-  it('are available to other requests again if the client disconnects', async () => {
+  it('no longer count after the client has disconnected', async () => {
     await start({ limits: { bytesInFlight: 200 * KIB } });
     const partial = open(upload('/upload', 250 * KIB).slice(0, 220 * KIB));
     await once(partial.socket, 'connect');
@@ -203,7 +203,7 @@ describe('a body in many small parts', () => {
 });
 
 describe('requests that do not wait for the previous response', () => {
-  it('are answered in order, if they are few', async () => {
+  it('are answered in order, if there are only a few', async () => {
     await start();
     const exchange = open([1, 2, 3, 4].map((bytes) => upload('/upload', bytes)).join(''));
     for (const bytes of [1, 2, 3, 4]) {
@@ -211,7 +211,7 @@ describe('requests that do not wait for the previous response', () => {
     }
   });
 
-  it('close the connection if more than eight wait, and the other requests are not run', async () => {
+  it('close the connection if more than eight have no response yet; the server does not run more than eight', async () => {
     await start();
     const exchange = open(Array.from({ length: 500 }, () => upload('/hold', 1)).join(''));
     expect(await exchange.closed).toBe('');
@@ -219,7 +219,7 @@ describe('requests that do not wait for the previous response', () => {
     expect(await open(upload('/upload', 1)).response()).toMatchObject({ status: 200 });
   });
 
-  it('close the connection even if each is answered immediately', async () => {
+  it('close the connection if more than eight arrive in one block, even if each is answered immediately', async () => {
     let calls = 0;
     const matches = () => {
       calls += 1;
@@ -311,7 +311,7 @@ describe('connections', () => {
   });
 
   it.skipIf(address === undefined)(
-    'count as ten for a while if they were closed because of too many requests at once',
+    'count as ten each for a while after they were closed because of too many requests without a response',
     async () => {
       await start({ host: '0.0.0.0', limits: { connectionsPerAddress: 5, penaltyMs: 60_000 } });
       await open(upload('/hold', 1).repeat(500), address).closed;

@@ -137,7 +137,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
   const isMoving = async (pool: string) =>
     (await takeOvers.listMoving()).some(({ identityPoolId }) => identityPoolId === pool);
 
-  it('takes over what is left, waits for the bridge, and ends the migration once', async () => {
+  it('takes over the remaining replicas, waits for the bridge, and ends the migration once', async () => {
     const { identityPoolId, ids, origin } = await copied([
       { game: listingOf(1, 2) },
       { game: listingOf(3) },
@@ -185,7 +185,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await isMoving(identityPoolId)).toBe(true);
   });
 
-  it('changes nothing in a dry run, and says what is left', async () => {
+  it('changes nothing in a dry run, and reports what would prevent the end', async () => {
     const datasets = { game: listingOf(1) };
     const { identityPoolId, ids, origin } = await copied([datasets]);
     const dryRun = () => finish(identityPoolId, origin, { isDryRun: true });
@@ -199,7 +199,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     });
   });
 
-  it('ends by force although the origin does not respond, keeps what waits, and a copy continues', async () => {
+  it('ends without a response of the origin if the options ignore this; after a later copy, the bridge continues', async () => {
     const { identityPoolId, ids, origin, copy } = await copied([{ game: listingOf(1) }]);
     const broken: Origin = { ...origin, readPool: () => Promise.reject(failure('refused')) };
     await expect(finish(identityPoolId, broken)).rejects.toMatchObject({ condition: 'refused' });
@@ -221,7 +221,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await run(identityPoolId, origin)).toEqual({ bridged: 1, postponed: 0 });
   });
 
-  it('does not end while a copy runs, even by force', async () => {
+  it('does not end while a copy runs, even if the reason `busy` is ignored', async () => {
     const { identityPoolId, origin } = await copied([{}]);
     const about = { origin: 'scripted', holder: 'copy', now, until: now + 5 * MINUTE };
     const lease = await store.takeLease(identityPoolId, about);
@@ -258,7 +258,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await createIdentityStore(database).readIdentity(late)).toBeNull();
   });
 
-  it('does not end after an identity was created that no one has taken over', async () => {
+  it('does not end if an identity was created in the meantime that was not taken over', async () => {
     const { identityPoolId, origin } = await copied([{}]);
     const pool = await store.readPool(identityPoolId, now);
     await follow(
@@ -284,7 +284,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await end(2)).toBe(true);
   });
 
-  it('knows the last write of an old version, and does not count what the bridge wrote', async () => {
+  it('knows the last write of an old version, and does not count writes of the bridge', async () => {
     const there = { game: listingOf(1) };
     const { identityPoolId, ids, origin } = await copied([there, {}]);
     const [identityId = '', replica = ''] = ids;

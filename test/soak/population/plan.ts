@@ -6,9 +6,9 @@ export type Client = 'sdk' | 'android' | 'ios' | 'sync-manager';
 export interface DevicePlan {
   client: Client;
   firstSide: Side;
-  /** When the device gets a version of the app that uses the other service: shares of the time after the copy. */
+  /** When the device gets a version of the app that uses the other service: shares of the test's time after the copy. */
   switchesAt: readonly number[];
-  /** When the user gets the device: a share of the time after the copy; 0 if the user has it when the user comes. */
+  /** When the user gets the device: a share of the test's time after the copy; 0 if the user always has the device. */
   joinsAt: number;
   clockSkewMs: number;
   seed: number;
@@ -20,13 +20,13 @@ export interface UserPlan {
   kind: 'guest' | 'developer' | 'login';
   datasets: readonly string[];
   devices: readonly DevicePlan[];
-  /** When the user comes: a share of the time after the copy; 0 if the user was there before the copy. */
+  /** When the user starts to use the app: a share of the test's time after the copy; 0 if this is before the copy. */
   joinsAt: number;
-  /** The user into whom this user is merged, where and when. */
+  /** The user into whom this user is merged, and the side and time of the merge; null if the user is not merged. */
   merge: { into: string; at: Side; after: number } | null;
 }
 
-/** A disturbance, at a share of the time after the copy. */
+/** A disturbance. `at` is a share of the test's time after the copy. */
 export interface Fault {
   at: number;
   kind: 'kill the origin' | 'kill the target' | 'throttle' | 'delay the stream' | 'cut connections';

@@ -38,7 +38,7 @@ export interface Snapshot {
 /** Both services, as the app's backend and its operator use them. */
 export interface Services {
   createPool(): Promise<string>;
-  /** Logs a user in at the login provider, or through the app's own backend. */
+  /** Gets a token from the login provider, or, through the app's own backend, from the service `side`. */
   logIn(side: Side, identityPoolId: string, user: Pick<UserPlan, 'name' | 'kind'>): Promise<Login>;
   /** Returns the identity to which a login leads. */
   identityOf(side: Side, identityPoolId: string, user: Pick<UserPlan, 'name' | 'kind'>): Promise<string>;

@@ -9,9 +9,12 @@ import { createSdkApp } from './sdk-app.ts';
 export interface UserDeps {
   front: Front;
   identityPoolId: string;
-  /** Logs a user in: at the login provider, or through the app's own backend at a service. Does not retry. */
+  /**
+   * Logs a user in. A user of a login provider gets a token from the provider. For a user of the app's own backend, the
+   * backend calls the service `side`. Does not retry.
+   */
   logIn: (side: Side, user: UserPlan) => Promise<Login>;
-  /** The share of the time after the copy that has passed; 0 before that. */
+  /** Returns how much of the test's time after the copy has passed: 0 until the copy is complete, 0.5 at half time. */
   progress: () => number;
   /** Mean time between two rounds of a device. */
   periodMs: number;
@@ -36,7 +39,7 @@ export interface SimulatedUser {
   run(): Promise<void>;
   /** Ends the devices on this side, or all devices. */
   stopDevices(side?: Side): Promise<void>;
-  /** Starts the stopped devices again, with the identity into which the user's identity was merged. */
+  /** Starts the stopped devices again, with the identity into which their user's identity was merged. */
   continueAs(identityId: string): void;
   /** Synchronizes each device once more. @returns the values on each device, by device */
   finish(): Promise<DeviceContents[]>;
@@ -95,7 +98,7 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
     return opened;
   }
 
-  /** Starts the app. A real app would ask its user to try again until that succeeds. */
+  /** Starts the app, and retries until the start succeeds. A real app would ask its user to try again. */
   async function start(device: Pick<Running, 'app' | 'name' | 'identityId'>): Promise<void> {
     const { app, name } = device;
     for (;;) {

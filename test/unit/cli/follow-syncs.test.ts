@@ -74,7 +74,7 @@ describe('tail', () => {
     ]);
   });
 
-  it('knows a projection that is reported before its sync, but not one of an earlier dataset', () => {
+  it('assigns a projection to a sync that is reported shortly after it, but not to one that is reported much later', () => {
     expect(
       follow([
         [0, projected(3)],
@@ -119,7 +119,7 @@ describe('tail', () => {
     expect(failed.lines()).toEqual([expect.stringMatching(/rejected: boom$/)]);
   });
 
-  it('prints conflicts and subscriptions without waiting, and escapes what devices named', () => {
+  it('prints conflicts and subscriptions without waiting for a projection, and escapes control characters in names', () => {
     const error = { code: 'ResourceConflictException', message: 'Current SyncCount for: score is 2 not 1' };
     const { lines } = follow([
       [0, sync({ syncCount: null, error, datasetName: 'a\u001b[2J' })],

@@ -372,13 +372,13 @@ describe('the startup packet', () => {
   const user = [cString('user'), cString('me')];
   const end = cString('');
 
-  it('may request TLS, encryption or a cancellation', () => {
+  it('may request TLS, GSSAPI encryption, or the cancellation of a statement', () => {
     expect(readStartupPacket(packet(80877103)).kind).toBe('ssl');
     expect(readStartupPacket(packet(80877104)).kind).toBe('encryption');
     expect(readStartupPacket(packet(80877102, int32(1), int32(2))).kind).toBe('cancel');
   });
 
-  it('is negotiated down to version 3.0', () => {
+  it('gets a reply only if it requests a newer version than 3.0; the reply offers version 3.0', () => {
     const plain = packet(0x00030000, ...user, end);
     expect(readStartupPacket(plain)).toEqual({ kind: 'start', reply: new Uint8Array() });
     expect(readStartupPacket(packet(0x00030002, ...user, cString('_pq_.a'), cString('1'), end))).toEqual({

@@ -17,7 +17,7 @@ const ARN_PREFIX = 'arn:aws:iam::000000000000:oidc-provider/';
 /**
  * Converts the values of `--provider` to the members of an identity pool that enable these login providers.
  *
- * @param values `<key>=<client id>`, or `<key>` for an OpenID Connect provider, whose client ids no pool can hold
+ * @param values `<key>=<client id>`, or `<key>` for an OpenID Connect provider, whose client ids a pool cannot store
  * @throws {UsageError} a value is invalid
  */
 export function readProviders(values: readonly string[]): ProviderMembers {
