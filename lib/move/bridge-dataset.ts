@@ -11,11 +11,11 @@ import type { Origin, OriginListing } from './ports/origin.ts';
 import type { IdentityLease } from './ports/take-over-store.ts';
 
 /**
- * Longer than one attempt of a call takes: a deletion at the origin is three requests of up to 15 seconds each. Otherwise it
- * could remove what another process has written in the meantime. Each attempt extends the lease.
+ * Longer than one attempt of a call takes: a deletion at the origin is three requests of up to 15 seconds each. With a
+ * shorter lease, the deletion could remove what another process has written. Each attempt extends the lease.
  */
 export const LEASE_MS = 60_000;
-/** Calls per pass that the origin may refuse. Several refused keys can be found with as many. */
+/** Maximum number of refused calls per pass. This is enough to find several refused keys by halving the calls. */
 const MAX_REFUSALS = 100;
 /** Maximum number of listings of one dataset that changes from page to page. */
 const LISTINGS = 5;
@@ -30,16 +30,16 @@ export interface BridgeDatasetDeps {
 }
 
 /**
- * `done`: both sides agree. `again`: a device changed the dataset at the origin during the pass, or one pass may not write
- * all that is left. `gone`: the identity no longer exists at the origin; nothing was changed here.
+ * `done`: both sides agree. `again`: a device changed the dataset at the origin during the pass, or more keys differ than
+ * one pass may write. `gone`: the identity no longer exists at the origin; nothing was changed here.
  */
 export type PassOutcome = 'done' | 'again' | 'gone';
 
 /**
  * Makes one pass over a dataset of an identity that this service owns: reads the dataset at the origin, decides, writes
  * here, and then writes at the origin. The transaction that writes here also saves what must be written at the origin,
- * with the hash of each value. From this, the next pass recognizes what an interrupted pass wrote at the origin, and does
- * not mistake it for a change of a device.
+ * with the hash of each value. With these hashes, the next pass recognizes what an interrupted pass wrote at the origin, and
+ * does not mistake it for a change of a device.
  *
  * The patches have the exact counts of the origin's records, so the origin rejects a patch for a record that a device has
  * changed since the listing.
@@ -163,7 +163,7 @@ async function writeThere(
         failure = { error };
         break;
       }
-      // One refused key must not keep the others out.
+      // One refused key must not prevent the writes of the other keys.
       const half = Math.ceil(call.length / 2);
       if (call.length > 1) calls.unshift(call.slice(0, half), call.slice(half));
     }

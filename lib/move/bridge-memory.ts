@@ -22,7 +22,7 @@ const OLD_PENDING = 500;
  */
 export function remember(plan: Plan, { here, there, ...sides }: BothSides, countHere: number): Memory {
   const { pending } = sides;
-  // After an agreed deletion, the agreed count jumps together with the dataset's count. No row has a count up to it.
+  // If both sides agree on a deletion, the agreed count rises with the dataset's count: a deleted dataset has no rows.
   const isJumped = !here.exists && sides.agreed.here >= here.syncCount;
   const agreed = isJumped ? { ...sides.agreed, here: sides.agreed.here + plan.jump } : sides.agreed;
   const saved = new Map<string, Pending | null>();

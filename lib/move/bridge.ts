@@ -12,7 +12,7 @@ import type { IdentityLease } from './ports/take-over-store.ts';
 
 /** Maximum number of marks per run. */
 export const MARKS_PER_RUN = 100;
-/** Identities at a time. The rate limits the calls; this limits memory. */
+/** Maximum number of identities that are bridged concurrently. It limits memory; the rate limits the calls. */
 const CONCURRENT = 4;
 /** Maximum number of passes over a dataset per run. If devices keep changing the dataset, a later run continues. */
 const PASSES = 5;
@@ -20,9 +20,9 @@ const PASSES = 5;
 const MIN_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 5 * 60_000;
 const PROBLEM_PAUSE_MS = 60 * 60_000;
-/** After a problem of the whole pool, which ends as soon as someone changes a setting. */
+/** The pause after a problem of the whole pool. Such a problem ends as soon as someone changes a setting. */
 const POOL_PROBLEM_PAUSE_MS = 60_000;
-/** About a century: if a pool's migration was finished, only a later copy marks its datasets again. */
+/** About a century. If the migration of a pool was finished, only a later copy lets the bridge read its datasets again. */
 const FINISHED_PAUSE_MS = 3_000_000_000_000;
 
 export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'> {
@@ -32,7 +32,7 @@ export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'>
    * configured, and `finished` if the migration of the pool was finished.
    */
   originOf: (identityPoolId: string) => Promise<{ origin: Origin; paced: PacedCalls } | 'finished' | null>;
-  /** Receives why a dataset waits, if that does not pass on its own. `error`: null if the origin is not configured. */
+  /** Receives the problem of a dataset, if it needs someone's help. `error`: null if the origin is not configured. */
   onProblem?: (about: { identityPoolId: string; problem: BridgeProblem; error: unknown }) => void;
   /** Returns whether the run must end before the next dataset. */
   isOver?: () => boolean;
@@ -50,7 +50,7 @@ export interface BridgeOutcome {
  * Reads the marked datasets of owned identities on both sides, and writes to each side what only the other side has. The
  * datasets of one identity are bridged one after the other, under a lease. A dataset that fails does not stop the others.
  *
- * @throws {DatabaseError} a mark could not be postponed. All other identities have been tried, unless that failed four times
+ * @throws {DatabaseError} a mark could not be postponed. The run continues with other identities until four have failed
  */
 export async function bridgeDue(deps: BridgeDeps): Promise<BridgeOutcome> {
   const marks = await deps.store.listDue(deps.now(), MARKS_PER_RUN);

@@ -9,7 +9,7 @@ export type DatasetDifference =
 
 /**
  * Compares a dataset here with the same dataset at the origin.
- * @param withCounts whether the sync counts must be equal too: each side of a bridge keeps its own
+ * @param withCounts whether the sync counts must be equal too. Under a bridge, each side has its own counts
  * @returns null if nothing differs
  */
 export function compareDataset(

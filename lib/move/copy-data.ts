@@ -6,7 +6,7 @@ import type { ReplicaIdentity } from './ports/move-store.ts';
 
 /** Identities per query. */
 const PAGE = 100;
-/** Identities copied at the same time. The rate limits the calls; this limits memory. */
+/** Maximum number of identities that are copied concurrently. It limits memory; the rate limits the calls. */
 const CONCURRENT = 8;
 
 /** Copies the developer users and the datasets of all identities that were copied. */

@@ -114,7 +114,7 @@ export class LeaseLostError extends Error {
 /** Problems with reading at the origin. A copy with such a problem does not repair a gap. */
 const UNREAD: ReadonlySet<CopyProblem> = new Set(['kept-changing', 'refused', 'unreadable']);
 
-/** Counts and reports something that was not, or not completely, copied. */
+/** Counts and reports a problem of an identity or a dataset. */
 export function skip(
   { options, progress }: Pick<IdentityCopy, 'options' | 'progress'>,
   skipped: Skipped,

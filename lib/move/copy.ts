@@ -89,8 +89,8 @@ function describeHolder({ holder, until }: { holder: string; until: number }): s
 }
 
 /**
- * What both services agreed on holds only for the origin of the owned identities. Compared with another one, newer data
- * would count as older, or as deleted.
+ * The agreed counts hold only for the origin from which the owned identities came. In a comparison with another origin,
+ * newer data would count as older, or as deleted.
  * @returns why the pool cannot be copied from this origin; null if it can
  */
 async function describeOther(
@@ -166,7 +166,7 @@ async function runPhases(run: CopyRun): Promise<'finished' | 'stopped'> {
     }
     progress.phase = next[progress.phase];
     progress.position = null;
-    // The end of the copy is saved with its last phase: a copy that is done must be complete.
+    // `finishCopy` saves the phase `done` together with the end of the copy, so a copy in this phase is complete.
     if (progress.phase !== 'done') await run.save();
   }
   if (!(await deps.store.finishCopy(lease, progress, deps.now()))) throw new LeaseLostError();

@@ -3,13 +3,13 @@ import { type BothSides, type BridgedRow, isWritten, JUMP } from './bridge-state
 /** A decision that the operator should know: a change of one side overwrote a change of the other side. */
 export interface Conflict {
   /**
-   * Null if a device changed the dataset at the origin while the bridge deleted it there, or if a device deleted it there
-   * and a merge had already moved its records here.
+   * Null if the conflict concerns the whole dataset. Either a device changed the dataset at the origin while the bridge
+   * deleted it there, or a device deleted it there after a merge here had moved its records.
    */
   key: string | null;
   /**
-   * `changed`: both sides changed the key. `deleted`: one side deleted the dataset, the other changed the key, which
-   * survives. `unexplained`: the sides differ although neither changed the key, for example after a restore.
+   * `changed`: both sides changed the key. `deleted`: one side deleted the dataset, and the other side changed the key. The
+   * key survives. `unexplained`: the sides differ although neither changed the key, for example after a restore.
    */
   kind: 'changed' | 'deleted' | 'unexplained';
   winner: 'here' | 'there';
@@ -118,8 +118,8 @@ function decideSides(sides: BothSides, limits: { keys: number; bytes: number }):
 
 /**
  * Returns by how much the dataset's count must be raised. A count of the origin must not be mistaken for one of this
- * service. Then a device that changes sides receives everything that was written here, and is rejected if it goes back. A
- * takeover raises the counts of existing datasets; this function raises the count of a dataset that was created later.
+ * service. With raised counts, a device that comes from the origin receives everything that was written here, and the
+ * origin rejects the device if it goes back. A takeover raises the counts of existing datasets; this function raises the count of a dataset that was created later.
  */
 function jumpOf({ here, there, isMerged }: BothSides): number {
   return !isMerged && here.syncCount < there.syncCount + JUMP / 2 ? JUMP : 0;
@@ -137,8 +137,8 @@ interface Outcome {
 }
 
 /**
- * Forgets the agreed counts of the origin if its counts have started again. It is not documented whether they do when a
- * dataset is created again.
+ * Forgets the agreed count of the origin if the counts there have started from the beginning. It is not documented whether
+ * they do so when a dataset is created again.
  */
 function restarted({ agreed, pending, there, ...sides }: BothSides): BothSides {
   if (!there.exists || there.syncCount >= agreed.there) return { agreed, pending, there, ...sides };
@@ -241,7 +241,7 @@ export function dateOf({ deviceMs, modifiedMs }: Pick<BridgedRow, 'deviceMs' | '
   return Math.min(deviceMs ?? modifiedMs, modifiedMs);
 }
 
-/** Keys that the origin may refuse come last, so that they do not keep the others out of each pass. */
+/** Keys that the origin may refuse come last, so that each pass has room for the other keys. */
 function rankOf({ action, write }: Outcome): number {
   if (action !== 'there' || write.value === null) return 0;
   return write.syncCount > 0 ? 1 : 2;

@@ -153,7 +153,7 @@ async function stateReasons(
   if (pool.progress.phase !== 'done' || pool.copiedAt === null) reasons.push('copy-incomplete');
   if (pool.gapSince !== null) reasons.push('events-missing');
   if (at - (pool.caughtUpTo ?? 0) > MAX_FOLLOW_LAG_MS) reasons.push('not-followed');
-  // If no write is known, the events since the start of the last copy are.
+  // If no write is known, there was none since the start of the last copy: all events since then are known.
   if (at - (pool.lastOldWrite ?? pool.startedAt) < quietForMs) reasons.push('not-quiet');
   if (pool.lease !== null) reasons.push('busy');
   return reasons;

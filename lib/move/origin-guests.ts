@@ -18,9 +18,9 @@ export interface OriginGuestsDeps extends Pick<OriginQuestionsDeps, 'store' | 'n
 const GUEST_MS = 60 * 60_000;
 /** How long no guest is checked after a failure, so that guests do not wait for an origin that does not respond. */
 const PAUSE_MS = 30_000;
-/** How long an id that the origin does not know as that of a guest is cached. */
+/** How long a process remembers that an id belongs to no guest at the origin. */
 const UNKNOWN_MS = 60_000;
-/** Ids of unknown guests that are searched for at the origin. Anyone can send such ids. */
+/** Maximum rate of searches at the origin for ids of unknown guests. Anyone can send such ids. */
 const FIND_RATE = { perSecond: 5, burst: 25 };
 
 /** Creates the questions about guests, who have no logins. */

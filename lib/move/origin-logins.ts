@@ -12,8 +12,8 @@ export interface OriginLoginsDeps extends OriginQuestionsDeps, OriginGuestsDeps 
 }
 
 /**
- * Creates the questions about logins that a process asks the origins of pools that are being migrated. While no pool is,
- * each question costs at most one small query per second.
+ * Creates the questions about logins that a process asks the origins of pools that are being migrated. While no pool is
+ * being migrated, each question costs at most one small query per second.
  */
 export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { close(): void } {
   const questions = createOriginQuestions(deps);
@@ -27,7 +27,7 @@ export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { clo
       ask(identityPoolId, async ({ origin, client }) => {
         const accepted = await providersAt(origin, identityPoolId);
         if (!unknown.some((provider) => accepted.has(provider))) return null;
-        // The origin does not know an identity that exists only here. It can only say whose the logins are.
+        // The origin does not know an identity that exists only here. It can only say to which identities the logins belong.
         const isThere = identityId !== null && (await isKnown({ identityPoolId, identityId }));
         const about = { identityPoolId, logins: presentable(logins, accepted) };
         const getId = () => client.present({ ...about, operation: 'GetId', identityId: null });

@@ -23,7 +23,7 @@ export interface OriginQuestionsDeps {
   report: (message: string, details: Record<string, unknown>) => void;
 }
 
-/** Maximum time for which a request waits until fewer requests ask the origin. */
+/** Maximum time for which a request waits until it may ask the origin. */
 const MAX_WAIT_MS = 5_000;
 /** Maximum number of concurrent questions, in total and for one pool. */
 const CONCURRENT = 20;
@@ -41,7 +41,7 @@ interface Asked {
 export interface OriginQuestions {
   listMoving(): Promise<string[]>;
   isMoving(identityPoolId: string): Promise<boolean>;
-  /** Returns whether an identity came from the origin, or was deleted here after it did. */
+  /** Returns whether an identity came from the origin. It may have been deleted here since then. */
   isKnown(identity: IdentityKey): Promise<boolean>;
   /**
    * Asks the origin of a pool. Limits the concurrent questions.
@@ -51,8 +51,8 @@ export interface OriginQuestions {
    */
   ask<Answer>(identityPoolId: string, work: (asked: Asked) => Promise<Answer>): Promise<Answer | null>;
   /**
-   * Creates an identity here that the origin has named. If the origin does not describe it yet, it may be eventually
-   * consistent: the client tries again, and gets no other identity.
+   * Creates an identity here that the origin has named. The origin may be eventually consistent and not describe the
+   * identity yet. Then the client must try again, and gets no other identity.
    */
   learn(origin: Origin, identity: IdentityKey): Promise<void>;
   /** Returns the keys in `Logins` of the providers that the pool has at the origin. */

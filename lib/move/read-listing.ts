@@ -39,8 +39,8 @@ export async function readListing(
 
 /**
  * Finds the count that the dataset had after its last deletion. The origin reports only whether a deletion followed a
- * given count. A deletion erases all rows, so its count is below that of every row. The first write has count 1, so the
- * count of a deletion is at least 2.
+ * given count. A deletion erases all rows, so the count of the last deletion is below the count of every row. The first
+ * write has count 1, so the count of a deletion is at least 2.
  *
  * @returns 0 if the dataset was never deleted
  */

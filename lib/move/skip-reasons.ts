@@ -11,8 +11,9 @@ export type ItemFailure = 'value-refused' | 'refused' | 'unreadable';
 
 /** Decides whether a failure concerns only one item, so that the work can continue with the next one. */
 export interface SkipReasons {
-  /** Remembers an item that the origin answered for. */
+  /** Remembers an identity whose datasets the origin has listed. */
   identityRead(identity: IdentityKey): void;
+  /** Remembers a dataset whose records the origin has listed. */
   datasetRead(dataset: DatasetKey): void;
   /** @returns null if the work must stop, because the failure concerns all items */
   reasonFor(error: unknown, item: 'identity' | 'dataset'): Promise<ItemFailure | null>;

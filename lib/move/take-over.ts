@@ -26,7 +26,7 @@ const PAUSE_MS = 200;
 export interface TakeOverDeps extends Pick<CopyDeps, 'origin' | 'store' | 'limits' | 'now' | 'sleep'> {
   takeOvers: TakeOverStore;
   paced: PacedCalls;
-  /** Receives what the final comparison could not, or not completely, copy. */
+  /** Receives each problem of the copy that the final comparison makes. */
   onSkipped?: (skipped: Skipped) => void;
 }
 

@@ -4,9 +4,10 @@ import type { OriginIdentity } from './ports/origin.ts';
 const CLOCK_SKEW_MS = 5 * 60_000;
 
 /**
- * Says how an identity can be used that is not among the usable identities of a copy. One without logins is disabled at
- * the origin: its logins were unlinked, or it was merged into another identity. Here it must not become a guest, which
- * anyone who knows its id can use. If it was created after the copy started, it may be a new guest.
+ * Says whether clients may use an identity that the origin did not list as usable. An old identity without logins is
+ * disabled at the origin: its logins were unlinked, or it was merged into another identity. It must not become a guest
+ * here, because anyone who knows the id of a guest can use it. An identity that was created after the copy started may be a
+ * new guest.
  *
  * @param startedAt the start of the copy, epoch milliseconds
  */

@@ -16,7 +16,7 @@ const PAGE = 100;
 /** How long a difference may last before it counts: a write that is on its way through the stream is no difference. */
 const IN_FLIGHT_MS = 30_000;
 const PAUSE_MS = 1_000;
-/** Differences held in memory at a time. With so many, the comparison ends: a copy is needed, not a longer list. */
+/** Maximum number of differences in memory. At this number, the comparison ends: a copy is needed, not a longer list. */
 const MAX_DIFFERENCES = 1_000;
 
 export interface VerifyDeps {
@@ -49,8 +49,8 @@ export interface Verification {
 
 /**
  * Compares the live values of the pool's identities with the origin, and the sync counts of those that this service does
- * not own. A difference counts only if it lasts 30 seconds. What the origin refuses to return, but returns for others, is a
- * difference too: it could not be compared.
+ * not own. A difference counts only if it lasts 30 seconds. Data that the origin returns for other identities or datasets,
+ * but not for this one, counts as a difference too, because it could not be compared.
  *
  * @throws {SyncClientError} the origin did not respond
  */

@@ -40,7 +40,7 @@ export interface ErasureReceipt extends IdentityKey {
   mergedIdentities: string[];
   isDryRun: boolean;
   found: StoredOfIdentity;
-  /** What is left after the erasure. Equal to `found` for a dry run. */
+  /** What is still stored after the erasure. Equal to `found` for a dry run. */
   left: StoredOfIdentity;
   /** The last time at which data of the identity was erased. Null for a dry run. */
   erasedAt: number | null;

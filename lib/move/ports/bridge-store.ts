@@ -71,7 +71,7 @@ export interface BridgeStore {
   /** Marks datasets of a pool, so that the next run reads them. */
   mark(identityPoolId: string, datasets: readonly DatasetKey[]): Promise<void>;
   /**
-   * Counts what is left to do for a pool, and the decided conflicts.
+   * Counts the unfinished work of the bridge for a pool, and the decided conflicts.
    * @param maxRows if given, only so many marks and conflicts are counted, and the datasets and keys of so many identities
    */
   count(identityPoolId: string, maxRows?: number): Promise<BridgeCounts>;
@@ -94,8 +94,8 @@ export interface BridgeStore {
   /**
    * Reads the dataset here, decides, writes here, and saves what must be written at the origin, in one transaction. If the
    * plan is complete and nothing must be written at the origin, the transaction removes the mark. If the pool was deleted here,
-   * nothing is decided: what is deleted with a pool stays at the origin. If its migration was finished, nothing is
-   * decided either, and the mark remains.
+   * nothing is decided: the origin keeps the data that was deleted with a pool. If the migration was finished, nothing
+   * is decided either, and the mark remains.
    * @returns null if the lease was lost; then nothing is written
    */
   decide(lease: IdentityLease, mark: Mark, about: ReadThere & { at: number }): Promise<Decided | null>;
@@ -108,7 +108,7 @@ export interface BridgeStore {
     mark: Mark,
     about: Memory & { isDone: boolean; conflict: boolean; at: number },
   ): Promise<boolean>;
-  /** If the identity was deleted here, removes its conflicts and what is remembered of these datasets: they name keys. */
+  /** If the identity was deleted here, deletes its conflicts and the `Pending` of these datasets: both contain keys. */
   forgetDeleted(identity: IdentityKey, datasets: readonly DatasetKey[]): Promise<void>;
   /** Lists decided conflicts of a pool, oldest first. `after`: the `next` of the previous page. */
   listConflicts(

@@ -34,7 +34,7 @@ export interface CopyCounts {
   kept: number;
   /** Identities that exist here, but no longer at the origin. */
   missing: number;
-  /** Datasets that were not, or not completely, copied. */
+  /** Reported problems of identities and datasets. */
   skipped: number;
   /** Identities and datasets that could not be read at the origin, included in `skipped`. The next copy may succeed. */
   unread: number;
@@ -144,7 +144,7 @@ export interface MoveStore {
   /**
    * Creates a pool with the settings that it has at the origin. The pool streams here, so the query store shows what is
    * copied. It has no sync trigger: the origin's function cannot be called from here.
-   * @returns 'being deleted' if data of a deleted pool with this id is left; then nothing is written
+   * @returns 'being deleted' if data of a deleted pool with this id remains; then nothing is written
    */
   createPool(settings: IdentityPoolDescription): Promise<'made' | 'there' | 'being deleted'>;
   /**

@@ -163,7 +163,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       (conflict) => conflict.identityId === identityId,
     );
 
-  it('writes to each side what only the other side has', async () => {
+  it('writes to each side the records that only the other side has', async () => {
     const { there, here, identity } = await owned();
     there.set({ key: 'b', value: 'there' });
     await here.update(put('a', 'here'));
@@ -376,7 +376,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(liveThere(good.there)).toEqual({ a: '1' });
   });
 
-  it('moves what is written at the origin for an identity that was merged here long ago', async () => {
+  it('moves records that are written at the origin for an identity that was merged here long ago', async () => {
     const [{ there, here, identity }, into] = [await owned(), await owned()];
     await here.update(put('a', '1'));
     await run(there);
@@ -436,7 +436,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       return { ...from, root: into.identity, link, copy, arrive };
     }
 
-    it('keeps what is newer in the copy, and lists what arrives late', async () => {
+    it('keeps a newer record of the copy, and lists the older, late record as a conflict', async () => {
       const { there, here, root, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
       await here.update(at(put('a', 'newer', (await here.list()).DatasetSyncCount), NEW_YEAR - day));
       await link();
@@ -449,7 +449,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       ]);
     });
 
-    it('replaces what is older in the copy, and lists that', async () => {
+    it('replaces an older record of the copy, and lists it as a conflict', async () => {
       const { there, root, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
       await link();
       await copy.update(at(put('a', 'older', (await copy.list()).DatasetSyncCount), NEW_YEAR - 2 * day));
@@ -459,7 +459,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       expect(await conflictsOf(root)).toMatchObject([{ key: 'a', winner: 'there' }]);
     });
 
-    it('removes from the copy what was removed at the origin later, and nothing that is newer', async () => {
+    it('removes from the copy the records that were removed at the origin later, and no newer records', async () => {
       const { there, root, link, copy, arrive } = await merged([
         ['a', '1', NEW_YEAR - 3 * day],
         ['b', '1', NEW_YEAR - 3 * day],
@@ -476,7 +476,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       ]);
     });
 
-    it('does not return to the copy what was removed here later', async () => {
+    it('does not add a late record to the copy if the record was removed here later', async () => {
       const { there, here, root, link, copy, arrive } = await merged([
         ['a', '1', NEW_YEAR - 3 * day],
         ['b', '1', NEW_YEAR - 3 * day],
@@ -508,7 +508,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       expect(await conflictsOf(identity)).toEqual([]);
     });
 
-    it('compares a late write with what a device wrote here and no merge has moved yet', async () => {
+    it('compares a late record with one that a device wrote here and that no merge has moved yet', async () => {
       const { there, here, identity, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
       await link();
       // The credentials of the merged identity are still valid.
@@ -520,7 +520,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     });
   });
 
-  it('finds a change that the takeover has missed, because the event of a later change arrived first', async () => {
+  it('finds a change that the takeover missed because the event of a later change arrived first', async () => {
     const { there, here } = await owned(async (sides) => {
       await sides.here.update(put('b', '1'));
       await sides.here.update(put('b', '2', 1));
@@ -641,7 +641,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await dueOf(identity)).toMatchObject([{ attempts: 0 }]);
   });
 
-  it('keeps the mark of a pool whose migration was finished, but does not read it again', async () => {
+  it('keeps the marks of a pool whose migration was finished, but does not try these datasets again', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     clock.now = Math.max(clock.now, Date.now()) + 10_000;

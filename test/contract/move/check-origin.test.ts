@@ -114,7 +114,7 @@ describe.each(SERVICE_DATABASES)('the check of an origin, on $name', ({ open }) 
     expect((await check(origin, 2 * DAY)).withGap).toBeGreaterThan(0);
   });
 
-  it('reports a pool that streams no more, and one that was copied from another origin', async () => {
+  it('reports a pool that no longer streams, and a pool that was copied from another origin', async () => {
     const first = await moving();
     const { problems } = await check(streaming(first.origin, null), 0);
     expect(problems).toContainEqual([first.pool, expect.stringContaining('does not stream')]);

@@ -104,7 +104,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     expect(await copy(pool, origin)).toMatchObject({ end: 'finished' });
   });
 
-  it('ends only once its end is stored: a copy that was killed at its end continues there', async () => {
+  it('continues at its end, without listing identities again, if it was killed before its end was stored', async () => {
     const [pool, id] = [newPool(), newPool()];
     let listings = 0;
     const own = scriptedOrigin(pool, { [id]: { game: listingOf(1) } });
@@ -184,7 +184,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     },
   );
 
-  it('does not repair a gap if it could not read everything that the gap may hide', async () => {
+  it('does not repair a gap if it could not read some of the data that may be missing', async () => {
     const [pool, [good, bad]] = [newPool(), newIds()];
     const many = Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`d${index}`, listingOf(1)]));
     const own = scriptedOrigin(pool, { [good]: many, [bad]: { game: listingOf(1) } });

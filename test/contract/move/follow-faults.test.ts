@@ -93,7 +93,7 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
     expect(await gapOf(pool)).toBe(NEW_YEAR);
   });
 
-  it('reports data that is no event, without a gap: it may be of another producer', async () => {
+  it('reports data that is not an event, but saves no gap: another producer may have written the data', async () => {
     const pool = await movingPool();
     const { refused, reasons } = await follow(scriptedOrigin(pool, {}), [Buffer.from('no event')]);
     expect({ refused, reasons }).toEqual({ refused: 1, reasons: [expect.stringContaining('not-json')] });
@@ -119,7 +119,7 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
     expect(await gapOf(pool)).toBe(NEW_YEAR - 5);
   });
 
-  it('continues with other identities if the origin refuses to describe one', async () => {
+  it('continues with other identities if the origin refuses to describe one identity', async () => {
     const [pool, bad, good] = [await movingPool(), newId(), newId()];
     const own = scriptedOrigin(pool, { [bad]: {}, [good]: {} });
     const origin: Origin = {

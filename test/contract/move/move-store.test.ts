@@ -61,7 +61,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
   const read = (identityPoolId: string, identityId: string) =>
     store.readDataset({ identityPoolId, identityId, datasetName: 'game' });
 
-  it('gives the lease of a pool to one process, until it is released or has ended', async () => {
+  it('gives the lease of a pool to one process, until the lease is released or has ended', async () => {
     const pool = await newPool(database);
     const take = (now: number, holder: string) =>
       store.takeLease(pool, { origin: 'origin', holder, now, until: now + 100 });
@@ -106,7 +106,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect((await identities.readIdentity(user))?.providers).toEqual(['accounts.google.com', PROVIDER]);
   });
 
-  it('does not let an earlier copy undo that a later copy has listed an identity', async () => {
+  it('keeps an identity listed for a later copy if an earlier copy lists it again', async () => {
     const pool = await newPool(database);
     const id = newId();
     await put(pool, id);
@@ -114,14 +114,14 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.listedOf(pool, [id], 5)).toEqual(new Set([id]));
   });
 
-  it('does not store as listed what it could not create because the pool does not exist', async () => {
+  it('does not store an identity as listed that it could not create because the pool does not exist', async () => {
     const pool = `us-east-1:${randomUUID()}`;
     const id = newId();
     expect(await put(pool, id)).toMatchObject({ created: 0 });
     expect(await store.unknownOf(pool, [id])).toEqual([id]);
   });
 
-  it('updates the providers of a replica, and those of an owned guest that received a login at the origin', async () => {
+  it('updates the providers of a replica, and of an owned guest that received a login at the origin', async () => {
     const pool = await newPool(database);
     const [replica, owned] = [newId(), newId()];
     await put(pool, replica);
@@ -134,7 +134,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect((await identities.readIdentity(owned))?.providers).toEqual(['accounts.google.com']);
   });
 
-  it('keeps an identity that was here before, and does not bring back one that was deleted here', async () => {
+  it('does not change an identity that was here before, and does not create one again that was deleted here', async () => {
     const pool = await newPool(database);
     const [native, deleted] = [newId(), newId()];
     const identities = createIdentityStore(database);
@@ -148,7 +148,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await read(pool, deleted)).toMatchObject({ exists: false });
   });
 
-  it('links developer users, unlinks those that are gone, and names those that belong to others', async () => {
+  it('links developer users, unlinks users that are gone, and counts users that belong to other identities', async () => {
     const pool = await newPool(database);
     const [one, two] = [newId(), newId()];
     await put(pool, one, [PROVIDER]);
@@ -177,7 +177,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     ]);
   });
 
-  it('writes newer rows only, counts storage, and applies a repeated change without effect', async () => {
+  it('writes only newer rows, counts storage, and changes nothing if a change is repeated', async () => {
     const pool = await newPool(database);
     const id = newId();
     await put(pool, id);
@@ -334,7 +334,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.countIdentities(pool, 5)).toEqual({ identities: 1, takenOver: 1, copied: 0 });
   });
 
-  it('publishes events with the versions of the origin, without a record that fits into no event', async () => {
+  it('publishes events with the versions of the origin, without a record that is too large for an event', async () => {
     const pool = await newPool(database, { streams: STREAMING });
     const id = newId();
     await put(pool, id);
@@ -450,7 +450,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(listed.find(({ identityId }) => identityId === survivor)).toMatchObject({ state: 'replica' });
   });
 
-  it('does not make an identity a guest whose last developer user was unlinked', async () => {
+  it('does not turn an identity into a guest when its last developer user is unlinked', async () => {
     const pool = await newPool(database);
     const id = newId();
     await put(pool, id, [PROVIDER]);
@@ -467,7 +467,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(asked).toMatchObject({ isGuest: false });
   });
 
-  it('creates an identity that no copy has listed, and changes none', async () => {
+  it('creates identities that no copy has listed, and does not change existing identities', async () => {
     const pool = await newPool(database);
     const [guest, early] = [newId(), newId()];
     await put(pool, guest);
@@ -523,7 +523,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await createBridgeReports(database).count(pool)).toMatchObject({ marks: 0, conflicts: 0 });
   });
 
-  it('starts no copy without marking the changes of the pool', async () => {
+  it('starts a copy only together with the marking of changes of the pool', async () => {
     const pool = await newPool(database);
     const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
     if (!('leaseId' in lease)) throw new Error('no lease');
@@ -536,7 +536,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await readBridging(database, pool)).toBe('on');
   });
 
-  it('marks the changes of a pool whose copy began before changes were marked', async () => {
+  it('starts the marking of changes of a pool if its copy was started by a version without marks', async () => {
     const pool = await newPool(database);
     const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
     if (!('leaseId' in lease)) throw new Error('no lease');

@@ -34,7 +34,7 @@ const HOUR = 3_600_000;
 const ORIGIN_KEY = Buffer.alloc(32, 9);
 const TRY_AGAIN = { code: 'InternalErrorException', status: 500 };
 
-describe.each(SERVICE_DATABASES)('logins of a pool that is being migrated, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, on $name', ({ open }) => {
   let database: Database;
   let there: IdentityService;
   let databaseThere: Database;
@@ -214,7 +214,7 @@ describe.each(SERVICE_DATABASES)('logins of a pool that is being migrated, on $n
     expect(rows).toEqual([]);
   });
 
-  it('passes on what the origin rejects', async () => {
+  it('passes on the errors with which the origin rejects a login', async () => {
     const { pool, copy, operations } = await moving();
     const ann = await getId(there.operations, pool, login('ann'));
     await getId(there.operations, pool, login('bob'));
@@ -246,7 +246,7 @@ describe.each(SERVICE_DATABASES)('logins of a pool that is being migrated, on $n
     await expect(operations.GetOpenIdToken({ IdentityId: second })).rejects.toThrow('forbidden');
   });
 
-  it('links only what the client has proven: an identity that only its id names is not merged', async () => {
+  it('merges no identity of which the client sends only the id, without proof', async () => {
     const { pool, copy, operations } = await moving({ SupportedLoginProviders: { [GOOGLE]: 'client' } });
     await copy();
     // An identity that exists only here, because the origin does not have its provider.
@@ -299,7 +299,7 @@ describe.each(SERVICE_DATABASES)('logins of a pool that is being migrated, on $n
     expect(at.asked).toEqual(['GetId']);
   });
 
-  it('makes an owned guest inaccessible by its id if it got a login or was merged at the origin', async () => {
+  it('rejects the id of an owned guest that got a login or was merged at the origin', async () => {
     const { pool, copy, operations, pass, at } = await moving();
     const [logged, merged, alone] = [await newGuest(pool), await newGuest(pool), await newGuest(pool)];
     await getId(there.operations, pool, login('ann'));
@@ -325,7 +325,7 @@ describe.each(SERVICE_DATABASES)('logins of a pool that is being migrated, on $n
     expect(await getId(operations, pool, login('bob'))).toBe(logged);
   });
 
-  it('does the same with owned guests in a repeated copy', async () => {
+  it('rejects the id of an owned guest if a repeated copy finds that the guest got a login', async () => {
     const { pool, copy, operations } = await moving();
     const guest = await newGuest(pool);
     await copy();
@@ -356,7 +356,7 @@ describe.each(SERVICE_DATABASES)('logins of a pool that is being migrated, on $n
     await expect(getId(operations, pool, { [OWN_PROVIDER]: ofOther })).rejects.toThrow('Invalid login token');
   });
 
-  it('keeps an identity that a token of this service proves if a login is added', async () => {
+  it('keeps the identity if the client proves it with a token of this service and adds a login', async () => {
     const { pool, copy, operations } = await moving();
     await copy();
     const user = { IdentityPoolId: pool, Logins: { [DEVELOPER_PROVIDER]: 'ann' } };
@@ -384,7 +384,7 @@ describe.each(SERVICE_DATABASES)('logins of a pool that is being migrated, on $n
     expect(await logIn(there.operations, 'fresh')).toBe(fresh);
   });
 
-  it('unlinks logins on both sides, so that they do not come back', async () => {
+  it('unlinks logins on both sides, so that the origin does not link them again', async () => {
     const { pool, copy, operations } = await moving();
     const id = await getId(there.operations, pool, { ...login('ann'), ...login('ann', APPLE) });
     await copy();

@@ -86,7 +86,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     listing: null,
   });
 
-  it('compares with the origin for the last time, raises the counts and keeps those of the records', async () => {
+  it('compares with the origin for the last time, raises the counts of datasets, and keeps the counts of records', async () => {
     const { identity, origin, datasets } = await copied({ game: listingOf(1, 2), old: listingOf(1) });
     const { identityPoolId: pool, identityId: id } = identity;
     datasets.game = listingOf(1, 2, 3);
@@ -265,7 +265,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await store.countIdentities(identity.identityPoolId, 0)).toMatchObject({ takenOver: 0 });
   });
 
-  it('stores a deletion that only the origin knows, but never deletes what exists here', async () => {
+  it('stores a deletion that only the origin knows, but never deletes a dataset that exists here', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const { identityPoolId: pool, identityId: id } = identity;
     const lost = { ...identity, datasetName: 'lost' };

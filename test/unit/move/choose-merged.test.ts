@@ -48,7 +48,7 @@ describe('the choice of the records that a merge copies', () => {
     expect(chooseMerged(both, copy)).toEqual({ records: [], conflicts: [] });
   });
 
-  it('ends with the newest value in any order of arrival, and lists every other one', () => {
+  it('ends with the newest value in any order of arrival, and lists every other value as a conflict', () => {
     const versions = fc.uniqueArray(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(versions, (dates) => {

@@ -10,7 +10,7 @@ const rowAt = (syncCount: number) => ({
 });
 
 describe('the count of a deletion', () => {
-  it('is found from whether a deletion followed a count', async () => {
+  it('is found by asking the origin whether a deletion followed a count', async () => {
     for (let deletion = 2; deletion < 100; deletion += 1) {
       let calls = 0;
       const wasDeletedAfter = async (count: number) => {
@@ -23,7 +23,7 @@ describe('the count of a deletion', () => {
     }
   });
 
-  it('is 0, without a call, if a row has the first count or the second', async () => {
+  it('is 0, without a call, if a row has the count 1 or 2', async () => {
     const fail = () => Promise.reject(new Error('no call is needed'));
     for (const first of [1, 2]) {
       expect(await findDeletion(fail, { records: [rowAt(first), rowAt(9)], syncCount: 9 })).toBe(0);

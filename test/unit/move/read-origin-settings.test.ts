@@ -17,7 +17,7 @@ describe('the settings of the origin', () => {
     });
   });
 
-  it('come from the variables of the origin before the standard ones', () => {
+  it('come from the variables of the origin; standard variables are used only if those of the origin are unset', () => {
     const env = {
       AWS_REGION: 'us-west-2',
       AWS_ACCESS_KEY_ID: 'own',
@@ -91,7 +91,7 @@ describe('the settings of the origin', () => {
     expect(() => readOriginSettings(env, POOL)).toThrow(message);
   });
 
-  it('reads ORIGIN_RATE, and protects an origin that is not on this machine by default', () => {
+  it('contain the rate in ORIGIN_RATE, or a default that is lower for an origin on another machine', () => {
     const rateOf = (env: Record<string, string>) => callsPerSecond(readOriginSettings(env, POOL));
     expect(rateOf({})).toBe(10);
     expect(rateOf({ ORIGIN_ENDPOINT_URL: 'https://sync.example.com' })).toBe(10);
