@@ -763,7 +763,7 @@ describe('a web page', () => {
     );
   });
 
-  it('may not reach other services under the path of Cognito Identity', async () => {
+  it('may send no requests other than those of Cognito Identity, and may not use another host name', async () => {
     const others: [string, string, Record<string, string>][] = [
       ['POST', '/', { 'X-Amz-Target': 'Kinesis_20131202.ListStreams', 'Content-Type': TYPE }],
       ['POST', '/', { 'Content-Type': TYPE }],

@@ -42,7 +42,7 @@ describe('the payload of an offloaded event', () => {
     expect(await response.text()).not.toContain('é');
   });
 
-  it('is not served for an altered or invented URL, with the same error for both', async () => {
+  it('is not served for an altered or invented URL; the error is the same for both', async () => {
     const url = await link();
     const refused = { message: 'the link is invalid or has expired' };
     for (const altered of [

@@ -631,7 +631,7 @@ describe('a web page', () => {
     expect(response.headerLines.join()).not.toMatch(/Allow-Headers|script/);
   });
 
-  it('may not reach other services on the port, and may not use another host name', async () => {
+  it('may not reach routes other than those of the service, and may not use another host name', async () => {
     const Origin = 'https://app.example';
     expect((await get('/healthz', { Origin })).status).toBe(403);
     expect((await get('/', { Origin })).status).toBe(403);

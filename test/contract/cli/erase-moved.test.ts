@@ -88,7 +88,7 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
     });
   });
 
-  it('count no replica that was deleted here as one that is left to be taken over', async () => {
+  it('do not count deleted replicas as identities that must still be taken over', async () => {
     const { identity, tables } = await prepare();
     const { identityPoolId } = identity;
     const [erased, owned] = [randomUUID(), randomUUID()].map((id) => ({

@@ -156,7 +156,7 @@ describe('the command erase', () => {
     );
   });
 
-  it("names what it cannot reach of Amazon's service, and of a service with another database", async () => {
+  it("names the data that it cannot erase at Amazon's service, or in another database of a service", async () => {
     const ofAmazon = await erase(withPool({ isAmazons: true, datasets: 1 }));
     expect(ofAmazon.exitCode).toBe(0);
     expect(ofAmazon.lines[1]).toBe('  erased at the service: 1 dataset');

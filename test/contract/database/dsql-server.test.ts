@@ -87,7 +87,7 @@ describe('a connection to Aurora DSQL', () => {
 
 // The tests of the service rely on these properties.
 describe("a PostgreSQL server under Aurora DSQL's rules", () => {
-  it('counts the bytes of changed and deleted rows, not only those of parameters', async () => {
+  it('counts the bytes of changed and deleted rows, not only the bytes of parameters', async () => {
     await database.query(
       "INSERT INTO texts SELECT id, repeat('x', 1000000) FROM generate_series(1, 11) AS id",
     );

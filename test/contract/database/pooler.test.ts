@@ -35,7 +35,7 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
     await pooler.close();
   });
 
-  it('is connected to without a startup parameter that the pooler would reject', async () => {
+  it('is opened without the startup parameter for a timeout, which the pooler would reject', async () => {
     const client = new pg.Client({ connectionString: pooler.url, statement_timeout: 1_000 });
     client.on('error', () => undefined);
     await expect(client.connect()).rejects.toThrow('unsupported startup parameter: statement_timeout');
@@ -87,7 +87,7 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
     expect(await createValueIndexes(database).add('numeric')).toBe(true);
   });
 
-  it('keeps its user on every server connection after the role of readers was tried', async () => {
+  it('runs later statements as its own user after `allowReaderRole` has used the role of readers', async () => {
     await allowReaderRole(database);
     const users = Array.from({ length: 20 }, () =>
       database.query('SELECT current_user = session_user AS own'),

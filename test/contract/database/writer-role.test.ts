@@ -200,7 +200,7 @@ describe('the role service_writer', () => {
     expect(await relay({}, createLambdaContext('relay-outbox', 'us-east-1'))).toMatchObject({ published: 0 });
   });
 
-  it('can merge datasets and delete identities, which needs what migrations store', async () => {
+  it('can merge datasets and delete identities, including what the schema `move` stores about them', async () => {
     const identity = { identityPoolId: 'us-east-1:pool', identityId: 'us-east-1:identity' };
     const choose = createMergedRecords({ now: Date.now });
     const target = { ...identity, datasetName: 'game' };

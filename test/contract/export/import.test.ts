@@ -217,7 +217,7 @@ describe('the command import', () => {
     );
   });
 
-  it('replaces a pool that holds nothing, which `npm start` created', async () => {
+  it('replaces an empty pool, such as the pool that `npm start` creates', async () => {
     await createFilledService(target);
     await importText({ database: target }, text);
     expect(withoutMigrations(await exportedLines(target))).toEqual(withoutMigrations(lines.slice(1)));
@@ -260,7 +260,7 @@ describe('the command import', () => {
     expect(rows).toEqual([]);
   });
 
-  it('starts a bulk publish of each pool that streams, and names the others', async () => {
+  it('starts a bulk publish of each pool that streams, and names the pools that do not stream', async () => {
     const printed = await importText({ database: target }, text);
     expect(printed).toContain(`  ${POOL}: a bulk publish fills the query store while the service runs`);
     expect(printed.filter((line) => line.includes('does not stream'))).toHaveLength(1);
@@ -295,7 +295,7 @@ describe('the command import', () => {
     });
   }
 
-  it('continues an interrupted import where it ended, and shows no pool before the import has ended', async () => {
+  it('continues an interrupted import where it stopped, and shows no pool before the import is complete', async () => {
     await withInterrupted(async (path, content) => {
       expect(await createPoolStore(target).listPoolIds()).toEqual([]);
       await expect(importText({ database: target }, text)).rejects.toThrow(
@@ -308,7 +308,7 @@ describe('the command import', () => {
     });
   });
 
-  it('discards an interrupted import without its file', async () => {
+  it('discards an interrupted import, for which it does not need the file', async () => {
     await withInterrupted(async (path) => {
       expect(await runImport({ database: target }, '--discard')).toEqual([
         'discarded: the service removes the data of 1 identity pool',

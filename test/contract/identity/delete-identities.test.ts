@@ -225,7 +225,7 @@ describe.each(SERVICE_DATABASES)('DeleteIdentities on $name', ({ open }) => {
     expect(await removals()).toEqual([`${ann} game`]);
   });
 
-  it('lets a developer write nothing for the identity, and read that it has no data', async () => {
+  it('rejects a write of a developer for the identity, and returns no data of the identity to a developer', async () => {
     const ann = await getId(login('ann'));
     const device = createDevice(sync, { identityId: ann });
     const session = await device.token();

@@ -346,7 +346,7 @@ describe.each(SERVERS)('Cognito Identity tokens on $name', ({ open }) => {
       expect(await assumeRole(ann.Token)).toMatchObject({ SubjectFromWebIdentityToken: bob.IdentityId });
     });
 
-    it('rejects the tokens of an identity, and of a guest before its login, after the last login was unlinked', async () => {
+    it('rejects all tokens of an identity, also those from before its first login, after its last login was unlinked', async () => {
       const guest = await getId();
       const guestToken = (await openIdToken(guest)).Token;
       const { Token } = await openIdToken(guest, login('ann'));
@@ -358,7 +358,7 @@ describe.each(SERVERS)('Cognito Identity tokens on $name', ({ open }) => {
       await expect(getId({ ...own(Token), ...login('eve') })).rejects.toEqual(INVALID_TOKEN);
     });
 
-    it('rejects earlier tokens after one of several logins was unlinked, because a token may be of that login', async () => {
+    it('rejects earlier tokens after one of several logins was unlinked, because a token may come from that login', async () => {
       const { IdentityId, Token } = await developerToken('ann', { Logins: login('ann') });
       service.clock.now += 1;
       await service.operations.UnlinkDeveloperIdentity(

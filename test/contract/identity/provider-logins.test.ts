@@ -255,7 +255,7 @@ describe('logins of real providers', () => {
       return origin;
     }
 
-    it('are verified by these providers, link and merge like any other login', async () => {
+    it('are verified by these providers, and link and merge identities like any other login', async () => {
       const endpoint = await startApis();
       const SupportedLoginProviders = { [FACEBOOK]: '1234', [AMAZON]: 'amzn1.application.1' };
       await openService(
@@ -271,7 +271,7 @@ describe('logins of real providers', () => {
       await expect(signIn(ann, { [FACEBOOK]: 'forged-forged-forged' })).rejects.toEqual(invalid);
     });
 
-    it('fail if the secret of the app is wrong, and are not rejected', async () => {
+    it('fail as unavailable, not as invalid, if the secret of the app is wrong', async () => {
       const endpoint = await startApis();
       await openService(
         { [FACEBOOK]: { appId: '1234', appSecret: 'other', endpoint } },

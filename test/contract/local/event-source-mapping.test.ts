@@ -410,7 +410,7 @@ describe('an event source mapping on an emulator', () => {
     await until(() => expect(done).toHaveLength(texts.length));
   });
 
-  it('waits on close for the invocation in flight, saves its checkpoint, and starts no other', async () => {
+  it('waits on close for the invocation in flight, saves its checkpoint, and starts no further invocation', async () => {
     const streamName = await emulator.createStream(1);
     const directory = await checkpointDirectory();
     await emulator.put(streamName, numbered('k', 25));

@@ -172,7 +172,7 @@ describe('sync rules in the local cloud', () => {
     expect(new Set(await Promise.all(after))).toEqual(new Set(['second']));
   });
 
-  it('that change while a call waits until they are loaded are loaded again for that call', async () => {
+  it('are loaded again for a waiting call if they change while they are being loaded', async () => {
     await folder.write('rules.ts', GATED);
     const waiting = read();
     await until(() => expect(existsSync(at('loading'))).toBe(true));
@@ -181,7 +181,7 @@ describe('sync rules in the local cloud', () => {
     await until(() => expect(log).toEqual([loaded()]));
   });
 
-  it('that change again while a change is being loaded are loaded with the last change', async () => {
+  it('are loaded with the last change if they change again while they are being loaded', async () => {
     expect(await read()).toBe('first');
     await folder.write('rules.ts', GATED);
     await until(() => expect(existsSync(at('loading'))).toBe(true));

@@ -421,7 +421,7 @@ describe('a misbehaving client', () => {
     expect(await untilReady(messages)).toEqual(['end']);
   });
 
-  it('may request encryption first; the port declines it, and the client continues', async () => {
+  it('may request encryption first; the port declines each such request and keeps the connection', async () => {
     const socket = connectSocket(sqlPort.port, HOST);
     clients.push({ end: () => socket.destroy() });
     for (const code of [80877104, 80877103]) {

@@ -71,7 +71,7 @@ describe.each(DATABASES)('queries by key on $name', ({ open }) => {
     expect(await query('SELECT * FROM query.records_of(NULL)')).toEqual([]);
   });
 
-  it('return the records with a value, not those that only share its prefix', async () => {
+  it('return the records with a value, not records whose values only start like it', async () => {
     const identitiesWith = (value: string) =>
       query(`SELECT identity_id FROM query.records_with('motto', '${value}')`);
     expect(await identitiesWith(`${COMMON_PREFIX}b`)).toEqual([{ identity_id: 'us-east-1:bob' }]);

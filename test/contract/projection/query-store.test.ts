@@ -285,7 +285,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
     ]);
   });
 
-  it('runs the same statements on as many rows for datasets that were deleted before as for other datasets', async () => {
+  it('runs the same statements, with as many rows, for datasets that were deleted before as for existing datasets', async () => {
     const ofGroup = (group: string, members: Members) =>
       Array.from({ length: 40 }, (_, index) => ({ ...members, datasetName: `${group}${index}` }));
     await project(...ofGroup('deleted', removal(2, 2)), ...ofGroup('other', update(2, 2, {})));
@@ -430,7 +430,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
       expect(await values()).toEqual({ score: 'since' });
     });
 
-    it('quarantines writes of other datasets, and names the cause', async () => {
+    it('quarantines writes to datasets that were not written while the clock was ahead, and names the cause', async () => {
       await projectAll([during('during')]);
       const other = { ...update(DAY + 1, 1, {}), datasetName: 'other' };
       const outcome = await projectAll([deliver(toBytes(wireEvent(other)), NEW_YEAR - 1000)]);

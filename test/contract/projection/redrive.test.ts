@@ -121,7 +121,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await redriveEvent({ store, fetchPayload: served }, unknown)).toEqual({ outcome: 'not-found' });
   });
 
-  it('projects the events that can be projected, and marks them as redriven; the other events keep their reasons', async () => {
+  it('projects the events that it can project, and marks them as redriven; each other event keeps its reason', async () => {
     await project([offloaded('a'), garbage(), offloaded('b')], refusing);
     expect(await keys()).toEqual([]);
 

@@ -116,7 +116,7 @@ describe.each(SERVERS)('merging identities on $name', ({ open }) => {
     expect(await countRows('records')).toBe(3);
   });
 
-  it('changes no other dataset', async () => {
+  it('does not change existing datasets of the surviving identity, or datasets of unrelated identities', async () => {
     const [other, ofOther] = [newIdentity(), 'game'];
     await device(guest).update(put('a', '1'));
     await device(person).update(put('a', '2'));
@@ -205,7 +205,7 @@ describe.each(SERVERS)('merging identities on $name', ({ open }) => {
       expect(await namesOf(guest)).toEqual([]);
     });
 
-    it('continues the sync count of that dataset if it was deleted, without its old records', async () => {
+    it('continues the sync count of that dataset if the dataset was deleted, but does not restore its old records', async () => {
       await device(guest).update(put('a', '1'));
       await merge(guest, person);
       await device(person, `game.${guest}`).remove();

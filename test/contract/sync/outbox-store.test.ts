@@ -156,7 +156,7 @@ describe.each(SERVICE_DATABASES)('the outbox on $name', ({ open }) => {
     expect(rows).toEqual([{ parked_reason: 'ValidationException, 5 attempts' }]);
   });
 
-  it('returns the rows of one stream, or of all streams except some', async () => {
+  it('returns the rows of one stream, or of all streams except given streams', async () => {
     for (const streamName of ['a', undefined, 'b', 'a', 'c']) {
       await insertOutboxRow(database, streamName === undefined ? {} : { streamName });
     }

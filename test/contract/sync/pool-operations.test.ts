@@ -63,7 +63,7 @@ describe('sync operations on identity pools', () => {
     });
   });
 
-  it('DescribeIdentityUsage rejects other identities', async () => {
+  it('DescribeIdentityUsage rejects a caller that is another identity', async () => {
     const describeAs = (identityPoolId: string, identityId: string) =>
       operations.DescribeIdentityUsage(
         { IdentityPoolId, IdentityId: IDENTITY },

@@ -125,7 +125,7 @@ describe('push sync', () => {
   }
   const reached = () => fake.sent.map(({ device }) => device.deviceId).sort();
 
-  describe('rejects other callers', () => {
+  describe('rejects callers other than the identity itself', () => {
     const otherCallers: [string, () => Caller][] = [
       ['a developer', () => DEVELOPER],
       [

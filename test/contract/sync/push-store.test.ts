@@ -208,7 +208,7 @@ describe.each(SERVICE_DATABASES)('the push store on $name', ({ open }) => {
       expect(await subscribers()).toEqual([]);
     });
 
-    it('can be removed only once, and other subscriptions stay', async () => {
+    it('can be removed only once, and only the removed subscription ends', async () => {
       const deviceId = await register();
       const other = await register({ token: 'other' });
       await subscribe(deviceId);

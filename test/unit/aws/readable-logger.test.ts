@@ -24,7 +24,7 @@ describe('a logger with LOG_FORMAT=pretty', () => {
     ]);
   });
 
-  it('writes the stack of an error, and escapes what controls the terminal', () => {
+  it('writes the stack of an error, and escapes characters that control the terminal', () => {
     const logger = new ReadableLogger({ serviceName: 'cognito-sync-backend/query-api' });
     logger.setLogLevel('INFO');
     logger.error('a query failed', { error: new TypeError('no \u001b[2J'), key: 'a\nb' });

@@ -19,7 +19,7 @@ describe('LOGINS', () => {
     expect(() => readLoginMode({ LOGINS: 'trusted' }, false)).toThrow('only on a loopback HOST');
   });
 
-  it('has no other values', () => {
+  it('is rejected if it is neither `verified` nor `trusted`', () => {
     expect(() => readLoginMode({ LOGINS: 'refused' }, true)).toThrow(
       'invalid LOGINS "refused": use verified or trusted',
     );

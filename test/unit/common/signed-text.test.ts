@@ -17,7 +17,7 @@ describe('a signer with several keys', () => {
     expect(before.sign('text', ABOUT)).not.toBe(after.sign('text', ABOUT));
   });
 
-  it('accepts texts of every key, and no others', () => {
+  it('accepts texts that were signed with any of its keys, and rejects texts that were signed with another key', () => {
     for (const signer of [before, after]) {
       const text = signer.sign('text', ABOUT);
       const signature = signer.signatureOf('text', ABOUT);

@@ -85,7 +85,7 @@ describe('a token bucket', () => {
 });
 
 describe('units that are owed', () => {
-  it('are taken even if the bucket does not have them, and later units wait until they are paid', () => {
+  it('are taken even if the bucket is empty; later units must wait until the bucket has made up for them', () => {
     const { clock, take, owe } = buckets();
     owe('a', 20);
     owe('a', 10);

@@ -42,14 +42,14 @@ it('raises the count of a deletion during the backup, so that the import erases 
   expect(raise(unchanged).row).toMatchObject({ sync_count: 8 + RAISED_BY, deleted_sync_count: 2 });
 });
 
-it('leaves pools alone that are being migrated', () => {
+it('does not change the items of pools that are being migrated', () => {
   const raise = createRaise((id) => id === 'moving', RAISED_BY);
   const moving = dataset({ sync_count: 5 }, 'moving');
   expect(raise(moving)).toBe(moving);
   expect(raise(record)).toBe(record);
 });
 
-it('leaves all other items alone', () => {
+it('does not change items that are neither datasets nor records', () => {
   const row: ServiceItem = { type: 'row', table: 'sync.devices', row: { sync_count: 1 } };
   expect(createRaise(() => false, RAISED_BY)(row)).toBe(row);
 });

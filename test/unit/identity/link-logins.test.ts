@@ -74,7 +74,7 @@ describe('linkLogins for a guest', () => {
 describe('linkLogins for an authenticated identity', () => {
   const asked = identity('asked', 9);
 
-  it('keeps the identity, even if other owners are older', () => {
+  it('keeps the identity, even if other owners of the logins are older', () => {
     const found = { asked, owned: [owned(identity('a')), owned(asked)], unowned: [login('x')] };
     expect(decide(found)).toMatchObject({ identityId: 'asked', link: [login('x')], merge: ['a'] });
   });
@@ -101,7 +101,7 @@ describe('linkLogins if the origin of a migration names an identity', () => {
   const named = { ...withLogins('named', 'p', 'q'), copied: ['p', 'q'] };
   const guest = identity('guest', 0, true);
 
-  it('links the logins to the named identity, although the copy says that it has logins of these providers', () => {
+  it('links the logins to the named identity, although its replica already has logins of these providers', () => {
     expect(decide({ named, unowned: [login('x')] })).toEqual({
       identityId: 'named',
       isNew: false,

@@ -40,7 +40,7 @@ describe('splitBody', () => {
 });
 
 describe('toPartColumns', () => {
-  it('returns the start of each body, and the other parts of all bodies as columns', () => {
+  it('returns the first part of each body, and the remaining parts of all bodies as columns', () => {
     const [x, y] = ['x'.repeat(512 * KIB), 'y'.repeat(512 * KIB)];
     const columns = toPartColumns([
       { payloadId: 'p1', body: `${x}${y}"` },

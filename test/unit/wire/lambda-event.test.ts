@@ -106,7 +106,7 @@ describe('an event of a REST API', () => {
     expect(callerOf(restApiEvent({ ...sent, headers: renamed }))).toEqual(DEVELOPER);
   });
 
-  it('has no other header that a client has given the name of a renamed header', async () => {
+  it('ignores a header with the prefix of renamed headers if API Gateway does not rename this header', async () => {
     const { headers, ...sent } = await sign('GET', PATH, { headers: { origin: 'https://app.example' } });
     const added = [
       ['X-Amzn-Remapped-Origin', 'https://other.example'],
@@ -136,7 +136,7 @@ describe('headers of an event', () => {
     expect(callerOf(loadBalancerEvent({ ...sent, headers: repeated }, toBalancer))).toEqual(DEVELOPER);
   });
 
-  it('may include the header that CloudFront adds, but no other unsigned x-amz header', async () => {
+  it('may include the unsigned x-amz header that CloudFront adds, but no further unsigned x-amz header', async () => {
     const { headers, ...sent } = await sign('GET', PATH);
     const through = (name: string) => functionUrlEvent({ ...sent, headers: [...headers, [name, 'added']] });
     expect(callerOf(through('X-Amz-Cf-Id'))).toEqual(DEVELOPER);
