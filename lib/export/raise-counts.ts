@@ -12,7 +12,8 @@ const RAISED_PER_SECOND = 100;
 /**
  * Returns the number by which a restore raises counts. It must exceed the number of updates of one dataset since the
  * backup. It grows with the age of the backup, because this backup, or a newer one, may have been restored before. That
- * restore has raised the counts too, and devices have received the raised counts. The next restore must raise them further.
+ * restore has raised the counts too, and devices have received the raised counts. The next restore must raise them
+ * further.
  *
  * @param startedAt the start of the backup, epoch milliseconds
  * @param now epoch milliseconds
@@ -24,9 +25,9 @@ export function raisedBy(startedAt: number, now: number): number {
 /**
  * Creates a function that raises the sync counts of the datasets and records in a backup. The function must receive the
  * items in the order of the file. A device may have synced after the backup, so the device's sync count can be above
- * the count in the backup. Without raised counts, the service would reject the device's count. Later, when the dataset has
- * reached this count, the service would not send the device the changes with lower counts. With raised counts, the count
- * of each device is below the counts of all records, so every device receives the complete restored datasets.
+ * the count in the backup. Without raised counts, the service would reject the device's count. Later, when the dataset
+ * has reached this count, the service would not send the device the changes with lower counts. With raised counts, the
+ * count of each device is below the counts of all records, so every device receives the complete restored datasets.
  *
  * The counts of deletions are not raised. Otherwise, if a dataset was deleted and created again long ago, every device
  * would delete its copy. The exception is a dataset that was deleted during the backup. The file also contains the old

@@ -30,16 +30,16 @@ export interface BridgeDatasetDeps {
 }
 
 /**
- * `done`: both sides agree. `again`: a device changed the dataset at the origin during the pass, or more keys differ than
- * one pass may write. `gone`: the identity no longer exists at the origin; nothing was changed here.
+ * `done`: both sides agree. `again`: a device changed the dataset at the origin during the pass, or more keys differ
+ * than one pass may write. `gone`: the identity no longer exists at the origin; nothing was changed here.
  */
 export type PassOutcome = 'done' | 'again' | 'gone';
 
 /**
  * Makes one pass over a dataset of an identity that this service owns: reads the dataset at the origin, decides, writes
  * here, and then writes at the origin. The transaction that writes here also saves what must be written at the origin,
- * with the hash of each value. With these hashes, the next pass recognizes what an interrupted pass wrote at the origin, and
- * does not mistake it for a change of a device.
+ * with the hash of each value. With these hashes, the next pass recognizes what an interrupted pass wrote at the
+ * origin, and does not mistake it for a change of a device.
  *
  * The patches have the exact counts of the origin's records, so the origin rejects a patch for a record that a device has
  * changed since the listing.

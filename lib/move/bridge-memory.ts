@@ -87,8 +87,8 @@ export function settle(
 }
 
 /**
- * Returns a count. The bridge asks the origin whether the dataset was deleted after this count. Null if no pass has seen
- * or written the dataset at the origin, so that a deletion would not matter.
+ * Returns a count. The bridge asks the origin whether the dataset was deleted after this count. Null if no pass has
+ * seen or written the dataset at the origin, so that a deletion would not matter.
  */
 export function deletionBase({ agreed, pending }: Pick<BothSides, 'agreed' | 'pending'>): number | null {
   if (agreed.there > 0) return agreed.there;

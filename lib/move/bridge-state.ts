@@ -21,8 +21,8 @@ export interface Side {
 export const JUMP = 1_048_576;
 
 /**
- * The counts that a dataset had here and at the origin when both sides last agreed. A row has changed since then only if
- * its count is above the agreed count of its side. `there` is 0 if the dataset did not exist at the origin.
+ * The counts that a dataset had here and at the origin when both sides last agreed. A row has changed since then only
+ * if its count is above the agreed count of its side. `there` is 0 if the dataset did not exist at the origin.
  */
 export interface Agreed {
   here: number;

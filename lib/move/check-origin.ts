@@ -29,8 +29,9 @@ export interface CheckOriginOutcome {
 const MARGIN_MS = 60_000;
 
 /**
- * Saves, for each pool that is being migrated from the origin, the time up to which all events are applied, or that events
- * are missing. While events wait to be applied, nothing is saved. Calls the origin only while a pool is being migrated.
+ * Saves, for each pool that is being migrated from the origin, the time up to which all events are applied, or that
+ * events are missing. While events wait to be applied, nothing is saved. Calls the origin only while a pool is being
+ * migrated.
  *
  * @throws {SyncClientError} the origin did not respond for a pool. The other pools were checked
  * @throws {EvidenceError} the origin's stream could not be read

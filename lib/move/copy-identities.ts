@@ -10,8 +10,8 @@ export function listUsable(run: CopyRun): Promise<void> {
 }
 
 /**
- * Copies the remaining identities. An identity that may be a new guest, created between the two listings, is left out. Its
- * first event or the next copy creates it here.
+ * Copies the remaining identities. An identity that may be a new guest, created between the two listings, is left out.
+ * Its first event or the next copy creates it here.
  */
 export function listAll(run: CopyRun): Promise<void> {
   const { deps, options, startedAt } = run;

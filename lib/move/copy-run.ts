@@ -17,9 +17,9 @@ export interface CopyDeps {
 }
 
 /**
- * A problem of an identity or a dataset during a copy. `above-limits`: it was copied completely, but is above a limit of
- * this service. `not-published`: it was copied completely, but some records are too large for an event. With all other
- * problems, it was not copied, or only in part. `login-taken`: a developer user belongs to another identity here.
+ * A problem of an identity or a dataset during a copy. `above-limits`: it was copied completely, but is above a limit
+ * of this service. `not-published`: it was copied completely, but some records are too large for an event. With all
+ * other problems, it was not copied, or only in part. `login-taken`: a developer user belongs to another identity here.
  */
 export type CopyProblem =
   | 'above-limits'

@@ -30,9 +30,9 @@ interface Created {
 }
 
 /**
- * Creates the identities that this service does not know yet. If the origin or the database refuses an identity, or if the
- * origin fails only for this identity, the other identities are still created. If the pool was deleted at the origin, nothing can be
- * read there, and no identity is created.
+ * Creates the identities that this service does not know yet. If the origin or the database refuses an identity, or if
+ * the origin fails only for this identity, the other identities are still created. If the pool was deleted at the
+ * origin, nothing can be read there, and no identity is created.
  *
  * @throws {SyncClientError} the failure may be transient, or concerns all identities; retry the entire batch
  */

@@ -8,8 +8,8 @@ export interface Conflict {
    */
   key: string | null;
   /**
-   * `changed`: both sides changed the key. `deleted`: one side deleted the dataset, and the other side changed the key. The
-   * key survives. `unexplained`: the sides differ although neither changed the key, for example after a restore.
+   * `changed`: both sides changed the key. `deleted`: one side deleted the dataset, and the other side changed the key.
+   * The key survives. `unexplained`: the sides differ although neither changed the key, for example after a restore.
    */
   kind: 'changed' | 'deleted' | 'unexplained';
   winner: 'here' | 'there';
@@ -119,7 +119,8 @@ function decideSides(sides: BothSides, limits: { keys: number; bytes: number }):
 /**
  * Returns by how much the dataset's count must be raised. A count of the origin must not be mistaken for one of this
  * service. With raised counts, a device that comes from the origin receives everything that was written here, and the
- * origin rejects the device if it goes back. A takeover raises the counts of existing datasets; this function raises the count of a dataset that was created later.
+ * origin rejects the device if it goes back. A takeover raises the counts of existing datasets; this function raises
+ * the count of a dataset that was created later.
  */
 function jumpOf({ here, there, isMerged }: BothSides): number {
   return !isMerged && here.syncCount < there.syncCount + JUMP / 2 ? JUMP : 0;
@@ -137,8 +138,8 @@ interface Outcome {
 }
 
 /**
- * Forgets the agreed count of the origin if the counts there have started from the beginning. It is not documented whether
- * they do so when a dataset is created again.
+ * Forgets the agreed count of the origin if the counts there have started from the beginning. It is not documented
+ * whether they do so when a dataset is created again.
  */
 function restarted({ agreed, pending, there, ...sides }: BothSides): BothSides {
   if (!there.exists || there.syncCount >= agreed.there) return { agreed, pending, there, ...sides };

@@ -89,9 +89,9 @@ export interface FinishReport {
  * written at the origin for the chosen period, this service owns all identities, the bridge has no work, and both sides have
  * equal values. Takes over the identities that are still replicas, and waits for the bridge. Can be repeated.
  *
- * If work remains, the migration is not finished, unless the options ignore every reason. If replicas are ignored, those
- * that cannot be compared are taken over as they are here. Nothing is deleted: datasets that wait for the bridge remain
- * marked, and after a later copy, the bridge continues with them.
+ * If work remains, the migration is not finished, unless the options ignore every reason. If replicas are ignored,
+ * those that cannot be compared are taken over as they are here. Nothing is deleted: datasets that wait for the bridge
+ * remain marked, and after a later copy, the bridge continues with them.
  *
  * @throws {SyncClientError} the origin did not respond, and the options do not ignore `origin`
  */

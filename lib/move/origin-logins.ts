@@ -27,7 +27,7 @@ export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { clo
       ask(identityPoolId, async ({ origin, client }) => {
         const accepted = await providersAt(origin, identityPoolId);
         if (!unknown.some((provider) => accepted.has(provider))) return null;
-        // The origin does not know an identity that exists only here. It can only say to which identities the logins belong.
+        // The origin does not know an identity that exists only here. It can only say which identities have the logins.
         const isThere = identityId !== null && (await isKnown({ identityPoolId, identityId }));
         const about = { identityPoolId, logins: presentable(logins, accepted) };
         const getId = () => client.present({ ...about, operation: 'GetId', identityId: null });

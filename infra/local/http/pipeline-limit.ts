@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Creates a check for each new request. The check limits how many requests of one connection have no response yet. Above
- * the limit, it closes the connection. Node has then already parsed more requests; these must not be answered either.
+ * Creates a check for each new request. The check limits how many requests of one connection have no response yet.
+ * Above the limit, it closes the connection. Node has then already parsed more requests; these must not be answered
+ * either.
  *
  * @param max the maximum number of requests without a response
  * @param onClose called before a connection is closed

@@ -5,8 +5,8 @@ import { logByCause } from '../log-by-cause.ts';
 
 /**
  * Creates a logger for work that clients or the event source mapping retry. A lasting failure would be logged at each
- * retry, so the logger writes at most one line per minute for each cause of failure. Failures in between are logged at the
- * level DEBUG.
+ * retry, so the logger writes at most one line per minute for each cause of failure. Failures in between are logged at
+ * the level DEBUG.
  */
 export function createFailureLogger(name: string): Logger {
   const logger = createLogger(name);
