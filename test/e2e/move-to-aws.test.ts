@@ -36,8 +36,10 @@ import { createSyncClient, list, remove, set, write } from '../fixtures/wire/syn
 const REGION = 'us-east-1';
 const STREAM = 'cognito-sync';
 const DEVELOPER = { accessKeyId: 'TARGET', secretAccessKey: 'secret-of-the-target' };
+// Only these members, because an AWS client adds others to the credentials that it gets.
+const { accessKeyId, secretAccessKey } = DEFAULT_CREDENTIALS;
 const ORIGIN_KEYS = JSON.stringify({
-  developers: [DEFAULT_CREDENTIALS],
+  developers: [{ accessKeyId, secretAccessKey }],
   tokenKeys: [Buffer.alloc(32, 3).toString('base64')],
 });
 const LIMIT = { timeout: 40_000, interval: 300 };

@@ -5,6 +5,7 @@ import './text-decoder-keeps-bom.ts';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
+import { createPreparedStatements, type PreparedStatements } from './prepared-statements.ts';
 
 const { dataDir, readerRole } = workerData as { dataDir: string; readerRole: string };
 const port = parentPort as MessagePort;
@@ -19,13 +20,25 @@ const parseTimestamp = pg.types.getTypeParser(TIMESTAMPTZ);
  */
 const SHARED_BUFFERS = '32MB';
 
-async function answer(database: PGlite, request: WorkerRequest): Promise<unknown> {
+async function answer(
+  database: PGlite,
+  statements: PreparedStatements,
+  request: WorkerRequest,
+): Promise<unknown> {
   if (request.kind === 'query') {
-    const { rows, affectedRows } = await database.query(request.sql, [...request.values]);
-    return { rows, rowsChanged: affectedRows ?? 0 };
+    const { sql, values } = request;
+    const isPrepared = values.length > 0;
+    const { rows, affectedRows = 0 } = isPrepared
+      ? await statements.query(sql, values)
+      : await database.query(sql);
+    return { rows, rowsChanged: affectedRows };
   }
   if (request.kind === 'close') return database.close();
-  return readOnly(database, request);
+  try {
+    return await readOnly(database, request);
+  } finally {
+    statements.forget();
+  }
 }
 
 /**
@@ -43,8 +56,8 @@ async function readOnly(
     throw new Error('the request contains more than one statement; send one statement at a time');
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  await database.exec(`BEGIN READ ONLY; SELECT 1; SET LOCAL ROLE ${readerRole}`);
   try {
+    await database.exec(`BEGIN READ ONLY; SELECT 1; SET LOCAL ROLE ${readerRole}`);
     await database.execProtocolRawStream(messages, {
       onRawData: (chunk) => {
         bytes += chunk.length;
@@ -126,8 +139,9 @@ try {
     startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${SHARED_BUFFERS}`],
   });
   await database.exec(RESTRICT_READERS);
+  const statements = createPreparedStatements(database);
   port.on('message', (request: WorkerRequest) => {
-    answer(database, request).then(
+    answer(database, statements, request).then(
       (result) => reply({ id: request.id, ok: true, result }),
       (error: unknown) => replyError(request.id, error),
     );
