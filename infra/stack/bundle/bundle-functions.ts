@@ -41,6 +41,9 @@ export async function bundleFunctions(
     // clients.
     mainFields: ['module', 'main'],
     plugins: createEsbuildPlugins(rulesFile),
+    // Otherwise, esbuild applies tsconfig.json only to files that it finds itself. A file that a plugin and an import both
+    // find would then be compiled in one of two ways, depending on which of them is first.
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
     // pg loads CommonJS modules with `require`, which an ES module does not have.
     banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
     logLevel: 'silent',
