@@ -5,7 +5,7 @@ import './text-decoder-keeps-bom.ts';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { OPENED, type WorkerReply, type WorkerRequest } from './pglite-messages.ts';
-import { createPreparedStatements, type PreparedStatements } from './prepared-statements.ts';
+import { createPreparedQueries, type PreparedQueries } from './prepared-queries.ts';
 
 const { dataDir, readerRole } = workerData as { dataDir: string; readerRole: string };
 const port = parentPort as MessagePort;
@@ -22,7 +22,7 @@ const SHARED_BUFFERS = '32MB';
 
 async function answer(
   database: PGlite,
-  statements: PreparedStatements,
+  statements: PreparedQueries,
   request: WorkerRequest,
 ): Promise<unknown> {
   if (request.kind === 'query') {
@@ -139,7 +139,7 @@ try {
     startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${SHARED_BUFFERS}`],
   });
   await database.exec(RESTRICT_READERS);
-  const statements = createPreparedStatements(database);
+  const statements = createPreparedQueries(database);
   port.on('message', (request: WorkerRequest) => {
     answer(database, statements, request).then(
       (result) => reply({ id: request.id, ok: true, result }),

@@ -16,7 +16,7 @@ interface Prepared {
 }
 
 /** Runs statements with values as prepared statements of the session. */
-export interface PreparedStatements {
+export interface PreparedQueries {
   query(sql: string, values: readonly SqlValue[]): Promise<{ rows: unknown[]; affectedRows?: number }>;
   /** Call it after all prepared statements of the session were deallocated. */
   forget(): void;
@@ -26,7 +26,7 @@ export interface PreparedStatements {
  * Creates the prepared statements of a database. PGlite itself parses and plans a statement each time it runs, which
  * takes a large part of the time of a long statement. The caller runs one statement at a time.
  */
-export function createPreparedStatements(database: PGlite): PreparedStatements {
+export function createPreparedQueries(database: PGlite): PreparedQueries {
   // A Map iterates in insertion order. A statement that is used is inserted again, so the first one was used least
   // recently.
   const prepared = new Map<string, Prepared>();
