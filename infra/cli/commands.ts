@@ -88,9 +88,12 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
   [
     'indexes',
     {
-      summary:
-        'list, build or drop the indexes on values; each costs a quarter to a third of the write speed',
-      usage: ['indexes [--json]', 'indexes add numeric|text [--json]', 'indexes drop numeric|text [--json]'],
+      summary: 'list, build or drop the optional indexes, with what each costs',
+      usage: [
+        'indexes [--json]',
+        'indexes add numeric|text|changes [--json]',
+        'indexes drop numeric|text|changes [--json]',
+      ],
       load: async () => (await import('./commands/indexes.ts')).indexes,
     },
   ],

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import pg from 'pg';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../lib/database/schema/migrate.ts';
-import { createValueIndexes, VALUE_INDEX_NAMES } from '../../lib/projection/store/value-indexes.ts';
+import { createOptionalIndexes, OPTIONAL_INDEX_NAMES } from '../../lib/projection/store/optional-indexes.ts';
 import { startPostgresServer } from '../fixtures/database/postgres-server.ts';
 import { median, quantile, type Table } from './measure.ts';
 import { PAGES, type Page } from './query-pages.ts';
@@ -71,7 +71,7 @@ async function fill(url: string, client: pg.Client): Promise<void> {
   const database = openPg({ connectionString: url });
   await migrate(database);
   await fillQueryStore(client);
-  for (const name of VALUE_INDEX_NAMES) await createValueIndexes(database).add(name);
+  for (const name of OPTIONAL_INDEX_NAMES) await createOptionalIndexes(database).add(name);
   await database.close();
   await client.query('VACUUM (ANALYZE)');
   await client.query('CHECKPOINT');

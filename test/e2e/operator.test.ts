@@ -17,7 +17,7 @@ describe('the command line without a database', () => {
   it('prints its usage', async () => {
     expect(await operateProcess(['--help'], {})).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('npx cognito-sync-backend indexes add numeric|text'),
+      stdout: expect.stringContaining('npx cognito-sync-backend indexes add numeric|text|changes'),
     });
     expect(await operate(['indexes', '-h'], {})).toMatchObject({ code: 0, stderr: '' });
     expect(await operateProcess([], {})).toMatchObject({

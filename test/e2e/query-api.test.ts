@@ -6,7 +6,7 @@ import { prepareCommand } from '../../infra/cli/run-command.ts';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { noProgress } from '../../lib/move/ports/move-store.ts';
 import { createMoveStore } from '../../lib/move/store/move-store.ts';
-import { createValueIndexes } from '../../lib/projection/store/value-indexes.ts';
+import { createOptionalIndexes } from '../../lib/projection/store/optional-indexes.ts';
 import { commandDeps } from '../fixtures/local/command-deps.ts';
 import { CLOUDS } from '../fixtures/local/local-cloud.ts';
 import { type Validate, validatorOf } from '../fixtures/query/validator.ts';
@@ -91,7 +91,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
       status: 409,
       body: { message: expect.stringContaining('indexes add numeric') },
     });
-    await createValueIndexes(cloud.database).add('numeric');
+    await createOptionalIndexes(cloud.database).add('numeric');
     const first = await get('/records-by-key', { key: 'score', limit: '1' });
     expect(first.body.items).toMatchObject([{ identityId: ada.IdentityId, numericValue: '42' }]);
     const second = await get('/records-by-key', { key: 'score', limit: '1', cursor: first.body.next ?? '' });

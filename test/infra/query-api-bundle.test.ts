@@ -6,8 +6,8 @@ import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import type { ReadDatabase } from '../../lib/database/read-sql.ts';
+import { createOptionalIndexes } from '../../lib/projection/store/optional-indexes.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import { createValueIndexes } from '../../lib/projection/store/value-indexes.ts';
 import { type FunctionUrl, startFunctionUrl } from '../fixtures/aws/function-url.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { type Validate, validatorOf } from '../fixtures/query/validator.ts';
@@ -45,7 +45,7 @@ beforeAll(async () => {
   const url = new URL(await createPostgresDatabase());
   database = openPg({ connectionString: url.href });
   await project();
-  await createValueIndexes(database).add('numeric');
+  await createOptionalIndexes(database).add('numeric');
   // A user of its own, as docs/query.md advises.
   const user = `reader_${randomUUID().replaceAll('-', '')}`;
   await database.query(`CREATE ROLE ${user} LOGIN PASSWORD 'reader' IN ROLE query_reader`);

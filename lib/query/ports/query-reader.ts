@@ -55,6 +55,7 @@ export interface QueryReader {
    * transaction that may still write, so that no change is skipped.
    *
    * @param since where the feed starts if `page.after` is null; null for the beginning
+   * @throws {QueryError} `missing-index`
    */
   changes(since: Date | null, page: PageRequest): Promise<QueryPage<RecordChange>>;
   /** Events in quarantine, newest first. @param filter `isWaiting`: only those neither projected nor dismissed */

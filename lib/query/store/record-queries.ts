@@ -1,7 +1,11 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
-import { createValueIndexes, type ValueIndexName } from '../../projection/store/value-indexes.ts';
+import {
+  createOptionalIndexes,
+  isIndexReady,
+  type OptionalIndexName,
+} from '../../projection/store/optional-indexes.ts';
 import type { PageRequest, QueriedRecord, QueryPage, RecordChange } from '../model.ts';
 import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader.ts';
 import { readPage, withinBytes } from './page.ts';
@@ -159,8 +163,8 @@ function statementOf(order: KeyOrder, isFirst: boolean): KeyStatement {
   return { sql: isFirst ? LAST_TEXTS : BY_TEXT_DESCENDING, first: [null, null], bounds: [] };
 }
 
-async function requireIndex(on: Database, name: ValueIndexName): Promise<void> {
-  const indexes = createValueIndexes(on);
+async function requireIndex(on: Database, name: OptionalIndexName): Promise<void> {
+  const indexes = createOptionalIndexes(on);
   if (await indexes.isReady(name)) return;
   const index = (await indexes.list()).find((candidate) => candidate.name === name);
   const todo =
@@ -207,17 +211,24 @@ SELECT CASE
   WHEN bool_or(state IS NULL OR state = 'disabled') THEN now() - ${LONGEST_WRITE}
   WHEN count(*) = 0 THEN now()
   ELSE least(now() - interval '1 second', min(xact_start) FILTER (WHERE application_name = 'cognito-sync-backend'))
-END::text AS until
+END::text AS until,
+  ${isIndexReady('changes')} AS is_indexed
 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
   AND (backend_type = 'client backend' OR backend_type IS NULL)`;
 
 /** Aurora DSQL shows no other sessions. */
-const READ_STABLE_TIME_ON_DSQL = `SELECT (now() - ${LONGEST_WRITE})::text AS until`;
+const READ_STABLE_TIME_ON_DSQL = `
+SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed`;
 
+/**
+ * Also checks that the feed's index exists, in the same round trip.
+ * @throws {QueryError} `missing-index`
+ */
 async function readStableTime(on: Database): Promise<string> {
   const sql = on.dialect === 'dsql' ? READ_STABLE_TIME_ON_DSQL : READ_STABLE_TIME;
-  const { rows } = await on.query<{ until: string }>(sql);
+  const { rows } = await on.query<{ until: string; is_indexed: boolean }>(sql);
+  if (rows[0]?.is_indexed === false) await requireIndex(on, 'changes');
   return rows[0]?.until ?? '-infinity';
 }
 

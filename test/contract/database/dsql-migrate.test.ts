@@ -3,7 +3,7 @@ import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { readMigrations } from '../../../lib/database/schema/read-migrations.ts';
-import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import { createOptionalIndexes } from '../../../lib/projection/store/optional-indexes.ts';
 import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
 import { type DsqlDouble, openDsqlDouble } from '../../fixtures/database/dsql-double.ts';
 import { storeStatements } from '../../fixtures/database/shipped-statements.ts';
@@ -66,7 +66,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
 
   it('create value indexes asynchronously, and wait for them', async () => {
     await migrate(double.database);
-    const indexes = createValueIndexes(double.database);
+    const indexes = createOptionalIndexes(double.database);
     expect(await indexes.add('numeric')).toBe(true);
     expect(await indexes.add('text')).toBe(true);
     expect((await indexes.list()).map(({ name, state }) => `${name} ${state}`)).toEqual([

@@ -4,7 +4,7 @@ import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import { allowReaderRole } from '../../../lib/database/schema/roles.ts';
-import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import { createOptionalIndexes } from '../../../lib/projection/store/optional-indexes.ts';
 import { isMissing } from '../../clients/optional-program.ts';
 import { createEmptyPostgresDatabase } from '../../fixtures/database/databases.ts';
 import { startPgBouncer } from '../../fixtures/database/pgbouncer.ts';
@@ -84,7 +84,7 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
   });
 
   it('runs a statement that cannot run in a transaction', async () => {
-    expect(await createValueIndexes(database).add('numeric')).toBe(true);
+    expect(await createOptionalIndexes(database).add('numeric')).toBe(true);
   });
 
   it('runs later statements as its own user after `allowReaderRole` has used the role of readers', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
+import { createOptionalIndexes } from '../../../lib/projection/store/optional-indexes.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
 import { inFolder, runExport } from '../../fixtures/export/run-export.ts';
 import { POOL } from '../../fixtures/sync/stream-events.ts';
@@ -73,6 +74,15 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
     const recent = await exported('--since', since);
     expect(recent).toHaveLength(RECORDS - 999);
     expect(byKey(recent)).toEqual(byKey(await viewed('projected_at >= $1', [since])));
+    expect(await exported('--since', '2030-01-01')).toEqual([]);
+  });
+
+  it('requires the index changes for --since', async () => {
+    const indexes = createOptionalIndexes(database);
+    await indexes.drop('changes');
+    await expect(exported('--since', '2030-01-01')).rejects.toThrow('indexes add changes');
+    expect(await exported()).toHaveLength(RECORDS);
+    await indexes.add('changes');
     expect(await exported('--since', '2030-01-01')).toEqual([]);
   });
 

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database, SqlValue } from '../../../lib/database/database.ts';
 import { READER_ROLE } from '../../../lib/database/schema/roles.ts';
+import { createOptionalIndexes } from '../../../lib/projection/store/optional-indexes.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
-import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
 import type { Version } from '../../../lib/stream/stream-event.ts';
 import { READ_RECORDS, READ_RECORDS_IN_SESSION } from '../../../lib/sync/store/sync-statements.ts';
 import { DATABASES } from '../../fixtures/database/databases.ts';
@@ -163,7 +163,7 @@ describe.each(DATABASES)('query plans on $name', ({ openOwn }) => {
 
   describe('after ANALYZE, with the value indexes', () => {
     beforeAll(async () => {
-      const indexes = createValueIndexes(database);
+      const indexes = createOptionalIndexes(database);
       await indexes.add('numeric');
       await indexes.add('text');
       await database.query('ANALYZE projection.datasets');

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { noProgress } from '../../../lib/move/ports/move-store.ts';
-import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import { createOptionalIndexes } from '../../../lib/projection/store/optional-indexes.ts';
 import type { PageRequest, QueryPage } from '../../../lib/query/model.ts';
 import type { QueryReader } from '../../../lib/query/ports/query-reader.ts';
 import { createMigrationReader } from '../../../lib/query/store/migrations.ts';
@@ -80,8 +80,8 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
   beforeAll(async () => {
     database = await openOwn();
     for (const statement of FILL) await database.query(statement);
-    await createValueIndexes(database).add('numeric');
-    await createValueIndexes(database).add('text');
+    await createOptionalIndexes(database).add('numeric');
+    await createOptionalIndexes(database).add('text');
   });
   afterAll(() => database.close());
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { createOptionalIndexes } from '../../../lib/projection/store/optional-indexes.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
-import { createValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
 import type { PageRequest, QueryPage, RecordChange } from '../../../lib/query/model.ts';
 import type { KeyFilter, KeyOrder, QueryReader } from '../../../lib/query/ports/query-reader.ts';
 import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
@@ -200,6 +200,18 @@ describe.each(DATABASES)('the query reader on $name', ({ openOwn }) => {
     await expect.poll(() => read(start), { timeout: 15_000 }).toEqual([null]);
   });
 
+  it('requires an index to read the change feed', async () => {
+    const read = () => reader.changes(null, { limit: 1, after: null });
+    const indexes = createOptionalIndexes(database);
+    await indexes.drop('changes');
+    await expect(read()).rejects.toMatchObject({
+      reason: 'missing-index',
+      message: expect.stringContaining('indexes add changes'),
+    });
+    await indexes.add('changes');
+    await expect(read()).resolves.toHaveProperty('items');
+  });
+
   it.each<KeyOrder>([
     { by: 'number', descending: false, min: null, max: null },
     { by: 'text', descending: false, equals: null },
@@ -219,8 +231,8 @@ describe.each(DATABASES)('the records of one key on $name', ({ openOwn }) => {
     database = await openOwn();
     reader = createQueryReader(database);
     await createQueryStore(database).apply(changes());
-    await createValueIndexes(database).add('numeric');
-    await createValueIndexes(database).add('text');
+    await createOptionalIndexes(database).add('numeric');
+    await createOptionalIndexes(database).add('text');
   });
   afterAll(() => database.close());
 

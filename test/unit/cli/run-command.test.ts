@@ -18,9 +18,12 @@ describe('the command line', () => {
     { line: ['index'], error: 'unknown command index' },
     { line: ['constructor'], error: 'unknown command constructor' },
     { line: ['indexes', 'build'], error: 'indexes: unknown action build' },
-    { line: ['indexes', 'add'], error: 'indexes add takes one of numeric, text' },
-    { line: ['indexes', 'add', 'date'], error: 'indexes add takes one of numeric, text' },
-    { line: ['indexes', 'drop', 'text', 'numeric'], error: 'indexes drop takes one of numeric, text' },
+    { line: ['indexes', 'add'], error: 'indexes add takes one of numeric, text, changes' },
+    { line: ['indexes', 'add', 'date'], error: 'indexes add takes one of numeric, text, changes' },
+    {
+      line: ['indexes', 'drop', 'text', 'numeric'],
+      error: 'indexes drop takes one of numeric, text, changes',
+    },
     { line: ['indexes', '--all'], error: "Unknown option '--all'" },
     { line: ['query'], error: 'query takes one SQL statement in quotes' },
     { line: ['query', 'select', '1'], error: 'query takes one SQL statement in quotes' },
@@ -275,7 +278,9 @@ describe('the command line', () => {
   });
 
   it('prints the usage of one command or of all', () => {
-    expect(usage('indexes')).toContain('npx cognito-sync-backend indexes add numeric|text [--json]\n');
+    expect(usage('indexes')).toContain(
+      'npx cognito-sync-backend indexes add numeric|text|changes [--json]\n',
+    );
     expect(usage(undefined)).toContain(usage('indexes').replace('Usage:', ''));
     expect(usage('toString')).toBe(usage(undefined));
   });

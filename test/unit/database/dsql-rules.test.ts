@@ -33,7 +33,7 @@ const NOT_ON_DSQL = [
   'lib/database/read-sql.ts: unsupported command',
   'lib/database/schema/empty-tables.ts: unsupported command',
   'lib/database/schema/roles.ts: setting',
-  'lib/projection/store/value-indexes.ts: catalogue',
+  'lib/projection/store/optional-indexes.ts: catalogue',
   'lib/query/store/record-queries.ts: catalogue',
 ];
 

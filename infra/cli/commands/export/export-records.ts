@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { SetupError } from '../../../../lib/common/errors.ts';
+import type { Database } from '../../../../lib/database/database.ts';
 import { readSections, START } from '../../../../lib/export/read-sections.ts';
 import { recordSection } from '../../../../lib/export/store/record-section.ts';
+import { createOptionalIndexes } from '../../../../lib/projection/store/optional-indexes.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count, isoOf } from '../../terminal/format.ts';
 import type { ExportArguments } from './export-arguments.ts';
@@ -20,6 +23,7 @@ export async function exportRecords(deps: CommandDeps, given: ExportArguments): 
   const output = await openRecordOutput(deps, given);
   try {
     let state: ExportState = output.resumed ?? newState(now());
+    if (since !== null) await requireChangesIndex(database);
     const projected = since === null ? null : { from: since, to: state.startedAt };
     const sections = [recordSection(database, { identityPoolId, datasetName, projected })];
     for await (const { items, cursor } of readSections(sections, state.cursor)) {
@@ -34,6 +38,15 @@ export async function exportRecords(deps: CommandDeps, given: ExportArguments): 
   } finally {
     await output.close();
   }
+}
+
+/** Without the index, each page would read all records. @throws {SetupError} the index cannot be used */
+async function requireChangesIndex(database: Database): Promise<void> {
+  const indexes = await createOptionalIndexes(database).list();
+  if (indexes.some(({ name, state }) => name === 'changes' && state === 'ready')) return;
+  throw new SetupError(
+    'export --since needs the index changes; add it with `cognito-sync-backend indexes add changes`',
+  );
 }
 
 export function newState(startedAt: number): ExportState {

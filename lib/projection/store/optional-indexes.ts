@@ -4,40 +4,41 @@ import { inDialect } from '../../database/dialect.ts';
 import { awaitIndexes } from '../../database/schema/await-indexes.ts';
 
 /**
- * The optional indexes, which an operator can add. Each index contains the record's id and one more column: for
- * `numeric`, the numeric_value; for `text`, the first 64 characters of the record_value, because the size of an index
- * entry is limited.
+ * The indexes of the records that an operator can add or drop. `changes`, the index on projected_at, exists from the
+ * start. The others are on values, for the records with one key: `numeric`, on the numeric_value, and `text`, on the first
+ * 64 characters of the record_value, because the size of an index entry is limited.
  */
-export type ValueIndexName = 'numeric' | 'text';
+export type OptionalIndexName = 'numeric' | 'text' | 'changes';
 
-export interface ValueIndex {
-  name: ValueIndexName;
+export interface OptionalIndex {
+  name: OptionalIndexName;
   /** `broken`: the build was interrupted. The index answers no query, but still slows down writes. */
   state: 'absent' | 'building' | 'broken' | 'ready';
   bytes: number;
 }
 
-export interface ValueIndexes {
-  list(): Promise<ValueIndex[]>;
+export interface OptionalIndexes {
+  list(): Promise<OptionalIndex[]>;
   /** Returns whether the index answers queries. Cheaper than `list`, because queries ask each time. */
-  isReady(name: ValueIndexName): Promise<boolean>;
+  isReady(name: OptionalIndexName): Promise<boolean>;
   /**
    * Builds the index without blocking writes. A broken index is built again.
    *
    * @returns whether a build was necessary
    * @throws {SetupError} another session is building the index
    */
-  add(name: ValueIndexName): Promise<boolean>;
+  add(name: OptionalIndexName): Promise<boolean>;
   /** Drops the index. @returns whether it existed */
-  drop(name: ValueIndexName): Promise<boolean>;
+  drop(name: OptionalIndexName): Promise<boolean>;
 }
 
 // `text` matches the expression that query.records_with queries.
-const INDEXES: Record<ValueIndexName, { relation: string; columns: string }> = {
+const INDEXES: Record<OptionalIndexName, { relation: string; columns: string }> = {
   numeric: { relation: 'records_by_number', columns: 'record_id, numeric_value, dataset_id' },
   text: { relation: 'records_by_text', columns: 'record_id, left(record_value, 64), dataset_id' },
+  changes: { relation: 'records_by_projected_at', columns: 'projected_at' },
 };
-export const VALUE_INDEX_NAMES = Object.keys(INDEXES) as ValueIndexName[];
+export const OPTIONAL_INDEX_NAMES = Object.keys(INDEXES) as OptionalIndexName[];
 
 /** By name, because a cast to regclass needs a right to use the schema, which readers do not have. */
 const OF_RECORDS = `
@@ -68,14 +69,6 @@ FROM pg_index AS indexes
 JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
 ${OF_RECORDS}`;
 
-/** $1: the name of the index. Uses the index of pg_class by name. */
-const FIND_READY = `
-SELECT indexes.indisvalid AS valid
-FROM pg_class AS relations
-JOIN pg_namespace AS namespaces ON namespaces.oid = relations.relnamespace
-JOIN pg_index AS indexes ON indexes.indexrelid = relations.oid
-WHERE relations.relname = $1::text AND namespaces.nspname = 'projection'`;
-
 interface IndexRow {
   relation: string;
   valid: boolean;
@@ -83,32 +76,40 @@ interface IndexRow {
   building: boolean;
 }
 
+/** Returns an SQL condition: whether the index answers queries. It uses the index of pg_class by name. */
+export const isIndexReady = (name: OptionalIndexName) => `EXISTS (
+  SELECT 1 FROM pg_class AS relations
+  JOIN pg_namespace AS namespaces ON namespaces.oid = relations.relnamespace
+  JOIN pg_index AS indexes ON indexes.indexrelid = relations.oid
+  WHERE relations.relname = '${INDEXES[name].relation}' AND namespaces.nspname = 'projection'
+    AND indexes.indisvalid)`;
+
 const ATTEMPTS = 3;
 
-/** Creates a `ValueIndexes` on any `Database`. The database user must own the tables. */
-export function createValueIndexes(database: Database): ValueIndexes {
+/** Creates an `OptionalIndexes` on any `Database`. The database user must own the tables. */
+export function createOptionalIndexes(database: Database): OptionalIndexes {
   const isDsql = database.dialect === 'dsql';
 
-  async function list(): Promise<ValueIndex[]> {
+  async function list(): Promise<OptionalIndex[]> {
     const { rows } = await database.query<IndexRow>(isDsql ? FIND_ON_DSQL : FIND);
-    return VALUE_INDEX_NAMES.map((name) => {
+    return OPTIONAL_INDEX_NAMES.map((name) => {
       const row = rows.find(({ relation }) => relation === INDEXES[name].relation);
       return { name, state: stateOf(row), bytes: row?.bytes ?? 0 };
     });
   }
 
-  async function stateNow(name: ValueIndexName): Promise<ValueIndex['state']> {
+  async function stateNow(name: OptionalIndexName): Promise<OptionalIndex['state']> {
     return (await list()).find((index) => index.name === name)?.state ?? 'absent';
   }
 
-  async function drop(name: ValueIndexName): Promise<boolean> {
+  async function drop(name: OptionalIndexName): Promise<boolean> {
     if ((await stateNow(name)) === 'absent') return false;
     const statement = `DROP INDEX CONCURRENTLY IF EXISTS projection.${INDEXES[name].relation}`;
     await database.query(inDialect(database.dialect, statement));
     return true;
   }
 
-  async function build(name: ValueIndexName): Promise<void> {
+  async function build(name: OptionalIndexName): Promise<void> {
     const { relation, columns } = INDEXES[name];
     const statement = `CREATE INDEX CONCURRENTLY IF NOT EXISTS ${relation} ON projection.records (${columns})`;
     await database.query(inDialect(database.dialect, statement));
@@ -118,8 +119,8 @@ export function createValueIndexes(database: Database): ValueIndexes {
   return {
     list,
     async isReady(name) {
-      const { rows } = await database.query<{ valid: boolean }>(FIND_READY, [INDEXES[name].relation]);
-      return rows[0]?.valid === true;
+      const { rows } = await database.query<{ ready: boolean }>(`SELECT ${isIndexReady(name)} AS ready`);
+      return rows[0]?.ready === true;
     },
     drop,
     async add(name) {
@@ -147,7 +148,7 @@ export function createValueIndexes(database: Database): ValueIndexes {
   };
 }
 
-function stateOf(row: IndexRow | undefined): ValueIndex['state'] {
+function stateOf(row: IndexRow | undefined): OptionalIndex['state'] {
   if (row === undefined) return 'absent';
   if (row.valid) return 'ready';
   return row.building ? 'building' : 'broken';

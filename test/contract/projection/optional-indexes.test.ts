@@ -3,22 +3,25 @@ import { SetupError } from '../../../lib/common/errors.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
-import { createValueIndexes, type ValueIndexes } from '../../../lib/projection/store/value-indexes.ts';
+import {
+  createOptionalIndexes,
+  type OptionalIndexes,
+} from '../../../lib/projection/store/optional-indexes.ts';
 import { createPostgresDatabase, DATABASES } from '../../fixtures/database/databases.ts';
 
 const RECORD = `
 INSERT INTO projection.records
 SELECT md5('dataset')::uuid, query.record_id_of('key'), 'key', repeat('鍵', 100000), NULL, 1, 1, NULL, now()`;
 
-const states = async (indexes: ValueIndexes) =>
+const states = async (indexes: OptionalIndexes) =>
   Object.fromEntries((await indexes.list()).map(({ name, state }) => [name, state]));
 
-describe.each(DATABASES)('value indexes on $name', ({ openOwn }) => {
+describe.each(DATABASES)('optional indexes on $name', ({ openOwn }) => {
   let database: Database;
-  let indexes: ValueIndexes;
+  let indexes: OptionalIndexes;
   beforeAll(async () => {
     database = await openOwn();
-    indexes = createValueIndexes(database);
+    indexes = createOptionalIndexes(database);
   });
   afterAll(() => database.close());
   afterEach(async () => {
@@ -30,15 +33,24 @@ describe.each(DATABASES)('value indexes on $name', ({ openOwn }) => {
     expect(await indexes.list()).toEqual([
       { name: 'numeric', state: 'absent', bytes: 0 },
       { name: 'text', state: 'absent', bytes: 0 },
+      { name: 'changes', state: 'ready', bytes: expect.any(Number) },
     ]);
     expect(await indexes.add('text')).toBe(true);
     expect(await indexes.add('text')).toBe(false);
-    expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'ready' });
+    expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'ready', changes: 'ready' });
     expect((await indexes.list())[1]?.bytes).toBeGreaterThan(0);
     expect(await indexes.isReady('text')).toBe(true);
     expect(await indexes.drop('text')).toBe(true);
     expect(await indexes.drop('text')).toBe(false);
-    expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'absent' });
+    expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'absent', changes: 'ready' });
+  });
+
+  it('remain dropped when a migration runs again, and can be added again', async () => {
+    expect(await indexes.drop('changes')).toBe(true);
+    await migrate(database);
+    expect(await states(indexes)).toMatchObject({ changes: 'absent' });
+    expect(await indexes.add('changes')).toBe(true);
+    expect(await states(indexes)).toMatchObject({ changes: 'ready' });
   });
 
   it('accept values of any length', async () => {
@@ -52,7 +64,7 @@ describe.each(DATABASES)('value indexes on $name', ({ openOwn }) => {
     await indexes.add('numeric');
     await database.query('UPDATE projection.migrations SET completed_at = NULL');
     await migrate(database);
-    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent' });
+    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent', changes: 'ready' });
   });
 
   it('are built again after an interrupted build', async () => {
@@ -60,10 +72,10 @@ describe.each(DATABASES)('value indexes on $name', ({ openOwn }) => {
     await database.query(
       "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'projection.records_by_number'::regclass",
     );
-    expect(await states(indexes)).toEqual({ numeric: 'broken', text: 'absent' });
+    expect(await states(indexes)).toEqual({ numeric: 'broken', text: 'absent', changes: 'ready' });
     expect(await Promise.all([indexes.isReady('numeric'), indexes.isReady('text')])).toEqual([false, false]);
     expect(await indexes.add('numeric')).toBe(true);
-    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent' });
+    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'absent', changes: 'ready' });
   });
 
   it('are each built once by concurrent requests', async () => {
@@ -71,11 +83,11 @@ describe.each(DATABASES)('value indexes on $name', ({ openOwn }) => {
     for (const result of await Promise.allSettled(requests)) {
       if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(SetupError);
     }
-    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'ready' });
+    expect(await states(indexes)).toEqual({ numeric: 'ready', text: 'ready', changes: 'ready' });
   });
 });
 
-describe('a value index that waits for a writer', () => {
+describe('an optional index that waits for a writer', () => {
   let connectionString: string;
   let database: Database;
   beforeEach(async () => {
@@ -85,7 +97,7 @@ describe('a value index that waits for a writer', () => {
   afterEach(() => database.close());
 
   it('is listed as "building", and is built once', async () => {
-    const indexes = createValueIndexes(database);
+    const indexes = createOptionalIndexes(database);
     let added: Promise<boolean> | undefined;
     await database.transaction(async (transaction) => {
       await transaction.query(RECORD);
@@ -99,10 +111,10 @@ describe('a value index that waits for a writer', () => {
 
   it('is listed as "broken" after a timeout, and is built again when it is added again', async () => {
     const hasty = openPg({ connectionString, statementTimeoutMs: 1_500 });
-    const indexes = createValueIndexes(database);
+    const indexes = createOptionalIndexes(database);
     await database.transaction(async (transaction) => {
       await transaction.query(RECORD);
-      await expect(createValueIndexes(hasty).add('numeric')).rejects.toMatchObject({ code: '57014' });
+      await expect(createOptionalIndexes(hasty).add('numeric')).rejects.toMatchObject({ code: '57014' });
     });
     await hasty.close();
     expect(await states(indexes)).toMatchObject({ numeric: 'broken' });
