@@ -52,17 +52,24 @@ export function createApnsConnection(origin: string): ApnsConnection {
   return {
     async post(path, headers, body) {
       const opened = open();
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(), REQUEST_TIMEOUT_MS);
       try {
         const stream = opened.request({ ...headers, ':method': 'POST', ':path': path });
-        stream.setTimeout(REQUEST_TIMEOUT_MS, () => stream.close(constants.NGHTTP2_CANCEL));
+        late.signal.addEventListener('abort', () => stream.close(constants.NGHTTP2_CANCEL));
+        // If the connection is destroyed before it was established, the stream emits an error even after it was closed.
+        // Without a listener, this error would end the process.
+        stream.on('error', () => undefined);
         stream.end(body);
-        return await readResponse(stream);
+        return await readResponse(stream, late.signal);
       } catch (error) {
         // The connection may be dead without notice. Other requests on it continue until they time out.
         if (opened.connecting) opened.destroy();
         else opened.close();
         if (error instanceof PushError) throw error;
         throw new PushError('temporary', `APNs did not respond (${causeOf(error)})`);
+      } finally {
+        clearTimeout(timer);
       }
     },
     close() {
@@ -71,7 +78,8 @@ export function createApnsConnection(origin: string): ApnsConnection {
   };
 }
 
-async function readResponse(stream: ClientHttp2Stream): Promise<PushResponse> {
+/** @param late aborted when the response takes too long; the stream then ends before the response is complete */
+async function readResponse(stream: ClientHttp2Stream, late: AbortSignal): Promise<PushResponse> {
   let head: IncomingHttpHeaders | undefined;
   stream.once('response', (headers) => {
     head = headers;
@@ -83,7 +91,7 @@ async function readResponse(stream: ClientHttp2Stream): Promise<PushResponse> {
     if (bytes > MAX_RESPONSE_BYTES) throw new RangeError('the response is too large');
     chunks.push(chunk);
   }
-  if (head === undefined) throw new PushError('temporary', 'APNs did not respond (timeout)');
+  if (late.aborted || head === undefined) throw new PushError('temporary', 'APNs did not respond (timeout)');
   const retryAfter = head['retry-after'];
   return {
     status: Number(head[':status']),

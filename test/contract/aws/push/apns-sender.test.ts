@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createApnsSender } from '../../../../lib/aws/push/apns-sender.ts';
 import type { TokenSender } from '../../../../lib/aws/push/token-sender.ts';
@@ -138,6 +139,17 @@ describe('a connection to APNs', () => {
   it('fails temporarily if the server accepts connections and says nothing', async () => {
     sender = open({ endpoint: await startSilentServer() });
     expect(await failureOf(send())).toMatchObject({ name: 'PushError', reason: 'temporary' });
+  });
+
+  it('fails temporarily, and throws nothing else, if the server never answers the handshake of TLS', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown) => void uncaught.push(error);
+    process.on('uncaughtException', note);
+    onTestFinished(() => void process.off('uncaughtException', note));
+    sender = open({ endpoint: (await startSilentServer()).replace('http:', 'https:') });
+    expect(await failureOf(send())).toMatchObject({ name: 'PushError', reason: 'temporary' });
+    await setImmediate();
+    expect(uncaught).toEqual([]);
   });
 });
 
