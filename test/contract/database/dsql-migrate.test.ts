@@ -64,7 +64,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
     );
   });
 
-  it('create value indexes asynchronously, and wait for them', async () => {
+  it('create optional indexes asynchronously, and wait for them', async () => {
     await migrate(double.database);
     const indexes = createOptionalIndexes(double.database);
     expect(await indexes.add('numeric')).toBe(true);
@@ -72,6 +72,7 @@ describe("migrations in Aurora DSQL's dialect", () => {
     expect((await indexes.list()).map(({ name, state }) => `${name} ${state}`)).toEqual([
       'numeric ready',
       'text ready',
+      'changes ready',
     ]);
     expect(await runningJobs()).toBe(0);
     expect(await indexes.drop('text')).toBe(true);
