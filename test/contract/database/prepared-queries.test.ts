@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedDatabase, openPglite } from '../../../lib/database/drivers/pglite/open-pglite.ts';
 import { placeEmptyEmbeddedDatabase } from '../../fixtures/database/embedded-template.ts';
@@ -73,6 +74,28 @@ describe('statements with values on the embedded database', () => {
     await database.query("ALTER TABLE notes ADD COLUMN author text DEFAULT 'ann'");
     await expect(database.query(sql, [1])).rejects.toMatchObject({ code: '0A000' });
     expect((await database.query(sql, [1])).rows).toEqual([{ id: 1, note: 'first', author: 'ann' }]);
+  });
+
+  it('are planned again after a table has grown', async () => {
+    const sql = 'SELECT note FROM notes WHERE id = $1';
+    await database.query('VACUUM ANALYZE notes');
+    for (let id = 1; id <= 10; id += 1) await database.query(sql, [id]);
+    const planOf = async () => {
+      const { rows } = await database.query<{ name: string }>(
+        'SELECT name FROM pg_prepared_statements WHERE statement = $1',
+        [sql],
+      );
+      const plan = await database.query<Record<string, string>>(`EXPLAIN EXECUTE "${rows[0]?.name}" (5)`);
+      return plan.rows.map((row) => row['QUERY PLAN']).join('\n');
+    };
+    expect(await planOf()).toContain('Seq Scan');
+    await database.query(
+      'INSERT INTO notes SELECT n, repeat($1, 100) FROM generate_series(1000, 20000) AS n',
+      ['x'],
+    );
+    await sleep(2_000);
+    await database.query(sql, [1]);
+    expect(await planOf()).toContain('Index Scan');
   });
 
   it('are at most 250; the statement that was used least recently is ended first', async () => {

@@ -34,11 +34,7 @@ async function answer(
     return { rows, rowsChanged: affectedRows };
   }
   if (request.kind === 'close') return database.close();
-  try {
-    return await readOnly(database, request);
-  } finally {
-    statements.forget();
-  }
+  return readOnly(database, statements, request);
 }
 
 /**
@@ -50,6 +46,7 @@ async function answer(
  */
 async function readOnly(
   database: PGlite,
+  statements: PreparedQueries,
   { messages, maxBytes, maxStatements }: Extract<WorkerRequest, { kind: 'readOnly' }>,
 ): Promise<Uint8Array> {
   if (!runsAtMost(maxStatements, messages))
@@ -67,6 +64,7 @@ async function readOnly(
   } finally {
     await database.exec('ROLLBACK');
     await database.exec('DEALLOCATE ALL; SELECT pg_advisory_unlock_all()');
+    statements.forget();
   }
   if (bytes > maxBytes) {
     throw Object.assign(new Error(`the result is larger than ${maxBytes} bytes; add a LIMIT`), {
@@ -139,7 +137,7 @@ try {
     startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${SHARED_BUFFERS}`],
   });
   await database.exec(RESTRICT_READERS);
-  const statements = createPreparedQueries(database);
+  const statements = createPreparedQueries(database, () => performance.now());
   port.on('message', (request: WorkerRequest) => {
     answer(database, statements, request).then(
       (result) => reply({ id: request.id, ok: true, result }),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type PGlite, parse, protocol } from '@electric-sql/pglite';
 import type { SqlValue } from '../../database.ts';
 
@@ -8,6 +9,12 @@ const { serialize } = protocol;
  * memory of the database.
  */
 const MAX_STATEMENTS = 250;
+/**
+ * Plans are made again after this time. A plan that was made for an almost empty table reads the whole table, and
+ * PostgreSQL keeps a plan as long as the statistics of its tables stay the same. A server updates them in the background;
+ * PGlite does not.
+ */
+const MAX_PLAN_AGE_MS = 2_000;
 
 interface Prepared {
   name: string;
@@ -25,17 +32,22 @@ export interface PreparedQueries {
 /**
  * Creates the prepared statements of a database. PGlite itself parses and plans a statement each time it runs, which
  * takes a large part of the time of a long statement. The caller runs one statement at a time.
+ *
+ * @param now milliseconds of a clock that never goes back
  */
-export function createPreparedQueries(database: PGlite): PreparedQueries {
+export function createPreparedQueries(database: PGlite, now: () => number): PreparedQueries {
   // A Map iterates in insertion order. A statement that is used is inserted again, so the first one was used least
   // recently.
   const prepared = new Map<string, Prepared>();
+  // A reader's statement cannot run a statement of the service by its name, because readers cannot guess the name.
+  const prefix = randomUUID();
   let lastNumber = 0;
+  let plannedAt = now();
 
   async function prepare(sql: string): Promise<Prepared> {
     lastNumber += 1;
-    const name = `service_${lastNumber}`;
-    const { messages } = await send(
+    const name = `${prefix} ${lastNumber}`;
+    const messages = await send(
       serialize.parse({ name, text: sql }),
       serialize.describe({ type: 'S', name }),
     );
@@ -49,18 +61,26 @@ export function createPreparedQueries(database: PGlite): PreparedQueries {
 
   /** Sends messages of the extended protocol, and ends them. */
   async function send(...messages: readonly Uint8Array[]) {
-    return database.execProtocol(Buffer.concat([...messages, serialize.sync()]));
+    return database.execProtocolStream(Buffer.concat([...messages, serialize.sync()]));
+  }
+
+  async function discardOldPlans(): Promise<void> {
+    if (now() < plannedAt + MAX_PLAN_AGE_MS) return;
+    plannedAt = now();
+    // Fails in a transaction that has failed, in which the next statement fails too.
+    await send(serialize.query('DISCARD PLANS')).catch(() => undefined);
   }
 
   return {
     async query(sql, values) {
+      await discardOldPlans();
       const statement = prepared.get(sql) ?? (await prepare(sql));
       prepared.delete(sql);
       prepared.set(sql, statement);
       const [oldest] = prepared;
       if (oldest && prepared.size > MAX_STATEMENTS) await evict(...oldest);
       try {
-        const { messages } = await send(
+        const messages = await send(
           serialize.bind({ statement: statement.name, values: toTexts(database, statement.types, values) }),
           serialize.describe({ type: 'P' }),
           serialize.execute({}),
