@@ -49,19 +49,21 @@ const PASS_MS = 60_000;
 /** A run starts passes for at most this long. It is shorter than the schedule's interval, so runs rarely overlap. */
 const MAX_RUN_MS = 50_000;
 
-/** A problem of a pool is logged at most this often, however many datasets have it. */
+/** Minimum time between two log entries about the same problem of a pool, even if many datasets have it. */
 const LOG_EVERY_MS = 60 * 60_000;
 
 const WHAT_TO_DO: { [Problem in BridgeProblem]?: string } = {
   'not-authorized':
     ': the origin refused the call; the credentials need cognito-sync:ListRecords, UpdateRecords, DescribeDataset and DeleteDataset, and cognito-identity:DescribeIdentity',
-  credentials: ': there are no valid credentials for the origin; set ORIGIN_ACCESS_KEY_ID and the others',
-  'no-origin': ': the ORIGIN_ variables are not those of the origin from which the pool was copied',
+  credentials:
+    ': the credentials for the origin are missing or invalid; set ORIGIN_ACCESS_KEY_ID and ORIGIN_SECRET_ACCESS_KEY, or the parameter originKeysSecret in AWS',
+  'no-origin': ': set the ORIGIN_ variables to the origin from which the pool was copied',
 };
 
 /**
- * Creates the bridge, which writes changes of owned identities back to the origin, and applies what devices write there.
- * If no dataset is marked, a run sends only one query. What does not fit into the time of a run waits for the next one.
+ * Creates the bridge. For the identities that this service owns, it writes changes back to the origin, and applies what
+ * devices write at the origin. If no dataset is waiting for the bridge, a run sends only one query. Datasets for which a
+ * run has no time wait for the next run.
  */
 export function createBridgeOrigin({
   store,

@@ -37,7 +37,10 @@ export function createCheckOrigin({ logger, report, ...deps }: CheckOriginFuncti
       const onProblem = (identityPoolId: string, problem: string) => {
         problems.set(identityPoolId, problem);
         if (logged.get(identityPoolId) !== problem)
-          logger.error('changes of a moving pool are not followed', { identityPoolId, problem });
+          logger.error('changes of a pool that is being migrated are not followed', {
+            identityPoolId,
+            problem,
+          });
       };
       const outcome = await checkOrigin({ ...deps, now: Date.now, onProblem });
       logged = problems;

@@ -43,9 +43,9 @@ export interface FollowDeps extends CreateDeps {
 }
 
 /**
- * Applies a batch of one shard of the origin's stream to the replicas of moving pools. Only the version order decides
- * which data is newer, so the result does not depend on order, repeats or splits of the events. Creates identities
- * whose first event arrives after the copy.
+ * Applies a batch of one shard of the origin's stream to the replicas of pools that are being migrated. Only the version
+ * order decides which data is newer, so the result does not depend on order, repeats or splits of the events. Creates
+ * identities whose first event arrives after the copy.
  *
  * @param deliveries in stream order
  * @throws the store's and the origin's transient errors; retry the entire batch, and nothing is lost

@@ -15,7 +15,9 @@ interface OpenBridgedOriginsDeps {
   signal?: AbortSignal;
 }
 
-/** A dataset that the origin does not return must not hold a worker: its mark is tried again later. */
+/**
+ * A call is retried only once, so that a failing dataset does not block a worker. A later run tries the dataset again.
+ */
 const RETRIES = { pausesMs: [1_000], retried: ['throttled'] } as const;
 
 /** Creates the bridge's access to the origins of pools. Opens each origin once; `close` closes all of them. */
