@@ -1,6 +1,6 @@
 // Parts of statements that write a dataset. Each part is a query of a WITH, and writes nothing if the query `written`
-// returns no row. In all statements, $1 to $4 are the id and the key of the dataset, $5 its new count, $8 its new date,
-// and $9 who changes it.
+// returns no row; only used sessions that have expired are deleted in any case. In all statements, $1 to $4 are the id and
+// the key of the dataset, $5 its new count, $8 its new date, and $9 who changes it.
 
 import { writeParts } from './payload-parts.ts';
 

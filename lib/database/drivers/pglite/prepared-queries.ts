@@ -39,7 +39,7 @@ export function createPreparedQueries(database: PGlite, now: () => number): Prep
   // A Map iterates in insertion order. A statement that is used is inserted again, so the first one was used least
   // recently.
   const prepared = new Map<string, Prepared>();
-  // A reader's statement cannot run a statement of the service by its name, because readers cannot guess the name.
+  // A client of the SQL port, which uses the same session, must not choose the same name for a statement by chance.
   const prefix = randomUUID();
   let lastNumber = 0;
   let plannedAt = now();
