@@ -31,7 +31,7 @@ const STREAM = 'arn:aws:kinesis:us-east-1:123456789012:stream/origin.stream';
 const OWN_SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:service-AbC123';
 const OWN_KEY = 'arn:aws:kms:us-east-1:123456789012:key/4567';
 const PROVIDERS_KEY = 'arn:aws:kms:us-east-1:123456789012:key/5678';
-const PUSH_KEY = 'arn:aws:kms:us-east-1:123456789012:key/6789';
+const PUSH_KEY = 'arn:aws:kms:us-east-1:123456789012:key/7890';
 const STREAM_KEY = 'arn:aws:kms:us-east-1:123456789012:key/6789';
 const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
 const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
