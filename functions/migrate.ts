@@ -46,7 +46,7 @@ export interface MigrateFunctionDeps extends MigratedDatabase {
   roles: AllowedRoles;
   /** The database of the self-hosted service, if it is not the database of the query store. */
   ownDatabase?: MigratedDatabase;
-  /** Writes the first keys of the service. @returns false if the service has keys already */
+  /** Creates the service's developer key and token key. @returns false if the service has keys already */
   writeFirstKeys?: () => Promise<boolean>;
   logger: Logger;
 }
@@ -79,7 +79,8 @@ export function createMigrate({
         answer.skipped.push(...skipped);
       }
       logger.info('migrated the database', { ...answer });
-      if (await writeFirstKeys?.()) logger.info('wrote the first keys of the service');
+      if (await writeFirstKeys?.())
+        logger.info('created a developer key and a token key, because the service had no keys');
       return answer;
     });
 }

@@ -54,7 +54,7 @@ export interface BothSides {
   isDeletedThere: boolean;
   /** Whether the identity was merged into another one here. At the origin, clients can still use it. */
   isMerged: boolean;
-  /** Whether the identity has no login at the origin. A merge there has this effect, and deletes its datasets. */
+  /** Whether the identity has no login at the origin. A merge there takes all its logins away, and deletes its datasets. */
   isMergedThere: boolean;
 }
 

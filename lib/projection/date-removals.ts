@@ -9,10 +9,11 @@ export function isUndatedRemoval({ event }: ReadableDelivery): boolean {
 }
 
 /**
- * Completes the version of each removal whose date or count is missing. The missing part is taken from the newest
- * version of the dataset that is known when the removal arrives. Known versions are those in the store and those of the
- * preceding events in the batch. A removal increments the count. If no version is known, the date is the arrival time
- * and the count is 0. An assigned date is never later than the arrival.
+ * Completes the version of each removal whose date or count is missing, from the newest version of the dataset that is
+ * known when the removal arrives. Known versions are those in the store and those of the preceding events in the batch.
+ * A missing date is the date of that version. A missing count is the count of that version plus one, because a removal
+ * increments the count. If no version is known, the date is the arrival time and the count is 0. An assigned date is
+ * never later than the arrival.
  *
  * This is the only step of the projection whose result depends on the order of events: a removal without a version can
  * only mean "everything up to now". The assigned version is a proposal. If the removal was delivered before, the

@@ -42,7 +42,7 @@ const RETRIES_EXCEEDED = {
 
 let cloud: LocalCloud;
 let developer: ReturnType<typeof createSyncClient>;
-/** The local cloud accepts every login in its first pool. The function accepts only what the pool names. */
+/** The local cloud accepts every login in its first pool. In AWS, the service accepts only logins that the pool names. */
 let pool = POOL;
 beforeAll(async () => {
   const houseRules = new URL(`data:text/javascript,${encodeURIComponent(HOUSE_RULES)}`);

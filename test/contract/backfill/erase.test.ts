@@ -299,7 +299,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     });
   });
 
-  it('erases payloads, parked events, and unpublished events with records, if the service uses this database', async () => {
+  it('erases all payloads, all parked events, and unpublished events that contain records, if the service is here', async () => {
     await createPool(database);
     await put({}, { payloadOf: IDENTITY });
     await put({ kinesisSyncRecords: [wireRecord({ value: '"operation":"remove"' })] });

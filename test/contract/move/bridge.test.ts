@@ -476,7 +476,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       ]);
     });
 
-    it('does not add a late record to the copy if the record was removed here later', async () => {
+    it('does not add a late record to the copy if the removal here has a later date', async () => {
       const { there, here, root, link, copy, arrive } = await merged([
         ['a', '1', NEW_YEAR - 3 * day],
         ['b', '1', NEW_YEAR - 3 * day],
