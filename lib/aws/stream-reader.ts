@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Backlog, EvidenceError, type StreamReader } from '../backfill/ports/evidence.ts';
+import {
+  type Backlog,
+  type BacklogQuery,
+  EvidenceError,
+  type StreamReader,
+} from '../backfill/ports/evidence.ts';
 import { toAwsFailure } from './aws-failure.ts';
 import type { KinesisClient } from './kinesis-client.ts';
 import { createKinesisReader, type KinesisReader, KinesisReaderError } from './kinesis-reader.ts';
@@ -19,7 +24,7 @@ interface StreamReaderDeps {
  */
 const RECORDS_PER_READ = 100;
 /**
- * Maximum reads of a shard per poll. Without a limit, a poll could take long, because Kinesis returns many empty
+ * Maximum reads of a shard for one backlog. Without a limit, this could take long, because Kinesis returns many empty
  * responses for a long period without records.
  */
 const MAX_READS = 100;
@@ -27,7 +32,7 @@ const MAX_READS = 100;
 /** Pause between reads of one shard, to leave read capacity for the stream handler. */
 const PAUSE_MS = 250;
 
-/** Creates the stream reader of the bulk publish poller, on Kinesis. */
+/** Creates a stream reader on Kinesis. */
 export function createKinesisStreamReader(client: KinesisClient): StreamReader {
   return createStreamReader({
     reader: createKinesisReader(client),
@@ -37,18 +42,18 @@ export function createKinesisStreamReader(client: KinesisClient): StreamReader {
   });
 }
 
-/** Creates the stream reader of the bulk publish poller, on any `KinesisReader`. */
+/** Creates a stream reader on any `KinesisReader`. */
 export function createStreamReader(deps: StreamReaderDeps): StreamReader {
   const { reader, readRetentionMs, readCreatedAt, pause } = deps;
   return {
     listShards: (streamName) => translateErrors(() => reader.listShards(streamName)),
     readRetentionMs: (streamName) => translateErrors(() => readRetentionMs(streamName)),
     readCreatedAt: (streamName) => translateErrors(() => readCreatedAt(streamName)),
-    readBacklog: (streamName, shardId, { after, notBefore }) =>
+    readBacklog: (streamName, shardId, query) =>
       translateErrors(async () => {
-        const open = () => openAfter(reader, streamName, shardId, after);
         try {
-          return await readBacklogFrom(await open(), notBefore, { reader, pause });
+          const iterator = await openAfter(reader, streamName, shardId, query.after);
+          return await readBacklogFrom(iterator, query, { reader, pause });
         } catch (error) {
           if (error instanceof KinesisReaderError && error.condition === 'not-found') return null;
           throw error;
@@ -82,18 +87,18 @@ async function openAfter(
  */
 async function readBacklogFrom(
   opened: string,
-  notBefore: number | null,
+  { notBefore, maxRecords = RECORDS_PER_READ }: BacklogQuery,
   { reader, pause }: Pick<StreamReaderDeps, 'reader' | 'pause'>,
 ): Promise<Backlog> {
   let iterator = opened;
   for (let reads = 1; ; reads += 1) {
-    const { records, nextIterator, millisBehindLatest } = await reader.getRecords(iterator, RECORDS_PER_READ);
+    const { records, nextIterator, millisBehindLatest } = await reader.getRecords(iterator, maxRecords);
     const arrivals = records
       .map(({ arrivedAt }) => arrivedAt.getTime())
       .filter((arrivedAt) => notBefore === null || arrivedAt >= notBefore);
     const isEnd = nextIterator === undefined || (records.length === 0 && millisBehindLatest === 0);
     if (isEnd || arrivals.length > 0) {
-      const hasMore = !isEnd && (millisBehindLatest > 0 || records.length === RECORDS_PER_READ);
+      const hasMore = !isEnd && (millisBehindLatest > 0 || records.length === maxRecords);
       return { arrivals, hasMore, isConclusive: true };
     }
     if (reads === MAX_READS) return { arrivals: [], hasMore: true, isConclusive: false };

@@ -112,9 +112,10 @@ export function createRelayReporter(functionName: string): (report: RelayReport)
 /** Writes what a check of the origin of a migration found as CloudWatch metrics, for each run, also values of 0. */
 export function createCheckReporter(functionName: string): (found: CheckOriginOutcome) => void {
   const metrics = openMetrics(functionName);
-  return ({ notFollowed, withGap }) => {
+  return ({ notFollowed, withGap, lagMs }) => {
     metrics.addMetric('PoolsNotFollowed', MetricUnit.Count, notFollowed);
     metrics.addMetric('PoolsWithGap', MetricUnit.Count, withGap);
+    if (lagMs !== null) metrics.addMetric('FollowLag', MetricUnit.Milliseconds, lagMs);
     metrics.publishStoredMetrics();
   };
 }

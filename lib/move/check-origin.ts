@@ -1,8 +1,8 @@
 import type { StreamReader } from '../backfill/ports/evidence.ts';
 import { checkFollowed } from './check-followed.ts';
-import { isApplied } from './is-applied.ts';
 import type { MoveStore } from './ports/move-store.ts';
 import type { Origin } from './ports/origin.ts';
+import { readOldestWaiting } from './read-oldest-waiting.ts';
 import { describeOtherOrigin } from './read-origin-settings.ts';
 
 export interface CheckOriginDeps {
@@ -23,6 +23,8 @@ export interface CheckOriginOutcome {
   notFollowed: number;
   /** Pools of which events may be missing until the next `move copy`. */
   withGap: number;
+  /** How long the oldest event that is not applied has been waiting. Null if that is unknown, or if no pool is followed. */
+  lagMs: number | null;
 }
 
 /** An event can be on its way from the origin to its stream for this long. */
@@ -40,7 +42,7 @@ export async function checkOrigin(deps: CheckOriginDeps): Promise<CheckOriginOut
   const { store, origin, streams, now, onProblem } = deps;
   const at = now();
   const pools = (await store.listPools(at)).filter(({ finishedAt }) => finishedAt === null);
-  const outcome = { pools: pools.length, notFollowed: 0, withGap: 0 };
+  const outcome: CheckOriginOutcome = { pools: pools.length, notFollowed: 0, withGap: 0, lagMs: null };
   outcome.withGap = pools.filter(({ gapSince }) => gapSince !== null).length;
   const report = (identityPoolId: string, problem: string) => {
     outcome.notFollowed += 1;
@@ -49,8 +51,12 @@ export async function checkOrigin(deps: CheckOriginDeps): Promise<CheckOriginOut
   const own = pools.filter(({ origin: name }) => name === origin.name);
   for (const { identityPoolId, origin: name } of pools.filter((pool) => !own.includes(pool)))
     report(identityPoolId, describeOtherOrigin(name, origin.name));
+  if (own.length === 0) return outcome;
+  const waiting = await readOldestWaiting(deps);
+  if (waiting.arrivedAt !== null) outcome.lagMs = Math.max(at - waiting.arrivedAt, 0);
+  else if (waiting.isConclusive) outcome.lagMs = 0;
   const upTo = at - MARGIN_MS;
-  if (own.length === 0 || !(await isApplied(deps, upTo))) return outcome;
+  if (!waiting.isConclusive || (waiting.arrivedAt ?? upTo) < upTo) return outcome;
   const about = { upTo, retentionMs: await streams.readRetentionMs(origin.streamName) };
   const failures: unknown[] = [];
   for (const { identityPoolId } of own) {

@@ -215,6 +215,8 @@ it('the alarms of a migration use only existing metrics', () => {
     'bridge-problems',
     'follow-origin-errors',
     'follow-origin-iterator-age',
+    'follow-origin-lag',
+    'follow-origin-throttles',
     'origin-events-missing',
     'origin-jobs-errors',
     'origin-jobs-silent',
@@ -224,7 +226,7 @@ it('the alarms of a migration use only existing metrics', () => {
   const lines: string[] = [];
   vi.stubEnv('POWERTOOLS_METRICS_NAMESPACE', 'cognito-sync-backend-dev');
   vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
-  createCheckReporter('check-origin')({ pools: 1, notFollowed: 1, withGap: 1 });
+  createCheckReporter('check-origin')({ pools: 1, notFollowed: 1, withGap: 1, lagMs: 1 });
   createBridgeReporter('bridge-origin')(1);
   vi.restoreAllMocks();
   vi.unstubAllEnvs();

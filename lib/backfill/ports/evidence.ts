@@ -19,6 +19,8 @@ export interface BacklogQuery {
   after: string | null;
   /** Skips records that arrived before this time, in epoch milliseconds. If null, no record is skipped. */
   notBefore: number | null;
+  /** Maximum number of records in a response. Default: 100 */
+  maxRecords?: number;
 }
 
 /** The stream operations that the poller needs. Every method throws {EvidenceError}. */

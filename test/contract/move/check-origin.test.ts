@@ -97,6 +97,25 @@ describe.each(SERVICE_DATABASES)('the check of an origin, on $name', ({ open }) 
     expect(await caughtUp(pool)).toBe(upTo);
   });
 
+  it('measures how long the oldest event of all shards has been waiting, even if nothing is ever applied', async () => {
+    const { origin: scripted, streamName } = await moving();
+    const origin = streaming(scripted, streamName);
+    expect((await check(origin, 0)).lagMs).toBe(0);
+    await kinesis.put(streamName, TEXTS);
+    await applyAll(streamName);
+    expect((await check(origin, 20 * MINUTE)).lagMs).toBe(0);
+    await kinesis.put(streamName, ['key-1:waits']);
+    const { lagMs } = await check(origin, 20 * MINUTE);
+    expect(lagMs).toBeGreaterThan(19 * MINUTE);
+    expect(lagMs).toBeLessThan(21 * MINUTE);
+  });
+
+  it('knows no lag if no pool is followed from the origin', async () => {
+    const { origin, streamName } = await moving({}, 'https://another.example.com');
+    await kinesis.put(streamName, TEXTS);
+    expect((await check(origin, 20 * MINUTE)).lagMs).toBeNull();
+  });
+
   it('does not wait for events that have just arrived', async () => {
     const { pool, origin, streamName } = await moving();
     await kinesis.put(streamName, TEXTS);
