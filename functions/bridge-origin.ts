@@ -46,6 +46,11 @@ export interface BridgeOriginDeps extends Pick<BridgeDeps, 'store' | 'originOf'>
 
 /** Time reserved for the last passes. If it is not enough, their leases end, and a later run repeats them. */
 const PASS_MS = 60_000;
+/**
+ * Longest wait for the push messages of a change. Long enough to send a message again after one failed attempt, which
+ * takes up to five seconds.
+ */
+const PUSH_WAIT_MS = 10_000;
 /** A run starts passes for at most this long. It is shorter than the schedule's interval, so runs rarely overlap. */
 const MAX_RUN_MS = 50_000;
 
@@ -79,7 +84,7 @@ export function createBridgeOrigin({
   return middy<unknown, BridgeOutcome>()
     .use(injectLambdaContext(logger))
     .handler(async (_event, context) => {
-      const remainingMs = context.getRemainingTimeInMillis() - PASS_MS;
+      const remainingMs = context.getRemainingTimeInMillis() - PASS_MS - PUSH_WAIT_MS;
       const endsAt = Date.now() + (timeBudgetMs ?? Math.min(remainingMs, MAX_RUN_MS));
       const isOver = () => Date.now() >= endsAt || (stopping?.aborted ?? false);
       const total: BridgeOutcome = { bridged: 0, postponed: 0 };
@@ -138,7 +143,7 @@ function compose(env: Environment): () => Promise<BridgeOriginHandler> {
     logger,
     create(settings, pushProviders) {
       const channel = openChannel(readPushProviders({ PUSH_PROVIDERS: pushProviders }));
-      const push = openPush({ database, channel, inBackground: false, logger });
+      const push = openPush({ database, channel, maxWaitMs: PUSH_WAIT_MS, logger });
       const { originOf } = openBridgedOrigins({ pools, readOrigin: () => settings, originRates });
       const notifyDevices = (change: PushedChange) => pushToDevices(push, change, undefined);
       return createBridgeOrigin({ store, originOf, logger, notifyDevices, report });

@@ -55,7 +55,7 @@ const operations = createSyncOperations({
   push: {
     devices: createPushStore(database),
     channel: createPushInbox({ randomId: randomUUID }),
-    inBackground: false,
+    maxWaitMs: 300,
     sleep: async () => undefined,
     report: () => undefined,
     onDisabled: () => undefined,

@@ -6,7 +6,11 @@ import {
   GetIdCommand,
   GetOpenIdTokenForDeveloperIdentityCommand,
 } from '@aws-sdk/client-cognito-identity';
-import type { CognitoSyncClient } from '@aws-sdk/client-cognito-sync';
+import {
+  type CognitoSyncClient,
+  RegisterDeviceCommand,
+  SetIdentityPoolConfigurationCommand,
+} from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { handler as bridgeOrigin } from '../../functions/bridge-origin.ts';
 import { handler as checkOrigin } from '../../functions/check-origin.ts';
@@ -30,6 +34,8 @@ import {
   type OriginAndTarget,
   startOriginAndTarget,
 } from '../fixtures/local/origin-and-target.ts';
+import { type FcmServer, startFcmServer } from '../fixtures/push/fcm-server.ts';
+import { GCM_APP, subscribe } from '../fixtures/sync/push-devices.ts';
 import { startFunctionCloud } from '../fixtures/wire/function-cloud.ts';
 import { createSyncClient, list, remove, set, write } from '../fixtures/wire/sync-client.ts';
 
@@ -46,6 +52,7 @@ const LIMIT = { timeout: 40_000, interval: 300 };
 
 describe('a migration to the functions in AWS', () => {
   let both: OriginAndTarget;
+  let fcm: FcmServer;
   let mapping: EventSourceMapping;
   let pool: string;
   let sync: CognitoSyncClient;
@@ -53,7 +60,8 @@ describe('a migration to the functions in AWS', () => {
 
   /** Starts the packaged `service-api` with the variables of a migration. The other functions read the same ones. */
   async function openTarget(originUrl: string): Promise<LocalCloud> {
-    const env = { ORIGIN_STREAM: STREAM, ORIGIN_ENDPOINT_URL: originUrl, ORIGIN_KEYS };
+    const PUSH_PROVIDERS = JSON.stringify({ [GCM_APP]: fcm.provider });
+    const env = { ORIGIN_STREAM: STREAM, ORIGIN_ENDPOINT_URL: originUrl, ORIGIN_KEYS, PUSH_PROVIDERS };
     const SERVICE_KEYS = JSON.stringify({
       developers: [DEVELOPER],
       tokenKeys: [Buffer.alloc(32, 7).toString('base64')],
@@ -96,6 +104,7 @@ describe('a migration to the functions in AWS', () => {
 
   beforeAll(async () => {
     let originUrl: string | undefined;
+    fcm = await startFcmServer();
     both = await startOriginAndTarget(
       async (options) => {
         if (originUrl !== undefined) return openTarget(originUrl);
@@ -117,6 +126,7 @@ describe('a migration to the functions in AWS', () => {
     sync.destroy();
     identity.destroy();
     await both.close();
+    await fcm.close();
     vi.unstubAllEnvs();
   });
 
@@ -141,6 +151,18 @@ describe('a migration to the functions in AWS', () => {
       expect([await live(both.origin.sync, id), await live(sync, id)]).toEqual([expected, expected]);
     }, LIMIT);
 
+  /** Creates the client of a new version of the app, which takes the guest over. */
+  async function openDevice(guest: string): Promise<CognitoSyncClient> {
+    const { Credentials } = await identity.send(new GetCredentialsForIdentityCommand({ IdentityId: guest }));
+    return createSyncClient(both.target.cloud.url, {
+      credentials: {
+        accessKeyId: Credentials?.AccessKeyId ?? '',
+        secretAccessKey: Credentials?.SecretKey ?? '',
+        sessionToken: Credentials?.SessionToken ?? '',
+      },
+    });
+  }
+
   it('follows the stream of the origin, and knows up to when all events are applied', async () => {
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(guest), 'game', [set('score', '1')]);
@@ -161,14 +183,7 @@ describe('a migration to the functions in AWS', () => {
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(guest), 'game', [set('score', '1'), set('level', '1')]);
     await copy();
-    const { Credentials } = await identity.send(new GetCredentialsForIdentityCommand({ IdentityId: guest }));
-    const device = createSyncClient(both.target.cloud.url, {
-      credentials: {
-        accessKeyId: Credentials?.AccessKeyId ?? '',
-        secretAccessKey: Credentials?.SecretKey ?? '',
-        sessionToken: Credentials?.SessionToken ?? '',
-      },
-    });
+    const device = await openDevice(guest);
     expect((await status()).takenOver).toBe(1);
     const { DatasetSyncCount } = await list(device, at(guest), 'game');
     await write(device, at(guest), 'game', [set('score', '2', DatasetSyncCount)]);
@@ -181,6 +196,26 @@ describe('a migration to the functions in AWS', () => {
       set('new', '3'),
     ]);
     await expectBoth(guest, { score: '2', new: '3' });
+  });
+
+  it('notifies devices of a change at the origin, and waits until a failed message is sent again', async () => {
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(guest), 'game', [set('score', '1')]);
+    await copy();
+    const PushSync = { ApplicationArns: [GCM_APP] };
+    await sync.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId: pool, PushSync }));
+    const client = await openDevice(guest);
+    const phone = new RegisterDeviceCommand({ ...at(guest), Platform: 'GCM', Token: 'fcm:token' });
+    const { DeviceId = '' } = await client.send(phone);
+    await subscribe({ identity: at(guest), client }, 'game', DeviceId);
+    client.destroy();
+    fcm.responses.push({ status: 503 });
+    await write(both.origin.sync, at(guest), 'game', [set('score', '2', 1)]);
+    await vi.waitFor(async () => {
+      await bridge();
+      expect(fcm.requests).not.toEqual([]);
+    }, LIMIT);
+    expect(fcm.requests).toHaveLength(2);
   });
 
   it('asks the origin about a developer user and about a new guest', async () => {

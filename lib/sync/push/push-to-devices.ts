@@ -2,11 +2,6 @@ import { type DeviceStore, type PushChannel, type PushDevice, PushError } from '
 import { buildPushMessage, type PushedChange } from './push-message.ts';
 
 /**
- * Longest wait for all messages, including the time to read the devices. If the process may stop after the response,
- * as in Lambda, UpdateRecords waits for the messages before it responds.
- */
-const MAX_WAIT_MS = 300;
-/**
  * Maximum devices notified of a change. If SYNC_LIMITS allows an identity more devices, only the devices registered
  * last are notified, because they are most likely in use.
  */
@@ -19,8 +14,11 @@ const MAX_READS = 1_000;
 export interface Push {
   devices: DeviceStore;
   channel: PushChannel;
-  /** Whether the messages are sent after the response, so that no update waits for them. */
-  inBackground: boolean;
+  /**
+   * Longest wait for all messages of a change, including the time to read the devices. Null if the messages are sent in the
+   * background, which is possible only if the process does not stop after the response.
+   */
+  maxWaitMs: number | null;
   /** Resolves after this many milliseconds; its timer must not keep the process alive. */
   sleep: (ms: number) => Promise<void>;
   /** Called with the outcome of a change's messages. */
@@ -51,8 +49,8 @@ export interface PushReport extends PushedChange {
 
 /**
  * Notifies the devices that subscribe to a dataset of a change of the dataset. The channel may send a message again
- * after a failure. The device that made the change is never notified. Waits at most 300 ms, or not at all if the messages
- * are sent in the background, and never throws. A device that misses a message learns of the change with its next sync.
+ * after a failure. The device that made the change is never notified. Waits at most `maxWaitMs`, or not at all if the
+ * messages are sent in the background, and never throws. A device that misses a message learns of the change with its next sync.
  *
  * @param fromDevice the DeviceId that the caller sent, which need not be the id of any device
  */
@@ -66,11 +64,11 @@ export async function pushToDevices(
     tally.errors.add(describe(error));
   });
   const report = () => push.report({ ...change, ...tally, errors: [...tally.errors] });
-  if (push.inBackground) {
+  if (push.maxWaitMs === null) {
     void sending.then(report);
     return;
   }
-  await Promise.race([sending, push.sleep(MAX_WAIT_MS)]);
+  await Promise.race([sending, push.sleep(push.maxWaitMs)]);
   report();
 }
 

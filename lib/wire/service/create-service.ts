@@ -29,6 +29,9 @@ import { createIdentityApis } from './create-identity-apis.ts';
 import { createFindApi, type FindApi } from './find-api.ts';
 import { openPush } from './open-push.ts';
 
+/** Longest wait of an update for its push messages, if they cannot be sent after the response. */
+const PUSH_WAIT_MS = 300;
+
 /** What differs between the local cloud and AWS. */
 export interface ServiceDeps
   extends Pick<
@@ -90,7 +93,7 @@ export function createService(deps: ServiceDeps): Service {
     openPush({
       database,
       channel: deps.pushChannel,
-      inBackground: deps.pushInBackground,
+      maxWaitMs: deps.pushInBackground ? null : PUSH_WAIT_MS,
       logger: syncLogger,
     });
   const operationsOn = (database: Database) =>

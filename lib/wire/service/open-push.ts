@@ -15,17 +15,17 @@ interface OpenPushDeps {
   database: Database;
   /** The channel to the devices. */
   channel: PushChannel;
-  /** Whether push messages are sent after the response. */
-  inBackground: boolean;
+  /** See `Push`. */
+  maxWaitMs: number | null;
   logger: PushLogger;
 }
 
 /** Creates the dependencies of push sync. */
-export function openPush({ database, channel, inBackground, logger }: OpenPushDeps): Push {
+export function openPush({ database, channel, maxWaitMs, logger }: OpenPushDeps): Push {
   return {
     devices: limitReads(createPushStore(database)),
     channel,
-    inBackground,
+    maxWaitMs,
     sleep: (ms) => sleep(ms, undefined, { ref: false }),
     report: logUnsent(logger),
     onDisabled: (device) =>

@@ -46,7 +46,7 @@ function scriptPush(database: Database) {
     send: async (_: PushDevice): Promise<void> => undefined,
     sleep: (): Promise<void> => new Promise(() => undefined),
     devices: createPushStore(database),
-    inBackground: false,
+    maxWaitMs: 300 as number | null,
   };
   const slept: number[] = [];
   const push: Push = {
@@ -63,8 +63,8 @@ function scriptPush(database: Database) {
         sent.push({ device, message: JSON.parse(message) });
       },
     },
-    get inBackground() {
-      return script.inBackground;
+    get maxWaitMs() {
+      return script.maxWaitMs;
     },
     sleep: (ms) => {
       slept.push(ms);
@@ -455,7 +455,7 @@ describe('push sync', () => {
     it('before the messages are sent, if they are sent in the background', async () => {
       const [phone] = await twoSubscribers();
       const sending = Promise.withResolvers<void>();
-      fake.script.inBackground = true;
+      fake.script.maxWaitMs = null;
       fake.script.send = async ({ deviceId }) => {
         await sending.promise;
         if (deviceId === phone) throw new PushError('disabled', 'gone');
