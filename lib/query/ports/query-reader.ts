@@ -64,7 +64,10 @@ export interface QueryReader {
   bulkPublishes(page: PageRequest): Promise<QueryPage<QueriedBulkPublish>>;
   /** Gaps, by pool and start. */
   gaps(page: PageRequest): Promise<QueryPage<QueriedGap>>;
-  /** How much the query store contains. Long lists are estimated, so that the cost is bounded. */
+  /**
+   * How much the query store contains. Long lists are estimated, so that the cost is bounded.
+   * @throws {QueryError} `too-slow`
+   */
   counts(): Promise<StoreCounts>;
   /** The progress of all shards. */
   progress(page: PageRequest): Promise<QueryPage<ProjectedShard>>;
@@ -72,11 +75,12 @@ export interface QueryReader {
 
 /**
  * A query that cannot be answered: `invalid-cursor` if a cursor was changed or belongs to another query,
- * `missing-index` if an operator must add an index first. The message says what to do.
+ * `missing-index` if an operator must add an index first, `too-slow` if the database is too slow at the moment. The message
+ * says what to do.
  */
 export class QueryError extends Error {
   override name = 'QueryError';
-  readonly reason: 'invalid-cursor' | 'missing-index';
+  readonly reason: 'invalid-cursor' | 'missing-index' | 'too-slow';
 
   constructor(reason: QueryError['reason'], message: string) {
     super(message);

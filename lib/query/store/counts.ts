@@ -1,5 +1,6 @@
 import type { Database } from '../../database/database.ts';
 import type { Count, StoreCounts } from '../model.ts';
+import { QueryError } from '../ports/query-reader.ts';
 
 /** Maximum number of rows of each list that are read. A longer list is estimated. */
 const SAMPLE = 5_000;
@@ -55,13 +56,23 @@ SELECT
 FROM (SELECT projected_at, arrived_at FROM query.stream_progress ORDER BY stream_name, shard_id LIMIT $1::int) AS shards`;
 
 /**
+ * Time after which no further statement starts. The last statement can wait five seconds for a connection and run for ten
+ * seconds, and the function `query-api` ends after 30 seconds.
+ */
+const MAX_MS = 12_000;
+
+interface CountsDeps {
+  readPools: (limit: number) => Promise<{ items: readonly unknown[] }>;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+}
+
+/**
  * Reads the counts; see `QueryReader.counts`. Reads one list after the other, because concurrent reads would fill the queue
  * of the readers of the embedded database.
  */
-export async function readCounts(
-  on: Database,
-  readPools: (limit: number) => Promise<{ items: readonly unknown[] }>,
-): Promise<StoreCounts> {
+export async function readCounts(database: Database, { readPools, now }: CountsDeps): Promise<StoreCounts> {
+  const on = limitTime(database, now);
   const pools = await readPools(SAMPLE);
   const identities = await countList(on, LISTS.identities);
   const datasets = await countList(on, LISTS.datasets);
@@ -84,8 +95,24 @@ export async function readCounts(
   };
 }
 
+type Queries = Pick<Database, 'query'>;
+
+/** Starts no statement after MAX_MS. */
+function limitTime(database: Queries, now: () => number): Queries {
+  const endsAt = now() + MAX_MS;
+  return {
+    async query(sql, values) {
+      if (now() < endsAt) return database.query(sql, values);
+      throw new QueryError(
+        'too-slow',
+        'counting took too long, because the database is slow; try again later',
+      );
+    },
+  };
+}
+
 /** Counts a short list. In a long list, the sample gives the share of the rows that count. */
-async function countList(on: Database, { read, all }: { read: string; all: string }): Promise<Count> {
+async function countList(on: Queries, { read, all }: { read: string; all: string }): Promise<Count> {
   const { rows } = await on.query<Sampled>(read, [SAMPLE + 1]);
   const { sampled, counted } = rows[0] ?? { sampled: 0, counted: 0 };
   if (sampled <= SAMPLE) return { count: counted, isEstimate: false };
@@ -97,7 +124,7 @@ async function countList(on: Database, { read, all }: { read: string; all: strin
  * Returns the number of rows that the planner expects. It computes this number from the size of the table, and needs no
  * statistics for that.
  */
-async function estimateRows(on: Database, sql: string): Promise<number> {
+async function estimateRows(on: Queries, sql: string): Promise<number> {
   const { rows } = await on.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`);
   return Number(/rows=(\d+)/.exec(rows[0]?.['QUERY PLAN'] ?? '')?.[1] ?? 0);
 }

@@ -88,8 +88,11 @@ ORDER BY stream_name, shard_id LIMIT $3::int`;
 
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** Creates the reader on any `Database`. Needs only the rights of the role `query_reader`. */
-export function createQueryReader(database: Database): QueryReader {
+/**
+ * Creates the reader on any `Database`. Needs only the rights of the role `query_reader`.
+ * @param now milliseconds of a clock that never goes back
+ */
+export function createQueryReader(database: Database, now = () => performance.now()): QueryReader {
   const pools: QueryReader['pools'] = ({ limit, after }) =>
     readPage(
       database,
@@ -99,7 +102,7 @@ export function createQueryReader(database: Database): QueryReader {
     );
   return {
     pools,
-    counts: () => readCounts(database, (limit) => pools({ limit, after: null })),
+    counts: () => readCounts(database, { readPools: (limit) => pools({ limit, after: null }), now }),
     identities: (identityPoolId, { limit, after }) =>
       readPage(
         database,

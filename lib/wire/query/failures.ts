@@ -15,6 +15,8 @@ const DESCRIPTIONS = {
 
 type FailureStatus = keyof typeof DESCRIPTIONS;
 
+const QUERY_ERRORS = { 'invalid-cursor': 400, 'missing-index': 409, 'too-slow': 503 } as const;
+
 /** Returns the responses of a route that fails, for its description. */
 export function failures(statuses: readonly FailureStatus[]) {
   return Object.fromEntries(
@@ -28,7 +30,7 @@ export function failures(statuses: readonly FailureStatus[]) {
 /** Returns the response to a request that failed. The message of an unexpected error is not shown, only logged. */
 export function failureOf(error: unknown): { status: FailureStatus; message: string } {
   if (error instanceof QueryError) {
-    return { status: error.reason === 'missing-index' ? 409 : 400, message: error.message };
+    return { status: QUERY_ERRORS[error.reason], message: error.message };
   }
   // For example, a NUL character in a filter.
   if (error instanceof ValueRefusedError) {

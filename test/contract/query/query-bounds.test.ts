@@ -122,6 +122,22 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
     }
   });
 
+  it('starts no further statement for the counts once they have taken too long', async () => {
+    let clock = 0;
+    let statements = 0;
+    const slow: Database = {
+      ...database,
+      query(sql, values) {
+        clock += 5_000;
+        statements += 1;
+        return database.query(sql, values);
+      },
+    };
+    const counting = createQueryReader(slow, () => clock).counts();
+    await expect(counting).rejects.toMatchObject({ name: 'QueryError', reason: 'too-slow' });
+    expect(statements).toBe(3);
+  });
+
   it('counts the first rows of a migration, and says so', async () => {
     let most = 0;
     const explained = explainReads(database, (rows) => {
