@@ -20,6 +20,9 @@ export type QueryApiHandler = (event: unknown, context: Context) => Promise<Http
 /** An instance answers one request at a time, and a request runs one statement at a time. */
 const DATABASE = { ...QUERY_LIMITS, maxConnections: 1 };
 
+/** Parts of a function's ARN. The qualifier is the eighth part. */
+const ARN_PARTS = 7;
+
 let deployed: QueryApiHandler | undefined;
 
 /** Lambda's entry point. Reads the environment on the first event. */
@@ -50,7 +53,11 @@ function compose(env: Environment, context: Context): QueryApiHandler {
  * Returns the key of the cursors, which all instances share. It is not a secret, and need not be one: a cursor is only a
  * position in a list, and a caller may read every position. The signature detects cursors that were cut off, changed, or
  * created for another query.
+ *
+ * The key is derived from the function's ARN without its qualifier, so that a new version accepts the cursors of an earlier
+ * one.
  */
 function cursorKey({ invokedFunctionArn }: Context): Buffer {
-  return createHash('sha256').update(invokedFunctionArn).digest();
+  const unqualified = invokedFunctionArn.split(':', ARN_PARTS).join(':');
+  return createHash('sha256').update(unqualified).digest();
 }

@@ -1,6 +1,6 @@
 import { createSigner, type SigningKeys } from '../common/signed-text.ts';
 import type { Position } from './model.ts';
-import { QueryError } from './ports/query-reader.ts';
+import { invalidCursor } from './ports/query-reader.ts';
 
 /** Converts positions to cursors, which clients send back for the next page. */
 export interface Cursors {
@@ -11,8 +11,8 @@ export interface Cursors {
 }
 
 /**
- * Creates cursors that are signed, so that a position always has the form that the query expects.
- * @param keys the service's token keys; cursors of all keys are accepted
+ * Creates cursors that are signed, so that a cursor that was cut off, changed or created for another query is detected.
+ * @param keys cursors of all keys are accepted
  */
 export function createCursors(keys: SigningKeys): Cursors {
   const signer = createSigner(keys);
@@ -20,13 +20,20 @@ export function createCursors(keys: SigningKeys): Cursors {
     write: (position, query) => signer.sign(JSON.stringify(position), ['query-cursor', ...query]),
     read(cursor, query) {
       const content = signer.open(cursor, ['query-cursor', ...query]);
-      if (content === null) {
-        throw new QueryError(
-          'invalid-cursor',
-          'the cursor is invalid for this query; start again without a cursor',
-        );
-      }
-      return JSON.parse(content);
+      const position = content === null ? null : parsePosition(content);
+      if (position === null) throw invalidCursor();
+      return position;
     },
   };
+}
+
+/** Returns null if the content is not a position: in AWS, the key is not a secret, so a caller can sign any text. */
+function parsePosition(content: string): Position | null {
+  try {
+    const position: unknown = JSON.parse(content);
+    const isPosition = Array.isArray(position) && position.every((value) => typeof value === 'string');
+    return isPosition ? position : null;
+  } catch {
+    return null;
+  }
 }

@@ -1,14 +1,15 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProjectStream } from '../../functions/project-stream.ts';
 import { createLambdaContext } from '../../infra/local/lambda-context.ts';
 import { createLogger } from '../../lib/aws/telemetry.ts';
+import { createSigner } from '../../lib/common/signed-text.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import type { ReadDatabase } from '../../lib/database/read-sql.ts';
 import { createOptionalIndexes } from '../../lib/projection/store/optional-indexes.ts';
 import { createQueryStore } from '../../lib/projection/store/query-store.ts';
-import { type FunctionUrl, startFunctionUrl } from '../fixtures/aws/function-url.ts';
+import { FUNCTION_ARN, type FunctionUrl, startFunctionUrl } from '../fixtures/aws/function-url.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { type Validate, validatorOf } from '../fixtures/query/validator.ts';
 import { bundleFunction } from '../fixtures/stack/bundle-function.ts';
@@ -38,6 +39,7 @@ interface Body {
 
 let bundle: string;
 let database: ReadDatabase;
+let env: Record<string, string>;
 let functionUrl: FunctionUrl;
 let validate: Validate;
 beforeAll(async () => {
@@ -51,7 +53,8 @@ beforeAll(async () => {
   await database.query(`CREATE ROLE ${user} LOGIN PASSWORD 'reader' IN ROLE query_reader`);
   url.username = user;
   url.password = 'reader';
-  functionUrl = await startFunctionUrl({ bundle, env: { DATABASE_URL: url.href } });
+  env = { DATABASE_URL: url.href };
+  functionUrl = await startFunctionUrl({ bundle, env });
   validate = validatorOf((await get('/openapi.json')).body);
 }, 60_000);
 afterAll(async () => {
@@ -144,6 +147,44 @@ describe('the function query-api', () => {
       expect((await get('/datasets', parameters)).status).toBe(400);
     }
     expect((await get('/pools', { cursor })).status).toBe(400);
+  });
+
+  it('accepts the cursor of another version of the function', async () => {
+    const parameters = { pool: POOL, identity: IDENTITY, limit: '1' };
+    const { body } = await get('/datasets', parameters);
+    const newVersion = await startFunctionUrl({ bundle, env, arn: `${FUNCTION_ARN}:live` });
+    const query = new URLSearchParams({ ...parameters, cursor: String(body.next) });
+    const response = await fetch(`${newVersion.url}/query/datasets?${query}`);
+    await newVersion.close();
+    expect(await response.json()).toMatchObject({ items: [{ datasetName: 'large' }] });
+  });
+
+  it('rejects a cursor that the caller signed, if the position in it does not belong to the list', async () => {
+    const { sign } = createSigner([createHash('sha256').update(FUNCTION_ARN).digest()]);
+    const read = (path: string, content: string) =>
+      get(path, { cursor: sign(content, ['query-cursor', path, '{}']) });
+    const id = randomUUID();
+    expect(await read('/pools', JSON.stringify(['a']))).toMatchObject({ status: 200 });
+    expect(await read('/quarantine', JSON.stringify(['infinity', id]))).toMatchObject({ status: 200 });
+    for (const [path, position] of [
+      ...['text', 'null', '{"length":1}', '"a"', '[1]', '[null]', '[["a"]]', '[]', '["a","b"]'].map(
+        (text) => ['/pools', text] as const,
+      ),
+      ['/progress', '["a"]'],
+      ['/quarantine', `["not a time","${id}"]`],
+      ['/quarantine', '["infinity","not an id"]'],
+      ['/changes', `["-infinity","${id}"]`],
+      ['/bulk-publishes', '["pool","not a number"]'],
+      ['/gaps', '["pool","1e999","cause"]'],
+    ] as const) {
+      const { status, body } = await read(path, position);
+      expect([path, position, status, body.message]).toEqual([
+        path,
+        position,
+        400,
+        expect.stringContaining('cursor is invalid'),
+      ]);
+    }
   });
 
   it('refuses a result that Lambda cannot deliver, and says what to do', async () => {

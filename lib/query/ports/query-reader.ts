@@ -26,7 +26,10 @@ export interface KeyFilter {
   datasetName: string | null;
 }
 
-/** Reads the query store. The cost of each method is bounded by the limit of the page. */
+/**
+ * Reads the query store. The cost of each method is bounded by the limit of the page. Each method that reads a page throws
+ * {QueryError} `invalid-cursor` if the position does not belong to its list.
+ */
 export interface QueryReader {
   /** The ids of the pools that have data, in order. */
   pools(page: PageRequest): Promise<QueryPage<{ identityPoolId: string }>>;
@@ -87,3 +90,7 @@ export class QueryError extends Error {
     this.reason = reason;
   }
 }
+
+/** Returns the error for a cursor, or for the position in it, that does not belong to the query. */
+export const invalidCursor = () =>
+  new QueryError('invalid-cursor', 'the cursor is invalid for this query; start again without a cursor');

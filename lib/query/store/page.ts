@@ -1,5 +1,7 @@
+import { ValueRefusedError } from '../../common/errors.ts';
 import type { SqlValue, Transaction } from '../../database/database.ts';
-import type { Position, QueryPage } from '../model.ts';
+import type { PageRequest, Position, QueryPage } from '../model.ts';
+import { invalidCursor } from '../ports/query-reader.ts';
 
 /** Maximum bytes of keys and values on a page. The first record of a page may be larger; the page then ends after it. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -21,19 +23,38 @@ WHERE place = 1 OR bytes <= ${MAX_BYTES}
 ORDER BY place`;
 
 /**
+ * Returns the position after which a page starts, as parameters.
+ *
+ * @param first the position before the first row of the list
+ * @throws {QueryError} `invalid-cursor`: the position has another number of values
+ */
+export function startAfter<Value extends SqlValue>(
+  after: Position | null,
+  first: readonly Value[],
+): readonly (Value | string)[] {
+  if (after === null) return first;
+  if (after.length !== first.length) throw invalidCursor();
+  return after;
+}
+
+/**
  * Runs a statement that selects the next rows of a list.
  *
- * @param values the statement's parameters; the last parameter must be `limit`
+ * @param values the statement's parameters, except for the last one, which must be the limit
  * @param toItem converts a row; null leaves the row out
  * @param positionOf the position of a row in the order of the statement
+ * @throws {QueryError} `invalid-cursor`: the position has values of other types
  */
 export async function readPage<Row, Item>(
   on: Transaction,
-  { sql, values, limit }: { sql: string; values: readonly SqlValue[]; limit: number },
+  { sql, values, page: { limit, after } }: { sql: string; values: readonly SqlValue[]; page: PageRequest },
   toItem: (row: Row) => Item | null,
   positionOf: (row: Row) => Position,
 ): Promise<QueryPage<Item>> {
-  const { rows } = await on.query<Row & { found_rows?: number }>(sql, [...values, limit]);
+  const reading = on.query<Row & { found_rows?: number }>(sql, [...values, limit]);
+  const { rows } = await reading.catch((error: unknown) => {
+    throw after !== null && error instanceof ValueRefusedError ? invalidCursor() : error;
+  });
   const last = rows.at(-1);
   const isEnd = last === undefined || (last.found_rows ?? rows.length) < limit;
   const isCut = last?.found_rows !== undefined && rows.length < last.found_rows;

@@ -8,7 +8,7 @@ import type {
 } from '../model.ts';
 import type { QueryReader } from '../ports/query-reader.ts';
 import { readCounts } from './counts.ts';
-import { readPage } from './page.ts';
+import { readPage, startAfter } from './page.ts';
 import { readChanges, readRecords, readRecordsOf } from './record-queries.ts';
 
 // The names of the columns are the names of the members of the model. In each statement, the last parameter is the limit.
@@ -93,20 +93,20 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
  * @param now milliseconds of a clock that never goes back
  */
 export function createQueryReader(database: Database, now = () => performance.now()): QueryReader {
-  const pools: QueryReader['pools'] = ({ limit, after }) =>
+  const pools: QueryReader['pools'] = async (page) =>
     readPage(
       database,
-      { sql: READ_POOLS, values: after ?? [''], limit },
+      { sql: READ_POOLS, values: startAfter(page.after, ['']), page },
       (row: { identityPoolId: string }) => row,
       ({ identityPoolId }) => [identityPoolId],
     );
   return {
     pools,
     counts: () => readCounts(database, { readPools: (limit) => pools({ limit, after: null }), now }),
-    identities: (identityPoolId, { limit, after }) =>
+    identities: async (identityPoolId, page) =>
       readPage(
         database,
-        { sql: READ_IDENTITIES, values: [identityPoolId, ...(after ?? [''])], limit },
+        { sql: READ_IDENTITIES, values: [identityPoolId, ...startAfter(page.after, [''])], page },
         ({ identityId, providers, mergedInto }: IdentityRow) =>
           mergedInto === null
             ? {
@@ -117,10 +117,10 @@ export function createQueryReader(database: Database, now = () => performance.no
             : null,
         ({ identityId }) => [identityId],
       ),
-    datasets: ({ identityPoolId, identityId }, { limit, after }) =>
+    datasets: async ({ identityPoolId, identityId }, page) =>
       readPage(
         database,
-        { sql: READ_DATASETS, values: [identityPoolId, identityId, ...(after ?? [''])], limit },
+        { sql: READ_DATASETS, values: [identityPoolId, identityId, ...startAfter(page.after, [''])], page },
         ({ lastModifiedMs, ...row }: DatasetRow) => ({
           identityPoolId,
           identityId,
@@ -132,37 +132,37 @@ export function createQueryReader(database: Database, now = () => performance.no
     records: (dataset, page) => readRecords(database, dataset, page),
     recordsOf: (key, order, filter, page) => readRecordsOf(database, { key, order, filter }, page),
     changes: (since, page) => readChanges(database, since, page),
-    async quarantine({ limit, after }, { isWaiting = false } = {}) {
-      const page = await readPage(
+    async quarantine(page, { isWaiting = false } = {}) {
+      const events = await readPage(
         database,
-        { sql: READ_QUARANTINE, values: after ?? ['infinity', LAST_ID], limit },
+        { sql: READ_QUARANTINE, values: startAfter(page.after, ['infinity', LAST_ID]), page },
         ({ position: _, ...event }: QuarantinedEvent & { position: string }) => event,
         ({ position, quarantineId }) => [position, quarantineId],
       );
       // The filter applies to the rows that were read. The cost of a page therefore does not depend on how many events
       // were projected or dismissed.
       return isWaiting
-        ? { ...page, items: page.items.filter(({ redrivenAt }) => redrivenAt === null) }
-        : page;
+        ? { ...events, items: events.items.filter(({ redrivenAt }) => redrivenAt === null) }
+        : events;
     },
-    bulkPublishes: ({ limit, after }) =>
+    bulkPublishes: async (page) =>
       readPage(
         database,
-        { sql: READ_BULK_PUBLISHES, values: after ?? ['', '0'], limit },
+        { sql: READ_BULK_PUBLISHES, values: startAfter(page.after, ['', '0']), page },
         (row: QueriedBulkPublish) => row,
         ({ identityPoolId, startedAt }) => [identityPoolId, String(startedAt.getTime())],
       ),
-    gaps: ({ limit, after }) =>
+    gaps: async (page) =>
       readPage(
         database,
-        { sql: READ_GAPS, values: after ?? ['', '0', ''], limit },
+        { sql: READ_GAPS, values: startAfter(page.after, ['', '0', '']), page },
         (row: QueriedGap) => row,
         ({ identityPoolId, since, cause }) => [identityPoolId, String(since.getTime()), cause],
       ),
-    progress: ({ limit, after }) =>
+    progress: async (page) =>
       readPage(
         database,
-        { sql: READ_PROGRESS, values: after ?? ['', ''], limit },
+        { sql: READ_PROGRESS, values: startAfter(page.after, ['', '']), page },
         (row: ProjectedShard) => row,
         ({ streamName, shardId }) => [streamName, shardId],
       ),

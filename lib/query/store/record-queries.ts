@@ -8,7 +8,7 @@ import {
 } from '../../projection/store/optional-indexes.ts';
 import type { PageRequest, QueriedRecord, QueryPage, RecordChange } from '../model.ts';
 import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader.ts';
-import { readPage, withinBytes } from './page.ts';
+import { readPage, startAfter, withinBytes } from './page.ts';
 
 interface RecordRow {
   dataset_id: string;
@@ -105,33 +105,28 @@ const READ_EQUAL = recordsIn(
 );
 
 /** Reads the records of one dataset; see `QueryReader.records`. */
-export function readRecords(
+export async function readRecords(
   on: Database,
   dataset: DatasetKey,
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Promise<QueryPage<QueriedRecord>> {
-  const [last = FIRST_ID] = after ?? [];
-  const values = [datasetId(dataset), last];
-  return readPage(on, { sql: READ_DATASET, values, limit }, toRecord, ({ position }: RecordRow) => [
-    position,
-  ]);
+  const values = [datasetId(dataset), ...startAfter(page.after, [FIRST_ID])];
+  return readPage(on, { sql: READ_DATASET, values, page }, toRecord, ({ position }: RecordRow) => [position]);
 }
 
 /** Reads the records with one key; see `QueryReader.recordsOf`. */
 export async function readRecordsOf(
   on: Database,
   { key, order, filter }: { key: string; order: KeyOrder; filter: KeyFilter },
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Promise<QueryPage<QueriedRecord>> {
   await requireIndex(on, order.by === 'number' ? 'numeric' : 'text');
-  const { sql, first, bounds } = statementOf(order, after === null);
-  // The value that `equals` asks for is part of the query, and is not repeated in the position.
-  const isEqual = order.by === 'text' && order.equals !== null;
-  const start = isEqual && after !== null ? [order.equals, ...after] : (after ?? first);
+  const { sql, equals, first, bounds } = statementOf(order, page.after === null);
+  const start = [...equals, ...startAfter(page.after, first)];
   const values: SqlValue[] = [recordId(key), ...start, filter.identityPoolId, filter.datasetName, ...bounds];
   const positionOf = ({ position, dataset_id }: RecordRow) =>
-    isEqual ? [dataset_id] : [position, dataset_id];
-  return readPage(on, { sql, values, limit }, toRecord, positionOf);
+    equals.length > 0 ? [dataset_id] : [position, dataset_id];
+  return readPage(on, { sql, values, page }, toRecord, positionOf);
 }
 
 const BY_NUMBER = readByNumber('>', 'ASC');
@@ -146,21 +141,24 @@ const LAST_TEXTS = readByText(
 
 interface KeyStatement {
   sql: string;
+  /** The value that the query asks for, if it asks for one. It is not repeated in the positions. */
+  equals: readonly string[];
   /** The position before the first page. */
-  first: readonly [value: string | null, datasetId: string | null];
-  bounds: SqlValue[];
+  first: readonly SqlValue[];
+  bounds: readonly SqlValue[];
 }
 
 function statementOf(order: KeyOrder, isFirst: boolean): KeyStatement {
   if (order.by === 'number') {
     const bounds = [order.min ?? '-Infinity', order.max ?? 'Infinity'];
     return order.descending
-      ? { sql: BY_NUMBER_DESCENDING, first: ['Infinity', LAST_ID], bounds }
-      : { sql: BY_NUMBER, first: ['-Infinity', FIRST_ID], bounds };
+      ? { sql: BY_NUMBER_DESCENDING, equals: [], first: ['Infinity', LAST_ID], bounds }
+      : { sql: BY_NUMBER, equals: [], first: ['-Infinity', FIRST_ID], bounds };
   }
-  if (order.equals !== null) return { sql: READ_EQUAL, first: [order.equals, FIRST_ID], bounds: [] };
-  if (!order.descending) return { sql: BY_TEXT, first: ['', FIRST_ID], bounds: [] };
-  return { sql: isFirst ? LAST_TEXTS : BY_TEXT_DESCENDING, first: [null, null], bounds: [] };
+  if (order.equals !== null)
+    return { sql: READ_EQUAL, equals: [order.equals], first: [FIRST_ID], bounds: [] };
+  if (!order.descending) return { sql: BY_TEXT, equals: [], first: ['', FIRST_ID], bounds: [] };
+  return { sql: isFirst ? LAST_TEXTS : BY_TEXT_DESCENDING, equals: [], first: [null, null], bounds: [] };
 }
 
 async function requireIndex(on: Database, name: OptionalIndexName): Promise<void> {
@@ -178,15 +176,15 @@ async function requireIndex(on: Database, name: OptionalIndexName): Promise<void
 export async function readChanges(
   on: Database,
   since: Date | null,
-  { limit, after }: PageRequest,
+  page: PageRequest,
 ): Promise<QueryPage<RecordChange>> {
   const until = await readStableTime(on);
-  const start: readonly string[] = after ?? [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID];
+  const start = startAfter(page.after, [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID]);
   const positionOf = (row: RecordRow) => [row.position, row.dataset_id, row.record_id];
   const values = [...start, until];
-  const page = await readPage(on, { sql: READ_CHANGES, values, limit }, toChange, positionOf);
+  const changes = await readPage(on, { sql: READ_CHANGES, values, page }, toChange, positionOf);
   // After the last page, a later call continues where this one stopped.
-  return page.next === null ? { ...page, next: endOf(page.items.length) } : page;
+  return changes.next === null ? { ...changes, next: endOf(changes.items.length) } : changes;
 
   function endOf(read: number): readonly string[] {
     return read === 0 ? start : [until, FIRST_ID, FIRST_ID];
