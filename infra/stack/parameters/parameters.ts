@@ -100,10 +100,10 @@ export interface Deployment
 }
 
 /**
- * The name of each Lambda function contains the stage. A function name has at most 64 characters, so the stage has at
- * most 20.
+ * The name of each Lambda function contains the stage. A function name has at most 64 characters. The longest one is that
+ * of `finish-identity-deletions`, so the stage has at most 17.
  */
-const STAGE = /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
+const STAGE = /^[a-z](?:[a-z0-9-]{0,15}[a-z0-9])?$/;
 const TOPIC = /^arn:[\w-]+:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}$/;
 /** The argument that the Serverless Framework passes to a function that computes a variable of serverless.yml. */
 interface Resolvers {
@@ -194,7 +194,7 @@ function nameMistakes(names: readonly string[]): string[] {
 function stageMistakes(stage: string): string[] {
   if (STAGE.test(stage)) return [];
   return [
-    `stage: invalid value "${stage}"; use up to 20 lower-case letters, digits and hyphens, starting with a letter`,
+    `stage: invalid value "${stage}"; use up to 17 lower-case letters, digits and hyphens, starting with a letter`,
   ];
 }
 

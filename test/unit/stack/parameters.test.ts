@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import limits from '../../../infra/stack/function-limits.json' with { type: 'json' };
 import {
   checkParameters,
   type DeploymentParameters,
@@ -514,7 +515,14 @@ describe('the parameters of a deployment', () => {
     expect(problemsOf({ database: 'dsql', ...parameters })).toEqual([expect.stringMatching(reason)]);
   });
 
-  it.each(['', 'Prod', '1st', 'prod-', 'a_b', 'abcdefghijklmnopqrstu'])(
+  it('accept the longest stage with which the name of each function is valid', () => {
+    const stage = 'abcdefghijklmnopq';
+    expect(problemsOf({ database: 'dsql' }, { ...PROD, stage })).toEqual([]);
+    const names = Object.keys(limits).map((name) => `cognito-sync-backend-${stage}-${name}`);
+    expect(Math.max(...names.map(({ length }) => length))).toBe(64);
+  });
+
+  it.each(['', 'Prod', '1st', 'prod-', 'a_b', 'abcdefghijklmnopqr'])(
     'are rejected for the stage "%s"',
     (stage) => {
       expect(problemsOf({ database: 'dsql' }, { stage, region: 'us-east-1' })).toEqual([
