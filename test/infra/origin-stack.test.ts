@@ -11,6 +11,7 @@ import {
   type Packaged,
   packageServiceOnce,
 } from '../fixtures/stack/deployable-copy.ts';
+import { policySizes } from '../fixtures/stack/policy-sizes.ts';
 import { runBundle } from '../fixtures/stack/run-bundle.ts';
 import { grantsOf, statementsByRole } from '../fixtures/stack/stack-grants.ts';
 import { metricsOfAlarm, metricsOfLines } from '../fixtures/stack/stack-metrics.ts';
@@ -20,6 +21,8 @@ const POOL = 'us-east-1:11111111-2222-4333-8444-555555555555';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:origin-AbC123';
 const KEY = 'arn:aws:kms:us-east-1:123456789012:key/4567';
 const STREAM_KEY = 'arn:aws:kms:us-east-1:123456789012:key/6789';
+/** A region with a long name. */
+const FAR = 'ap-southeast-2';
 const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
 const ROLES = ['ServiceApiRole', 'FollowOriginRole', 'CheckOriginRole', 'BridgeOriginRole'] as const;
 const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
@@ -30,6 +33,8 @@ let without: Packaged;
 let amazon: Packaged;
 /** Migrates from another instance of the service, with every parameter set. */
 let other: Packaged;
+/** Migrates from Amazon's service, with every parameter set, the most pools and the longest names. */
+let largest: Packaged;
 beforeAll(async () => {
   copy = await makeDeployableCopy();
   without = await packageServiceOnce();
@@ -45,8 +50,36 @@ beforeAll(async () => {
     ...{ originKeysSecret: SECRET, originKeysSecretKey: KEY, tracing: 'on' },
   };
   other = await copy.package([...archive, ...given({ ...shared, ...address })]);
+  largest = await copy.package([...archive, '--stage', 's'.repeat(17), ...given(largestParameters())], {
+    AWS_REGION: FAR,
+  });
 }, 240_000);
 afterAll(() => copy.remove());
+
+/** Parameters with which the policies of the roles are longest. */
+function largestParameters(): Record<string, string> {
+  const arn = (service: string, name: string) => `arn:aws:${service}:${FAR}:123456789012:${name}`;
+  const secret = (initial: string) => arn('secretsmanager', `secret:${initial.repeat(512)}-AbC123`);
+  const key = arn('kms', 'key/mrk-0123456789abcdef0123456789abcdef');
+  const url = 'postgres://host:5432/database?sslmode=verify-full';
+  const pools = Array.from(
+    { length: 10 },
+    (_, index) => `${FAR}${POOL.slice('us-east-1'.length, -1)}${index}`,
+  );
+  return {
+    ...{ service: 'on', poller: 'on', queryApi: 'on', tracing: 'on' },
+    ...{ database: 'url', databaseUrl: url, databaseSecret: secret('d'), databaseSecretKey: key },
+    ...{ queryDatabaseUrl: url, queryDatabaseSecret: secret('q'), queryDatabaseSecretKey: key },
+    ...{ serviceDatabaseSecret: secret('s'), serviceDatabaseSecretKey: key },
+    ...{ loginProvidersSecret: secret('l'), loginProvidersSecretKey: key },
+    ...{ pushProvidersSecret: secret('p'), pushProvidersSecretKey: key },
+    ...{ vpcSubnets: 'subnet-0123abcd', vpcSecurityGroups: 'sg-0123abcd' },
+    ...{ serviceConcurrency: '50', queryConcurrency: '10' },
+    ...{ streamArn: arn('kinesis', `stream/${'s'.repeat(128)}`), streamKey: key },
+    ...{ originStreamArn: arn('kinesis', `stream/${'o'.repeat(128)}`), originStreamKey: key },
+    originPools: pools.join(','),
+  };
+}
 
 const grants = ({ resources }: Packaged) =>
   Object.fromEntries(
@@ -137,6 +170,16 @@ describe('the permissions of a migration', () => {
     expect(added(other, 'BridgeOriginRole')).toEqual([...keys, 'sns:Publish on sns:endpoint/*'].toSorted());
     expect(added(other, 'ServiceApiRole')).toEqual(expect.arrayContaining(keys));
     expect(JSON.stringify(grants(other))).not.toMatch(/cognito-identity:/);
+  });
+
+  it('are in policies that IAM accepts, even with the most pools and the longest names', () => {
+    const sizes = policySizes(largest.resources);
+    expect(sizes.ServiceApiRole?.inline).toBeGreaterThan(5_000);
+    expect(sizes.ServiceApiRole?.largestManaged).toBeGreaterThan(2_000);
+    const tooLarge = Object.entries(sizes).filter(
+      ([, { inline, largestManaged }]) => inline > 10_240 || largestManaged > 6_144,
+    );
+    expect(tooLarge).toEqual([]);
   });
 
   it('include the database, the log and the VPC, as for the other functions of the service', () => {

@@ -57,10 +57,7 @@ export interface OriginDeployment {
   originDataArns: Substitution[];
 }
 
-/**
- * Maximum number of pools. Each pool's ARN occurs up to four times in the policies of `service-api`, and the policies of a
- * role hold 10,240 characters. Source: IAM User Guide, "IAM and AWS STS quotas".
- */
+/** Maximum number of pools. A managed policy, which contains up to two ARNs of each pool, can have 6,144 characters. */
 const MAX_POOLS = 10;
 
 /**
