@@ -2,6 +2,7 @@ import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { allDone } from './copy-data.ts';
 import type { CopyProblem, Skipped } from './copy-run.ts';
+import { TooManyDatasetsError } from './ports/take-over-store.ts';
 import { createSkipReasons } from './skip-reasons.ts';
 import { type TakeOverDeps, takeOver } from './take-over.ts';
 
@@ -26,9 +27,12 @@ export interface TakeOverPoolOptions {
   onSkipped?: (problem: TakeOverProblem) => void;
 }
 
-/** `busy`: another process worked on the identity, or the identity kept changing. */
+/**
+ * `busy`: another process worked on the identity, or the identity kept changing. `too-many-datasets`: the database cannot
+ * take the identity over in one transaction.
+ */
 export interface TakeOverProblem extends Omit<Skipped, 'reason'> {
-  reason: CopyProblem | 'busy';
+  reason: CopyProblem | 'busy' | 'too-many-datasets';
 }
 
 export interface TakenOverPool {
@@ -71,11 +75,17 @@ export async function takeOverAll(
       if (outcome === 'gone') result.missing += 1;
       if (outcome === 'busy') leave(identityId, outcome);
     } catch (error) {
-      const reason = signal?.aborted ? null : await skips.reasonFor(error, 'identity');
+      const reason = signal?.aborted ? null : await reasonOf(error);
       if (reason === null) throw error;
       leave(identityId, reason);
     }
     onProgress?.(result.takenOver + result.left, total);
+  }
+
+  async function reasonOf(error: unknown): Promise<TakeOverProblem['reason'] | null> {
+    return error instanceof TooManyDatasetsError
+      ? 'too-many-datasets'
+      : await skips.reasonFor(error, 'identity');
   }
 
   function leave(identityId: string, reason: TakeOverProblem['reason']): void {

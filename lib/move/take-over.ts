@@ -8,7 +8,12 @@ import { copyDatasets } from './copy-datasets.ts';
 import { type CopyDeps, LeaseLostError, type Skipped } from './copy-run.ts';
 import { noProgress } from './ports/move-store.ts';
 import type { OriginIdentity } from './ports/origin.ts';
-import type { IdentityLease, ReplicaState, TakeOverStore } from './ports/take-over-store.ts';
+import {
+  type IdentityLease,
+  type ReplicaState,
+  type TakeOverStore,
+  TooManyDatasetsError,
+} from './ports/take-over-store.ts';
 import type { SkipReasons } from './skip-reasons.ts';
 
 /**
@@ -47,6 +52,7 @@ export type TakenOver = 'taken' | 'gone' | 'ours' | 'busy';
  * applied to the replica. A later event finds that this service owns the identity.
  *
  * @throws {SyncClientError} the origin did not return the identity's data; the identity remains a replica
+ * @throws {TooManyDatasetsError} the identity remains a replica
  */
 export async function takeOver(deps: TakeOverDeps, identity: IdentityKey): Promise<TakenOver> {
   const { takeOvers, now } = deps;
@@ -66,7 +72,7 @@ export async function takeOver(deps: TakeOverDeps, identity: IdentityKey): Promi
 
 /**
  * Makes this service the owner of a replica without a comparison. Changes that are missing here remain missing.
- * @returns false if this service already owned the identity, or another process works on it
+ * @returns false if this service already owned the identity, another process works on it, or it has too many datasets
  */
 export async function takeOverUncompared(
   deps: Pick<TakeOverDeps, 'takeOvers' | 'now' | 'sleep'>,
@@ -76,6 +82,9 @@ export async function takeOverUncompared(
   if (lease === 'ours' || lease === 'busy') return false;
   try {
     return await deps.takeOvers.finish(lease, { at: deps.now(), countJump: COUNT_JUMP });
+  } catch (error) {
+    if (error instanceof TooManyDatasetsError) return false;
+    throw error;
   } finally {
     await deps.takeOvers.release(lease);
   }

@@ -60,6 +60,7 @@ export interface TakeOverStore {
    * counts. It marks these datasets, so that the bridge compares them again.
    *
    * @returns false if the lease was lost, or the identity was deleted; then nothing is written
+   * @throws {TooManyDatasetsError} nothing is written
    */
   finish(lease: IdentityLease, about: { at: number; countJump: number }): Promise<boolean>;
   release(lease: IdentityLease): Promise<void>;
@@ -74,4 +75,15 @@ export interface TakeOverStore {
    * @returns false if the dataset exists here, or this service does not own the identity; then nothing is written
    */
   keepDeletion(dataset: DatasetKey, about: { syncCount: number; at: number }): Promise<boolean>;
+}
+
+/** An identity has more datasets than the database can take over in one transaction. */
+export class TooManyDatasetsError extends Error {
+  override name = 'TooManyDatasetsError';
+
+  constructor(datasets: number, max: number) {
+    super(
+      `the identity has ${datasets} datasets, but Aurora DSQL can take over at most ${max}; delete some of them at the origin`,
+    );
+  }
 }

@@ -13,7 +13,8 @@ import { createIdentityStore } from '../../identity/store/identity-store.ts';
 import { putMarks } from '../../sync/store/replica/marks.ts';
 import { keepDeletion, listReplicas, raiseCounts } from '../../sync/store/replica/replica-datasets.ts';
 import { transact } from '../../sync/store/transact.ts';
-import type { IdentityOwner, TakeOverStore } from '../ports/take-over-store.ts';
+import type { KnownReplica } from '../ports/move-store.ts';
+import { type IdentityOwner, type TakeOverStore, TooManyDatasetsError } from '../ports/take-over-store.ts';
 import { LOCK_MOVED, type MovedRow, READ_MOVED } from './move-statements.ts';
 import {
   CLAIM_IDENTITY,
@@ -30,6 +31,11 @@ import {
  * changes two rows per dataset itself.
  */
 const MARKS_PER_STEP = 900;
+/**
+ * Maximum datasets of an identity that is taken over on Aurora DSQL, because of the same limit. It leaves room for datasets
+ * that are created at the same moment.
+ */
+const MAX_DATASETS_ON_DSQL = 1_400;
 
 /** Creates the store of takeovers, on any `Database`. */
 export function createTakeOverStore(database: Database): TakeOverStore {
@@ -59,8 +65,10 @@ export function createTakeOverStore(database: Database): TakeOverStore {
    * Marks the datasets of an identity before its takeover if there are too many for one transaction. The bridge keeps the
    * marks while the identity is leased.
    */
-  async function markMany(identity: IdentityKey): Promise<ReadonlySet<string>> {
-    const existing = (await listReplicas(database, identity)).filter(({ exists }) => exists);
+  async function markMany(
+    identity: IdentityKey,
+    existing: readonly KnownReplica[],
+  ): Promise<ReadonlySet<string>> {
     const names = existing.length > MARKS_PER_STEP ? existing.map(({ datasetName }) => datasetName) : [];
     for (let from = 0; from < names.length; from += MARKS_PER_STEP) {
       const step = names.slice(from, from + MARKS_PER_STEP);
@@ -116,7 +124,10 @@ export function createTakeOverStore(database: Database): TakeOverStore {
 
     async finish({ identity, leaseId }, { at, countJump }) {
       const rowId = identityRowId(identity);
-      const marked = await markMany(identity);
+      const existing = (await listReplicas(database, identity)).filter(({ exists }) => exists);
+      if (database.dialect === 'dsql' && existing.length > MAX_DATASETS_ON_DSQL)
+        throw new TooManyDatasetsError(existing.length, MAX_DATASETS_ON_DSQL);
+      const marked = await markMany(identity, existing);
       const isOwner = await transact(database, async (transaction) => {
         const { rows } = await transaction.query(LOCK_CLAIMED, [rowId, leaseId, at]);
         if (rows.length === 0 || !(await lockLivingCopy(transaction, identity))) return null;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IdentityKey } from '../../../lib/common/dataset-key.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { datasetId } from '../../../lib/database/row-ids.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
@@ -11,11 +12,11 @@ import type { TakeOverStore } from '../../../lib/move/ports/take-over-store.ts';
 import { createBridgeReports } from '../../../lib/move/store/bridge-reports.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
-import { COUNT_JUMP, takeOver } from '../../../lib/move/take-over.ts';
-import { takeOverAll } from '../../../lib/move/take-over-pool.ts';
+import { COUNT_JUMP, takeOver, takeOverUncompared } from '../../../lib/move/take-over.ts';
+import { type TakeOverProblem, takeOverAll } from '../../../lib/move/take-over-pool.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import type { ReplicaChange } from '../../../lib/sync/replica.ts';
-import { SERVICE_DATABASES, UNSTABLE_DSQL } from '../../fixtures/database/databases.ts';
+import { DSQL, SERVICE_DATABASES, UNSTABLE_DSQL } from '../../fixtures/database/databases.ts';
 import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
 
 const HOUR = 3_600_000;
@@ -319,30 +320,53 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await stateOf(pool, id)).toBe('replica');
   });
 
+  /** Adds 1,000 datasets with the count 2. */
+  async function addDatasets(identity: IdentityKey, prefix: string, deletedSyncCount: number) {
+    const names = Array.from({ length: 1_000 }, (_, index) => `${prefix}${index}`);
+    await database.query(
+      `INSERT INTO sync.datasets (dataset_id, identity_pool_id, identity_id, dataset_name, sync_count,
+        deleted_sync_count, creation_ms, last_modified_ms, last_modified_by, data_storage, record_count)
+      SELECT given.dataset_id, $1::text, $2::text, given.name, 2, $3::bigint, 1, 1, 'a', 0, 0
+      FROM unnest($4::uuid[], $5::text[]) AS given (dataset_id, name)`,
+      [
+        identity.identityPoolId,
+        identity.identityId,
+        deletedSyncCount,
+        names.map((datasetName) => datasetId({ ...identity, datasetName })),
+        names,
+      ],
+    );
+  }
+
+  stable(
+    'leaves an identity a replica if it has too many datasets for a transaction of Aurora DSQL',
+    async () => {
+      const { identity, origin } = await copied({ game: listingOf(1) });
+      const { identityPoolId, identityId } = identity;
+      for (const prefix of ['a', 'b']) await addDatasets(identity, prefix, 0);
+      const problems: TakeOverProblem[] = [];
+      const result = await takeOverAll(
+        { ...deps({ ...origin, describeIdentity: async () => null }), maxCallsPerSecond: 1_000 },
+        { identityPoolId, identityId, onSkipped: (problem) => problems.push(problem) },
+      );
+      const isTooLarge = name === DSQL.name;
+      expect(result).toMatchObject({ takenOver: isTooLarge ? 0 : 1, left: isTooLarge ? 1 : 0 });
+      expect(problems).toEqual(
+        isTooLarge ? [{ identityId, datasetName: null, reason: 'too-many-datasets' }] : [],
+      );
+      expect(await takeOverUncompared(deps(origin), identity)).toBe(false);
+      expect(await stateOf(identityPoolId, identityId)).toBe(isTooLarge ? 'replica' : 'kept');
+      expect(await read(identityPoolId, identityId)).toMatchObject({
+        syncCount: isTooLarge ? 1 : 1 + COUNT_JUMP,
+      });
+    },
+  );
+
   stable('changes no more rows than a transaction may change, even for thousands of datasets', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const { identityPoolId: pool, identityId: id } = identity;
-    for (const [prefix, deletedSyncCount] of [
-      ['live', 0],
-      ['a', 2],
-      ['b', 2],
-      ['c', 2],
-    ] as const) {
-      const names = Array.from({ length: 1_000 }, (_, index) => `${prefix}${index}`);
-      await database.query(
-        `INSERT INTO sync.datasets (dataset_id, identity_pool_id, identity_id, dataset_name, sync_count,
-          deleted_sync_count, creation_ms, last_modified_ms, last_modified_by, data_storage, record_count)
-        SELECT given.dataset_id, $1::text, $2::text, given.name, 2, $3::bigint, 1, 1, 'a', 0, 0
-        FROM unnest($4::uuid[], $5::text[]) AS given (dataset_id, name)`,
-        [
-          pool,
-          id,
-          deletedSyncCount,
-          names.map((datasetName) => datasetId({ ...identity, datasetName })),
-          names,
-        ],
-      );
-    }
+    await addDatasets(identity, 'live', 0);
+    for (const prefix of ['a', 'b', 'c']) await addDatasets(identity, prefix, 2);
     expect(await takeOver(deps({ ...origin, describeIdentity: async () => null }), identity)).toBe('gone');
     const { rows } = await database.query<{ count: number }>(
       'SELECT count(*) AS count FROM sync.datasets WHERE identity_id = $1 AND sync_count = $2::bigint',
