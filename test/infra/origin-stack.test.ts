@@ -13,8 +13,9 @@ import {
 } from '../fixtures/stack/deployable-copy.ts';
 import { policySizes } from '../fixtures/stack/policy-sizes.ts';
 import { runBundle } from '../fixtures/stack/run-bundle.ts';
-import { grantsOf, statementsByRole } from '../fixtures/stack/stack-grants.ts';
+import { grantsByRole } from '../fixtures/stack/stack-grants.ts';
 import { metricsOfAlarm, metricsOfLines } from '../fixtures/stack/stack-metrics.ts';
+import { environmentOf, functionOf } from '../fixtures/stack/stack-parts.ts';
 
 const STREAM = 'arn:aws:kinesis:us-east-1:123456789012:stream/cognito-old';
 const POOL = 'us-east-1:11111111-2222-4333-8444-555555555555';
@@ -81,19 +82,11 @@ function largestParameters(): Record<string, string> {
   };
 }
 
-const grants = ({ resources }: Packaged) =>
-  Object.fromEntries(
-    Object.entries(statementsByRole(resources)).map(([role, statements]) => [role, grantsOf(statements)]),
-  );
-const functionOf = ({ resources }: Packaged, name: string) =>
-  resources[`${name}LambdaFunction`]?.Properties ?? {};
-const environmentOf = (packaged: Packaged, name: string) =>
-  JSON.parse(JSON.stringify(functionOf(packaged, name).Environment)).Variables;
 const platform = /^(Deny )?(ec2|xray|logs):|^dsql:DbConnect /;
 /** What a role may do that it may not without a migration. */
 const added = (packaged: Packaged, role: string) => {
-  const before = packaged === amazon ? grants(without)[role] : [];
-  return grants(packaged)[role]?.filter((grant) => !platform.test(grant) && !before?.includes(grant));
+  const before = packaged === amazon ? grantsByRole(without)[role] : [];
+  return grantsByRole(packaged)[role]?.filter((grant) => !platform.test(grant) && !before?.includes(grant));
 };
 
 it('a stack without originStreamArn contains nothing of a migration', () => {
@@ -169,7 +162,7 @@ describe('the permissions of a migration', () => {
     expect(added(other, 'CheckOriginRole')).toEqual([...keys, decrypting, ...reading()].toSorted());
     expect(added(other, 'BridgeOriginRole')).toEqual([...keys, 'sns:Publish on sns:endpoint/*'].toSorted());
     expect(added(other, 'ServiceApiRole')).toEqual(expect.arrayContaining(keys));
-    expect(JSON.stringify(grants(other))).not.toMatch(/cognito-identity:/);
+    expect(JSON.stringify(grantsByRole(other))).not.toMatch(/cognito-identity:/);
   });
 
   it('are in policies that IAM accepts, even with the most pools and the longest names', () => {
@@ -185,17 +178,17 @@ describe('the permissions of a migration', () => {
   it('include the database, the log and the VPC, as for the other functions of the service', () => {
     for (const role of ROLES.slice(1)) {
       const shared = (packaged: Packaged, name: string) =>
-        grants(packaged)[name]?.filter((grant) => platform.test(grant) && !grant.startsWith('logs:'));
+        grantsByRole(packaged)[name]?.filter((grant) => platform.test(grant) && !grant.startsWith('logs:'));
       expect(shared(amazon, role)).toEqual(shared(amazon, 'SweepGuestsRole'));
       expect(shared(other, role)).toEqual(shared(other, 'SweepGuestsRole'));
-      expect(JSON.stringify(environmentOf(amazon, 'Migrate').DSQL_SERVICE_WRITERS)).toContain(role);
+      expect(JSON.stringify(environmentOf(amazon, 'migrate').DSQL_SERVICE_WRITERS)).toContain(role);
     }
   });
 });
 
 describe('the functions of a migration', () => {
   it('receive the address of the origin and the database of the service', () => {
-    for (const name of ['FollowDashorigin', 'CheckDashorigin', 'BridgeDashorigin', 'ServiceDashapi']) {
+    for (const name of ['follow-origin', 'check-origin', 'bridge-origin', 'service-api']) {
       expect(environmentOf(amazon, name)).toMatchObject({
         ORIGIN_STREAM: 'cognito-old',
         ORIGIN_ENDPOINT_URL: '',
@@ -209,7 +202,7 @@ describe('the functions of a migration', () => {
         ORIGIN_RATE: '50',
         DATABASE_URL: expect.stringContaining('postgres://'),
       });
-      expect(functionOf(other, name).VpcConfig).toEqual(functionOf(other, 'SweepDashguests').VpcConfig);
+      expect(functionOf(other, name).VpcConfig).toEqual(functionOf(other, 'sweep-guests').VpcConfig);
     }
   });
 

@@ -8,10 +8,12 @@ import {
   packageOnce,
   packageServiceOnce,
 } from '../fixtures/stack/deployable-copy.ts';
-import { grantsOf, statementsByRole } from '../fixtures/stack/stack-grants.ts';
+import { grantsByRole } from '../fixtures/stack/stack-grants.ts';
 import { metricsOfAlarm, metricsOfDashboard } from '../fixtures/stack/stack-metrics.ts';
+import { environmentOf, functionId, functionOf, ofType, withoutCode } from '../fixtures/stack/stack-parts.ts';
 
-const FUNCTION = 'QueryDashapiLambdaFunction';
+const NAME = 'query-api';
+const FUNCTION = functionId(NAME);
 const SECRET = 'readers';
 const KEY = 'arn:aws:kms:us-east-1:123456789012:key/0123';
 const LOCATION = 'postgres://host:5432/database?sslmode=verify-full';
@@ -45,16 +47,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => copy.remove());
 
-const functionOf = ({ resources }: Packaged, id = FUNCTION) => resources[id]?.Properties ?? {};
-const environmentOf = (packaged: Packaged, id = FUNCTION) =>
-  JSON.parse(JSON.stringify(functionOf(packaged, id).Environment)).Variables;
-const ofType = ({ resources }: Packaged, type: string) =>
-  Object.values(resources)
-    .filter(({ Type }) => Type === type)
-    .map(({ Properties }) => Properties);
-const withoutCode = (value: unknown) =>
-  JSON.parse(JSON.stringify(value).replaceAll(/"S3Key":"[^"]*"/g, '"S3Key":""'));
-const grants = ({ resources }: Packaged) => grantsOf(statementsByRole(resources).QueryApiRole ?? []);
+const grants = (packaged: Packaged) => grantsByRole(packaged).QueryApiRole ?? [];
 
 it('the query API adds to the stack and changes only migrate and the dashboard; by default, it is absent', () => {
   const added = Object.keys(onCluster.resources).filter((id) => !(id in without.resources));
@@ -103,13 +96,13 @@ describe('the permissions of the query API', () => {
 
   it('are exactly those to log and to connect to the cluster, as query_reader', () => {
     expect(grants(onCluster)).toEqual(['dsql:DbConnect on QueryStoreCluster.ResourceArn', ...LOG]);
-    expect(environmentOf(onCluster)).toMatchObject({
+    expect(environmentOf(onCluster, NAME)).toMatchObject({
       DATABASE_URL: '',
       DATABASE_SECRET: '',
       DSQL_ENDPOINT: { 'Fn::GetAtt': ['QueryStoreCluster', 'Endpoint'] },
       DSQL_USER: 'query_reader',
     });
-    const migrate = environmentOf(onCluster, 'MigrateLambdaFunction');
+    const migrate = environmentOf(onCluster, 'migrate');
     expect(migrate.DSQL_READERS).toEqual({ 'Fn::GetAtt': ['QueryApiRole', 'Arn'] });
     expect(JSON.stringify(migrate.DSQL_WRITERS)).not.toContain('QueryApiRole');
   });
@@ -122,18 +115,18 @@ describe('the permissions of the query API', () => {
       `secretsmanager:GetSecretValue on secretsmanager:secret:${SECRET}-??????`,
     ]);
     expect(grants(onServer)).toContain('ec2:CreateNetworkInterface on *');
-    expect(environmentOf(onServer)).toMatchObject({
+    expect(environmentOf(onServer, NAME)).toMatchObject({
       DATABASE_URL: LOCATION,
       DATABASE_SECRET: SECRET,
       NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
       DSQL_ENDPOINT: '',
     });
-    expect(functionOf(onServer)).toMatchObject({
+    expect(functionOf(onServer, NAME)).toMatchObject({
       ReservedConcurrentExecutions: 10,
       VpcConfig: { SubnetIds: [VPC.vpcSubnets], SecurityGroupIds: [VPC.vpcSecurityGroups] },
     });
     expect(onServer.resources[FUNCTION]?.DependsOn).toContain('VpcAccess');
-    expect(environmentOf(onServer, 'MigrateLambdaFunction').DSQL_READERS).toBe('');
+    expect(environmentOf(onServer, 'migrate').DSQL_READERS).toBe('');
   });
 });
 

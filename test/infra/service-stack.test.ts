@@ -12,8 +12,9 @@ import {
   packageServiceOnce,
 } from '../fixtures/stack/deployable-copy.ts';
 import { runBundle } from '../fixtures/stack/run-bundle.ts';
-import { grantsOf, nameOf, statementsByRole } from '../fixtures/stack/stack-grants.ts';
+import { grantsByRole, nameOf, statementsByRole } from '../fixtures/stack/stack-grants.ts';
 import { metricsOfAlarm, metricsOfDashboard, metricsOfLines } from '../fixtures/stack/stack-metrics.ts';
+import { environmentOf, functionId, functionOf, ofType, withoutCode } from '../fixtures/stack/stack-parts.ts';
 
 /** The scheduled functions of the service, with their schedules. */
 const JOBS: Readonly<Record<string, string>> = {
@@ -82,17 +83,6 @@ afterAll(() => copy.remove());
 
 const words = (name: string) => name.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
 const roleOf = (name: string) => `${words(name).join('')}Role`;
-const idOf = (name: string) =>
-  `${words(name)[0]}${name.replace(/^\w+/, '').replaceAll('-', 'Dash')}LambdaFunction`;
-const functionOf = ({ resources }: Packaged, name: string) => resources[idOf(name)]?.Properties ?? {};
-const environmentOf = (packaged: Packaged, name: string) =>
-  JSON.parse(JSON.stringify(functionOf(packaged, name).Environment)).Variables;
-const ofType = ({ resources }: Packaged, type: string) =>
-  Object.values(resources)
-    .filter(({ Type }) => Type === type)
-    .map(({ Properties }) => Properties);
-const withoutCode = (value: unknown) =>
-  JSON.parse(JSON.stringify(value).replaceAll(/"S3Key":"[^"]*"/g, '"S3Key":""'));
 
 it('the service adds to the stack and changes only migrate, project-stream and the dashboard', () => {
   expect(Object.keys(without.resources).filter((id) => !(id in service.resources))).toEqual([]);
@@ -131,16 +121,16 @@ describe('the function URL of the service', () => {
   it('has no authorizer and no CORS settings, because the function verifies signatures and sends the headers', () => {
     for (const packaged of [service, full]) {
       expect(ofType(packaged, 'AWS::Lambda::Url')).toEqual([
-        { AuthType: 'NONE', TargetFunctionArn: { 'Fn::GetAtt': [idOf('service-api'), 'Arn'] } },
+        { AuthType: 'NONE', TargetFunctionArn: { 'Fn::GetAtt': [functionId('service-api'), 'Arn'] } },
       ]);
     }
   });
 
   it('has both permissions that Lambda requires, and no other caller can invoke the function', () => {
     const permissions = ofType(service, 'AWS::Lambda::Permission').filter(({ FunctionName }) =>
-      nameOf(FunctionName).startsWith(idOf('service-api')),
+      nameOf(FunctionName).startsWith(functionId('service-api')),
     );
-    const shared = { FunctionName: { 'Fn::GetAtt': [idOf('service-api'), 'Arn'] }, Principal: '*' };
+    const shared = { FunctionName: { 'Fn::GetAtt': [functionId('service-api'), 'Arn'] }, Principal: '*' };
     expect(permissions).toEqual([
       { ...shared, Action: 'lambda:InvokeFunctionUrl', FunctionUrlAuthType: 'NONE' },
       { ...shared, Action: 'lambda:InvokeFunction', InvokedViaFunctionUrl: true },
@@ -152,10 +142,10 @@ describe('the function URL of the service', () => {
     const invokers = ofType(closed, 'AWS::Lambda::Permission').map(({ FunctionName }) =>
       nameOf(FunctionName),
     );
-    expect(invokers.filter((name) => name.startsWith(idOf('service-api')))).toEqual([]);
+    expect(invokers.filter((name) => name.startsWith(functionId('service-api')))).toEqual([]);
     expect(closed.outputs).not.toHaveProperty('ServiceEndpoint');
     expect(closed.outputs).toMatchObject({
-      ServiceFunctionArn: { Value: { 'Fn::GetAtt': [idOf('service-api'), 'Arn'] } },
+      ServiceFunctionArn: { Value: { 'Fn::GetAtt': [functionId('service-api'), 'Arn'] } },
       ServiceKeysSecret: { Value: { Ref: 'ServiceKeys' } },
     });
     expect(JSON.stringify(closed.resources.Dashboard)).not.toMatch(/Url\w+Count|UrlRequestLatency/);
@@ -167,7 +157,7 @@ describe('the function URL of the service', () => {
   it('is an output, as are the name of the secret with the keys and the bucket of payloads', () => {
     expect(service.outputs).toMatchObject({
       ServiceEndpoint: { Value: { 'Fn::GetAtt': ['ServiceDashapiLambdaFunctionUrl', 'FunctionUrl'] } },
-      ServiceFunctionArn: { Value: { 'Fn::GetAtt': [idOf('service-api'), 'Arn'] } },
+      ServiceFunctionArn: { Value: { 'Fn::GetAtt': [functionId('service-api'), 'Arn'] } },
       ServiceKeysSecret: { Value: { Ref: 'ServiceKeys' } },
       PayloadBucketName: { Value: { Ref: 'PayloadBucket' } },
     });
@@ -193,13 +183,8 @@ describe('the permissions of the service', () => {
     ['CreateLogStream', 'PutLogEvents'].map(
       (action) => `logs:${action} on logs:log-group:/aws/lambda/cognito-sync-backend-${stage}-${name}:*`,
     );
-  const grants = ({ resources }: Packaged) =>
-    Object.fromEntries(
-      Object.entries(statementsByRole(resources)).map(([role, statements]) => [role, grantsOf(statements)]),
-    );
-
   it('are exactly the listed permissions on the cluster of the stack', () => {
-    const given = grants(service);
+    const given = grantsByRole(service);
     for (const name of FUNCTIONS) {
       const own = {
         'service-api': api('CognitoStream.Arn'),
@@ -207,7 +192,8 @@ describe('the permissions of the service', () => {
       }[name];
       expect(given[roleOf(name)]).toEqual([CONNECT, ...(own ?? []), ...log('dev', name)].toSorted());
     }
-    const added = (role: string) => given[role]?.filter((grant) => !grants(without)[role]?.includes(grant));
+    const added = (role: string) =>
+      given[role]?.filter((grant) => !grantsByRole(without)[role]?.includes(grant));
     expect(added('MigrateRole')).toEqual([
       'secretsmanager:DescribeSecret on ServiceKeys',
       'secretsmanager:PutSecretValue on ServiceKeys',
@@ -219,7 +205,7 @@ describe('the permissions of the service', () => {
   });
 
   it('are exactly the listed permissions with a database of its own and every parameter set', () => {
-    const given = grants(full);
+    const given = grantsByRole(full);
     const via = (service: string) =>
       `if {"StringEquals":{"kms:ViaService":"${service}.us-east-1.amazonaws.com"}}`;
     const [bySecretsManager, byKinesis] = [via('secretsmanager'), via('kinesis')];
@@ -267,7 +253,7 @@ describe('the permissions of the service', () => {
 
   it('never cover all resources, except for X-Ray and VPC interfaces', () => {
     for (const packaged of [service, full]) {
-      const all = FUNCTIONS.flatMap((name) => grants(packaged)[roleOf(name)] ?? []);
+      const all = FUNCTIONS.flatMap((name) => grantsByRole(packaged)[roleOf(name)] ?? []);
       expect(all.filter((grant) => / on \*/.test(grant) && !/^(Deny )?(ec2|xray):/.test(grant))).toEqual([]);
       expect(all.filter((grant) => /^\S*\*\S* on /.test(grant))).toEqual([]);
     }
@@ -357,11 +343,11 @@ describe('the functions of the service', () => {
       expect(functionOf(service, name)).not.toHaveProperty('ReservedConcurrentExecutions');
     }
     for (const [name, rate] of Object.entries(JOBS)) {
-      const rule = service.resources[`${idOf(name).replace(/LambdaFunction$/, '')}EventsRuleSchedule1`];
+      const rule = service.resources[`${functionId(name).replace(/LambdaFunction$/, '')}EventsRuleSchedule1`];
       expect(rule?.Properties).toMatchObject({ ScheduleExpression: `rate(${rate})`, State: 'ENABLED' });
       expect(
         ofType(service, 'AWS::Lambda::EventInvokeConfig').filter(({ FunctionName }) =>
-          JSON.stringify(FunctionName).includes(idOf(name)),
+          JSON.stringify(FunctionName).includes(functionId(name)),
         ),
       ).toEqual([expect.objectContaining({ MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 })]);
     }
@@ -450,7 +436,7 @@ describe('the alarms and the dashboard of the service', () => {
     const names = (name: string) => (name === 'service-api' ? [...OF_FUNCTIONS, ...OF_URLS] : OF_FUNCTIONS);
     const ofAws = FUNCTIONS.flatMap((name) =>
       names(name).flatMap((metric) =>
-        [{ Ref: idOf(name) }, `cognito-sync-backend-${stage}-${name}`].map((value) => ({
+        [{ Ref: functionId(name) }, `cognito-sync-backend-${stage}-${name}`].map((value) => ({
           namespace: 'AWS/Lambda',
           name: metric,
           dimensions: [['FunctionName', value]],
@@ -535,7 +521,7 @@ describe('the alarms and the dashboard of the service', () => {
         .filter(({ AlarmName }) => String(AlarmName).endsWith(name))
         .flatMap(metricsOfAlarm)
         .map(({ dimensions }) => dimensions[0]?.[1]);
-    const all = Object.keys(JOBS).map((name) => ({ Ref: idOf(name) }));
+    const all = Object.keys(JOBS).map((name) => ({ Ref: functionId(name) }));
     expect(jobs('service-jobs-errors')).toEqual(all);
     expect([...jobs('relay-outbox-silent'), ...jobs('service-jobs-silent')]).toEqual(all);
   });

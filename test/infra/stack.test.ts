@@ -10,21 +10,16 @@ import {
   packageOnce,
   packageServiceOnce,
 } from '../fixtures/stack/deployable-copy.ts';
-import { grantsOf, nameOf, statementsByRole, statementsOf } from '../fixtures/stack/stack-grants.ts';
+import { grantsByRole, nameOf, statementsOf } from '../fixtures/stack/stack-grants.ts';
 import { metricsOfAlarm, metricsOfDashboard, metricsOfLines } from '../fixtures/stack/stack-metrics.ts';
+import { environmentOf, functionId, functionOf, ofType } from '../fixtures/stack/stack-parts.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
 
 const SECRET = 'query-store';
 const LOCATION = 'postgres://host:5432/database?sslmode=verify-full';
 const KEY = 'arn:aws:kms:us-east-1:123456789012:key/0123';
 const TOPIC = 'arn:aws:sns:us-east-1:123456789012:alarms';
-const FUNCTIONS = {
-  'project-stream': 'ProjectDashstream',
-  'sync-trigger': 'SyncDashtrigger',
-  'sweep-query-store': 'SweepDashqueryDashstore',
-  migrate: 'Migrate',
-  'poll-bulk-publish': 'PollDashbulkDashpublish',
-};
+const FUNCTIONS = ['project-stream', 'sync-trigger', 'sweep-query-store', 'migrate', 'poll-bulk-publish'];
 /** The functions that receive the address of a database. */
 const WITH_DATABASE = ['project-stream', 'poll-bulk-publish', 'sweep-query-store', 'migrate'] as const;
 const noCfnLint = spawnSync('cfn-lint', ['--version']).status !== 0;
@@ -58,17 +53,6 @@ beforeAll(async () => {
   full = await copy.package(['--stage', 'prod', ...withArchive, ...args]);
 }, 180_000);
 afterAll(() => copy.remove());
-
-const ofType = ({ resources }: Packaged, type: string) =>
-  Object.values(resources)
-    .filter(({ Type }) => Type === type)
-    .map(({ Properties }) => Properties);
-
-const functionOf = ({ resources }: Packaged, name: keyof typeof FUNCTIONS) =>
-  resources[`${FUNCTIONS[name]}LambdaFunction`]?.Properties ?? {};
-
-const environmentOf = (packaged: Packaged, name: keyof typeof FUNCTIONS) =>
-  JSON.parse(JSON.stringify(functionOf(packaged, name).Environment)).Variables;
 
 describe('the permissions of the stack', () => {
   const OWN_ACCOUNT = ' if {"StringEquals":{"s3:ResourceAccount":{"Ref":"AWS::AccountId"}}}';
@@ -118,13 +102,9 @@ describe('the permissions of the stack', () => {
     ...ATTACH.map((action) => `${action} on *`),
   ];
   const TRACE = ['xray:PutTelemetryRecords on *', 'xray:PutTraceSegments on *'];
-  const grants = ({ resources }: Packaged) =>
-    Object.fromEntries(
-      Object.entries(statementsByRole(resources)).map(([role, statements]) => [role, grantsOf(statements)]),
-    );
 
   it('are exactly the listed permissions with its own cluster and default parameters', () => {
-    expect(grants(minimal)).toEqual({
+    expect(grantsByRole(minimal)).toEqual({
       ProjectStreamRole: [CONNECT, ...log('dev', 'project-stream'), ...PROJECT].toSorted(),
       SyncTriggerRole: log('dev', 'sync-trigger'),
       PollBulkPublishRole: [
@@ -142,7 +122,7 @@ describe('the permissions of the stack', () => {
   });
 
   it("are exactly the listed permissions with a user's database and every parameter set", () => {
-    expect(grants(full)).toEqual({
+    expect(grantsByRole(full)).toEqual({
       ProjectStreamRole: [
         ...TRACE,
         ...SECRETS,
@@ -168,7 +148,7 @@ describe('the permissions of the stack', () => {
   });
 
   it('never cover a whole service, and cover all resources only if required: for X-Ray and VPC interfaces', () => {
-    const all = [minimal, full].flatMap((packaged) => Object.values(grants(packaged)).flat());
+    const all = [minimal, full].flatMap((packaged) => Object.values(grantsByRole(packaged)).flat());
     expect(all.filter((grant) => /^\S*\*\S* on /.test(grant))).toEqual([]);
     expect([...new Set(all.filter((grant) => / on \*/.test(grant)))].toSorted()).toEqual(
       [...VPC, ...TRACE].toSorted(),
@@ -257,13 +237,13 @@ describe('the functions', () => {
   it('run on the tested version of Node and keep logs for 30 days', () => {
     for (const packaged of [minimal, full]) {
       expect(ofType(packaged, 'AWS::Lambda::Function').map(({ Handler }) => Handler)).toEqual(
-        Object.keys(FUNCTIONS).map((name) => `functions/${name}.handler`),
+        FUNCTIONS.map((name) => `functions/${name}.handler`),
       );
       for (const properties of ofType(packaged, 'AWS::Lambda::Function')) {
         expect(properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
       }
       const logs = ofType(packaged, 'AWS::Logs::LogGroup');
-      expect(logs).toHaveLength(Object.keys(FUNCTIONS).length);
+      expect(logs).toHaveLength(FUNCTIONS.length);
       for (const properties of logs) expect(properties).toMatchObject({ RetentionInDays: 30 });
     }
   });
@@ -420,11 +400,11 @@ describe('the alarms and the dashboard', () => {
   function known(packaged: Packaged): string[] {
     const aws = (namespace: string, names: readonly string[], ...dimension: readonly [string, unknown]) =>
       names.map((name) => JSON.stringify({ namespace, name, dimensions: [dimension] }));
-    const functions = Object.entries(FUNCTIONS).flatMap(([name, id]) => {
+    const functions = FUNCTIONS.flatMap((name) => {
       const names = name === 'project-stream' ? OF_STREAM_FUNCTIONS : OF_FUNCTIONS;
       const stage = packaged === minimal ? 'dev' : 'prod';
       return [
-        ...aws('AWS/Lambda', names, 'FunctionName', { Ref: `${id}LambdaFunction` }),
+        ...aws('AWS/Lambda', names, 'FunctionName', { Ref: functionId(name) }),
         ...aws('AWS/Lambda', names, 'FunctionName', `cognito-sync-backend-${stage}-${name}`),
       ];
     });
