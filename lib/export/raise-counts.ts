@@ -1,25 +1,30 @@
 import type { Row, ServiceItem } from './service-file.ts';
 
-/** Minimum number by which a restore raises the sync counts of datasets. */
-export const RAISED_BY = 1_000_000;
+/** The counts of restores start here. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
 
 /**
- * The service accepts only 20 updates per second of one identity. The rest is a reserve for counts that are already
- * high.
+ * How much the count of a restore grows per second. No dataset may be updated more often between two restores. With a
+ * higher number, the counts would soon exceed 2^31 - 1, which is the limit of the SDK for .NET (`int.Parse` in
+ * SQLiteLocalStorage.bcl.cs). With this number, they reach it in 2043.
  */
-const RAISED_PER_SECOND = 100;
+const COUNTS_PER_SECOND = 4;
+
+/** A reserve for the updates after the backup, if the clock cannot provide it. */
+const RESERVE = 1_000_000;
 
 /**
- * Returns the number by which a restore raises counts. It must exceed the number of updates of one dataset since the
- * backup. It grows with the age of the backup, because this backup, or a newer one, may have been restored before. That
- * restore has raised the counts too, and devices have received the raised counts. The next restore must raise them
- * further.
+ * Returns the count that a restore gives to all datasets and records of a backup. It must be above every count that a
+ * device has received: from the service after the backup, or after an earlier restore of any other backup. The file does
+ * not say which backups were restored before, so the count depends only on the time. A service whose datasets already
+ * have higher counts, or a clock that is behind, is the exception.
  *
- * @param startedAt the start of the backup, epoch milliseconds
- * @param now epoch milliseconds
+ * @param now the time of the restore, epoch milliseconds
+ * @param highest the highest count of a dataset in the backup
  */
-export function raisedBy(startedAt: number, now: number): number {
-  return RAISED_BY + RAISED_PER_SECOND * Math.ceil(Math.max(0, now - startedAt) / 1000);
+export function restoredCount(now: number, highest: number): number {
+  const byTime = Math.floor((now - EPOCH_MS) / 1000) * COUNTS_PER_SECOND;
+  return byTime > highest ? byTime : highest + RESERVE;
 }
 
 /**
@@ -28,44 +33,46 @@ export function raisedBy(startedAt: number, now: number): number {
  * the count in the backup. Without raised counts, the service would reject the device's count. Later, when the dataset
  * has reached this count, the service would not send the device the changes with lower counts. With raised counts, the
  * count of each device is below the counts of all records, so every device receives the complete restored datasets.
+ * Therefore the order of the counts within a dataset is no longer needed, and all its records get the same count.
  *
  * The counts of deletions are not raised. Otherwise, if a dataset was deleted and created again long ago, every device
  * would delete its copy. The exception is a dataset that was deleted during the backup. The file also contains the old
- * records of this dataset, and the import erases them only if their counts are not above the count of the deletion.
+ * records of this dataset, and the import erases them only if their counts are not above the count of the deletion. The
+ * records that follow a dataset's second occurrence are newer than the deletion, so their count is one higher.
  *
  * Pools that are being migrated stay as they are, because their counts are compared with those of the origin.
  *
  * @param isMoving whether a pool is being migrated
- * @param by the result of `raisedBy`
+ * @param to the result of `restoredCount`
  */
 export function createRaise(
   isMoving: (identityPoolId: string) => boolean,
-  by: number,
+  to: number,
 ): (item: ServiceItem) => ServiceItem {
   /** Counts of the deletions that happened before the backup, by dataset. */
   const deletions = new Map<string, number>();
-  /** Records follow their dataset. */
-  let isRaised = false;
+  /** The count of the records that follow; null if their dataset was not raised. */
+  let count: number | null = null;
   return (item) => {
     if (item.type === 'dataset') {
-      const { dataset_id, identity_pool_id, sync_count } = item.row;
-      const deleted = Number(item.row.deleted_sync_count);
+      const { dataset_id, identity_pool_id, sync_count, deleted_sync_count, counted_sync_count } = item.row;
+      const deleted = Number(deleted_sync_count);
+      const exists = Number(sync_count) > deleted;
       const isDeletedSince = item.again === true && deleted > (deletions.get(String(dataset_id)) ?? 0);
       if (item.again !== true && deleted > 0) deletions.set(String(dataset_id), deleted);
-      isRaised = (isDeletedSince || Number(sync_count) > deleted) && !isMoving(String(identity_pool_id));
-      if (!isRaised) return item;
-      const columns = isDeletedSince ? ['deleted_sync_count'] : [];
-      return { ...item, row: raise(item.row, ['sync_count', 'counted_sync_count', ...columns], by) };
+      const isRaised = (isDeletedSince || exists) && !isMoving(String(identity_pool_id));
+      count = isRaised ? to + (item.again === true && exists ? 1 : 0) : null;
+      if (count === null) return item;
+      const row: Row = {
+        ...item.row,
+        sync_count: count,
+        // The sizes of the dataset are those of this count, or must be computed.
+        counted_sync_count: counted_sync_count === sync_count ? count : (counted_sync_count ?? null),
+        ...(isDeletedSince && { deleted_sync_count: to }),
+      };
+      return { ...item, row };
     }
-    if (item.type !== 'record' || !isRaised) return item;
-    return { ...item, row: raise(item.row, ['sync_count'], by) };
+    if (item.type !== 'record' || count === null) return item;
+    return { ...item, row: { ...item.row, sync_count: count } };
   };
-}
-
-function raise(row: Row, columns: readonly string[], by: number): Row {
-  const raised = columns.flatMap((column) => {
-    const count = row[column];
-    return typeof count === 'number' ? [[column, count + by] as const] : [];
-  });
-  return { ...row, ...Object.fromEntries(raised) };
 }

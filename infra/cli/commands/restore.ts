@@ -9,7 +9,7 @@ import { readDatabaseUrl } from '../../../lib/database/database-address.ts';
 import { openDatabase } from '../../../lib/database/open-local.ts';
 import { type ImportOutcome, importService } from '../../../lib/export/import-service.ts';
 import type { ImportTarget } from '../../../lib/export/ports/import-target.ts';
-import { createRaise, raisedBy } from '../../../lib/export/raise-counts.ts';
+import { createRaise, restoredCount } from '../../../lib/export/raise-counts.ts';
 import type { BackupFiles } from '../../../lib/export/service-file.ts';
 import { checkItem } from '../../../lib/export/store/check-item.ts';
 import { createImportTarget, hasIdentities } from '../../../lib/export/store/import-target.ts';
@@ -37,13 +37,14 @@ export const restore: ProcessCommand = {
 async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): Promise<void> {
   const databaseUrl = env.DATABASE_URL ? readDatabaseUrl(env) : undefined;
   const dataDir = resolve(env.DATA_DIR || DEFAULT_DATA_DIR);
-  const { files, movingPools } = await readBackup(path);
+  const { files, movingPools, highestCount } = await readBackup(path);
   const existed = await requireEmpty(dataDir);
   const directory = await takeDataDirectory(dataDir, { isRestore: true });
   let outcome: ImportOutcome;
   try {
     await writeFile(directory.restoring, '', { mode: 0o600 });
-    outcome = await importInto(directory, { path, databaseUrl, movingPools });
+    const raise = createRaise((id) => movingPools.has(id), restoredCount(Date.now(), highestCount));
+    outcome = await importInto(directory, { path, databaseUrl, raise });
     await writeDataFiles(directory, files);
     await rm(directory.restoring);
   } catch (error) {
@@ -66,19 +67,29 @@ async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): 
   for (const id of movingPools) print(`${id} is being migrated: run \`move copy\` when the service runs`);
 }
 
+interface Backup {
+  files: BackupFiles;
+  /** Pools that are being migrated. */
+  movingPools: ReadonlySet<string>;
+  /** The highest sync count of a dataset. */
+  highestCount: number;
+}
+
 /**
  * Reads the complete file before anything is written.
  * @throws {SetupError} the file is damaged, was written by a newer version, or is not a backup
  */
-async function readBackup(path: string): Promise<{ files: BackupFiles; movingPools: ReadonlySet<string> }> {
+async function readBackup(path: string): Promise<Backup> {
   const found = await stat(path).catch(() => null);
   if (!found?.isFile()) throw new SetupError(`there is no file ${path}`);
   const movingPools = new Set<string>();
+  let highestCount = 0;
   const { files } = await verifyFile(
     createReadStream(path),
     (line) => {
       const checked = checkItem(line);
       const { item, identityPoolId } = checked ?? {};
+      if (item?.type === 'dataset') highestCount = Math.max(highestCount, Number(item.row.sync_count));
       if (item?.type === 'row' && item.table === MOVING_POOLS.name && identityPoolId) {
         // The row remains after `move finish`, but the counts of the pool then no longer follow the origin's.
         if (item.row.finished_ms === null) movingPools.add(identityPoolId);
@@ -92,7 +103,7 @@ async function readBackup(path: string): Promise<{ files: BackupFiles; movingPoo
       `${path} is an export without keys; read it with \`import\`, or use a file of \`backup\``,
     );
   }
-  return { files, movingPools };
+  return { files, movingPools, highestCount };
 }
 
 /** @returns whether the directory exists @throws {SetupError} it contains something */
@@ -110,13 +121,11 @@ async function requireEmpty(dataDir: string): Promise<boolean> {
   );
 }
 
+type Raise = ReturnType<typeof createRaise>;
+
 async function importInto(
   directory: DataDirectory,
-  {
-    path,
-    databaseUrl,
-    movingPools,
-  }: { path: string; databaseUrl: string | undefined; movingPools: ReadonlySet<string> },
+  { path, databaseUrl, raise }: { path: string; databaseUrl: string | undefined; raise: Raise },
 ): Promise<ImportOutcome> {
   const local = await openDatabase(directory.database, databaseUrl);
   try {
@@ -128,7 +137,7 @@ async function importInto(
     return await importService(
       {
         open: (start) => createReadStream(path, { start }),
-        target: raising(createImportTarget(local.database), movingPools),
+        target: raising(createImportTarget(local.database), raise),
         now: Date.now,
       },
       { signal: new AbortController().signal, onProgress: () => undefined },
@@ -142,13 +151,10 @@ async function importInto(
  * Wraps the target so that the sync counts of the backup are raised. The count of a dataset is needed for its records,
  * so a restore always starts at the beginning of the file.
  */
-function raising(target: ImportTarget, movingPools: ReadonlySet<string>): ImportTarget {
-  let raise: ReturnType<typeof createRaise>;
+function raising(target: ImportTarget, raise: Raise): ImportTarget {
   return {
     ...target,
     async begin(file, now) {
-      const by = raisedBy(file.startedAt, now);
-      raise = createRaise((identityPoolId) => movingPools.has(identityPoolId), by);
       if ((await target.begin(file, now)) === 0) return 0;
       throw new SetupError('a restore into this database was interrupted; use a new database');
     },

@@ -1,24 +1,38 @@
 import { expect, it } from 'vitest';
-import { createRaise, RAISED_BY, raisedBy } from '../../../lib/export/raise-counts.ts';
+import { createRaise, restoredCount } from '../../../lib/export/raise-counts.ts';
 import type { ServiceItem } from '../../../lib/export/service-file.ts';
+
+const TO = 1_000_000;
 
 const dataset = (row: Record<string, number | null>, identity_pool_id = 'pool'): ServiceItem => ({
   type: 'dataset',
   copyOf: null,
   row: { dataset_id: 'dataset', identity_pool_id, counted_sync_count: null, deleted_sync_count: 0, ...row },
 });
+const again = (row: Record<string, number | null>) =>
+  ({ ...dataset(row), again: true as const }) as ServiceItem;
 const record: ServiceItem = { type: 'record', row: { sync_count: 3 } };
+const raised = (sync_count: number): ServiceItem => ({ type: 'record', row: { sync_count } });
 
-it('raises the counts of a dataset and of the records that follow it', () => {
-  const raise = createRaise(() => false, RAISED_BY);
-  expect(raise(dataset({ sync_count: 5, counted_sync_count: 4, deleted_sync_count: 2 }))).toEqual(
-    dataset({ sync_count: 5 + RAISED_BY, counted_sync_count: 4 + RAISED_BY, deleted_sync_count: 2 }),
+it('gives a dataset and the records that follow it the same count', () => {
+  const raise = createRaise(() => false, TO);
+  expect(raise(dataset({ sync_count: 5, counted_sync_count: 5, deleted_sync_count: 2 }))).toEqual(
+    dataset({ sync_count: TO, counted_sync_count: TO, deleted_sync_count: 2 }),
   );
-  expect(raise(record)).toEqual({ type: 'record', row: { sync_count: 3 + RAISED_BY } });
+  expect(raise(record)).toEqual(raised(TO));
+});
+
+it('does not raise the count of sizes that are not those of the dataset', () => {
+  const raise = createRaise(() => false, TO);
+  for (const counted_sync_count of [4, null]) {
+    expect(raise(dataset({ sync_count: 5, counted_sync_count }))).toEqual(
+      dataset({ sync_count: TO, counted_sync_count }),
+    );
+  }
 });
 
 it('leaves a deleted dataset deleted, and its records hidden', () => {
-  const raise = createRaise(() => false, RAISED_BY);
+  const raise = createRaise(() => false, TO);
   raise(dataset({ sync_count: 1 }));
   const deleted = dataset({ sync_count: 5, deleted_sync_count: 5 });
   expect(raise(deleted)).toBe(deleted);
@@ -26,24 +40,32 @@ it('leaves a deleted dataset deleted, and its records hidden', () => {
 });
 
 it('raises the count of a deletion during the backup, so that the import erases the old records', () => {
-  const raise = createRaise(() => false, RAISED_BY);
+  const raise = createRaise(() => false, TO);
   raise(dataset({ sync_count: 5, deleted_sync_count: 2 }));
-  const again = { ...dataset({ sync_count: 8, deleted_sync_count: 6 }), again: true as const } as ServiceItem;
-  for (let time = 0; time < 2; time += 1) {
-    expect(raise(again).row).toMatchObject({
-      sync_count: 8 + RAISED_BY,
-      deleted_sync_count: 6 + RAISED_BY,
-    });
-  }
-  const unchanged = {
-    ...dataset({ sync_count: 8, deleted_sync_count: 2 }),
-    again: true as const,
-  } as ServiceItem;
-  expect(raise(unchanged).row).toMatchObject({ sync_count: 8 + RAISED_BY, deleted_sync_count: 2 });
+  expect(raise(record)).toEqual(raised(TO));
+  expect(raise(again({ sync_count: 6, deleted_sync_count: 6 })).row).toMatchObject({
+    sync_count: TO,
+    deleted_sync_count: TO,
+  });
+  // The dataset was then created again.
+  expect(raise(again({ sync_count: 8, deleted_sync_count: 6 })).row).toMatchObject({
+    sync_count: TO + 1,
+    deleted_sync_count: TO,
+  });
+  expect(raise(record)).toEqual(raised(TO + 1));
+});
+
+it('does not raise the count of a deletion before the backup', () => {
+  const raise = createRaise(() => false, TO);
+  raise(dataset({ sync_count: 5, deleted_sync_count: 2 }));
+  expect(raise(again({ sync_count: 8, deleted_sync_count: 2 })).row).toMatchObject({
+    sync_count: TO + 1,
+    deleted_sync_count: 2,
+  });
 });
 
 it('does not change the items of pools that are being migrated', () => {
-  const raise = createRaise((id) => id === 'moving', RAISED_BY);
+  const raise = createRaise((id) => id === 'moving', TO);
   const moving = dataset({ sync_count: 5 }, 'moving');
   expect(raise(moving)).toBe(moving);
   expect(raise(record)).toBe(record);
@@ -51,14 +73,30 @@ it('does not change the items of pools that are being migrated', () => {
 
 it('does not change items that are neither datasets nor records', () => {
   const row: ServiceItem = { type: 'row', table: 'sync.devices', row: { sync_count: 1 } };
-  expect(createRaise(() => false, RAISED_BY)(row)).toBe(row);
+  expect(createRaise(() => false, TO)(row)).toBe(row);
 });
 
-it('raises counts above those that devices have from an earlier restore of the same backup', () => {
-  const hour = 3_600_000;
-  const updates = 50_000;
-  const [first, second] = [raisedBy(0, 5 * hour), raisedBy(0, 6 * hour)];
-  // The oldest record has count 1, and the device has the count of the newest record and of the updates since then.
-  expect(1 + second).toBeGreaterThan(updates + first + 20 * 3_600);
-  expect(raisedBy(5, 4)).toBe(RAISED_BY);
+const HOUR_MS = 3_600_000;
+const NOW = Date.UTC(2026, 10, 30);
+
+it.each([
+  ['the same backup', 50_000, 50_000],
+  ['an older backup, and then a newer one', 1_000, 50_000],
+  ['a newer backup, and then an older one', 50_000, 1_000],
+  ['a backup from after an earlier restore, and then one from before it', restoredCount(NOW, 0) + 100, 1_000],
+])('raises counts above those that devices have from an earlier restore: %s', (_, first, second) => {
+  // Between the restores, a device has made three updates per second.
+  const ofDevice = restoredCount(NOW + HOUR_MS, first) + 3 * 600;
+  expect(restoredCount(NOW + HOUR_MS + 600_000, second)).toBeGreaterThan(ofDevice);
+});
+
+it('raises counts above those of the backup, even if the clock is behind', () => {
+  const highest = restoredCount(NOW, 0) + 5;
+  for (const now of [0, NOW - HOUR_MS]) {
+    expect(restoredCount(now, highest)).toBeGreaterThan(highest + 100_000);
+  }
+});
+
+it('gives counts that the SDK for .NET can read', () => {
+  expect(restoredCount(Date.UTC(2043, 0), 1_000)).toBeLessThan(2 ** 31);
 });
