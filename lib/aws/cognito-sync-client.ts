@@ -33,7 +33,8 @@ export function createCognitoSyncClient({
     region,
     requestHandler: requestHandler(),
     ...(endpoint !== undefined && { endpoint }),
-    ...(credentials !== undefined && { credentials }),
+    // The SDK adds members to the object that it receives.
+    ...(credentials !== undefined && { credentials: { ...credentials } }),
     ...(maxAttempts !== undefined && { maxAttempts }),
   });
 }

@@ -22,8 +22,16 @@ interface IdentityClientOptions {
 }
 
 /** Creates a client for the Cognito Identity API, with a timeout on every request. The caller must call `destroy()`. */
-export function createCognitoIdentityClient(options: IdentityClientOptions): CognitoIdentityClient {
-  return new CognitoIdentityClient({ ...options, requestHandler: requestHandler() });
+export function createCognitoIdentityClient({
+  credentials,
+  ...options
+}: IdentityClientOptions): CognitoIdentityClient {
+  return new CognitoIdentityClient({
+    ...options,
+    // The SDK adds members to the object that it receives.
+    ...(credentials !== undefined && { credentials: { ...credentials } }),
+    requestHandler: requestHandler(),
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
-import { KinesisClient, type KinesisClientConfig } from '@aws-sdk/client-kinesis';
+import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { NodeHttp2Handler, NodeHttpHandler } from '@smithy/node-http-handler';
+import type { Credentials } from '../common/environment.ts';
 
 export type { KinesisClient };
 
@@ -8,7 +9,7 @@ interface KinesisClientOptions {
   /** Base URL of an emulator, such as `http://127.0.0.1:4580`. Default: AWS. */
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
-  credentials?: NonNullable<KinesisClientConfig['credentials']>;
+  credentials?: Credentials;
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -27,7 +28,8 @@ export function createKinesisClient({ region, endpoint, credentials }: KinesisCl
     region,
     requestHandler: requestHandler(endpoint),
     ...(endpoint !== undefined && { endpoint }),
-    ...(credentials !== undefined && { credentials }),
+    // The SDK adds members to the object that it receives.
+    ...(credentials !== undefined && { credentials: { ...credentials } }),
   });
 }
 

@@ -46,7 +46,8 @@ export function openPublicOrigin({ endpoint, region, credentials }: OriginSettin
   const client = new CognitoIdentityClient({
     region,
     endpoint: endpoint ?? `https://cognito-identity.${region}.amazonaws.com`,
-    ...(credentials !== undefined && { credentials }),
+    // The SDK adds members to the object that it receives.
+    ...(credentials !== undefined && { credentials: { ...credentials } }),
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: TIMEOUT_MS,

@@ -14,7 +14,10 @@ export const DEFAULT_REGION = 'us-east-1';
 export const DEFAULT_PORT = 4580;
 export const DEFAULT_SQL_PORT = 4581;
 export const DEFAULT_DATA_DIR = '.data';
-export const DEFAULT_CREDENTIALS: Credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+export const DEFAULT_CREDENTIALS: Credentials = Object.freeze({
+  accessKeyId: 'local',
+  secretAccessKey: 'local',
+});
 
 /** Whether the default secret key is among these keys. The default is public, so any client can sign with it. */
 export function includesDefault(credentials: readonly Credentials[]): boolean {

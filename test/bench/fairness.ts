@@ -152,7 +152,7 @@ async function updateSteadily(guests: readonly Guest[], seconds: number): Promis
 
 /** Makes the service invoke the sync trigger for each update of the pool. */
 async function useTrigger(url: string, IdentityPoolId: string): Promise<void> {
-  const options = { region: REGION, endpoint: url, credentials: DEFAULT_CREDENTIALS };
+  const options = { region: REGION, endpoint: url, credentials: { ...DEFAULT_CREDENTIALS } };
   const sync = new CognitoSyncClient(options);
   const Events = { SyncTrigger: functionArn(REGION, SYNC_TRIGGER_NAME) };
   await sync.send(new SetCognitoEventsCommand({ IdentityPoolId, Events }));

@@ -61,7 +61,7 @@ describe.each(CLOUDS)('the erasure of a person, $name', ({ name, open }) => {
     identities = new CognitoIdentityClient({
       region: 'us-east-1',
       endpoint: cloud.url,
-      credentials: DEFAULT_CREDENTIALS,
+      credentials: { ...DEFAULT_CREDENTIALS },
     });
     kinesis = localKinesis(cloud.url);
     IdentityPoolId = await createPlayerPool(cloud.url);

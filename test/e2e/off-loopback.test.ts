@@ -33,7 +33,11 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
   beforeAll(async () => {
     cloud = await startEmbeddedCloud({ host: '0.0.0.0', credentials: DEVELOPER });
     origin = `http://${address}:${new URL(cloud.url).port}`;
-    identities = new CognitoIdentityClient({ region: 'us-east-1', endpoint: origin, credentials: DEVELOPER });
+    identities = new CognitoIdentityClient({
+      region: 'us-east-1',
+      endpoint: origin,
+      credentials: { ...DEVELOPER },
+    });
   });
   afterAll(async () => {
     identities.destroy();

@@ -44,7 +44,7 @@ function identityClient(
   const client = new CognitoIdentityClient({
     region: 'us-east-1',
     endpoint: cloud.url,
-    credentials,
+    credentials: { ...credentials },
     maxAttempts,
   });
   client.middlewareStack.add(

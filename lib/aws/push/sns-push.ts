@@ -47,7 +47,8 @@ export function openSnsPush({ region, credentials, endpoint }: Omit<SnsSettings,
     region,
     requestHandler,
     maxAttempts: 3,
-    ...(credentials && { credentials }),
+    // The SDK adds members to the object that it receives.
+    ...(credentials && { credentials: { ...credentials } }),
     ...(endpoint && { endpoint }),
   });
   return createSnsPush(client);

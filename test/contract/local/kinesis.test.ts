@@ -112,7 +112,7 @@ function openClient(maxAttempts = 3): KinesisClient {
   return new KinesisClient({
     region: 'us-east-1',
     endpoint: `http://127.0.0.1:${port.port}`,
-    credentials: DEFAULT_CREDENTIALS,
+    credentials: { ...DEFAULT_CREDENTIALS },
     requestHandler: new NodeHttpHandler(),
     maxAttempts,
   });
