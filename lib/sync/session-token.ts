@@ -9,13 +9,15 @@ import type { DatasetVersion, SyncSession } from './ports/sync-store.ts';
  */
 const LIFETIME_MS = 24 * 60 * 60 * 1000;
 
+/**
+ * The dataset's version when its listing started. Null if the dataset did not exist. Undefined if the version is unknown,
+ * because an older version of the service issued the token.
+ */
+export type ListedVersion = DatasetVersion | null | undefined;
+
 /** A session, as its token holds it. */
 export interface ListedSession extends SyncSession {
-  /**
-   * The dataset's version when the listing started. Null if the dataset did not exist, or if an older version of the
-   * service issued the token.
-   */
-  version: DatasetVersion | null;
+  version: ListedVersion;
 }
 
 /**
@@ -132,6 +134,9 @@ function datasetContext(purpose: string, dataset: DatasetKey): string[] {
 
 const SEPARATOR = ' ';
 
+/** Stands for the version of a dataset that did not exist. The count of an existing dataset is above 0. */
+const NO_DATASET = '0';
+
 // The version comes last in a token. Older versions of the service issue tokens without it, and ignore it.
 
 function writeSession({ sessionId, expiresAt, version }: ListedSession): string {
@@ -165,11 +170,13 @@ function toSession(
   return { sessionId, expiresAt: Number(expiresAt), version: readVersion(version) };
 }
 
-function writeVersion(version: DatasetVersion | null): number[] {
-  return version ? [version.syncCount, version.lastModifiedDate] : [];
+function writeVersion(version: ListedVersion): readonly (string | number)[] {
+  if (version === undefined) return [];
+  return version === null ? [NO_DATASET] : [version.syncCount, version.lastModifiedDate];
 }
 
-function readVersion([syncCount, lastModifiedDate]: readonly string[]): DatasetVersion | null {
-  if (!syncCount || !lastModifiedDate) return null;
+function readVersion([syncCount, lastModifiedDate]: readonly string[]): ListedVersion {
+  if (syncCount === NO_DATASET) return null;
+  if (!syncCount || !lastModifiedDate) return undefined;
   return { syncCount: Number(syncCount), lastModifiedDate: Number(lastModifiedDate) };
 }

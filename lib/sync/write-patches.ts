@@ -18,7 +18,7 @@ import {
 } from './ports/sync-store.ts';
 import type { Patch } from './read-patches.ts';
 import { type FillingDataset, startsFilling } from './row-limits.ts';
-import { notValidToken } from './session-token.ts';
+import { type ListedVersion, notValidToken } from './session-token.ts';
 
 /**
  * The service remembers a used session until this long after its expiry. A host whose clock is behind would otherwise
@@ -60,13 +60,13 @@ export const NOTHING_WRITTEN: WrittenPatches = { ...NOTHING, outboxId: null, sub
  * Writes patches to a dataset in any state. Takes one round trip if the dataset still has the version that the token
  * holds and nothing speaks against the patches.
  *
- * @param version the version of the dataset when the device listed it; null if it is unknown or did not exist
+ * @param version the version of the dataset when the device listed it
  * @throws {ServiceError} the errors of UpdateRecords
  */
 export async function writePatches(
   deps: PatchDependencies,
   call: PatchCall,
-  version: DatasetVersion | null,
+  version: ListedVersion,
 ): Promise<WrittenPatches> {
   const isEmpty = call.patches.length === 0;
   const written =

@@ -3,10 +3,10 @@ import { authorizeDataset } from '../authorize.ts';
 import { checkCounts } from '../check-counts.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
-import type { DatasetVersion, ListedDataset } from '../ports/sync-store.ts';
+import type { ListedDataset } from '../ports/sync-store.ts';
 import { pushToDevices } from '../push/push-to-devices.ts';
 import { readPatches } from '../read-patches.ts';
-import { notValidToken } from '../session-token.ts';
+import { type ListedVersion, notValidToken } from '../session-token.ts';
 import { answerPatches } from '../trigger/answer-patches.ts';
 import { findSyncTrigger } from '../trigger/find-sync-trigger.ts';
 import { runSyncTrigger, type TriggerView } from '../trigger/run-sync-trigger.ts';
@@ -69,16 +69,16 @@ export function createUpdateRecords(deps: SyncDependencies): SyncOperations['Upd
 async function writeOfIdentity(
   deps: SyncDependencies,
   call: PatchCall,
-  { version, triggered }: { version: DatasetVersion | null; triggered: Set<string> },
+  { version, triggered }: { version: ListedVersion; triggered: Set<string> },
 ): Promise<WrittenPatches> {
   const { identityPoolId } = call.key;
-  const isTried = version !== null && !triggered.has(identityPoolId);
-  const written = isTried ? await writeUnread(deps, call, { version, allowsTrigger: false }) : null;
+  const known = triggered.has(identityPoolId) ? null : version;
+  const written = known ? await writeUnread(deps, call, { version: known, allowsTrigger: false }) : null;
   if (written) return written;
   const functionArn = await findSyncTrigger(deps.pools, identityPoolId);
   if (functionArn === null) {
     triggered.delete(identityPoolId);
-    return isTried ? writeRead(deps, call, { isNew: false }) : writePatches(deps, call, version);
+    return known ? writeRead(deps, call, { isNew: false }) : writePatches(deps, call, version);
   }
   triggered.add(identityPoolId);
   return writeThroughTrigger(deps, call, functionArn);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database, Transaction } from '../../../lib/database/database.ts';
 import { datasetId, identityIdHash, recordId } from '../../../lib/database/row-ids.ts';
@@ -6,6 +7,8 @@ import type { SyncDependencies } from '../../../lib/sync/dependencies.ts';
 import type { Limits } from '../../../lib/sync/limits.ts';
 import type { RecordPatch } from '../../../lib/sync/model.ts';
 import type { FillingDataset } from '../../../lib/sync/row-limits.ts';
+import { createSessionTokens } from '../../../lib/sync/session-token.ts';
+import { LOCK_DATASET } from '../../../lib/sync/store/dataset-write-statements.ts';
 import { READ_SNAPSHOT } from '../../../lib/sync/store/sync-statements.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { readOutboxEvents } from '../../fixtures/database/outbox-rows.ts';
@@ -175,6 +178,20 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     await other.updateWith(tokens[2] ?? '', put('a', '5', 0));
     expect(await device.list()).toMatchObject({ DatasetSyncCount: 5, Records: [{ Key: 'a', Value: '5' }] });
     await sizes();
+  });
+
+  it('with a token without a version, of an older version of the service, takes no lock', async () => {
+    await device.update(put('a', '1'));
+    const tokens = createSessionTokens({
+      keys: [Buffer.alloc(32, 7)],
+      now: () => NEW_YEAR,
+      randomId: randomUUID,
+    });
+    const old = tokens.issue({ ...tokens.begin(null), version: undefined }, key());
+    const other = elsewhere();
+    expect(await count(() => other.updateWith(old, put('a', '2', 1)))).toMatchObject({ snapshots: 1 });
+    expect(statements).not.toContain(LOCK_DATASET);
+    expect(await device.list()).toMatchObject({ DatasetSyncCount: 2, Records: [{ Value: '2' }] });
   });
 
   it('is rejected if a patch is stale or above the count of the dataset', async () => {

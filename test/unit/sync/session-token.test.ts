@@ -50,7 +50,7 @@ describe('a SyncSessionToken', () => {
     expect(() => tokens.verify(token, GAME)).toThrow(invalid('SyncSessionToken'));
   });
 
-  it('holds no version of a dataset that did not exist', () => {
+  it('says that the dataset did not exist', () => {
     const { tokens } = createTokens();
     const session = tokens.begin(null);
     expect(tokens.verify(tokens.issue(session, GAME), GAME)).toEqual(session);
@@ -63,9 +63,12 @@ describe('a SyncSessionToken', () => {
     const expiresAt = NEW_YEAR + HOUR;
     const about = [GAME.identityPoolId, GAME.identityId, GAME.datasetName];
     const token = signer.sign(`${SESSION_ID} ${expiresAt}`, ['session', ...about]);
-    expect(tokens.verify(token, GAME)).toEqual({ sessionId: SESSION_ID, expiresAt, version: null });
+    const session = { sessionId: SESSION_ID, expiresAt, version: undefined };
+    expect(tokens.verify(token, GAME)).toStrictEqual(session);
+    expect(tokens.issue(session, GAME)).toBe(token);
     const page = signer.sign(`${SESSION_ID} ${expiresAt} 3 7 ${PAGE.after}`, ['records page', ...about]);
-    expect(tokens.verifyPage(page, GAME)).toEqual({ ...PAGE, session: { ...PAGE.session, version: null } });
+    expect(tokens.verifyPage(page, GAME)).toStrictEqual({ ...PAGE, session });
+    expect(tokens.issuePage({ ...PAGE, session }, GAME)).toBe(page);
   });
 
   it('is the same text for the same session', () => {
