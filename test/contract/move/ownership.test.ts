@@ -3,15 +3,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { copyPool } from '../../../lib/move/copy.ts';
+import { ownSyncOperations } from '../../../lib/move/own-operations.ts';
 import { createOwnership, MOVING_KNOWN_MS, type OwnershipDeps } from '../../../lib/move/ownership.ts';
 import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
 import type { Origin } from '../../../lib/move/ports/origin.ts';
 import type { TakeOverStore } from '../../../lib/move/ports/take-over-store.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
+import { COUNT_JUMP } from '../../../lib/move/take-over.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
+import type { ReplicaChange } from '../../../lib/sync/replica.ts';
+import { READ_SNAPSHOT } from '../../../lib/sync/store/sync-statements.ts';
 import { openDatabase } from '../../fixtures/database/databases.ts';
 import { newPool } from '../../fixtures/identity/identity-pools.ts';
+import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
 import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
 
 describe('the ownership of identities', () => {
@@ -108,6 +113,45 @@ describe('the ownership of identities', () => {
     expect(await own([identity])).toBe(false);
     expect(calls.ownersOf).toBe(ownersOf);
     expect(await store.countIdentities(identity.identityPoolId, 0)).toMatchObject({ takenOver: 1 });
+  });
+
+  it('raises counts before an update, so that no token from before a change of rows holds the current version', async () => {
+    const { identity, origin } = await copied();
+    const dataset = { ...identity, datasetName: 'game' };
+    const statements: string[] = [];
+    const { operations } = createSyncService({
+      ...database,
+      query(sql, values) {
+        statements.push(sql);
+        return database.query(sql, values);
+      },
+    });
+    const game = {
+      IdentityPoolId: identity.identityPoolId,
+      IdentityId: identity.identityId,
+      DatasetName: 'game',
+    };
+    const { own, ...others } = ownershipWith(origin);
+    const { ListRecords, UpdateRecords } = ownSyncOperations(operations, { own, ...others });
+    const { SyncSessionToken } = await ListRecords(game, DEVELOPER);
+    const { records, ...listing } = listingOf(1);
+    const change: ReplicaChange = {
+      dataset,
+      version: { lastModifiedDate: 10, syncCount: 1 },
+      removal: null,
+      records: records.map((record) => ({ ...record, lastModifiedBy: 'another author' })),
+      listing: { creationDate: 1, lastModifiedBy: listing.lastModifiedBy ?? '', unstorableKeys: [] },
+    };
+    const versions = await store.versionsOf([dataset]);
+    expect(await store.applyChange(change)).toMatchObject({ outcome: 'written', records: 1 });
+    expect(await store.versionsOf([dataset])).toEqual(versions);
+
+    statements.length = 0;
+    const RecordPatches = [put('k1', 'new', 1)];
+    const { Records } = await UpdateRecords({ ...game, SyncSessionToken, RecordPatches }, DEVELOPER);
+    expect(Records).toMatchObject([{ Key: 'k1', Value: 'new', SyncCount: 2 + COUNT_JUMP }]);
+    expect(statements).toContain(READ_SNAPSHOT);
+    expect(await store.applyChange(change)).toEqual({ outcome: 'kept' });
   });
 
   it('notices an identity that is created from the origin after the first request for it', async () => {
