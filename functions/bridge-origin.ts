@@ -120,15 +120,15 @@ export function createBridgeOrigin({
     });
 }
 
-let deployed: (() => Promise<BridgeOriginHandler>) | undefined;
+let deployed: BridgeOriginHandler | undefined;
 
 /** Lambda's entry point. Reads the environment on the first event. */
-export const handler: BridgeOriginHandler = async (event, context) => {
+export const handler: BridgeOriginHandler = (event, context) => {
   deployed ??= compose(process.env);
-  return (await deployed())(event, context);
+  return deployed(event, context);
 };
 
-function compose(env: Environment): () => Promise<BridgeOriginHandler> {
+function compose(env: Environment): BridgeOriginHandler {
   const database = openFromEnvironment(env, createSecretReader, { maxConnections: 5 });
   const offloading = createJobOffloading({ key: randomBytes(32), now: Date.now, randomId: randomUUID });
   const pools = createMoveStore(database, { offloading, now: Date.now });
@@ -144,9 +144,16 @@ function compose(env: Environment): () => Promise<BridgeOriginHandler> {
     create(settings, pushProviders) {
       const channel = openChannel(readPushProviders({ PUSH_PROVIDERS: pushProviders }));
       const push = openPush({ database, channel, maxWaitMs: PUSH_WAIT_MS, logger });
-      const { originOf } = openBridgedOrigins({ pools, readOrigin: () => settings, originRates });
+      const origins = openBridgedOrigins({ pools, readOrigin: () => settings, originRates });
+      const { originOf } = origins;
       const notifyDevices = (change: PushedChange) => pushToDevices(push, change, undefined);
-      return createBridgeOrigin({ store, originOf, logger, notifyDevices, report });
+      return {
+        handle: createBridgeOrigin({ store, originOf, logger, notifyDevices, report }),
+        close() {
+          origins.close();
+          channel.close();
+        },
+      };
     },
   });
 }

@@ -49,15 +49,15 @@ export function createCheckOrigin({ logger, report, ...deps }: CheckOriginFuncti
     });
 }
 
-let deployed: (() => Promise<CheckOriginHandler>) | undefined;
+let deployed: CheckOriginHandler | undefined;
 
 /** Lambda's entry point. Reads the environment on the first event. */
-export const handler: CheckOriginHandler = async (event, context) => {
+export const handler: CheckOriginHandler = (event, context) => {
   deployed ??= compose(process.env);
-  return (await deployed())(event, context);
+  return deployed(event, context);
 };
 
-function compose(env: Environment): () => Promise<CheckOriginHandler> {
+function compose(env: Environment): CheckOriginHandler {
   const database = openFromEnvironment(env, createSecretReader, { maxConnections: 1 });
   const store = createMoveStore(database, { offloading: null, now: Date.now });
   const originRates = createOriginRates({ now: Date.now, sleep });
@@ -72,10 +72,15 @@ function compose(env: Environment): () => Promise<CheckOriginHandler> {
       const { AWS_ENDPOINT_URL_KINESIS: endpoint } = env;
       const origin = limitRate(openOrigin(settings), originRates(settings), { sleep });
       // The stream is in Kinesis even if the origin is another instance of this service.
-      const streams = createKinesisStreamReader(
-        createKinesisClient({ region, ...(endpoint && { endpoint }) }),
-      );
-      return createCheckOrigin({ store, origin, streams, logger, report });
+      const kinesis = createKinesisClient({ region, ...(endpoint && { endpoint }) });
+      const streams = createKinesisStreamReader(kinesis);
+      return {
+        handle: createCheckOrigin({ store, origin, streams, logger, report }),
+        close() {
+          origin.close();
+          kinesis.destroy();
+        },
+      };
     },
   });
 }

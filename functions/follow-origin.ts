@@ -108,15 +108,15 @@ export function createFollowOrigin({
     });
 }
 
-let deployed: (() => Promise<FollowOriginHandler>) | undefined;
+let deployed: FollowOriginHandler | undefined;
 
 /** Lambda's entry point. Reads the environment on the first event. */
-export const handler: FollowOriginHandler = async (event, context) => {
+export const handler: FollowOriginHandler = (event, context) => {
   deployed ??= compose(process.env);
-  return (await deployed())(event, context);
+  return deployed(event, context);
 };
 
-function compose(env: Environment): () => Promise<FollowOriginHandler> {
+function compose(env: Environment): FollowOriginHandler {
   const database = openFromEnvironment(env, createSecretReader, { maxConnections: 2 });
   const offloading = createJobOffloading({ key: randomBytes(32), now: Date.now, randomId: randomUUID });
   const fetchPayload = createPayloadFetch({ policy: readPayloadPolicy(env), now: Date.now });
@@ -130,7 +130,10 @@ function compose(env: Environment): () => Promise<FollowOriginHandler> {
     logger,
     create(settings) {
       const origin = limitRate(openOrigin(settings), originRates(settings), { sleep });
-      return createFollowOrigin({ database, offloading, origin, fetchPayload, logger, onWritten });
+      return {
+        handle: createFollowOrigin({ database, offloading, origin, fetchPayload, logger, onWritten }),
+        close: () => origin.close(),
+      };
     },
   });
 }

@@ -11,7 +11,7 @@ import { readRateLimits } from '../lib/common/rate-limit-settings.ts';
 import { readLoginMode } from '../lib/common/read-login-settings.ts';
 import { readOrigins } from '../lib/common/read-origins.ts';
 import { readTrustedProxies } from '../lib/common/read-trusted-proxies.ts';
-import { createRefreshed } from '../lib/common/refreshed.ts';
+import { createRefreshedResource } from '../lib/common/refreshed-resource.ts';
 import { createSteadyClock } from '../lib/common/steady-clock.ts';
 import { readStream } from '../lib/common/stream-name.ts';
 import { openFromEnvironment } from '../lib/database/open-from-environment.ts';
@@ -45,6 +45,13 @@ const MAX_KEY_WAIT_MS = 1_000;
 
 /** An instance answers one request at a time, which uses at most two connections at a time. */
 const DATABASE = { maxConnections: 2, maxWaitMs: 5_000, lockTimeoutMs: 5_000, statementTimeoutMs: 20_000 };
+
+/** The service with the current settings, and its connections to providers and origins. */
+interface OpenService extends Answering {
+  /** The texts of the settings. */
+  texts: string;
+  close(): void;
+}
 
 const pause = (ms: number) => sleep(ms, undefined, { ref: false });
 
@@ -106,7 +113,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
   }
 
   /** Returns the previous service if no setting has changed. */
-  async function read(previous: (Answering & { texts: string }) | undefined) {
+  async function open(previous: OpenService | undefined): Promise<OpenService> {
     const given = await readSettings();
     const texts = JSON.stringify(given);
     if (previous?.texts === texts) return previous;
@@ -131,11 +138,19 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
       payloadLinks,
       pushChannel,
     });
-    return { texts, findApi, acceptsOrigin: createOriginRule(origins, developers) };
+    return {
+      texts,
+      findApi,
+      acceptsOrigin: createOriginRule(origins, developers),
+      close() {
+        migration?.close();
+        pushChannel.close();
+      },
+    };
   }
 
-  const service = createRefreshed({
-    read,
+  const service = createRefreshedResource({
+    open,
     maxAgeMs: MAX_KEY_AGE_MS,
     maxStaleMs: MAX_STALE_KEYS_MS,
     minIntervalMs: MIN_KEY_READ_INTERVAL_MS,

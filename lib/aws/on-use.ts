@@ -7,13 +7,14 @@ import type { InvokeFunction } from '../sync/ports/functions.ts';
 import type { EventPublisher } from '../sync/ports/outbox.ts';
 import type { PushChannel } from '../sync/ports/push.ts';
 import { once } from './once.ts';
+import type { OpenPush } from './push/open-push.ts';
 import { openPushOnUse } from './push/open-push-on-use.ts';
 
 /** The adapters that the service needs in AWS. */
 export interface OnUse {
   invokeFunction: InvokeFunction;
   /** Opens the channel to devices. SNS reaches the push applications that the settings do not name. */
-  openPush: (providers: PushProviders) => PushChannel;
+  openPush: (providers: PushProviders) => OpenPush;
   publisher: EventPublisher;
   streamExists: (streamName: string) => Promise<boolean>;
   createSecretReader: (id: SecretId) => () => Promise<string>;

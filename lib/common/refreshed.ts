@@ -6,7 +6,7 @@ export interface Refreshed<Value> {
   refresh(): Promise<Value>;
 }
 
-interface RefreshedOptions<Value> {
+export interface RefreshedOptions<Value> {
   read: (previous: Value | undefined) => Promise<Value>;
   maxAgeMs: number;
   /** An earlier value remains in use for at most this long after it was read. */
@@ -21,6 +21,8 @@ interface RefreshedOptions<Value> {
   sleep: (ms: number) => Promise<void>;
   /** Called if a later read failed. The earlier value remains in use. */
   report: (error: unknown) => void;
+  /** Called with the earlier value after a later read has returned another one. */
+  onReplaced?: (earlier: Value) => void;
 }
 
 /**
@@ -36,6 +38,7 @@ export function createRefreshed<Value>({
   sleep,
   now,
   report,
+  onReplaced,
 }: RefreshedOptions<Value>): Refreshed<Value> {
   let held: { value: Value; at: number } | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
@@ -48,8 +51,11 @@ export function createRefreshed<Value>({
     const at = now();
     readAt = at;
     try {
-      held = { value: await read(held?.value), at };
-      return held.value;
+      const replaced = held;
+      const value = await read(replaced?.value);
+      held = { value, at };
+      if (replaced && replaced.value !== value) onReplaced?.(replaced.value);
+      return value;
     } catch (error) {
       const earlier = usable();
       if (earlier === undefined) throw error;

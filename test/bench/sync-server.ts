@@ -82,7 +82,7 @@ const findApi = createFindApi({ syncApi });
 const answering = { findApi, acceptsOrigin: () => true };
 const serviceApi = createServiceApi(
   createAnswerEvent({
-    service: { get: async () => answering, refresh: async () => answering },
+    service: { use: (work) => work(answering), useLatest: (work) => work(answering) },
     sources: createSourceAddresses([]),
     logger: createLogger('bench'),
     reportServerError: () => undefined,

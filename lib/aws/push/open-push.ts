@@ -1,5 +1,5 @@
 import { setTimeout as timer } from 'node:timers/promises';
-import type { PushProvider, PushProviders } from '../../common/push-providers.ts';
+import type { PushProvider, PushProviders, SnsSettings } from '../../common/push-providers.ts';
 import { type PushChannel, PushError } from '../../sync/ports/push.ts';
 import { createSendQueue } from '../../sync/push/send-queue.ts';
 import { once } from '../once.ts';
@@ -58,17 +58,24 @@ function openApplication(arn: string, provider: PushProvider): Application {
       return createTokenApplication(arn, createFcmSender(provider, { fetch, now }));
     case 'apns':
       return createTokenApplication(arn, createApnsSender(provider, { now }));
-    case 'sns': {
-      // Loaded on use, because the client takes long to load.
-      const sns = once(async () => (await import('./sns-push.ts')).openSnsPush(provider));
-      return {
-        register: async (device) => (await sns()).register(device),
-        send: async (device, message) => (await sns()).send(device, message),
-        reaches: (endpoint) => !endpoint.includes(SEPARATOR),
-        close: () => undefined,
-      };
-    }
+    case 'sns':
+      return createSnsApplication(provider);
   }
+}
+
+/** The client of SNS is loaded on use, because that takes long. */
+function createSnsApplication(settings: SnsSettings): Application {
+  let opened: OpenPush | undefined;
+  const open = once(async () => {
+    opened = (await import('./sns-push.ts')).openSnsPush(settings);
+    return opened;
+  });
+  return {
+    register: async (device) => (await open()).register(device),
+    send: async (device, message) => (await open()).send(device, message),
+    reaches: (endpoint) => !endpoint.includes(SEPARATOR),
+    close: () => opened?.close(),
+  };
 }
 
 /** The endpoint of a device consists of the ARN of the application and the device's token, which is needed to send. */

@@ -9,6 +9,7 @@ import {
   SNSClient,
 } from '@aws-sdk/client-sns';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { countUses } from '../../common/count-uses.ts';
 import type { SnsSettings } from '../../common/push-providers.ts';
 import { type PushChannel, PushError } from '../../sync/ports/push.ts';
 
@@ -35,8 +36,15 @@ const IN_BACKGROUND: PublishCommandInput['MessageAttributes'] = {
   'AWS.SNS.MOBILE.APNS.PRIORITY': { DataType: 'String', StringValue: '5' },
 };
 
-/** Creates a push channel on the Amazon SNS of a region. The SDK retries throttled requests and server errors. */
-export function openSnsPush({ region, credentials, endpoint }: Omit<SnsSettings, 'kind'>): PushChannel {
+/**
+ * Creates a push channel on the Amazon SNS of a region. The SDK retries throttled requests and server errors. `close` closes
+ * the connections as soon as the requests in flight have ended.
+ */
+export function openSnsPush({
+  region,
+  credentials,
+  endpoint,
+}: Omit<SnsSettings, 'kind'>): PushChannel & { close(): void } {
   const requestHandler = new NodeHttpHandler({
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -51,7 +59,13 @@ export function openSnsPush({ region, credentials, endpoint }: Omit<SnsSettings,
     ...(credentials && { credentials: { ...credentials } }),
     ...(endpoint && { endpoint }),
   });
-  return createSnsPush(client);
+  const channel = createSnsPush(client);
+  const uses = countUses(() => client.destroy());
+  return {
+    register: (device) => uses.during(() => channel.register(device)),
+    send: (device, message) => uses.during(() => channel.send(device, message)),
+    close: () => uses.retire(),
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Refreshed } from '../../common/refreshed.ts';
+import type { RefreshedResource } from '../../common/refreshed-resource.ts';
 import { INTERNAL_ERROR, RequestError, toErrorResponse } from '../errors.ts';
 import { type Answering, answerRequest } from '../service/answer-request.ts';
 import type { SourceAddresses } from '../source-address.ts';
@@ -8,12 +8,14 @@ import { type HttpResult, writeResult } from './write-result.ts';
 
 interface AnswerEventDeps {
   /** The service with the current keys. It is the same object as long as nothing was rotated. */
-  service: Refreshed<Answering>;
+  service: RefreshedResource<Answering>;
   sources: Pick<SourceAddresses, 'of'>;
   logger: WireLogger;
   /** Called for each answer with a status of 500 or above. */
   reportServerError: () => void;
 }
+
+type ReadEvent = ReturnType<typeof readEvent>;
 
 /** The result has the form that HTTP APIs accept as well. */
 const HTTP_API: EntryPoint = { kind: 'function-url', multiValueHeaders: false };
@@ -38,19 +40,23 @@ export function createAnswerEvent({ service, sources, logger, reportServerError 
     const read = readOrReject(event);
     if (read instanceof RequestError) return writeResult(toErrorResponse(read), HTTP_API);
     try {
-      const current = await service.get();
-      const response = await answerRequest(read.request, current);
-      if (!mayDependOnKeys(response)) return await writeResult(response, read.entryPoint);
-      const latest = await service.refresh();
-      const again = latest === current ? response : await answerRequest(read.request, latest);
-      return await writeResult(again, read.entryPoint);
+      return await service.use((current) => answerComplete(read, current));
     } catch (error) {
       logger.error('a request failed', { error });
       return writeResult(toErrorResponse(INTERNAL_ERROR), read.entryPoint);
     }
   }
 
-  function readOrReject(event: unknown): ReturnType<typeof readEvent> | RequestError {
+  async function answerComplete({ request, entryPoint }: ReadEvent, current: Answering): Promise<HttpResult> {
+    const response = await answerRequest(request, current);
+    if (!mayDependOnKeys(response)) return writeResult(response, entryPoint);
+    return service.useLatest(async (latest) => {
+      const again = latest === current ? response : await answerRequest(request, latest);
+      return writeResult(again, entryPoint);
+    });
+  }
+
+  function readOrReject(event: unknown): ReadEvent | RequestError {
     try {
       return readEvent(event, sources);
     } catch (error) {

@@ -34,10 +34,10 @@ async function answer(first: WireResponse | Error) {
   let serverErrors = 0;
   const answerEvent = createAnswerEvent({
     service: {
-      get: async () => current,
-      async refresh() {
+      use: (work) => work(current),
+      useLatest(work) {
         reads += 1;
-        return latest;
+        return work(latest);
       },
     },
     sources: createSourceAddresses([]),
