@@ -88,10 +88,10 @@ WHERE outbox_id = ANY ($1::uuid[]) AND parked_reason IS NULL
 ON CONFLICT (outbox_id) DO NOTHING
 RETURNING outbox_id, attempts`;
 
-/** Also returns the leases that this claim has already written, if the answer was lost. */
+/** Also returns the leases that this claim has already written, if the answer was lost. They count as one attempt. */
 const RENEW_LEASES = `
 UPDATE sync.outbox_leases
-SET leased_until = $2::timestamptz, attempts = attempts + 1
+SET leased_until = $2::timestamptz, attempts = attempts + CASE WHEN leased_until = $2::timestamptz THEN 0 ELSE 1 END
 WHERE outbox_id = ANY ($1::uuid[]) AND (leased_until = $2::timestamptz OR NOT (${isValid('leased_until')}))
 RETURNING outbox_id, attempts`;
 
