@@ -1,6 +1,7 @@
 import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
 import { RECORD_BYTES, withinBytes } from '../../database/within-bytes.ts';
+import { LOCKED_WRITE_TIME, UNLOCKED_WRITE_TIME } from './write-time.ts';
 
 // Maximum number of values that one statement erases. `withinBytes` also limits their bytes. Aurora DSQL changes at most
 // 3,000 rows in a transaction. A removed dataset has up to 1,024 records.
@@ -17,7 +18,7 @@ WHERE datasets.dataset_id = ANY ($1::uuid[]) AND records.dataset_id = ANY ($1::u
 // order that all writers use. An UPDATE locks rows in no defined order and would eventually deadlock with other writers.
 // If another transaction writes a row in the meantime, the upsert checks the row's new version before it changes the
 // row.
-const ERASE_COVERED = `
+const eraseCoveredAt = (writeTime: string) => `
 INSERT INTO projection.records AS stored (
   dataset_id, record_id, record_key, record_value, numeric_value,
   last_modified_ms, sync_count, device_last_modified_ms, projected_at)
@@ -31,10 +32,13 @@ ${COVERED}
   )})
 ORDER BY records.dataset_id, records.record_id
 ON CONFLICT (dataset_id, record_id) DO UPDATE SET
-  record_value = NULL, numeric_value = NULL, projected_at = now()
+  record_value = NULL, numeric_value = NULL, projected_at = ${writeTime}
 WHERE (stored.last_modified_ms, stored.sync_count) <= (excluded.last_modified_ms, excluded.sync_count)
   AND stored.record_value IS NOT NULL
 RETURNING stored.dataset_id`;
+
+const ERASE_COVERED = eraseCoveredAt(LOCKED_WRITE_TIME);
+const ERASE_COVERED_ON_DSQL = eraseCoveredAt(UNLOCKED_WRITE_TIME);
 
 /**
  * Erases the values of records that the removal of their dataset covers, that is, records that are not newer than the
@@ -44,9 +48,10 @@ RETURNING stored.dataset_id`;
  * @returns the number of erased values
  */
 export async function eraseCovered(database: Database, datasetIds: readonly string[]): Promise<number> {
+  const sql = database.dialect === 'dsql' ? ERASE_COVERED_ON_DSQL : ERASE_COVERED;
   let erased = 0;
   for (let remaining = datasetIds; remaining.length > 0; ) {
-    const { rows } = await database.query<{ dataset_id: string }>(ERASE_COVERED, [plainArray(remaining)]);
+    const { rows } = await database.query<{ dataset_id: string }>(sql, [plainArray(remaining)]);
     erased += rows.length;
     if (rows.length === 0) break;
     // Rows are erased in the order of their ids, so the datasets before the last one are finished.

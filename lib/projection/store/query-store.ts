@@ -94,7 +94,7 @@ export function createQueryStore(database: Database): QueryStore {
       // The datasets are written first, because the feed of changes would skip a record whose dataset has no row yet.
       await allDone(chunkRows(datasets, () => 0).map((chunk) => execute(database, upsertDatasets(chunk))));
       const changed = await allDone(
-        chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk))),
+        chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk, database.dialect))),
       );
       const recordsChanged = changed.reduce((sum, count) => sum + count, 0);
       await eraseRemoved(database, changes);

@@ -1,4 +1,6 @@
 import { plainArray, textArray } from '../../database/array-literal.ts';
+import type { Dialect } from '../../database/dialect.ts';
+import { LOCKED_WRITE_TIME, UNLOCKED_WRITE_TIME } from './write-time.ts';
 
 /** A statement and its values. */
 export interface Statement {
@@ -75,11 +77,11 @@ export function upsertDatasets(rows: readonly DatasetRow[]): Statement {
   };
 }
 
-const UPSERT_RECORDS = `
+const upsertRecordsAt = (writeTime: string) => `
 INSERT INTO projection.records AS stored (
   dataset_id, record_id, record_key, record_value, numeric_value,
   last_modified_ms, sync_count, device_last_modified_ms, projected_at)
-SELECT *, now()
+SELECT *, ${writeTime}
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::numeric[], $6::bigint[], $7::bigint[], $8::bigint[])
 ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   record_value = excluded.record_value,
@@ -90,10 +92,13 @@ ON CONFLICT (dataset_id, record_id) DO UPDATE SET
   projected_at = excluded.projected_at
 WHERE (excluded.last_modified_ms, excluded.sync_count) > (stored.last_modified_ms, stored.sync_count)`;
 
+const UPSERT_RECORDS = upsertRecordsAt(LOCKED_WRITE_TIME);
+const UPSERT_RECORDS_ON_DSQL = upsertRecordsAt(UNLOCKED_WRITE_TIME);
+
 /** Writes the records that are newer than the stored records with the same key. */
-export function upsertRecords(rows: readonly RecordRow[]): Statement {
+export function upsertRecords(rows: readonly RecordRow[], dialect: Dialect | undefined): Statement {
   return {
-    sql: UPSERT_RECORDS,
+    sql: dialect === 'dsql' ? UPSERT_RECORDS_ON_DSQL : UPSERT_RECORDS,
     values: [
       plainArray(rows.map((row) => row.datasetId)),
       plainArray(rows.map((row) => row.recordId)),

@@ -6,6 +6,7 @@ import {
   isIndexReady,
   type OptionalIndexName,
 } from '../../projection/store/optional-indexes.ts';
+import { FROM_WRITERS } from '../../projection/store/write-time.ts';
 import type { PageRequest, QueriedRecord, QueryPage, RecordChange } from '../model.ts';
 import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader.ts';
 import { readPage, startAfter, withinBytes } from './page.ts';
@@ -192,30 +193,23 @@ export async function readChanges(
 }
 
 /**
- * How long a transaction that writes can last if its session is not visible. Aurora DSQL ends transactions after five
- * minutes. Source: Aurora DSQL User Guide, "Quotas".
+ * How long a transaction can write if the writers are not visible. Aurora DSQL ends transactions after five minutes, and
+ * this program's own timeouts are shorter. Source: Aurora DSQL User Guide, "Quotas".
  */
 const LONGEST_WRITE = "interval '5 minutes'";
 
 /**
- * Returns the time before which no more changes can appear. `projected_at` is the start of the transaction that wrote
- * the row, so this is the start of the oldest transaction of this program that still runs. The result is at least one
- * second ago, because other sessions see a transaction only shortly after its start. The server hides the sessions of
- * other users, including whether they are client backends. If there are such sessions, the longest possible duration of
- * a write is assumed.
+ * Returns the time before which no more changes can appear: now, or the start of the oldest transaction that still writes
+ * records. The page must be read by a later statement, which sees the rows of all writers that have ended. A standby
+ * server shows neither the writers nor the newest changes.
  */
 const READ_STABLE_TIME = `
 SELECT CASE
-  WHEN bool_or(state IS NULL OR state = 'disabled') THEN now() - ${LONGEST_WRITE}
-  WHEN count(*) = 0 THEN now()
-  ELSE least(now() - interval '1 second', min(xact_start) FILTER (WHERE application_name = 'cognito-sync-backend'))
-END::text AS until,
-  ${isIndexReady('changes')} AS is_indexed
-FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-  AND (backend_type = 'client backend' OR backend_type IS NULL)`;
+  WHEN pg_is_in_recovery() THEN coalesce(pg_last_xact_replay_timestamp(), now()) - ${LONGEST_WRITE}
+  ELSE least(now(), min(started_at))
+END::text AS until, ${isIndexReady('changes')} AS is_indexed ${FROM_WRITERS}`;
 
-/** Aurora DSQL shows no other sessions. */
+/** Aurora DSQL does not show which transactions still write. */
 const READ_STABLE_TIME_ON_DSQL = `
 SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed`;
 

@@ -33,7 +33,11 @@ const NOT_ON_DSQL = [
   'lib/database/read-sql.ts: unsupported command',
   'lib/database/schema/empty-tables.ts: unsupported command',
   'lib/database/schema/roles.ts: setting',
+  'lib/projection/store/erase-covered.ts: advisory lock',
+  'lib/projection/store/erase-covered.ts: catalogue',
   'lib/projection/store/optional-indexes.ts: catalogue',
+  'lib/projection/store/upsert-changes.ts: advisory lock',
+  'lib/projection/store/upsert-changes.ts: catalogue',
   'lib/query/store/record-queries.ts: catalogue',
 ];
 

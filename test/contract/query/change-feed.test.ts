@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
+import { migrate } from '../../../lib/database/schema/migrate.ts';
+import type { DatasetChange } from '../../../lib/projection/fold-events.ts';
+import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
+import type { PageRequest, QueryPage, RecordChange } from '../../../lib/query/model.ts';
+import { createQueryReader } from '../../../lib/query/store/query-reader.ts';
+import { createPostgresDatabase, DSQL, POSTGRESQL } from '../../fixtures/database/databases.ts';
+import { startPostgresServer } from '../../fixtures/database/postgres-server.ts';
+import { NEW_YEAR } from '../../fixtures/sync/stream-events.ts';
+
+/** Returns a change of one record, whose key and dataset belong to no other change. */
+function change(recordKey: string): DatasetChange {
+  const version = { lastModifiedDate: NEW_YEAR, syncCount: 1 };
+  return {
+    dataset: { identityPoolId: 'pool', identityId: `identity-${recordKey}`, datasetName: 'game' },
+    version,
+    removal: null,
+    records: [{ key: recordKey, value: 'v', version, deviceLastModifiedDate: null }],
+  };
+}
+
+const write = (database: Database, recordKey: string) =>
+  createQueryStore(database).apply([change(recordKey)]);
+
+/** Writes in a transaction that commits after `beforeCommit`. */
+const writeSlowly = (database: Database, recordKey: string, beforeCommit: () => Promise<unknown>) =>
+  database.transaction(async (transaction) => {
+    await write({ ...database, ...transaction, transaction: (work) => work(transaction) }, recordKey);
+    await beforeCommit();
+  });
+
+const readFrom = (database: Database, after: PageRequest['after'], limit = 100) =>
+  createQueryReader(database).changes(null, { limit, after });
+const keysOf = ({ items }: QueryPage<RecordChange>) => items.map(({ recordKey }) => recordKey);
+
+describe('the change feed on PostgreSQL', () => {
+  it('ends before the changes of a transaction that still writes', async () => {
+    const database = await POSTGRESQL.openOwn();
+    await write(database, 'before');
+    let page = await readFrom(database, null);
+    expect(keysOf(page)).toEqual(['before']);
+    await writeSlowly(database, 'slow', async () => {
+      await write(database, 'after');
+      page = await readFrom(database, page.next);
+      expect(keysOf(page)).toEqual([]);
+    });
+    page = await readFrom(database, page.next);
+    expect(keysOf(page)).toEqual(['slow', 'after']);
+    await database.close();
+  });
+
+  it('ends before the changes of a removal that is not yet committed', async () => {
+    const database = await POSTGRESQL.openOwn();
+    await write(database, 'removed');
+    const start = await readFrom(database, null);
+    const { dataset } = change('removed');
+    const version = { lastModifiedDate: NEW_YEAR, syncCount: 2 };
+    const removal = { dataset, version, removal: version, records: [] };
+    await database.transaction(async (transaction) => {
+      const store = createQueryStore({
+        ...database,
+        ...transaction,
+        transaction: (work) => work(transaction),
+      });
+      await store.apply([removal]);
+      await write(database, 'after');
+      expect(keysOf(await readFrom(database, start.next))).toEqual([]);
+    });
+    const { items } = await readFrom(database, start.next);
+    expect(items).toMatchObject([
+      { recordKey: 'removed', recordValue: null },
+      { recordKey: 'after', recordValue: 'v' },
+    ]);
+    await database.close();
+  });
+
+  it('skips no change of slow transactions, regardless of the order in which they commit', async () => {
+    const connectionString = await createPostgresDatabase();
+    const [writers, reader] = [openPg({ connectionString, maxConnections: 6 }), openPg({ connectionString })];
+    const written = Array.from({ length: 180 }, (_, index) => `k${index}`);
+    const found: string[] = [];
+    let after: PageRequest['after'] = null;
+    const read = async () => {
+      const page: QueryPage<RecordChange> = await readFrom(reader, after, 7);
+      after = page.next;
+      found.push(...keysOf(page));
+      return page.items.length;
+    };
+    let isWriting = true;
+    const reading = (async () => {
+      while (isWriting) await read();
+    })();
+    await Promise.all(
+      written.map((key, index) => writeSlowly(writers, key, () => sleep((index * 7_919) % 31))),
+    );
+    isWriting = false;
+    await reading;
+    while ((await read()) > 0);
+    expect(found.toSorted()).toEqual(written.toSorted());
+    await Promise.all([writers.close(), reader.close()]);
+  });
+
+  it('needs only the rights of query_reader', async () => {
+    const connectionString = await createPostgresDatabase();
+    const owner = openPg({ connectionString });
+    const role = `reader_${randomUUID().replaceAll('-', '_')}`;
+    await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'reader' IN ROLE query_reader`);
+    const reader = openPg({
+      connectionString: Object.assign(new URL(connectionString), { username: role, password: 'reader' }).href,
+    });
+    await write(owner, 'before');
+    expect(keysOf(await readFrom(reader, null))).toEqual(['before']);
+    await writeSlowly(owner, 'slow', async () => {
+      await write(owner, 'after');
+      expect(keysOf(await readFrom(reader, null))).toEqual(['before']);
+    });
+    expect(keysOf(await readFrom(reader, null))).toEqual(['before', 'slow', 'after']);
+    await reader.close();
+    await owner.query(`DROP ROLE ${role}`);
+    await owner.close();
+  });
+});
+
+describe('the change feed on a standby server of PostgreSQL', () => {
+  it('returns a change only when no older transaction of the primary server can still write', async () => {
+    const server = await startPostgresServer();
+    const primary = openPg({ connectionString: server.url });
+    await migrate(primary);
+    await write(primary, 'old');
+    await primary.query("UPDATE projection.records SET projected_at = now() - interval '301 seconds'");
+    await write(primary, 'new');
+    // With this file, the server starts as a standby server. Source: PostgreSQL manual, "Standby Server Operation".
+    const { rows } = await primary.query<{ data_directory: string }>('SHOW data_directory');
+    await primary.query(`COPY (SELECT) TO '${rows[0]?.data_directory}/standby.signal'`);
+    await primary.close();
+    await server.kill();
+    await server.start();
+    const standby = openPg({ connectionString: server.url });
+    expect(keysOf(await readFrom(standby, null))).toEqual(['old']);
+    await standby.close();
+    await server.close();
+  });
+});
+
+describe("the change feed under Aurora DSQL's rules", () => {
+  it('returns a change only when no older transaction can still write', async () => {
+    const database = await DSQL.openOwn();
+    await write(database, 'old');
+    await database.query("UPDATE projection.records SET projected_at = now() - interval '301 seconds'");
+    await write(database, 'new');
+    expect(keysOf(await readFrom(database, null))).toEqual(['old']);
+    await database.close();
+  });
+});
