@@ -64,8 +64,8 @@ function largestParameters(): Record<string, string> {
   const key = arn('kms', 'key/mrk-0123456789abcdef0123456789abcdef');
   const url = 'postgres://host:5432/database?sslmode=verify-full';
   const pools = Array.from(
-    { length: 10 },
-    (_, index) => `${FAR}${POOL.slice('us-east-1'.length, -1)}${index}`,
+    { length: 30 },
+    (_, index) => `${FAR}${POOL.slice('us-east-1'.length, -2)}${index + 10}`,
   );
   return {
     ...{ service: 'on', poller: 'on', queryApi: 'on', tracing: 'on' },
@@ -78,7 +78,8 @@ function largestParameters(): Record<string, string> {
     ...{ serviceConcurrency: '50', queryConcurrency: '10' },
     ...{ streamArn: arn('kinesis', `stream/${'s'.repeat(128)}`), streamKey: key },
     ...{ originStreamArn: arn('kinesis', `stream/${'o'.repeat(128)}`), originStreamKey: key },
-    originPools: pools.join(','),
+    originPools: pools.slice(0, 10).join(','),
+    ...{ identityPools: pools.join(','), bulkPublishPolicy: 'every 7 days' },
   };
 }
 
@@ -169,6 +170,7 @@ describe('the permissions of a migration', () => {
     const sizes = policySizes(largest.resources);
     expect(sizes.ServiceApiRole?.inline).toBeGreaterThan(5_000);
     expect(sizes.ServiceApiRole?.largestManaged).toBeGreaterThan(2_000);
+    expect(sizes.PollBulkPublishRole?.largestManaged).toBeGreaterThan(3_000);
     const tooLarge = Object.entries(sizes).filter(
       ([, { inline, largestManaged }]) => inline > 10_240 || largestManaged > 6_144,
     );

@@ -30,9 +30,9 @@ export interface PoolDeployment {
 }
 
 /**
- * Maximum number of pools that `identityPools` can name. Two limits of AWS lead to this number: the environment
- * variables of a function hold 4 KB, and the policies of a role hold 10,240 characters. Each pool's ARN can occur twice
- * in the policies. Sources: AWS Lambda Developer Guide, quotas; IAM User Guide, quotas.
+ * Maximum number of pools that `identityPools` can name. Three limits of AWS lead to this number: the environment variables
+ * of a function hold 4 KB, the inline policies of a role 10,240 characters, and a managed policy 6,144. Sources: AWS Lambda
+ * Developer Guide, quotas; IAM User Guide, quotas.
  */
 const MAX_POOLS = 30;
 
