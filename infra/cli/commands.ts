@@ -81,7 +81,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     {
       summary:
         'read a file of `export --service` into an empty service; an interrupted import continues with the same command',
-      usage: ['import FILE [--json]', 'import --discard [--json]'],
+      usage: ['import FILE [--json]', 'import --discard [--yes] [--json]'],
       load: async () => (await import('./commands/import.ts')).importData,
     },
   ],

@@ -26,20 +26,33 @@ export const importData: Command = {
     return path === null ? args : [resolve(cwd, path), ...(asJson ? ['--json'] : [])];
   },
   question(args) {
-    return readArguments(args).path === null
-      ? 'Delete everything that the interrupted import has written?'
-      : undefined;
+    const { path, isConfirmed, asJson } = readArguments(args);
+    if (path !== null || isConfirmed) return undefined;
+    if (asJson)
+      throw new UsageError('import --discard --json needs --yes, because it cannot ask for confirmation');
+    return 'Delete everything that the interrupted import has written?';
   },
 };
 
-/** @returns the path of the file; null to discard an import */
-function readArguments(args: string[]): { path: string | null; asJson: boolean } {
-  const { values, positionals } = readCommandLine(args, { discard: { type: 'boolean', default: false } });
+interface ImportArguments {
+  /** The path of the file; null to discard an import. */
+  path: string | null;
+  /** Whether `--yes` confirms that the import is discarded. */
+  isConfirmed: boolean;
+  asJson: boolean;
+}
+
+function readArguments(args: string[]): ImportArguments {
+  const { values, positionals } = readCommandLine(args, {
+    discard: { type: 'boolean', default: false },
+    yes: { type: 'boolean', default: false },
+  });
   const [path = null, ...more] = positionals;
   if (values.discard && path !== null) throw new UsageError('import --discard does not take a file');
+  if (values.yes && !values.discard) throw new UsageError('--yes is valid only for import --discard');
   if (!values.discard && (!path || more.length > 0))
     throw new UsageError('import takes the path of one file');
-  return { path, asJson: values.json };
+  return { path, isConfirmed: values.yes, asJson: values.json };
 }
 
 async function discard({ database, now, print }: CommandDeps, asJson: boolean): Promise<void> {

@@ -155,6 +155,7 @@ describe('the command line', () => {
     { line: ['import'], error: 'import takes the path of one file' },
     { line: ['import', 'a', 'b'], error: 'import takes the path of one file' },
     { line: ['import', 'a', '--discard'], error: 'import --discard does not take a file' },
+    { line: ['import', 'a', '--yes'], error: '--yes is valid only for import --discard' },
     { line: ['erase', '--pool', 'a:0'], error: 'erase takes --identity' },
     { line: ['erase', '--pool', 'a:0', '--identity', 'Ada'], error: 'Ada is not the id of an identity' },
     { line: ['forget', '--pool', 'a:0'], error: 'forget takes --identity' },
@@ -202,6 +203,7 @@ describe('the command line', () => {
     [['export', '--service', '--out', 'a']],
     [['import', 'a', '--json']],
     [['import', '--discard']],
+    [['import', '--discard', '--yes', '--json']],
     [['erase', '--pool', 'a:0', '--identity', 'a:1', '--yes', '--json']],
     [['erase', '--pool', 'a:0', '--identity', 'a:1', '--dry-run']],
     [['forget', '--pool', 'a:0', '--identity', 'a:1', '--yes', '--json']],
@@ -258,6 +260,14 @@ describe('the command line', () => {
     expect(await questionOf(line)).toContain('a:1 in a:0');
     expect(await questionOf([...line, '--yes'])).toBeUndefined();
     expect(await questionOf([...line, '--dry-run', '--json'])).toBeUndefined();
+    await expect(questionOf([...line, '--json'])).rejects.toThrow(UsageError);
+  });
+
+  it('asks before import --discard unless --yes is given', async () => {
+    const line = ['import', '--discard'];
+    expect(await questionOf(line)).toContain('Delete everything');
+    expect(await questionOf([...line, '--yes', '--json'])).toBeUndefined();
+    expect(await questionOf(['import', 'a', '--json'])).toBeUndefined();
     await expect(questionOf([...line, '--json'])).rejects.toThrow(UsageError);
   });
 
