@@ -108,6 +108,8 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
   await until(() => progress() >= 1);
   isStopping = true;
   await running;
+  // A change of a round that failed waits on its device.
+  for (const user of population) await user.finish();
   note('the devices have stopped; waiting until both sides agree');
   await move.takeOverAll();
 
