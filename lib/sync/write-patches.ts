@@ -1,64 +1,16 @@
-import type { Caller } from '../common/caller.ts';
-import type { DatasetKey } from '../common/dataset-key.ts';
-import { applyPatches, toRecords } from './apply-patches.ts';
-import { identityDeleted, nameOf } from './authorize.ts';
-import { recordsEvent } from './build-stream-event.ts';
-import type { SyncDependencies } from './dependencies.ts';
+import { identityDeleted } from './authorize.ts';
+import { decidePatches, type PatchCall, type PatchDependencies, type PatchResult } from './decide-patches.ts';
 import { poolNotFound } from './errors.ts';
-import type { Limits } from './limits.ts';
-import type { SyncRecord } from './model.ts';
-import { EMPTY, nextVersion } from './next-dataset.ts';
-import {
-  type DatasetVersion,
-  exists,
-  type ListedDataset,
-  type RowCounts,
-  type SyncSession,
-  type UpdateDecision,
-} from './ports/sync-store.ts';
-import type { Patch } from './read-patches.ts';
-import { type FillingDataset, startsFilling } from './row-limits.ts';
+import { type DatasetVersion, exists, type ListedDataset, type UpdateDecision } from './ports/sync-store.ts';
 import { type ListedVersion, notValidToken } from './session-token.ts';
+import { type WrittenPatches, writeUnread } from './write-unread.ts';
 
-/**
- * The service remembers a used session until this long after its expiry. A host whose clock is behind would otherwise
- * accept the token of that session again.
- */
-const CLOCK_SKEW_MS = 60 * 60 * 1000;
-
-type PatchDependencies = Pick<SyncDependencies, 'store' | 'now' | 'limits' | 'payloadLinks'>;
-
-/** The patches of one call. */
-export interface PatchCall {
-  key: DatasetKey;
-  caller: Caller;
-  session: SyncSession;
-  patches: readonly Patch[];
-}
-
-/** The result of applying the patches. */
-interface Applied {
-  records: SyncRecord[];
-  /** The dataset's new count. */
-  syncCount: number;
-  /**
-   * The dataset's row counts and their limits if the dataset reaches 80 % of one of these limits with this change;
-   * otherwise null.
-   */
-  filling: Omit<FillingDataset, keyof DatasetKey> | null;
-}
-
-export interface WrittenPatches extends Applied {
-  outboxId: string | null;
-  subscribed: boolean;
-}
-
-const NOTHING: Applied = { records: [], syncCount: 0, filling: null };
+const NOTHING: PatchResult = { records: [], syncCount: 0, filling: null };
 export const NOTHING_WRITTEN: WrittenPatches = { ...NOTHING, outboxId: null, subscribed: false };
 
 /**
  * Writes patches to a dataset in any state. Takes one round trip if the dataset still has the version that the token
- * holds and nothing speaks against the patches.
+ * holds, or still does not exist, and nothing speaks against the patches.
  *
  * @param version the version of the dataset when the device listed it
  * @throws {ServiceError} the errors of UpdateRecords
@@ -70,7 +22,7 @@ export async function writePatches(
 ): Promise<WrittenPatches> {
   const isEmpty = call.patches.length === 0;
   const written =
-    version && !isEmpty ? await writeUnread(deps, call, { version, allowsTrigger: true }) : null;
+    version === undefined || isEmpty ? null : await writeUnread(deps, call, { version, allowsTrigger: true });
   return written ?? writeRead(deps, call, { isNew: version === null && !isEmpty });
 }
 
@@ -98,9 +50,8 @@ export async function writePatchesAt(
   call: PatchCall,
   dataset: ListedDataset | null,
 ): Promise<WrittenPatches | null> {
-  const written = exists(dataset)
-    ? await writeUnread(deps, call, { version: dataset, allowsTrigger: true })
-    : null;
+  const isKnown = dataset === null || exists(dataset);
+  const written = isKnown ? await writeUnread(deps, call, { version: dataset, allowsTrigger: true }) : null;
   if (written) return written;
   return readAndWrite(deps, call, {
     isNew: !exists(dataset),
@@ -110,85 +61,27 @@ export async function writePatchesAt(
 }
 
 /**
- * Writes patches without reading the dataset.
- *
- * @param options the version of the dataset, and whether the pool may have a sync trigger
- * @returns null if nothing was written; then the dataset, and perhaps the pool, must be read to decide
- */
-export async function writeUnread(
-  { store, now, limits, payloadLinks }: PatchDependencies,
-  { key, caller, session, patches }: PatchCall,
-  { version, allowsTrigger }: { version: DatasetVersion; allowsTrigger: boolean },
-): Promise<WrittenPatches | null> {
-  const at = now();
-  const next = { ...nextVersion(version, at), lastModifiedBy: nameOf(caller) };
-  const records = toRecords(patches, next);
-  const written = await store.updateAt(key, {
-    version,
-    next,
-    records,
-    patchCounts: patches.map((patch) => patch.syncCount),
-    limits,
-    allowsTrigger,
-    spend: spend(session, at),
-    event: recordsEvent(key, next, records, { links: payloadLinks, inlineBytes: limits.inlineBytes }),
-  });
-  if (written === null) return null;
-  const { before, after, outboxId, subscribed } = written;
-  return { ...toApplied(records, next, { before, after, limits }), outboxId, subscribed };
-}
-
-/**
  * Reads the dataset, decides, and writes.
  * @returns null if the dataset has a version that `accepts` rejects
  */
 async function readAndWrite(
-  { store, now, limits, payloadLinks }: PatchDependencies,
-  { key, caller, session, patches }: PatchCall,
+  deps: PatchDependencies,
+  call: PatchCall,
   { isNew, accepts }: { isNew: boolean; accepts: (current: DatasetVersion | null) => boolean },
 ): Promise<WrittenPatches | null> {
+  const { key, caller, session, patches } = call;
   const about = { keys: patches.map((patch) => patch.key), session, isNew };
-  const offloading = { links: payloadLinks, inlineBytes: limits.inlineBytes };
-  const { answer, outboxId, subscribed } = await store.change(
+  const { answer, outboxId, subscribed } = await deps.store.change(
     key,
     about,
-    (snapshot): UpdateDecision<Applied | null> => {
+    (snapshot): UpdateDecision<PatchResult | null> => {
       if (snapshot.identityDeleted) throw identityDeleted(caller, key);
       if (snapshot.spent) throw notValidToken();
       if (patches.length === 0) return { update: null, answer: NOTHING };
       if (!snapshot.poolExists) throw poolNotFound(key.identityPoolId);
       if (!accepts(snapshot.dataset)) return { update: null, answer: null };
-      const at = now();
-      const change = { datasetName: key.datasetName, modifiedBy: nameOf(caller), now: at, limits };
-      const { dataset, records, written } = applyPatches(snapshot, patches, change);
-      const before = exists(snapshot.dataset) ? snapshot.dataset : EMPTY;
-      return {
-        update: {
-          dataset,
-          records: written,
-          spend: spend(session, at),
-          event: recordsEvent(key, dataset, written, offloading),
-        },
-        answer: toApplied(records, dataset, { before, after: dataset, limits }),
-      };
+      return decidePatches(deps, call, snapshot);
     },
   );
   return answer && { ...answer, outboxId, subscribed };
-}
-
-function spend(session: SyncSession, at: number) {
-  return { session, forgetBefore: at - CLOCK_SKEW_MS };
-}
-
-function toApplied(
-  records: SyncRecord[],
-  { syncCount }: DatasetVersion,
-  { before, after, limits }: { before: RowCounts; after: RowCounts; limits: Limits },
-): Applied {
-  const { rowsPerDataset, keyBytesPerDataset } = limits;
-  const { rowCount, keyBytes } = after;
-  const filling = startsFilling(before, after, limits)
-    ? { rowCount, keyBytes, rowsPerDataset, keyBytesPerDataset }
-    : null;
-  return { records, syncCount, filling };
 }

@@ -1,6 +1,7 @@
 import { afterCommit } from '../after-commit.ts';
 import { authorizeDataset } from '../authorize.ts';
 import { checkCounts } from '../check-counts.ts';
+import type { PatchCall } from '../decide-patches.ts';
 import type { SyncDependencies } from '../dependencies.ts';
 import type { SyncOperations } from '../model.ts';
 import type { ListedDataset } from '../ports/sync-store.ts';
@@ -10,15 +11,8 @@ import { type ListedVersion, notValidToken } from '../session-token.ts';
 import { answerPatches } from '../trigger/answer-patches.ts';
 import { findSyncTrigger } from '../trigger/find-sync-trigger.ts';
 import { runSyncTrigger, type TriggerView } from '../trigger/run-sync-trigger.ts';
-import {
-  NOTHING_WRITTEN,
-  type PatchCall,
-  type WrittenPatches,
-  writePatches,
-  writePatchesAt,
-  writeRead,
-  writeUnread,
-} from '../write-patches.ts';
+import { NOTHING_WRITTEN, writePatches, writePatchesAt, writeRead } from '../write-patches.ts';
+import { type WrittenPatches, writeUnread } from '../write-unread.ts';
 
 /**
  * UpdateRecords: writes all patches in one transaction. The transaction also marks the session token as used and puts
@@ -72,13 +66,13 @@ async function writeOfIdentity(
   { version, triggered }: { version: ListedVersion; triggered: Set<string> },
 ): Promise<WrittenPatches> {
   const { identityPoolId } = call.key;
-  const known = triggered.has(identityPoolId) ? null : version;
-  const written = known ? await writeUnread(deps, call, { version: known, allowsTrigger: false }) : null;
+  const isTried = version !== undefined && !triggered.has(identityPoolId);
+  const written = isTried ? await writeUnread(deps, call, { version, allowsTrigger: false }) : null;
   if (written) return written;
   const functionArn = await findSyncTrigger(deps.pools, identityPoolId);
   if (functionArn === null) {
     triggered.delete(identityPoolId);
-    return known ? writeRead(deps, call, { isNew: false }) : writePatches(deps, call, version);
+    return isTried ? writeRead(deps, call, { isNew: version === null }) : writePatches(deps, call, version);
   }
   triggered.add(identityPoolId);
   return writeThroughTrigger(deps, call, functionArn);

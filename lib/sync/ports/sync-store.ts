@@ -69,6 +69,9 @@ export interface DatasetUpdate {
   event: OutgoingEvent;
 }
 
+/** The first update of a dataset. */
+export type Creation = DatasetUpdate & Pick<VersionedUpdate, 'spend'>;
+
 /** An update that is decided from the version of an existing dataset, without reading the dataset or its records. */
 export interface VersionedUpdate {
   /** The version that the dataset must have. */
@@ -88,15 +91,27 @@ export interface VersionedUpdate {
   event: OutgoingEvent;
 }
 
-/** The result of a `VersionedUpdate` that was written. */
-export interface VersionedResult {
+/** The result of a change that was written. */
+export interface WrittenChange {
   /** Outbox id of the event; null if the pool does not stream. */
   outboxId: string | null;
   /** Whether any device subscribes to the dataset. */
   subscribed: boolean;
+}
+
+/** The result of a `VersionedUpdate` that was written. */
+export interface VersionedResult extends WrittenChange {
   /** The sizes of the dataset before and after the update. */
   before: RowCounts;
   after: RowCounts;
+}
+
+/** What a creation requires, apart from a pool and an identity that exist. */
+export interface CreationConditions {
+  /** The limit on the existing datasets of the identity, the new one included. */
+  maxDatasets: number;
+  /** As in `VersionedUpdate`. */
+  allowsTrigger: boolean;
 }
 
 /** The number of rows of a dataset, tombstones included, and the UTF-8 bytes of the keys of these rows. */
@@ -184,6 +199,20 @@ export interface SyncStore {
    *   the session may have been used, the pool or the identity may have been deleted, or the pool may have a sync trigger
    */
   updateAt(dataset: DatasetKey, update: VersionedUpdate): Promise<VersionedResult | null>;
+  /**
+   * Writes the first update of a dataset, without reading first. Takes one round trip, or two for the first dataset of
+   * the identity.
+   *
+   * @param update decided for a dataset that has no row
+   * @returns null if nothing was written. Then `change` must decide: the dataset may have a row, the identity may have
+   *   too many datasets, the pool or the identity may have been deleted, the pool may have a sync trigger, another
+   *   request may be creating a dataset of the identity, or the database may not support this method
+   */
+  create(
+    dataset: DatasetKey,
+    update: Creation,
+    conditions: CreationConditions,
+  ): Promise<WrittenChange | null>;
   /**
    * Changes a dataset in one transaction. Concurrent changes are serialized: each change is decided from the state that
    * the previous change left.

@@ -92,7 +92,7 @@ const WRITTEN_AND_POOL = `
  * Writes the event if streaming is enabled for the pool at this moment, for the pool's current stream. Events are also
  * written for a pool that is marked as deleted, while its data is being removed.
  */
-const PUT_EVENT = `, ${putEvent(16, `${WRITTEN_AND_POOL} AND`)}`;
+export const PUT_EVENT = `, ${putEvent(16, `${WRITTEN_AND_POOL} AND`)}`;
 
 /** Marks the written dataset if its pool is bridged. */
 export const MARK_WRITTEN = `, ${markWritten(`${WRITTEN_AND_POOL} AND ${IS_BRIDGED}`)}`;

@@ -3,12 +3,15 @@ import type { Database, Transaction } from '../../database/database.ts';
 import type { DatasetMerge, MergeTarget } from '../ports/merge-store.ts';
 import type {
   CountedDataset,
+  Creation,
+  CreationConditions,
   DatasetUpdate,
   OutgoingEvent,
   Snapshot,
   StoredDataset,
   VersionedUpdate,
 } from '../ports/sync-store.ts';
+import type { CreatedRow } from './create-dataset-statements.ts';
 import type { WrittenRow } from './dataset-write-parts.ts';
 import type { VersionedRow } from './versioned-update-statements.ts';
 
@@ -30,6 +33,13 @@ export interface DatasetWrites {
     update: DatasetUpdate,
     snapshot: Snapshot,
   ): Promise<WrittenRow | null>;
+  /** Creates a dataset. @returns null if the dialect needs several statements, of which `change` consists */
+  create(
+    on: Transaction,
+    dataset: DatasetKey,
+    update: Creation,
+    conditions: CreationConditions,
+  ): Promise<CreatedRow | null>;
   /**
    * Writes an update whose sizes the database computes.
    * @returns null if nothing was written, for one of the reasons that `SyncStore.updateAt` lists

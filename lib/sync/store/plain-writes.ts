@@ -90,6 +90,8 @@ export const PLAIN_WRITES: DatasetWrites = {
     return { ...(await announce(on, dataset, update.event)), erased };
   },
 
+  create: async () => null,
+
   async writeAtVersion(on, dataset, update) {
     // The last column of the records is not used.
     const values = toVersionedValues(dataset, update).slice(0, -1);

@@ -4,12 +4,15 @@ import { plainArray, textArray } from '../../database/array-literal.ts';
 import type { SqlValue } from '../../database/database.ts';
 import { datasetId, identityIdHash, identityRowId } from '../../database/row-ids.ts';
 import type {
+  Creation,
+  CreationConditions,
   DatasetUpdate,
   OutgoingEvent,
   Payload,
   Snapshot,
   VersionedUpdate,
 } from '../ports/sync-store.ts';
+import { CREATE_DATASET, CREATE_OFFLOADED_DATASET, type CreatedRow } from './create-dataset-statements.ts';
 import type { WrittenRow } from './dataset-write-parts.ts';
 import { WRITE_DELETION, WRITE_OFFLOADED_UPDATE, WRITE_UPDATE } from './dataset-write-statements.ts';
 import type { DatasetWrites, WrittenAtVersion } from './dataset-writes.ts';
@@ -24,6 +27,11 @@ export const SINGLE_STATEMENT_WRITES: DatasetWrites = {
 
   async writeChange(on, dataset, update, snapshot) {
     const { rows } = await on.query<WrittenRow>(...toStatement(dataset, update, snapshot));
+    return rows[0] ?? null;
+  },
+
+  async create(on, dataset, update, conditions) {
+    const { rows } = await on.query<CreatedRow>(...toCreation(dataset, update, conditions));
     return rows[0] ?? null;
   },
 
@@ -70,6 +78,25 @@ function toStatement(
   values.push(...toSessionValues(spend), ...toRecordColumns(records), identityIdHash(dataset.identityId));
   if (event.payload === null) return [WRITE_UPDATE, values];
   return [WRITE_OFFLOADED_UPDATE, [...values, ...toPayloadValues(dataset, event.payload)]];
+}
+
+function toCreation(
+  dataset: DatasetKey,
+  { dataset: stored, records, spend, event }: Creation,
+  { maxDatasets, allowsTrigger }: CreationConditions,
+): [sql: string, values: SqlValue[]] {
+  const values = [
+    ...toDatasetValues(dataset, stored, null),
+    ...toEventValues(event),
+    ...toSessionValues(spend),
+    ...toRecordColumns(records),
+    identityIdHash(dataset.identityId),
+    identityRowId(dataset),
+    maxDatasets,
+    allowsTrigger,
+  ];
+  if (event.payload === null) return [CREATE_DATASET, values];
+  return [CREATE_OFFLOADED_DATASET, [...values, ...toPayloadValues(dataset, event.payload)]];
 }
 
 function toVersionedStatement(

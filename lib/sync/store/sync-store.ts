@@ -5,6 +5,7 @@ import { datasetId, identityIdHash, recordId } from '../../database/row-ids.ts';
 import type { SyncRecord } from '../model.ts';
 import type { ReadRecordsOptions, ReadRecordsResult, SyncStore } from '../ports/sync-store.ts';
 import { changeDataset } from './change-dataset.ts';
+import { createDataset } from './create-dataset.ts';
 import { toListedDataset, toRecordOrNull, toStoredDataset } from './sync-rows.ts';
 import {
   type CopyRow,
@@ -51,6 +52,8 @@ export function createSyncStore(database: Database): SyncStore {
     },
 
     updateAt: (dataset, update) => updateAtVersion(database, dataset, update),
+
+    create: (dataset, update, conditions) => createDataset(database, dataset, update, conditions),
 
     change: (dataset, about, decide) => changeDataset({ database, dataset, about, decide }),
   };

@@ -46,11 +46,13 @@ const NOT_ON_DSQL = [
  * claimPlainly in lib/sync/store/outbox-store.ts.
  */
 const SINGLE_STATEMENTS = [
+  'lib/sync/store/create-dataset-statements.ts: WITH that changes data',
   'lib/sync/store/merge-statements.ts: WITH that changes data',
   'lib/sync/store/outbox-store.ts: WITH that changes data',
   'lib/sync/store/dataset-write-statements.ts: WITH that changes data',
   'lib/sync/store/versioned-update-statements.ts: WITH that changes data',
   'lib/sync/store/outbox-store.ts: DO UPDATE with a condition',
+  'lib/sync/store/create-dataset-statements.ts: DO UPDATE with a condition',
   'lib/sync/store/dataset-write-statements.ts: DO UPDATE with a condition',
   'lib/sync/store/versioned-update-statements.ts: DO UPDATE with a condition',
 ];
