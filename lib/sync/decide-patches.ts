@@ -18,12 +18,6 @@ import {
 import type { Patch } from './read-patches.ts';
 import { type FillingDataset, startsFilling } from './row-limits.ts';
 
-/**
- * The service remembers a used session until this long after its expiry. A host whose clock is behind would otherwise
- * accept the token of that session again.
- */
-const CLOCK_SKEW_MS = 60 * 60 * 1000;
-
 export type PatchDependencies = Pick<SyncDependencies, 'store' | 'now' | 'limits' | 'payloadLinks'>;
 
 /** The patches of one call. */
@@ -60,8 +54,7 @@ export function decidePatches(
   { key, caller, session, patches }: PatchCall,
   snapshot: Snapshot,
 ): PatchDecision {
-  const at = now();
-  const change = { datasetName: key.datasetName, modifiedBy: nameOf(caller), now: at, limits };
+  const change = { datasetName: key.datasetName, modifiedBy: nameOf(caller), now: now(), limits };
   const { dataset, records, written } = applyPatches(snapshot, patches, change);
   const before = exists(snapshot.dataset) ? snapshot.dataset : EMPTY;
   const offloading = { links: payloadLinks, inlineBytes: limits.inlineBytes };
@@ -69,16 +62,11 @@ export function decidePatches(
     update: {
       dataset,
       records: written,
-      spend: spend(session, at),
+      spend: session,
       event: recordsEvent(key, dataset, written, offloading),
     },
     answer: toResult(records, dataset, { before, after: dataset, limits }),
   };
-}
-
-/** Returns what is stored so that no other update can use the session. */
-export function spend(session: SyncSession, at: number) {
-  return { session, forgetBefore: at - CLOCK_SKEW_MS };
 }
 
 export function toResult(

@@ -8,7 +8,6 @@ import {
   type PatchDecision,
   type PatchDependencies,
   type PatchResult,
-  spend,
   toResult,
 } from './decide-patches.ts';
 import { nextVersion } from './next-dataset.ts';
@@ -36,8 +35,7 @@ async function updateAt(
   { key, caller, session, patches }: PatchCall,
   { version, allowsTrigger }: { version: DatasetVersion; allowsTrigger: boolean },
 ): Promise<WrittenPatches | null> {
-  const at = now();
-  const next = { ...nextVersion(version, at), lastModifiedBy: nameOf(caller) };
+  const next = { ...nextVersion(version, now()), lastModifiedBy: nameOf(caller) };
   const records = toRecords(patches, next);
   const written = await store.updateAt(key, {
     version,
@@ -46,7 +44,7 @@ async function updateAt(
     patchCounts: patches.map((patch) => patch.syncCount),
     limits,
     allowsTrigger,
-    spend: spend(session, at),
+    spend: session,
     event: recordsEvent(key, next, records, { links: payloadLinks, inlineBytes: limits.inlineBytes }),
   });
   if (written === null) return null;

@@ -1,7 +1,8 @@
-const DAY_MS = 24 * 60 * 60 * 1000;
-
-/** A used token is removed this long after it has expired. The extra time allows for a clock that was set wrong. */
-const TOKEN_RETENTION_MS = DAY_MS;
+/**
+ * A used token is removed this long after it has expired. A host whose clock is behind would otherwise accept the token
+ * again.
+ */
+const TOKEN_RETENTION_MS = 60 * 60 * 1000;
 
 /** The sweep divides all datasets into this many slots. The first byte of a dataset's id is the dataset's slot. */
 export const SLOTS = 256;
@@ -42,8 +43,8 @@ export interface DatasetSweepOutcome extends Swept {
 }
 
 /**
- * Sweeps the datasets of the next 32 slots, one after the other. An update removes the expired tokens of its dataset. The
- * sweep removes the expired tokens of datasets that are never written again. The sweep also corrects the stored usage of
+ * Sweeps the datasets of the next 32 slots, one after the other. It removes the expired tokens of the datasets, so that no
+ * update has to look for them. It also corrects the stored usage of
  * pools, which can be wrong if an older version of the service, or an operator, has written datasets.
  *
  * @param first the `next` of the previous sweep, or any slot

@@ -61,10 +61,10 @@ export interface DatasetUpdate {
   /** Records to write, each with the dataset's new count. */
   records: readonly SyncRecord[];
   /**
-   * `session` is the session that the update uses. It is stored, so that no other update can use it. `forgetBefore`:
-   * used sessions of the dataset that expired before this time are deleted. Null for a deletion, which uses no session.
+   * The session that the update uses. It is stored, so that no other update can use it. Null for a deletion, which uses no
+   * session.
    */
-  spend: { session: SyncSession; forgetBefore: number } | null;
+  spend: SyncSession | null;
   /** The stream event of the change. It is written only if streaming is enabled for the pool at that moment. */
   event: OutgoingEvent;
 }
@@ -87,7 +87,7 @@ export interface VersionedUpdate {
   /** Whether the pool may have a sync trigger. If false, the update is not written to a pool that has one. */
   allowsTrigger: boolean;
   /** As in `DatasetUpdate`. */
-  spend: NonNullable<DatasetUpdate['spend']>;
+  spend: SyncSession;
   event: OutgoingEvent;
 }
 

@@ -32,32 +32,32 @@ WITH allowed AS (
   SELECT 1
   FROM sync.identity_pools AS pools
   WHERE pools.identity_pool_id = $2::text AND pools.deleted_ms IS NULL
-    AND ($29::boolean OR pools.sync_trigger IS NULL)
-    AND NOT ${isIdentityDeleted('$26')}
+    AND ($28::boolean OR pools.sync_trigger IS NULL)
+    AND NOT ${isIdentityDeleted('$25')}
 ), identity AS (
   INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id)
-  SELECT $27::uuid, $2::text, $3::text FROM allowed
+  SELECT $26::uuid, $2::text, $3::text FROM allowed
   ON CONFLICT (identity_row_id) DO NOTHING
   RETURNING identity_row_id
 ), locked AS (
   UPDATE sync.identities AS stored
   SET identity_id = seen.identity_id
   FROM allowed, sync.identities AS seen
-  WHERE stored.identity_row_id = $27::uuid AND seen.identity_row_id = $27::uuid AND stored.xmin = seen.xmin
+  WHERE stored.identity_row_id = $26::uuid AND seen.identity_row_id = $26::uuid AND stored.xmin = seen.xmin
   RETURNING stored.identity_row_id
-), written AS (${insertDataset(` AND EXISTS (SELECT 1 FROM locked) AND $28::bigint > (
+), written AS (${insertDataset(` AND EXISTS (SELECT 1 FROM locked) AND $27::bigint > (
     SELECT count(*) FROM sync.datasets
     WHERE identity_pool_id = $2::text AND identity_id = $3::text AND sync_count > deleted_sync_count)`)}
   RETURNING stored.dataset_id
 ), usage AS (${addUsage('SELECT $2::text, left(dataset_id::text, 2), $15::bigint, $8::bigint FROM written')}
-)${PUT_EVENT}${MARK_WRITTEN}${payload}, ${spendSession(19)}, ${writeRecords(22)}
+)${PUT_EVENT}${MARK_WRITTEN}${payload}, ${spendSession(19)}, ${writeRecords(21)}
 SELECT EXISTS (SELECT 1 FROM written) AS is_written, EXISTS (SELECT 1 FROM identity) AS is_identity_new, ${OUTCOME}`;
 
 /**
- * $1 to $26: as in WRITE_UPDATE; $27: the id of the identity's row; $28: the maximum number of datasets of an identity;
- * $29: whether the pool may have a sync trigger.
+ * $1 to $25: as in WRITE_UPDATE; $26: the id of the identity's row; $27: the maximum number of datasets of an identity;
+ * $28: whether the pool may have a sync trigger.
  */
 export const CREATE_DATASET = createDataset();
 
-/** Does what CREATE_DATASET does. The event holds a URL in place of its records. From $30: its payload. */
-export const CREATE_OFFLOADED_DATASET = createDataset(`, ${putPayload(30)}`);
+/** Does what CREATE_DATASET does. The event holds a URL in place of its records. From $29: its payload. */
+export const CREATE_OFFLOADED_DATASET = createDataset(`, ${putPayload(29)}`);

@@ -1,5 +1,5 @@
 // Parts of statements that write a dataset. Each part is a query of a WITH, and writes nothing if the query `written`
-// returns no row; only used sessions that have expired are deleted in any case. In all statements, $1 to $4 are the id and
+// returns no row. In all statements, $1 to $4 are the id and
 // the key of the dataset, $5 its new count, $8 its new date, and $9 who changes it.
 
 import { writeParts } from './payload-parts.ts';
@@ -87,16 +87,11 @@ export const OUTCOME = `
   (SELECT outbox_id FROM event) AS outbox_id,
   EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed`;
 
-/**
- * Returns the part of a statement that stores a used session, and forgets the dataset's old sessions. The parameters
- * from `first` on: the session's expiry and id, and the time before which a session must have expired.
- */
+/** Returns the part of a statement that stores a used session. The parameters from `first` on: its expiry and its id. */
 export function spendSession(first: number): string {
   return `spent AS (
   INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id)
   SELECT dataset_id, $${first}::bigint, $${first + 1}::uuid FROM written
-), forgotten AS (
-  DELETE FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $${first + 2}::bigint
 )`;
 }
 

@@ -108,22 +108,21 @@ export const FORGET_COPY = `forgotten_copy AS (
   DELETE FROM sync.merged_datasets WHERE dataset_id IN (SELECT dataset_id FROM written)
 )`;
 
-const WRITE_DATASET_OF_CALLER = writeDataset(` AND NOT ${isIdentityDeleted('$26')}`);
+const WRITE_DATASET_OF_CALLER = writeDataset(` AND NOT ${isIdentityDeleted('$25')}`);
 
 const writeUpdate = (
   payload = '',
-) => `${WRITE_DATASET_OF_CALLER}${PUT_EVENT}${MARK_WRITTEN}${payload}, ${spendSession(19)}, ${writeRecords(22)}
+) => `${WRITE_DATASET_OF_CALLER}${PUT_EVENT}${MARK_WRITTEN}${payload}, ${spendSession(19)}, ${writeRecords(21)}
 SELECT ${OUTCOME}, 0 AS erased FROM written`;
 
 /**
  * Writes an update, unless the identity was deleted. Returns a row if the update was written. $19, $20: the session;
- * $21: used sessions that expired before this time are deleted; from $22: the columns of the records; $26: the hash of
- * the identity's id.
+ * from $21: the columns of the records; $25: the hash of the identity's id.
  */
 export const WRITE_UPDATE = writeUpdate();
 
-/** Does what WRITE_UPDATE does. The event holds a URL in place of its records. From $27: its payload. */
-export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, ${putPayload(27)}`);
+/** Does what WRITE_UPDATE does. The event holds a URL in place of its records. From $26: its payload. */
+export const WRITE_OFFLOADED_UPDATE = writeUpdate(`, ${putPayload(26)}`);
 
 // Maximum records erased per statement. By default, a dataset has up to 16,384 rows, and Aurora DSQL changes at most
 // 3,000 rows in a transaction.

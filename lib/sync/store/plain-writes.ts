@@ -54,12 +54,6 @@ const PUT_RECORDS = insertRecords(
 const SPEND = `
 INSERT INTO sync.spent_tokens (dataset_id, expires_ms, session_id) VALUES ($1, $2, $3)`;
 
-/** A dataset rarely has expired sessions, and the sweep deletes what this limit leaves. */
-const FORGET = `
-DELETE FROM sync.spent_tokens
-WHERE dataset_id = $1 AND (expires_ms, session_id) IN (
-  SELECT expires_ms, session_id FROM sync.spent_tokens WHERE dataset_id = $1 AND expires_ms < $2 LIMIT 100)`;
-
 const IS_SUBSCRIBED = `
 SELECT EXISTS (SELECT 1 FROM sync.subscriptions WHERE dataset_id = $1) AS subscribed,
   EXISTS (SELECT 1 FROM sync.identity_pools WHERE identity_pool_id = $2 AND ${IS_BRIDGED}) AS bridged`;
@@ -192,9 +186,7 @@ async function writeRows(
     await on.query(FORGET_COPY, [id]);
     return (await on.query(ERASE, [id])).rowsChanged;
   }
-  const { session, forgetBefore } = spend;
-  await on.query(SPEND, [id, session.expiresAt, session.sessionId]);
-  await on.query(FORGET, [id, forgetBefore]);
+  await on.query(SPEND, [id, spend.expiresAt, spend.sessionId]);
   await putRecords(on, id, dataset, records);
   return 0;
 }

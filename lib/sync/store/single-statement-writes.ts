@@ -10,6 +10,7 @@ import type {
   OutgoingEvent,
   Payload,
   Snapshot,
+  SyncSession,
   VersionedUpdate,
 } from '../ports/sync-store.ts';
 import { CREATE_DATASET, CREATE_OFFLOADED_DATASET, type CreatedRow } from './create-dataset-statements.ts';
@@ -113,8 +114,8 @@ function toEventValues({ partitionKey, data }: OutgoingEvent): SqlValue[] {
   return [randomUUID(), partitionKey, data];
 }
 
-function toSessionValues({ session, forgetBefore }: VersionedUpdate['spend']): SqlValue[] {
-  return [session.expiresAt, session.sessionId, forgetBefore];
+function toSessionValues({ expiresAt, sessionId }: SyncSession): SqlValue[] {
+  return [expiresAt, sessionId];
 }
 
 function toPayloadValues(dataset: DatasetKey, payload: Payload): SqlValue[] {

@@ -104,5 +104,5 @@ FROM written`;
  */
 export const WRITE_AT_VERSION = writeAtVersion();
 
-/** Does what WRITE_AT_VERSION does. The event holds a URL in place of its records. From $26: its payload. */
-export const WRITE_OFFLOADED_AT_VERSION = writeAtVersion(`, ${putPayload(26)}`);
+/** Does what WRITE_AT_VERSION does. The event holds a URL in place of its records. From $25: its payload. */
+export const WRITE_OFFLOADED_AT_VERSION = writeAtVersion(`, ${putPayload(25)}`);
