@@ -114,9 +114,14 @@ async function readBody(
       if (count > UNCOUNTED_PARTS + size / MIN_PART_BYTES) return tooManyParts();
       return hold(size) ? undefined : busy();
     };
+    // An error captures the stack, which takes longer than reading a small body. So it is created only if it is needed.
+    const onClose = () => reject(incomplete());
     incoming.on('data', onData);
-    incoming.once('end', () => resolve(buffer.subarray(0, bytes)));
-    incoming.once('close', () => reject(incomplete()));
+    incoming.once('close', onClose);
+    incoming.once('end', () => {
+      incoming.off('close', onClose);
+      resolve(buffer.subarray(0, bytes));
+    });
   });
 }
 
