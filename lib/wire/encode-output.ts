@@ -1,3 +1,4 @@
+import { isObject } from '../common/json.ts';
 import type { Shape, Structure } from './shape.ts';
 import { formatTimestamp } from './timestamp.ts';
 
@@ -20,7 +21,7 @@ export function encodeOutput(output: Structure, value: object, unset: 'null' | '
  * @throws {TypeError} the output does not match the API model, which is a bug in the operation
  */
 export function encodeMembers(output: Structure, value: object): object {
-  return encodeStructure(output, value, '');
+  return encodeStructure(output, value, 'output');
 }
 
 /**
@@ -37,14 +38,14 @@ export async function* encodeInParts(
   { member, rest }: { member: string; rest: AsyncIterable<readonly unknown[]> },
 ): AsyncGenerator<string> {
   const list = output.members.find(({ name }) => name === member)?.shape;
-  if (list?.kind !== 'list') return typeMismatch(`.${member}`);
+  if (list?.kind !== 'list') return typeMismatch(member);
   const first: unknown = Reflect.get(value, member);
-  if (!Array.isArray(first)) return typeMismatch(`.${member}`);
+  if (!Array.isArray(first)) return typeMismatch(member);
   let count = first.length;
-  yield `{"${member}":${JSON.stringify(encode(list, first, `.${member}`)).slice(0, -1)}`;
+  yield `{"${member}":${JSON.stringify(encode(list, first, member)).slice(0, -1)}`;
   for await (const part of rest) {
     if (part.length === 0) continue;
-    const entries = JSON.stringify(encode(list, part, `.${member}`)).slice(1, -1);
+    const entries = JSON.stringify(encode(list, part, member)).slice(1, -1);
     yield count === 0 ? entries : `,${entries}`;
     count += part.length;
   }
@@ -73,19 +74,18 @@ function encode(shape: Shape, value: unknown, at: string): unknown {
 }
 
 function encodeMap(entry: Shape, value: unknown, at: string): object {
-  if (typeof value !== 'object' || value === null) return typeMismatch(at);
+  if (!isObject(value)) return typeMismatch(at);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, encode(entry, inner, at)]));
 }
 
 function encodeStructure({ members }: Structure, value: unknown, at: string): object {
-  if (typeof value !== 'object' || value === null) return typeMismatch(at);
+  if (!isObject(value)) return typeMismatch(at);
   const encoded: Record<string, unknown> = {};
-  for (const { name, shape } of members) {
-    encoded[name] = encode(shape, Reflect.get(value, name), `${at}.${name}`);
-  }
+  for (const { name, shape } of members) encoded[name] = encode(shape, value[name], name);
   return encoded;
 }
 
+/** @param at the name of the member, or of the member that contains the list or the map */
 function typeMismatch(at: string): never {
-  throw new TypeError(`the output member ${at.slice(1)} does not have the type that the API model defines`);
+  throw new TypeError(`the output member ${at} does not have the type that the API model defines`);
 }

@@ -66,7 +66,7 @@ export interface PendingSignature {
 export type SigV4Verifier = (head: RequestHead, service: string) => PendingSignature;
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
-const BASIC_FORMAT = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
+const BASIC_FORMAT = /^\d{8}T\d{6}Z$/;
 const MAX_SKEW_MS = 15 * 60 * 1000;
 /**
  * Maximum number of cached signing keys. Each set of credentials in use has one key of about 500 bytes, so the cache
@@ -174,9 +174,10 @@ function readDate(request: RequestHead, now: number): string {
   if (given === undefined) {
     throw incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
   }
-  const at = Date.parse(given.replace(BASIC_FORMAT, '$1-$2-$3T$4:$5:$6Z'));
+  const isBasic = BASIC_FORMAT.test(given);
+  const at = Date.parse(isBasic ? toExtended(given) : given);
   if (Number.isNaN(at)) throw incomplete('Date must be in ISO-8601 basic format.');
-  const date = BASIC_FORMAT.test(given) ? given : toBasic(at);
+  const date = isBasic ? given : toBasic(at);
   if (at < now - MAX_SKEW_MS) {
     throw invalid(
       `Signature expired: ${date} is now earlier than ${toBasic(now - MAX_SKEW_MS)} (${toBasic(now)} - 15 min.)`,
@@ -188,6 +189,12 @@ function readDate(request: RequestHead, now: number): string {
     );
   }
   return date;
+}
+
+/** Converts `YYYYMMDD'T'HHMMSS'Z'` to the format that `Date.parse` reads. */
+function toExtended(basic: string): string {
+  const [year, month, day] = [basic.slice(0, 4), basic.slice(4, 6), basic.slice(6, 8)];
+  return `${year}-${month}-${day}T${basic.slice(9, 11)}:${basic.slice(11, 13)}:${basic.slice(13)}`;
 }
 
 function toBasic(time: number): string {
