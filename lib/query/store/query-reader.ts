@@ -33,9 +33,8 @@ const nextIdentity = (after: string) => `least(
     (SELECT identity_id FROM query.identities
       WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1))`;
 
-const ofKnown = (column: string) =>
-  `SELECT ${column} FROM query.identities AS known
-    WHERE known.identity_id = page.identity_id AND known.identity_pool_id = $1::text`;
+/** What `providers` contains for an identity that was merged into another one. No list of names is a space. */
+const MERGED = ' ';
 
 /** Goes from identity to identity in the indexes. Without statistics, PostgreSQL would read and sort the whole pool. */
 const READ_IDENTITIES = `
@@ -44,9 +43,11 @@ WITH RECURSIVE page (identity_id) AS (
   UNION ALL
   SELECT ${nextIdentity('page.identity_id')} FROM page WHERE page.identity_id IS NOT NULL
 )
-SELECT identity_id AS "identityId",
-  (${ofKnown('known.providers')}) AS providers,
-  (${ofKnown('known.merged_into')}) AS "mergedInto"
+SELECT identity_id AS "identityId", (
+    SELECT CASE WHEN known.merged_into IS NULL THEN known.providers ELSE '${MERGED}' END
+    FROM query.identities AS known
+    WHERE known.identity_id = page.identity_id AND known.identity_pool_id = $1::text
+  ) AS providers
 FROM page WHERE identity_id IS NOT NULL LIMIT $3::int`;
 
 const READ_DATASETS = `
@@ -107,14 +108,14 @@ export function createQueryReader(database: Database, now = () => performance.no
       readPage(
         database,
         { sql: READ_IDENTITIES, values: [identityPoolId, ...startAfter(page.after, [''])], page },
-        ({ identityId, providers, mergedInto }: IdentityRow) =>
-          mergedInto === null
-            ? {
+        ({ identityId, providers }: IdentityRow) =>
+          providers === MERGED
+            ? null
+            : {
                 identityPoolId,
                 identityId,
                 providers: providers?.split(' ').filter((name) => name !== '') ?? null,
-              }
-            : null,
+              },
         ({ identityId }) => [identityId],
       ),
     datasets: async ({ identityPoolId, identityId }, page) =>
@@ -171,9 +172,8 @@ export function createQueryReader(database: Database, now = () => performance.no
 
 interface IdentityRow {
   identityId: string;
-  /** Separated by spaces; null if the service does not know the identity. */
+  /** Separated by spaces; null if the service does not know the identity; MERGED if it was merged into another one. */
   providers: string | null;
-  mergedInto: string | null;
 }
 
 type DatasetRow = Pick<QueriedDataset, 'datasetName' | 'syncCount' | 'isDeleted' | 'projectedAt'> & {

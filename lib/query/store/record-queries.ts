@@ -1,4 +1,5 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
+import { toIsoText } from '../../common/iso-text.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
 import {
@@ -74,23 +75,24 @@ const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
 
 /**
  * $1: the id of the key; $2, $3: the position after which the page starts; $4, $5: pool and dataset; $6, $7: the bounds;
- * $8: the limit. Uses the index `numeric`.
+ * $8: the limit. Uses the index `numeric`; without it, reads nothing.
  */
 const readByNumber = (operator: string, direction: string) =>
   recordsIn(
     `numeric_value::text AS position FROM query.record_versions
     WHERE record_id = $1::uuid AND (numeric_value, dataset_id) ${operator} ($2::text::numeric, $3::uuid)
       AND numeric_value >= $6::text::numeric AND numeric_value <= $7::text::numeric
+      AND ${isIndexReady('numeric')}
     ORDER BY numeric_value ${direction}, dataset_id ${direction} LIMIT $8::int`,
     `numeric_value ${direction}, dataset_id ${direction}`,
     MATCHES,
   );
 
-/** Like `readByNumber`, but $6 is the limit. Uses the index `text`. */
+/** Like `readByNumber`, but $6 is the limit. Uses the index `text`; without it, reads nothing. */
 const readByText = (start: string, direction: string) =>
   recordsIn(
     `left(record_value, 64) AS position FROM query.record_versions
-    WHERE record_id = $1::uuid AND ${start}
+    WHERE record_id = $1::uuid AND ${start} AND ${isIndexReady('text')}
     ORDER BY left(record_value, 64) ${direction}, dataset_id ${direction} LIMIT $6::int`,
     `position ${direction}, dataset_id ${direction}`,
     MATCHES,
@@ -100,6 +102,7 @@ const readByText = (start: string, direction: string) =>
 const READ_EQUAL = recordsIn(
   `'' AS position FROM query.record_versions
     WHERE record_id = $1::uuid AND left(record_value, 64) = left($2::text, 64) AND dataset_id > $3::uuid
+      AND ${isIndexReady('text')}
     ORDER BY dataset_id LIMIT $6::int`,
   'dataset_id',
   `records.record_value = $2::text AND ${MATCHES}`,
@@ -121,13 +124,16 @@ export async function readRecordsOf(
   { key, order, filter }: { key: string; order: KeyOrder; filter: KeyFilter },
   page: PageRequest,
 ): Promise<QueryPage<QueriedRecord>> {
-  await requireIndex(on, order.by === 'number' ? 'numeric' : 'text');
   const { sql, equals, first, bounds } = statementOf(order, page.after === null);
   const start = [...equals, ...startAfter(page.after, first)];
   const values: SqlValue[] = [recordId(key), ...start, filter.identityPoolId, filter.datasetName, ...bounds];
   const positionOf = ({ position, dataset_id }: RecordRow) =>
     equals.length > 0 ? [dataset_id] : [position, dataset_id];
-  return readPage(on, { sql, values, page }, toRecord, positionOf);
+  const read = await readPage(on, { sql, values, page }, toRecord, positionOf);
+  // Without the index, the statement reads nothing.
+  if (read.items.length === 0 && read.next === null)
+    await requireIndex(on, order.by === 'number' ? 'numeric' : 'text');
+  return read;
 }
 
 const BY_NUMBER = readByNumber('>', 'ASC');
@@ -240,9 +246,9 @@ function toChange(row: RecordRow): RecordChange | null {
     recordValue: row.record_value,
     numericValue: row.record_value === null ? null : row.numeric_value,
     syncCount: row.sync_count,
-    lastModifiedDate: new Date(row.last_modified_ms),
+    lastModifiedDate: toIsoText(row.last_modified_ms),
     deviceLastModifiedDate:
-      row.device_last_modified_ms === null ? null : new Date(row.device_last_modified_ms),
-    projectedAt: row.projected_at,
+      row.device_last_modified_ms === null ? null : toIsoText(row.device_last_modified_ms),
+    projectedAt: toIsoText(row.projected_at.getTime()),
   };
 }

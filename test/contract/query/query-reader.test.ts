@@ -99,13 +99,13 @@ describe.each(SERVICE_DATABASES)('the query reader on $name', ({ openOwn }) => {
       recordValue: '1',
       numericValue: '1',
       syncCount: 2,
-      lastModifiedDate: new Date(NEW_YEAR),
+      lastModifiedDate: new Date(NEW_YEAR).toISOString(),
       deviceLastModifiedDate: null,
-      projectedAt: expect.any(Date),
+      projectedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/),
     });
     expect(items.find(({ recordKey }) => recordKey === 'motto')).toMatchObject({
       numericValue: null,
-      deviceLastModifiedDate: new Date(NEW_YEAR),
+      deviceLastModifiedDate: new Date(NEW_YEAR).toISOString(),
     });
   });
 
@@ -126,6 +126,32 @@ describe.each(SERVICE_DATABASES)('the query reader on $name', ({ openOwn }) => {
     ]);
     const [unknown] = (await reader.identities(POOLS[0] ?? '', { limit: 1, after: null })).items;
     expect(unknown?.providers).toBeNull();
+  });
+
+  it.each([1, 2, 3, 100])('lists identities with many datasets once, in pages of %i', async (limit) => {
+    const pool = `many-datasets-${limit}`;
+    const counts = { a: 7, b: 1, c: 9, d: 2, e: 5 };
+    for (const [identity, count] of Object.entries(counts)) {
+      await database.query(
+        `INSERT INTO projection.datasets
+         SELECT md5($1 || $2 || i)::uuid, $1, $2, 'game' || i, 1, 1, NULL, NULL, now()
+         FROM generate_series(1, $3::int) AS i`,
+        [pool, `${identity}-${limit}`, count],
+      );
+    }
+    // Two identities without datasets, and one that was merged into another one.
+    await database.query(
+      `INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms, merged_into)
+       VALUES ('bb-' || $1, $2, 0, 0, NULL), ('cc-' || $1, $2, 0, 0, 'a'), ('z-' || $1, $2, 0, 0, NULL)`,
+      [String(limit), pool],
+    );
+    const found = await readAll((page) => reader.identities(pool, page), limit);
+    expect(found.map(({ identityId }) => identityId)).toEqual(
+      ['a', 'b', 'bb', 'c', 'd', 'e', 'z'].map((identity) => `${identity}-${limit}`),
+    );
+    expect(found.map(({ providers }) => providers !== null)).toEqual(
+      ['a', 'b', 'bb', 'c', 'd', 'e', 'z'].map((identity) => ['bb', 'z'].includes(identity)),
+    );
   });
 });
 

@@ -10,9 +10,9 @@ const CHANGE: RecordChange = {
   recordValue: 'v',
   numericValue: null,
   syncCount: 1,
-  lastModifiedDate: new Date(0),
+  lastModifiedDate: new Date(0).toISOString(),
   deviceLastModifiedDate: null,
-  projectedAt: new Date(0),
+  projectedAt: new Date(0).toISOString(),
 };
 
 const pageAt = (place: string, items: RecordChange[] = []): QueryPage<RecordChange> => ({
