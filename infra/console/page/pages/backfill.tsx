@@ -94,7 +94,7 @@ export function Backfill() {
         path="/query/progress"
         empty="No event was projected yet."
         columns={[
-          { head: 'Stream', cell: ({ streamName }) => streamName },
+          { head: 'Stream', kind: 'key', cell: ({ streamName }) => streamName },
           { head: 'Shard', kind: 'wide', cell: ({ shardId }) => <code>{shardId}</code> },
           { head: 'Last event arrived', kind: 'narrow', cell: ({ arrivedAt }) => formatDate(arrivedAt) },
           { head: 'Projected', kind: 'narrow', cell: ({ projectedAt }) => formatDate(projectedAt) },

@@ -96,6 +96,7 @@ export function Leaderboard() {
         <Ranking
           board={board.data}
           orderedBy={key}
+          isByNumber={query.order.endsWith('number')}
           onRefresh={board.reload}
           onMore={() => open('leaderboard', { ...query, show: String(size + STEP) })}
         />
@@ -130,11 +131,13 @@ function ChooseKey({ keys }: { keys: readonly string[] }) {
 function Ranking({
   board,
   orderedBy,
+  isByNumber,
   onMore,
   onRefresh,
 }: {
   board: Board;
   orderedBy: string;
+  isByNumber: boolean;
   onMore: () => void;
   onRefresh: () => void;
 }) {
@@ -179,9 +182,15 @@ function Ranking({
         }
         columns={[
           { head: 'Rank', kind: 'number', cell: ({ rank }) => formatCount(rank) },
-          { head: 'Value', kind: 'wide', cell: ({ recordValue }) => <Value text={recordValue} /> },
+          {
+            head: 'Value',
+            kind: isByNumber ? 'number' : 'wide',
+            cell: ({ recordValue }) => <Value text={recordValue} />,
+          },
           {
             head: 'Identity',
+            // Numbers are short, so the identity is beside them and takes the remaining width.
+            ...(isByNumber && { kind: 'wide' as const }),
             cell: ({ identityPoolId: pool, identityId: identity, datasetName: dataset }) => (
               <a href={linkTo('data', { pool, identity, dataset })}>
                 <Id id={identity} />

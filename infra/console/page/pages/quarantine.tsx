@@ -144,7 +144,10 @@ function Events({
             ),
         },
         { head: 'Reason', kind: 'wide', cell: ({ reason }) => reason },
-        { head: 'Pool', cell: ({ identityPoolId }) => identityPoolId && <PoolName id={identityPoolId} /> },
+        {
+          head: 'Pool',
+          cell: ({ identityPoolId }) => (identityPoolId ? <PoolName id={identityPoolId} /> : '–'),
+        },
         { head: 'Arrived', kind: 'narrow', cell: ({ arrivedAt }) => <When date={arrivedAt} /> },
         {
           head: 'State',

@@ -15,7 +15,7 @@ const MAX_HISTORY = 50;
 const EXAMPLES: readonly [string, string][] = [
   [
     'Newest records',
-    'select identity_id, dataset_name, record_key, record_value, last_modified_date\nfrom query.records\norder by projected_at desc limit 100',
+    'select dataset_name, record_key, record_value, last_modified_date, identity_id\nfrom query.records\norder by projected_at desc limit 100',
   ],
   [
     'Records per dataset',

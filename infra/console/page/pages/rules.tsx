@@ -115,7 +115,7 @@ function Current({ rules: { path, mode, onRuleError, datasets } }: { rules: Desc
               rows={keys}
               keyOf={(key) => key.path}
               columns={[
-                { head: 'Key', cell: (key) => <code>{key.name}</code> },
+                { head: 'Key', kind: 'key', cell: (key) => <code>{key.name}</code> },
                 {
                   head: 'Conditions',
                   kind: 'wide',
