@@ -158,10 +158,13 @@ describe('the bundle of service-api', () => {
     await change(person, 'game');
     await subscribe(person, 'game', await newDevice(person, 'GCM'));
     await change(person, 'game');
-    // A message that takes longer than 300 ms is sent when the frozen function continues.
-    await list(person.client, person.identity, 'game');
+    // A message that takes longer than 300 ms is sent while the frozen function continues for other requests.
+    const requests = async () => {
+      await list(person.client, person.identity, 'game');
+      return fcm.requests;
+    };
     await expect
-      .poll(() => fcm.requests)
+      .poll(requests, { timeout: 20_000 })
       .toMatchObject([{ body: { message: { data: { syncCount: '2' } } } }]);
   });
 
