@@ -5,18 +5,17 @@ import type { CommandDeps } from '../cli/command.ts';
 import { openOperatorSocket } from './operator-socket.ts';
 import type { Resources } from './resources.ts';
 
+/** What the commands of the operator need from this process. */
+export interface OperatorDeps extends Omit<CommandDeps, 'print' | 'write' | 'progress' | 'signal' | 'now'> {
+  databaseUrl: string | undefined;
+}
+
 /**
  * Opens the operator socket. If the database is a server, the operator's commands use their own connections, without
  * the statement timeout.
  */
 export async function listenForOperator(
-  {
-    databaseUrl,
-    database,
-    ...more
-  }: Omit<CommandDeps, 'print' | 'write' | 'progress' | 'signal' | 'now'> & {
-    databaseUrl: string | undefined;
-  },
+  { databaseUrl, database, ...more }: OperatorDeps,
   { operatorSocket }: DataDirectory,
   started: Resources,
 ): Promise<void> {

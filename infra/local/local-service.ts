@@ -29,7 +29,7 @@ import type { ProjectionBacklog } from './projection-backlog.ts';
 import { createPushInbox } from './push-inbox.ts';
 import { type ServiceSchedules, startServiceSchedules } from './schedules/service-schedules.ts';
 
-interface LocalServiceDeps
+export interface LocalServiceDeps
   extends Pick<
     ServiceDeps,
     | 'developers'

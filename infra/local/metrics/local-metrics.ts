@@ -18,7 +18,7 @@ interface PipelineState {
 }
 
 /** Metrics that this process counts itself. Reading them needs no database. */
-interface LocalMetrics {
+export interface LocalMetrics {
   requests: RequestObserver;
   onDecisions: (decisions: DecisionsMessage) => void;
   /** Wraps an invoker so that its calls are counted by their outcome. */
