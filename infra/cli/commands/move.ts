@@ -1,4 +1,4 @@
-import { FINISH_REASONS, type FinishReason } from '../../../lib/move/finish.ts';
+import { FINISH_REASONS, type FinishReason } from '../../../lib/move/finish-reasons.ts';
 import { readCommandLine, readDuration, readNumber, readPool } from '../arguments.ts';
 import { type Command, UsageError } from '../command.ts';
 import { conflicts } from './move/conflicts.ts';

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../../../../lib/common/errors.ts';
-import { type FinishReason, type FinishReport, finishPool } from '../../../../lib/move/finish.ts';
+import { finishPool } from '../../../../lib/move/finish.ts';
+import type { FinishReason } from '../../../../lib/move/finish-reasons.ts';
+import type { FinishReport } from '../../../../lib/move/finish-report.ts';
 import { createBridgeReports } from '../../../../lib/move/store/bridge-reports.ts';
 import { createFinishStore } from '../../../../lib/move/store/finish-store.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';

@@ -1,0 +1,86 @@
+import type { Difference } from './compare-identity.ts';
+import type { BridgeStore } from './ports/bridge-store.ts';
+import type { FinishStore } from './ports/finish-store.ts';
+import type { TakeOverDeps } from './take-over.ts';
+import { replicasIn } from './take-over-pool.ts';
+
+/** What must be read to decide whether a migration can be finished. */
+export interface FinishReads extends Pick<TakeOverDeps, 'takeOvers' | 'store' | 'now'> {
+  bridge: Pick<BridgeStore, 'count' | 'listWaiting'>;
+  finishes: FinishStore;
+}
+
+/**
+ * Why a migration is not finished. `not-followed`: events of the origin are not applied yet, so the last write there is
+ * unknown. `unknown-logins`: users whose logins were never used here would get new identities. `replicas`: identities
+ * could not be taken over. `waiting`: datasets wait for the bridge. `origin`: the origin did not respond. `busy`: a copy is
+ * in progress, another process works on an identity, or an identity was created in the meantime.
+ */
+export type FinishReason = (typeof FINISH_REASONS)[number];
+
+export const FINISH_REASONS = [
+  'copy-incomplete',
+  'events-missing',
+  'not-followed',
+  'not-quiet',
+  'replicas',
+  'waiting',
+  'differences',
+  'unknown-logins',
+  'origin',
+  'busy',
+] as const;
+
+/** About every two minutes, the follower saves the time up to which all events are applied. */
+const MAX_FOLLOW_LAG_MS = 10 * 60_000;
+
+/** Returns the reasons that the state of the pool itself gives. */
+export async function stateReasons(
+  { store, now }: FinishReads,
+  { identityPoolId, quietForMs }: { identityPoolId: string; quietForMs: number },
+): Promise<FinishReason[]> {
+  const at = now();
+  const pool = await store.readPool(identityPoolId, at);
+  if (pool === null) return ['copy-incomplete'];
+  const reasons: FinishReason[] = [];
+  if (pool.progress.phase !== 'done' || pool.copiedAt === null) reasons.push('copy-incomplete');
+  if (pool.gapSince !== null) reasons.push('events-missing');
+  if (at - (pool.caughtUpTo ?? 0) > MAX_FOLLOW_LAG_MS) reasons.push('not-followed');
+  // If no write is known, there was none since the start of the last copy: all events since then are known.
+  if (at - (pool.lastOldWrite ?? pool.startedAt) < quietForMs) reasons.push('not-quiet');
+  if (pool.lease !== null) reasons.push('busy');
+  return reasons;
+}
+
+/**
+ * Returns the reasons that remain after the takeovers and the comparison.
+ * @param about `differences`: null if both sides were not compared. `isDryRun`: whether no identity was taken over
+ */
+export async function reasonsLeft(
+  deps: FinishReads,
+  {
+    identityPoolId,
+    isDryRun,
+    differences,
+  }: { identityPoolId: string; isDryRun: boolean; differences: readonly Difference[] | null },
+): Promise<FinishReason[]> {
+  const { bridge, finishes } = deps;
+  const { marks, owedKeys } = await bridge.count(identityPoolId);
+  return [
+    // The command itself takes replicas over, so a dry run need not refuse them.
+    ...(!isDryRun && (await countReplicas(deps, identityPoolId)) > 0 ? (['replicas'] as const) : []),
+    ...(marks > 0 || owedKeys > 0 ? (['waiting'] as const) : []),
+    ...(differences !== null && differences.length > 0 ? (['differences'] as const) : []),
+    ...((await finishes.countUnknownLogins(identityPoolId)) > 0 ? (['unknown-logins'] as const) : []),
+  ];
+}
+
+/** Counts the replicas. An identity that was merged here before a takeover counts as moved, but is no replica. */
+export async function countReplicas(deps: FinishReads, identityPoolId: string): Promise<number> {
+  const { identities, takenOver } = await deps.store.countIdentities(identityPoolId, 0);
+  let count = 0;
+  if (takenOver < identities)
+    for await (const replicas of replicasIn(deps, { identityPoolId, identityId: null }))
+      count += replicas.length;
+  return count;
+}

@@ -1,0 +1,67 @@
+import type { Difference } from './compare-identity.ts';
+import { countReplicas, type FinishReads, type FinishReason } from './finish-reasons.ts';
+import type { BridgeCounts, WaitingDataset } from './ports/bridge-store.ts';
+import type { TakeOverProblem } from './take-over-pool.ts';
+
+/** Maximum number of datasets and problems that a report names. */
+export const NAMED = 1_000;
+
+/** The unfinished work of a migration. Finishing deletes none of this data. */
+interface LeftOver {
+  /** Identities that are replicas. */
+  replicas: number;
+  /** Problems of the copies before takeovers, and identities that could not be taken over. */
+  notTakenOver: TakeOverProblem[];
+  bridge: BridgeCounts;
+  /** Some of the datasets that wait for the bridge. */
+  waiting: WaitingDataset[];
+  /** Null if the pool was not compared with the origin. */
+  differences: Difference[] | null;
+  /** Identities with a login at the origin that was never used here. */
+  unknownLogins: number;
+}
+
+export interface FinishReport {
+  outcome: 'finished' | 'already-finished' | 'would-finish' | 'refused' | 'stopped';
+  /** Includes the reasons that the options ignore. */
+  reasons: FinishReason[];
+  finishedAt: number | null;
+  lastOldWrite: number | null;
+  /** Identities that this call has taken over. */
+  takenOver: number;
+  /** How many of the identities taken over could not be compared with the origin; 0 unless replicas are ignored. */
+  uncompared: number;
+  left: LeftOver;
+}
+
+/** What one call has done and found so far. */
+export interface Found {
+  takenOver: number;
+  uncompared: number;
+  notTakenOver: TakeOverProblem[];
+  differences: Difference[] | null;
+}
+
+/** Describes the state of the migration, and what the call has done. */
+export async function describeFinish(
+  deps: FinishReads,
+  identityPoolId: string,
+  { takenOver, uncompared, notTakenOver, differences }: Found,
+): Promise<Omit<FinishReport, 'outcome' | 'reasons'>> {
+  const { store, bridge, finishes, now } = deps;
+  const pool = await store.readPool(identityPoolId, now());
+  return {
+    finishedAt: pool?.finishedAt ?? null,
+    lastOldWrite: pool?.lastOldWrite ?? null,
+    takenOver,
+    uncompared,
+    left: {
+      replicas: await countReplicas(deps, identityPoolId),
+      notTakenOver,
+      bridge: await bridge.count(identityPoolId),
+      waiting: await bridge.listWaiting(identityPoolId, NAMED),
+      differences,
+      unknownLogins: await finishes.countUnknownLogins(identityPoolId),
+    },
+  };
+}
