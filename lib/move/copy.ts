@@ -9,7 +9,7 @@ import {
   type CopyRun,
   LeaseLostError,
 } from './copy-run.ts';
-import { MOVING_KNOWN_MS } from './ownership.ts';
+import { MOVING_KNOWN_MS } from './moving-pools.ts';
 import { type Lease, noProgress } from './ports/move-store.ts';
 import type { Origin, OriginPool } from './ports/origin.ts';
 import { createSkipReasons } from './skip-reasons.ts';

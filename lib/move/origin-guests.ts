@@ -5,10 +5,10 @@ import { createTokenBuckets } from '../common/token-buckets.ts';
 import { identityForbidden } from '../identity/errors.ts';
 import type { AskedOperation, OriginLogins } from '../identity/ports/origin-logins.ts';
 import type { OriginQuestions, OriginQuestionsDeps } from './origin-questions.ts';
-import { tryAgain } from './ownership.ts';
 import type { PublicOrigin } from './ports/public-origin.ts';
 import type { TakeOverStore } from './ports/take-over-store.ts';
 import { createRecent } from './recent.ts';
+import { tryAgain } from './try-again.ts';
 
 export interface OriginGuestsDeps extends Pick<OriginQuestionsDeps, 'store' | 'now' | 'steadyNow'> {
   takeOvers: Pick<TakeOverStore, 'endGuest'>;

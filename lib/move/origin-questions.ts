@@ -4,11 +4,12 @@ import { createSemaphore } from '../common/semaphore.ts';
 import { providersOf } from '../identity/logins/find-provider.ts';
 import { type CreateDeps, createUnknown } from './create-unknown.ts';
 import { createOpened } from './opened.ts';
-import { type Ownership, tryAgain } from './ownership.ts';
+import type { Ownership } from './ownership.ts';
 import type { MoveStore } from './ports/move-store.ts';
 import type { Origin } from './ports/origin.ts';
 import type { PublicOrigin } from './ports/public-origin.ts';
 import { createRecent } from './recent.ts';
+import { tryAgain } from './try-again.ts';
 
 export interface OriginQuestionsDeps {
   ownership: Pick<Ownership, 'listMoving' | 'originOf'>;

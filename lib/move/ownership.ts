@@ -1,15 +1,14 @@
-import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import type { DatasetKey, IdentityKey } from '../common/dataset-key.ts';
-import { ServiceError } from '../common/errors.ts';
-import { createRefreshed } from '../common/refreshed.ts';
 import { createSemaphore } from '../common/semaphore.ts';
 import type { Skipped } from './copy-run.ts';
+import { createKeepDeletion } from './keep-deletion.ts';
+import { type CachedPool, createMovingPools, rememberOwned } from './moving-pools.ts';
 import { createOpened } from './opened.ts';
 import type { Origin } from './ports/origin.ts';
 import { describeOtherOrigin } from './read-origin-settings.ts';
-import { createRecent } from './recent.ts';
 import { type TakeOverDeps, takeOver } from './take-over.ts';
+import { tryAgain } from './try-again.ts';
 
 /**
  * Knows which identities this service owns while pools are being migrated, and takes identities over. Every method throws
@@ -49,8 +48,6 @@ export interface OwnershipDeps extends Pick<TakeOverDeps, 'takeOvers' | 'store' 
   report: (message: string, details: Record<string, unknown>) => void;
 }
 
-/** Maximum time until each process knows that a pool is being migrated. The first copy of a pool waits for this time. */
-export const MOVING_KNOWN_MS = 2_000;
 /** Maximum time for which a request waits for one takeover. The takeover continues, so a retry finds it complete. */
 const MAX_WAIT_MS = 10_000;
 /** Maximum total number of takeovers and of calls about deletions that run concurrently, for all pools. */
@@ -60,52 +57,25 @@ const CONCURRENT = 20;
  * pool. Also the maximum number of concurrent calls about deletions, for all pools together.
  */
 const CONCURRENT_PER_OWNER = 10;
-/** Maximum number of identities per pool that are cached as owned. */
-const MAX_OWNED = 100_000;
-
-/** How long a process remembers that the origin did not delete a dataset. */
-const REMEMBERED_MS = 60_000;
 
 /** The origin limits the rate of its calls itself. */
 const unpaced: PacedCalls = (call) => call();
-
-interface Moving {
-  origin: string;
-  startedAt: number;
-  /** Cached ids of identities that this service owns. They can become replicas again only if a new copy starts. */
-  owned: Set<string>;
-}
 
 /**
  * Creates the ownership for one process. While no pool is being migrated, the calls cost at most one small query per
  * second.
  */
 export function createOwnership(deps: OwnershipDeps): Ownership {
-  const { takeOvers, report, sleep } = deps;
-  const moving = createRefreshed<Map<string, Moving>>({
-    read: async (previous) => {
-      const pools = await takeOvers.listMoving();
-      return new Map(
-        pools.map((pool) => [pool.identityPoolId, withOwned(pool, previous?.get(pool.identityPoolId))]),
-      );
-    },
-    maxAgeMs: MOVING_KNOWN_MS / 2,
-    maxStaleMs: MOVING_KNOWN_MS,
-    minIntervalMs: MOVING_KNOWN_MS / 2,
-    maxWaitMs: 0,
-    sleep,
-    now: deps.steadyNow,
-    report: () => undefined,
-  });
+  const { takeOvers, report, sleep, steadyNow } = deps;
+  const moving = createMovingPools({ takeOvers, sleep, now: steadyNow });
   const slots = createSemaphore({
     max: CONCURRENT,
     maxPerOwner: CONCURRENT_PER_OWNER,
     refusal: tryAgain,
-    now: deps.steadyNow,
+    now: steadyNow,
   });
   const running = new Map<string, Promise<void>>();
   const origins = createOpened(deps.openOrigin);
-  const notDeleted = createRecent<true>(REMEMBERED_MS, deps.steadyNow);
 
   async function originOf(identityPoolId: string, name: string): Promise<Origin> {
     const origin = await origins.open(identityPoolId);
@@ -113,7 +83,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     throw new Error(describeOtherOrigin(name, origin.name));
   }
 
-  async function takeOne(identity: IdentityKey, { origin }: Moving): Promise<void> {
+  async function takeOne(identity: IdentityKey, { origin }: CachedPool): Promise<void> {
     const free = await slots.acquire(identity.identityPoolId, MAX_WAIT_MS);
     try {
       const opened = await originOf(identity.identityPoolId, origin);
@@ -134,7 +104,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
   }
 
   /** Takes an identity over, or waits if another request is already taking it over. */
-  async function takeSoon(identity: IdentityKey, pool: Moving): Promise<void> {
+  async function takeSoon(identity: IdentityKey, pool: CachedPool): Promise<void> {
     const { identityPoolId, identityId } = identity;
     const id = `${identityPoolId} ${identityId}`;
     const taking = running.get(id) ?? takeOne(identity, pool).finally(() => running.delete(id));
@@ -164,10 +134,12 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       const pool = pools.get(identity.identityPoolId);
       if (pool === undefined || owners[index] === 'unknown') continue;
       if (owners[index] === 'origin') await takeSoon(identity, pool);
-      remember(pool.owned, identity.identityId);
+      rememberOwned(pool, identity.identityId);
     }
     return owners.includes('origin');
   }
+
+  const poolOf = async (identityPoolId: string) => (await moving.get()).get(identityPoolId);
 
   return {
     own,
@@ -176,33 +148,17 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       return own([...pools.keys()].map((identityPoolId) => ({ identityPoolId, identityId })));
     },
 
-    async keepDeletion(dataset, syncCount) {
-      const pool = (await moving.get()).get(dataset.identityPoolId);
-      const name = `${dataset.identityPoolId} ${dataset.identityId} ${dataset.datasetName}`;
-      if (pool === undefined || notDeleted.get(name)) return false;
-      const free = await slots.acquire('deletions', MAX_WAIT_MS);
-      try {
-        const origin = await originOf(dataset.identityPoolId, pool.origin);
-        // A dataset that exists here has all deletions of the origin.
-        const { exists } = await deps.store.readDataset(dataset);
-        if (exists || !(await wasDeletedAfter(origin, dataset, syncCount))) {
-          notDeleted.set(name, true);
-          return false;
-        }
-        // The next device with a higher count asks again.
-        return await takeOvers.keepDeletion(dataset, { syncCount: syncCount + 1, at: deps.now() });
-      } catch (error) {
-        report('the origin could not be asked about a deleted dataset', { ...dataset, error });
-        throw tryAgain();
-      } finally {
-        free();
-      }
-    },
+    keepDeletion: createKeepDeletion({
+      ...deps,
+      poolOf,
+      originOf,
+      acquire: () => slots.acquire('deletions', MAX_WAIT_MS),
+    }),
 
     listMoving: async () => [...(await moving.get()).keys()],
 
     async originOf(identityPoolId) {
-      const pool = (await moving.get()).get(identityPoolId);
+      const pool = await poolOf(identityPoolId);
       return pool === undefined ? null : originOf(identityPoolId, pool.origin);
     },
 
@@ -211,42 +167,4 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
       slots.close();
     },
   };
-}
-
-/** Also returns false if the origin rejects the count because it has never issued this count. */
-async function wasDeletedAfter(origin: Origin, dataset: DatasetKey, syncCount: number): Promise<boolean> {
-  try {
-    return await origin.wasDeletedAfter(dataset, syncCount);
-  } catch (error) {
-    if (error instanceof SyncClientError && error.condition === 'refused') return false;
-    throw error;
-  }
-}
-
-/** Keeps the cached ids of a pool only while no new copy has started. */
-function withOwned(
-  { origin, startedAt }: { origin: string; startedAt: number },
-  before: Moving | undefined,
-): Moving {
-  return { origin, startedAt, owned: before?.startedAt === startedAt ? before.owned : new Set() };
-}
-
-function remember(owned: Set<string> | undefined, identityId: string): void {
-  if (!owned) return;
-  const [oldest] = owned;
-  if (owned.size >= MAX_OWNED && oldest !== undefined) owned.delete(oldest);
-  owned.add(identityId);
-}
-
-/**
- * The SDKs for JavaScript, Android, iOS and .NET retry the status 500. Not all of them retry 429
- * (TooManyRequestsException). After NotAuthorizedException, they would discard the identity's id. Source: `shouldRetry` in
- * AWSURLRequestRetryHandler.m of the SDK for iOS, PredefinedRetryPolicies.java and RetryUtils.java of the SDK for Android,
- * DefaultRetryPolicy.cs of the SDK for .NET, and lib/service.js of the SDK v2 for JavaScript.
- */
-export function tryAgain(): ServiceError {
-  return new ServiceError(
-    'InternalErrorException',
-    'The service from which this identity pool is being moved did not respond; try again.',
-  );
 }
