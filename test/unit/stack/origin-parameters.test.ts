@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { checkParameters, type DeploymentParameters } from '../../../infra/stack/parameters/parameters.ts';
+import {
+  checkParameters,
+  type DeploymentParameters,
+} from '../../../infra/stack/parameters/check-parameters.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 
 const STREAM = 'arn:aws:kinesis:us-east-1:123456789012:stream/old';

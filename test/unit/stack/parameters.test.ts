@@ -3,8 +3,8 @@ import limits from '../../../infra/stack/function-limits.json' with { type: 'jso
 import {
   checkParameters,
   type DeploymentParameters,
-  deployment,
-} from '../../../infra/stack/parameters/parameters.ts';
+} from '../../../infra/stack/parameters/check-parameters.ts';
+import { deployment } from '../../../infra/stack/parameters/parameters.ts';
 import mapping from '../../../infra/stack/project-stream-mapping.json' with { type: 'json' };
 import { SetupError } from '../../../lib/common/errors.ts';
 import { POOL } from '../../fixtures/sync/stream-events.ts';

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { checkParameters, type DeploymentParameters } from '../../../infra/stack/parameters/parameters.ts';
+import {
+  checkParameters,
+  type DeploymentParameters,
+} from '../../../infra/stack/parameters/check-parameters.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 
 const WRITER = 'postgres://writer:hunter2@host:5432/database?sslmode=verify-full';
