@@ -1,6 +1,7 @@
 import type { KinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createKinesisReader, type KinesisReader, KinesisReaderError } from '../../lib/aws/kinesis-reader.ts';
 import { ensureStream, readCreatedAt, readRetentionMs } from '../../lib/aws/kinesis-stream.ts';
+import type { PublishStore } from '../../lib/backfill/ports/publish-store.ts';
 import type { ShardPosition } from '../../lib/backfill/publish-model.ts';
 import { createPublishStore } from '../../lib/backfill/store/publish-store.ts';
 import type { Database } from '../../lib/database/database.ts';
@@ -48,7 +49,12 @@ export async function recoverStream(deps: RecoverDeps): Promise<void> {
     if (isNew || (await hasLostRecords(deps, shardId, position))) lost.push({ shardId, since });
   }
   const enabled = await pools.enable(streamName, missingStream(streamName));
-  if (lost.length === 0 && enabled === 0) return;
+  if (lost.length === 0 && enabled === 0) {
+    // A restore begins bulk publishes before the stream exists. If one ended before the first poll, the poller would
+    // otherwise assume that it used an earlier stream, and its completeness would be unknown.
+    if (isNew && (await store.readSeenCreation(streamName)) === null) await keepCreation(deps, store);
+    return;
+  }
 
   const affected = await pools.list(streamName);
   const jobs = createBulkPublishJobStore(database);
@@ -59,7 +65,7 @@ export async function recoverStream(deps: RecoverDeps): Promise<void> {
   }
   // The poller records a gap when it finds that the stream's creation time has changed. Here, the gap is already
   // recorded, so the new time is stored as the time that the poller has seen.
-  if (isNew) await store.keepSeenCreation(streamName, await readCreatedAt(client, streamName));
+  if (isNew) await keepCreation(deps, store);
   for (const { shardId } of lost) {
     await store.forgetPosition(streamName, shardId);
     await checkpoints.forget(shardId);
@@ -67,6 +73,10 @@ export async function recoverStream(deps: RecoverDeps): Promise<void> {
   report(
     describe(streamName, { lostSince: lost.length > 0 ? since : null, enabled, pools: affected.length }),
   );
+}
+
+async function keepCreation({ client, streamName }: RecoverDeps, store: PublishStore): Promise<void> {
+  await store.keepSeenCreation(streamName, await readCreatedAt(client, streamName));
 }
 
 function describe(
