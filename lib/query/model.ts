@@ -16,10 +16,7 @@ export interface PageRequest {
   after: Position | null;
 }
 
-/**
- * A live record. The members have the meaning of the columns of the view `query.records`. Times are ISO 8601 text, because
- * a page has many of them, and `Date` is slow.
- */
+/** A live record. The members have the meaning of the columns of the view `query.records`. */
 export interface QueriedRecord {
   identityPoolId: string;
   identityId: string;
@@ -29,9 +26,9 @@ export interface QueriedRecord {
   /** As text, because the number can have more digits than a JavaScript number. */
   numericValue: string | null;
   syncCount: number;
-  lastModifiedDate: string;
-  deviceLastModifiedDate: string | null;
-  projectedAt: string;
+  lastModifiedDate: Date;
+  deviceLastModifiedDate: Date | null;
+  projectedAt: Date;
 }
 
 /** A change of a record. If the record was removed, its value is null. */

@@ -1,5 +1,4 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
-import { toIsoText } from '../../common/iso-text.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
 import {
@@ -246,9 +245,9 @@ function toChange(row: RecordRow): RecordChange | null {
     recordValue: row.record_value,
     numericValue: row.record_value === null ? null : row.numeric_value,
     syncCount: row.sync_count,
-    lastModifiedDate: toIsoText(row.last_modified_ms),
+    lastModifiedDate: new Date(row.last_modified_ms),
     deviceLastModifiedDate:
-      row.device_last_modified_ms === null ? null : toIsoText(row.device_last_modified_ms),
-    projectedAt: toIsoText(row.projected_at.getTime()),
+      row.device_last_modified_ms === null ? null : new Date(row.device_last_modified_ms),
+    projectedAt: row.projected_at,
   };
 }

@@ -8,6 +8,7 @@ import type { WireLogger } from '../wire-response.ts';
 import { failureOf } from './failures.ts';
 import type { QueryBindings } from './quarantine-routes.ts';
 import { SINCE } from './schemas.ts';
+import { withIsoDates } from './with-iso-dates.ts';
 
 /** The content type of server-sent events. Source: HTML standard, "Server-sent events". */
 export const EVENT_STREAM = 'text/event-stream';
@@ -98,7 +99,10 @@ function eventsOf(
   if (items.length === 0) return `: no change\n${id}\n`;
   // Only the last change of a page has the id, so an interrupted page is repeated.
   return items
-    .map((item, index) => `${index === items.length - 1 ? id : ''}data: ${JSON.stringify(item)}\n\n`)
+    .map(
+      (item, index) =>
+        `${index === items.length - 1 ? id : ''}data: ${JSON.stringify(withIsoDates(item))}\n\n`,
+    )
     .join('');
 }
 

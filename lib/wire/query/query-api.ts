@@ -10,6 +10,7 @@ import { failureOf, failures } from './failures.ts';
 import { type List, listsOf, type Paging, type ReadMigrations } from './lists.ts';
 import { addQuarantineRoutes, type QuarantineOperations, type QueryBindings } from './quarantine-routes.ts';
 import { addSqlRoute } from './sql-route.ts';
+import { withIsoDates } from './with-iso-dates.ts';
 
 /** The first part of all paths of the query API. */
 const QUERY_PATH = '/query';
@@ -112,7 +113,7 @@ export function createQueryApi({
       const about = aboutOf(path, filters);
       const after = cursor === undefined ? null : cursors.read(cursor, about);
       const { items, next } = await read(given, { limit, after });
-      return context.json({ items, next: next && cursors.write(next, about) }, 200);
+      return context.json({ items: items.map(withIsoDates), next: next && cursors.write(next, about) }, 200);
     });
   }
 

@@ -10,9 +10,9 @@ const CHANGE: RecordChange = {
   recordValue: 'v',
   numericValue: null,
   syncCount: 1,
-  lastModifiedDate: new Date(0).toISOString(),
+  lastModifiedDate: new Date(0),
   deviceLastModifiedDate: null,
-  projectedAt: new Date(0).toISOString(),
+  projectedAt: new Date(0),
 };
 
 const pageAt = (place: string, items: RecordChange[] = []): QueryPage<RecordChange> => ({
