@@ -73,10 +73,13 @@ async function project(): Promise<void> {
   });
   const of = (datasetName: string, record: { key: string; value: string }) =>
     toBytes(wireEvent({ datasetName, kinesisSyncRecords: [wireRecord(record)] }));
-  const events = [of('game', { key: 'level', value: '7' }), of('large', { key: 'text', value: LARGE })];
-  const deliveries = [...events, toBytes('not an event')].map((event) => deliver(event, NEW_YEAR));
   const context = createLambdaContext('project-stream', 'us-east-1');
-  expect(await handler(toKinesisEvent(deliveries), context)).toEqual({ batchItemFailures: [] });
+  const small = [of('game', { key: 'level', value: '7' }), toBytes('not an event')];
+  // In a later batch, so that the first page of the changes can end before it.
+  for (const events of [small, [of('large', { key: 'text', value: LARGE })]]) {
+    const deliveries = events.map((event) => deliver(event, NEW_YEAR));
+    expect(await handler(toKinesisEvent(deliveries), context)).toEqual({ batchItemFailures: [] });
+  }
 }
 
 async function send(path: string, init: RequestInit = {}) {
@@ -120,10 +123,13 @@ describe('the function query-api', () => {
     expect((await get('/records', DATASET)).body.items).toMatchObject([
       { recordKey: 'level', recordValue: '7' },
     ]);
-    for (const path of ['/changes', '/bulk-publishes', '/gaps', '/counts']) {
+    for (const path of ['/bulk-publishes', '/gaps', '/counts']) {
       const { status, body } = await get(path);
       expect([path, status, validate(path, status, body)]).toEqual([path, 200, undefined]);
     }
+    const changes = await get('/changes', { limit: '1' });
+    expect([changes.status, validate('/changes', 200, changes.body)]).toEqual([200, undefined]);
+    expect(changes.body.items).toMatchObject([{ recordKey: 'level', recordValue: '7' }]);
   });
 
   it('runs SQL that reads the views, and nothing else', async () => {
