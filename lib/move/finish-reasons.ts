@@ -54,7 +54,8 @@ export async function stateReasons(
 
 /**
  * Returns the reasons that remain after the takeovers and the comparison.
- * @param about `differences`: null if both sides were not compared. `isDryRun`: whether no identity was taken over
+ * @param about `differences`: null if both sides were not compared. `newLogins`: identities whose new logins at the origin the
+ *   database does not count. `isDryRun`: whether no identity was taken over
  */
 export async function reasonsLeft(
   deps: FinishReads,
@@ -62,16 +63,23 @@ export async function reasonsLeft(
     identityPoolId,
     isDryRun,
     differences,
-  }: { identityPoolId: string; isDryRun: boolean; differences: readonly Difference[] | null },
+    newLogins,
+  }: {
+    identityPoolId: string;
+    isDryRun: boolean;
+    differences: readonly Difference[] | null;
+    newLogins: number;
+  },
 ): Promise<FinishReason[]> {
   const { bridge, finishes } = deps;
   const { marks, owedKeys } = await bridge.count(identityPoolId);
+  const unknownLogins = newLogins + (await finishes.countUnknownLogins(identityPoolId));
   return [
     // The command itself takes replicas over, so a dry run need not refuse them.
     ...(!isDryRun && (await countReplicas(deps, identityPoolId)) > 0 ? (['replicas'] as const) : []),
     ...(marks > 0 || owedKeys > 0 ? (['waiting'] as const) : []),
     ...(differences !== null && differences.length > 0 ? (['differences'] as const) : []),
-    ...((await finishes.countUnknownLogins(identityPoolId)) > 0 ? (['unknown-logins'] as const) : []),
+    ...(unknownLogins > 0 ? (['unknown-logins'] as const) : []),
   ];
 }
 

@@ -40,13 +40,15 @@ export interface Found {
   uncompared: number;
   notTakenOver: TakeOverProblem[];
   differences: Difference[] | null;
+  /** Identities whose new logins at the origin the database does not count. */
+  newLogins: number;
 }
 
 /** Describes the state of the migration, and what the call has done. */
 export async function describeFinish(
   deps: FinishReads,
   identityPoolId: string,
-  { takenOver, uncompared, notTakenOver, differences }: Found,
+  { takenOver, uncompared, notTakenOver, differences, newLogins }: Found,
 ): Promise<Omit<FinishReport, 'outcome' | 'reasons'>> {
   const { store, bridge, finishes, now } = deps;
   const pool = await store.readPool(identityPoolId, now());
@@ -61,7 +63,7 @@ export async function describeFinish(
       bridge: await bridge.count(identityPoolId),
       waiting: await bridge.listWaiting(identityPoolId, NAMED),
       differences,
-      unknownLogins: await finishes.countUnknownLogins(identityPoolId),
+      unknownLogins: newLogins + (await finishes.countUnknownLogins(identityPoolId)),
     },
   };
 }

@@ -1,6 +1,8 @@
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
+import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import { type FinishReads, type FinishReason, reasonsLeft, stateReasons } from './finish-reasons.ts';
 import { describeFinish, type FinishReport, type Found, NAMED } from './finish-report.ts';
+import { listAgain } from './list-again.ts';
 import type { MovingPool } from './ports/move-store.ts';
 import { type TakeOverDeps, takeOverUncompared } from './take-over.ts';
 import { replicasIn, takeOverAll } from './take-over-pool.ts';
@@ -27,7 +29,7 @@ export interface FinishOptions {
   /** Finds out what would prevent the end, but changes nothing. */
   isDryRun: boolean;
   signal: AbortSignal;
-  onProgress?: (step: 'taken over' | 'compared', done: number, total: number) => void;
+  onProgress?: (step: 'listed' | 'taken over' | 'compared', done: number, total: number) => void;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
   const refuses = (given: readonly FinishReason[]) => given.some((reason) => !ignored.has(reason));
   const { identityPoolId } = pool;
   const about = { identityPoolId, quietForMs, isDryRun };
-  const found: Found = { takenOver: 0, uncompared: 0, notTakenOver: [], differences: null };
+  const found: Found = { takenOver: 0, uncompared: 0, notTakenOver: [], differences: null, newLogins: 0 };
   let reasons: FinishReason[] = [];
   const report = async (outcome: FinishReport['outcome']): Promise<FinishReport> => ({
     outcome,
@@ -82,12 +84,16 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
   return report(isFinished ? 'finished' : 'refused');
 }
 
-/** Takes over the remaining replicas, waits for the bridge, and compares both sides. A dry run only compares. */
+/**
+ * Takes over the remaining replicas, waits for the bridge, and compares both sides. A dry run only compares. Identities
+ * are listed twice: first to take over the new ones, and last because logins can be added during the comparison.
+ */
 async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found): Promise<void> {
   const { store } = deps;
   const { pool, isDryRun, signal, onProgress } = options;
   const { identityPoolId } = pool;
   if (!isDryRun) {
+    await listIdentities(deps, options);
     const { takenOver } = await takeOverAll(deps, {
       identityPoolId,
       identityId: null,
@@ -110,6 +116,16 @@ async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found
     },
   );
   found.differences = verified.differences;
+  found.newLogins = await listIdentities(deps, options);
+}
+
+async function listIdentities(deps: FinishDeps, options: FinishOptions): Promise<number> {
+  const { pool, isDryRun, signal, onProgress } = options;
+  const developerProvider = await deps.takeOvers.developerProviderOf(pool.identityPoolId);
+  const { identities } = await deps.store.countIdentities(pool.identityPoolId, 0);
+  const listed = (done: number) => onProgress?.('listed', done, Math.max(done, identities));
+  const about = { pool, developerProvider, isDryRun, signal, onProgress: listed };
+  return listAgain({ ...deps, paced: createPacedCalls({ ...deps, signal }) }, about);
 }
 
 /** Waits until no dataset waits for the bridge, or the bridge makes no progress. */

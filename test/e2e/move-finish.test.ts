@@ -11,6 +11,20 @@ describe('the end of a migration', () => {
   });
   afterAll(() => both.close());
 
+  it('is refused if a login was added at the origin after the copy and the takeover', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    for (const command of ['copy', 'take-over'])
+      expect(await both.run(['move', command, '--pool', pool])).toMatchObject({ exitCode: 0 });
+    await both.logIn(pool, 'ada', guest);
+    expect(await both.run(['move', 'verify', '--pool', pool])).toMatchObject({ exitCode: 0 });
+    const finish = ['move', 'finish', '--pool', pool, '--quiet-for', '0s', '--ignore', 'not-followed'];
+    expect(await both.run(finish)).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining('is not finished: unknown-logins'),
+    });
+  });
+
   it('is refused while old versions write, and otherwise stops following and bridging', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);

@@ -60,12 +60,14 @@ const CHANGE_PROVIDERS = 'UPDATE identity.identities SET copied_providers = $2 W
 
 /**
  * How an identity is stored here. `isGuest`: its id is sufficient to use it. `isOutdated`: its providers or its state
- * differ from those at the other service.
+ * differ from those at the other service. `hasNewLogin`: it has a login there whose user is unknown here, and
+ * `countUnknownLogins` does not count it.
  */
 export interface StoredCopy {
   isMerged: boolean;
   isGuest: boolean;
   isOutdated: boolean;
+  hasNewLogin: boolean;
 }
 
 /** Returns how the identities are stored here, by id. Leaves out identities that do not exist here. */
@@ -83,11 +85,15 @@ export async function findCopied(
       const { identityId } = identity;
       const row = stored.get(identityId);
       if (!row) return [];
-      const about = { developerProvider, linked: linked.get(identityId) ?? new Set() };
+      const known = linked.get(identityId) ?? new Set();
       const isMerged = row.merged_into !== null;
-      const isGuest =
-        !isMerged && row.copied_providers === null && row.unlinked_ms === null && !linked.has(identityId);
-      const copy = { isMerged, isGuest, isOutdated: isOutdated(row, identity, about) };
+      const isCompletelyKnown = !isMerged && row.copied_providers === null;
+      const copy = {
+        isMerged,
+        isGuest: isCompletelyKnown && row.unlinked_ms === null && known.size === 0,
+        isOutdated: isOutdated(row, identity, { developerProvider, linked: known }),
+        hasNewLogin: isCompletelyKnown && identity.providers.some((provider) => !known.has(provider)),
+      };
       return [[identityId, copy]];
     }),
   );

@@ -180,6 +180,11 @@ export interface MoveStore {
   listedOf(identityPoolId: string, identityIds: readonly string[], startedAt: number): Promise<Set<string>>;
   /** Returns which of these identities never came from the origin. */
   unknownOf(identityPoolId: string, identityIds: readonly string[]): Promise<string[]>;
+  /**
+   * Returns which of these identities have a login at the origin that no one has used here, and that the copy does not
+   * know either. Omits identities that do not exist here or were merged here.
+   */
+  withNewLogins(identities: readonly OriginIdentity[]): Promise<string[]>;
   /** Returns identities of the pool after the id `after`, in the order of the database. */
   listIdentities(
     identityPoolId: string,

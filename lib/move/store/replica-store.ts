@@ -35,6 +35,7 @@ type ReplicaStore = Pick<
   | 'putIdentities'
   | 'listedOf'
   | 'unknownOf'
+  | 'withNewLogins'
   | 'listIdentities'
   | 'putDeveloperUsers'
   | 'markCopied'
@@ -82,6 +83,12 @@ export function createReplicaStore(
     async unknownOf(identityPoolId, identityIds) {
       const rows = await readMoved(database, identityPoolId, identityIds);
       return identityIds.filter((identityId) => !rows.has(identityId));
+    },
+
+    async withNewLogins(identities) {
+      const given = identities.map((identity) => ({ ...identity, isDisabled: false }));
+      const stored = await findCopied(database, given, undefined);
+      return [...stored].flatMap(([identityId, { hasNewLogin }]) => (hasNewLogin ? [identityId] : []));
     },
 
     async listIdentities(identityPoolId, { after, limit, startedAt }) {

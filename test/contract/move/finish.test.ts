@@ -9,12 +9,13 @@ import { followBatch } from '../../../lib/move/follow.ts';
 import { hintChange } from '../../../lib/move/hint-changes.ts';
 import type { BridgeStore } from '../../../lib/move/ports/bridge-store.ts';
 import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
-import type { Origin, OriginListing } from '../../../lib/move/ports/origin.ts';
+import type { Origin, OriginIdentity, OriginListing } from '../../../lib/move/ports/origin.ts';
 import type { TakeOverStore } from '../../../lib/move/ports/take-over-store.ts';
 import { createBridgeStore } from '../../../lib/move/store/bridge-store.ts';
 import { createFinishStore } from '../../../lib/move/store/finish-store.ts';
 import { createMoveStore } from '../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../lib/move/store/take-over-store.ts';
+import { takeOverAll } from '../../../lib/move/take-over-pool.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
@@ -26,7 +27,7 @@ import {
   wireRecord,
 } from '../../fixtures/sync/stream-events.ts';
 import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
-import { failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
+import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
 
 const MINUTE = 60_000;
 const OFFLOADING = {
@@ -242,6 +243,90 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       outcome: 'finished',
       takenOver: 1,
       left: { replicas: 0 },
+    });
+  });
+
+  describe('if identities changed at the origin after the last copy', () => {
+    const described = (identityId: string, ...providers: string[]): OriginIdentity => ({
+      identityId,
+      createdAt: CREATED_AT,
+      modifiedAt: CREATED_AT,
+      providers,
+    });
+    const google = 'accounts.google.com';
+
+    it('does not end if a login was added that was never used here', async () => {
+      const providersOf = new Map<string, readonly string[]>();
+      const describeIdentity = async (id: string) => described(id, ...(providersOf.get(id) ?? []));
+      const { identityPoolId, ids, origin } = await copied([{}, {}], { describeIdentity });
+      const listIdentities = async () => ({
+        items: await Promise.all(ids.map(describeIdentity)),
+        next: null,
+      });
+      const changed = { ...origin, listIdentities };
+      const [guest = '', user = ''] = ids;
+      await store.putDeveloperUsers({ identityPoolId, identityId: user }, google, ['ada']);
+      providersOf.set(user, [google]);
+      await takeOverAll(
+        { origin, store, takeOvers, limits: DEFAULT_LIMITS, now: () => now, sleep, maxCallsPerSecond: 1_000 },
+        { identityPoolId, identityId: null },
+      );
+      expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject({ reasons: [] });
+
+      providersOf.set(guest, [google]).set(user, [google, 'graph.facebook.com']);
+      const refused = { reasons: ['unknown-logins'], left: { unknownLogins: 2 }, pool: { finishedAt: null } };
+      expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject(refused);
+      expect(await finish(identityPoolId, changed)).toMatchObject(refused);
+      // From now on, the guest's id is not sufficient here either.
+      const stored = await createIdentityStore(database).readIdentity(guest);
+      expect(stored?.providers).toEqual([google]);
+      const ignored = { ignored: new Set(['unknown-logins'] as const) };
+      expect(await finish(identityPoolId, changed, ignored)).toMatchObject({ outcome: 'finished' });
+    });
+
+    it('does not end if a login was added while both sides were compared', async () => {
+      const { identityPoolId, ids, origin } = await copied([{ game: listingOf(1) }]);
+      let providers: string[] = [];
+      const changed: Origin = {
+        ...origin,
+        listIdentities: async () => ({ items: ids.map((id) => described(id, ...providers)), next: null }),
+        async listRecords(dataset) {
+          providers = [google];
+          return origin.listRecords(dataset);
+        },
+      };
+      expect(await finish(identityPoolId, changed)).toMatchObject({
+        outcome: 'refused',
+        reasons: ['unknown-logins'],
+      });
+    });
+
+    it('takes over identities without data that were created there', async () => {
+      const { identityPoolId, origin } = await copied([{}]);
+      const [guest, user] = [newId(), newId()];
+      const { items } = await origin.listIdentities(identityPoolId, { hideDisabled: true, token: null });
+      const changed: Origin = {
+        ...origin,
+        listIdentities: async () => ({
+          items: [...items, described(guest), described(user, google)],
+          next: null,
+        }),
+        describeIdentity: async (id) => (id === user ? described(id, google) : described(id)),
+      };
+      expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject({
+        reasons: ['unknown-logins'],
+        left: { unknownLogins: 1 },
+      });
+      expect(await store.unknownOf(identityPoolId, [guest, user])).toEqual([guest, user]);
+      expect(await finish(identityPoolId, changed)).toMatchObject({
+        reasons: ['unknown-logins'],
+        takenOver: 3,
+        left: { unknownLogins: 1 },
+      });
+      const owners = await takeOvers.ownersOf(
+        [guest, user].map((identityId) => ({ identityPoolId, identityId })),
+      );
+      expect(owners).toEqual(['us', 'us']);
     });
   });
 
