@@ -1,16 +1,13 @@
 import type { IdentityKey } from '../common/dataset-key.ts';
 import { ServiceError } from '../common/errors.ts';
-import { regionOfId } from '../common/identity-id.ts';
-import { createTokenBuckets } from '../common/token-buckets.ts';
 import { identityForbidden } from '../identity/errors.ts';
 import type { AskedOperation, OriginLogins } from '../identity/ports/origin-logins.ts';
 import type { OriginQuestions, OriginQuestionsDeps } from './origin-questions.ts';
 import type { PublicOrigin } from './ports/public-origin.ts';
 import type { TakeOverStore } from './ports/take-over-store.ts';
 import { createRecent } from './recent.ts';
-import { tryAgain } from './try-again.ts';
 
-export interface OriginGuestsDeps extends Pick<OriginQuestionsDeps, 'store' | 'now' | 'steadyNow'> {
+export interface OriginGuestsDeps extends Pick<OriginQuestionsDeps, 'now' | 'steadyNow'> {
   takeOvers: Pick<TakeOverStore, 'endGuest'>;
 }
 
@@ -18,29 +15,14 @@ export interface OriginGuestsDeps extends Pick<OriginQuestionsDeps, 'store' | 'n
 const GUEST_MS = 60 * 60_000;
 /** How long no guest is checked after a failure, so that guests do not wait for an origin that does not respond. */
 const PAUSE_MS = 30_000;
-/** How long a process remembers that an id belongs to no guest at the origin. */
-const UNKNOWN_MS = 60_000;
-/** Maximum rate of searches at the origin for ids of unknown guests. Anyone can send such ids. */
-const FIND_RATE = { perSecond: 5, burst: 25 };
 
 /** Creates the questions about guests, who have no logins. */
 export function createOriginGuests(
-  { store, takeOvers, now, steadyNow }: OriginGuestsDeps,
-  { listMoving, isMoving, isKnown, ask }: OriginQuestions,
-): Pick<OriginLogins, 'newGuest' | 'findGuest' | 'checkGuest'> {
+  { takeOvers, now, steadyNow }: OriginGuestsDeps,
+  { isMoving, isKnown, learnGuest, ask }: OriginQuestions,
+): Pick<OriginLogins, 'newGuest' | 'checkGuest'> {
   const checkedGuests = createRecent<true>(GUEST_MS, steadyNow);
   const pausedPools = createRecent<true>(PAUSE_MS, steadyNow);
-  const unknownGuests = createRecent<true>(UNKNOWN_MS, steadyNow);
-  const searches = createTokenBuckets({ rate: FIND_RATE, maxKeys: 1, now: steadyNow });
-
-  /** Creates a guest here that the origin has created, or has confirmed to be a guest. */
-  async function learnGuest({ identityPoolId, identityId }: IdentityKey, createdAt: number): Promise<void> {
-    const guest = { identityId, createdAt, modifiedAt: createdAt, providers: [] };
-    const about = { startedAt: null, state: 'usable', developerProvider: undefined } as const;
-    await store.putIdentities(identityPoolId, [guest], about);
-    // Nothing is created after the end of the migration.
-    if (!(await isKnown({ identityPoolId, identityId }))) throw new Error('the migration has ended');
-  }
 
   return {
     newGuest: (identityPoolId) =>
@@ -50,29 +32,6 @@ export function createOriginGuests(
         await learnGuest({ identityPoolId, identityId }, now());
         return identityId;
       }),
-
-    async findGuest(identityId) {
-      const pools = await listMoving();
-      const [first] = pools;
-      if (first === undefined || regionOfId(identityId) === null || unknownGuests.get(identityId))
-        return false;
-      if (searches.take('', 1) > 0) throw tryAgain();
-      const askedOrigins = new Set<string>();
-      for (const asked of pools) {
-        const isFound = await ask(asked, async ({ origin, client }) => {
-          if (askedOrigins.has(origin.name)) return false;
-          askedOrigins.add(origin.name);
-          const identityPoolId = await poolOfGuest(client, { identityPoolId: asked, identityId }, pools);
-          if (identityPoolId === null || !pools.includes(identityPoolId)) return false;
-          const described = await origin.describeIdentity(identityId);
-          if (described !== null) await learnGuest({ identityPoolId, identityId }, described.createdAt);
-          return described !== null;
-        });
-        if (isFound) return true;
-      }
-      unknownGuests.set(identityId, true);
-      return false;
-    },
 
     async checkGuest({ identityPoolId, identityId }, operation) {
       const guest = { identityPoolId, identityId };
@@ -96,42 +55,18 @@ export function createOriginGuests(
   };
 }
 
-/** Asks whether an identity is a guest at the origin. @throws {ServiceError | SyncClientError} */
-function presentGuest(
+/** Returns whether an identity is a guest at the origin. @throws {SyncClientError} the origin does not respond */
+async function isGuestThere(
   client: PublicOrigin,
   { identityPoolId, identityId }: IdentityKey,
   operation: AskedOperation,
-) {
-  return client.present({ operation, identityPoolId, identityId, logins: {} });
-}
-
-async function isGuestThere(client: PublicOrigin, guest: IdentityKey, operation: AskedOperation) {
+): Promise<boolean> {
   try {
-    await presentGuest(client, guest, operation);
+    await client.present({ operation, identityPoolId, identityId, logins: {} });
     return true;
   } catch (error) {
-    if (error instanceof ServiceError) return !isForbidden(error, guest.identityId);
+    if (error instanceof ServiceError) return !isForbidden(error, identityId);
     throw error;
-  }
-}
-
-/**
- * Returns the pool of a guest. Only the answer of GetOpenIdToken names the pool. A pool can reject this operation; if it is
- * the only one that is being migrated, the guest is in this pool.
- *
- * @returns null if the origin has no such guest
- */
-async function poolOfGuest(
-  client: PublicOrigin,
-  guest: IdentityKey,
-  pools: readonly string[],
-): Promise<string | null> {
-  try {
-    return (await presentGuest(client, guest, 'GetOpenIdToken')).identityPoolId;
-  } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
-    if (error.code !== 'InvalidParameterException' || pools.length > 1) return null;
-    return (await isGuestThere(client, guest, 'GetCredentialsForIdentity')) ? guest.identityPoolId : null;
   }
 }
 

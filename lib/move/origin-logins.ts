@@ -1,10 +1,14 @@
 import { readUnverified } from '../identity/logins/origin-tokens.ts';
-import type { Logins } from '../identity/model.ts';
 import type { OpenedOpenIdToken } from '../identity/open-id-token.ts';
 import type { OriginLogins } from '../identity/ports/origin-logins.ts';
-import { OWN_PROVIDER } from '../identity/read-logins.ts';
 import { createOriginGuests, type OriginGuestsDeps } from './origin-guests.ts';
-import { createOriginQuestions, isNotFound, type OriginQuestionsDeps } from './origin-questions.ts';
+import {
+  createOriginQuestions,
+  isNotFound,
+  type OriginQuestionsDeps,
+  presentable,
+} from './origin-questions.ts';
+import { createOriginSearch } from './origin-search.ts';
 
 export interface OriginLoginsDeps extends OriginQuestionsDeps, OriginGuestsDeps {
   /** Opens an OpenID token that the origin of a pool has issued. @throws an error if the keys cannot be loaded */
@@ -17,9 +21,11 @@ export interface OriginLoginsDeps extends OriginQuestionsDeps, OriginGuestsDeps 
  */
 export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { close(): void } {
   const questions = createOriginQuestions(deps);
-  const { ask, isMoving, isKnown, learn, providersAt, close } = questions;
+  const { ask, listMoving, isMoving, isKnown, learn, providersAt, close } = questions;
   return {
     ...createOriginGuests(deps, questions),
+    ...createOriginSearch(deps, questions),
+    listMoving,
     isMoving,
     close,
 
@@ -82,11 +88,4 @@ export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { clo
       return opened ?? { state: 'invalid' };
     },
   };
-}
-
-/** Returns the logins that the origin can verify. */
-function presentable(logins: Logins, accepted: ReadonlySet<string>): Logins {
-  return Object.fromEntries(
-    Object.entries(logins).filter(([provider]) => provider === OWN_PROVIDER || accepted.has(provider)),
-  );
 }

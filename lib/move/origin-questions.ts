@@ -2,6 +2,8 @@ import type { IdentityKey } from '../common/dataset-key.ts';
 import { ServiceError } from '../common/errors.ts';
 import { createSemaphore } from '../common/semaphore.ts';
 import { providersOf } from '../identity/logins/find-provider.ts';
+import type { Logins } from '../identity/model.ts';
+import { OWN_PROVIDER } from '../identity/read-logins.ts';
 import { type CreateDeps, createUnknown } from './create-unknown.ts';
 import { createOpened } from './opened.ts';
 import type { Ownership } from './ownership.ts';
@@ -56,6 +58,11 @@ export interface OriginQuestions {
    * identity yet. Then the client must try again, and gets no other identity.
    */
   learn(origin: Origin, identity: IdentityKey): Promise<void>;
+  /**
+   * Creates a guest here that the origin has created, or has confirmed to be a guest.
+   * @param createdAt epoch milliseconds
+   */
+  learnGuest(guest: IdentityKey, createdAt: number): Promise<void>;
   /** Returns the keys in `Logins` of the providers that the pool has at the origin. */
   providersAt(origin: Origin, identityPoolId: string): Promise<ReadonlySet<string>>;
   close(): void;
@@ -117,6 +124,14 @@ export function createOriginQuestions({
         throw new Error('the origin does not describe an identity that it named');
     },
 
+    async learnGuest({ identityPoolId, identityId }, createdAt) {
+      const guest = { identityId, createdAt, modifiedAt: createdAt, providers: [] };
+      const about = { startedAt: null, state: 'usable', developerProvider: undefined } as const;
+      await store.putIdentities(identityPoolId, [guest], about);
+      // Nothing is created after the end of the migration.
+      if (!(await isKnown({ identityPoolId, identityId }))) throw new Error('the migration has ended');
+    },
+
     async providersAt(origin, identityPoolId) {
       const cached = providers.get(identityPoolId);
       if (cached) return cached;
@@ -135,4 +150,11 @@ export function createOriginQuestions({
 /** Returns whether the origin does not know what it was asked about. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof ServiceError && error.code === 'ResourceNotFoundException';
+}
+
+/** Returns the logins that the origin can verify. */
+export function presentable(logins: Logins, accepted: ReadonlySet<string>): Logins {
+  return Object.fromEntries(
+    Object.entries(logins).filter(([provider]) => provider === OWN_PROVIDER || accepted.has(provider)),
+  );
 }

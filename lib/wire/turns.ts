@@ -171,7 +171,7 @@ export function yieldWhileVerifying<Deps extends Pick<IdentityDependencies, 'ver
       identityOf: (presented) => yielding(origin.identityOf(presented)),
       unlink: (about) => yielding(origin.unlink(about)),
       newGuest: (identityPoolId) => yielding(origin.newGuest(identityPoolId)),
-      findGuest: (identityId) => yielding(origin.findGuest(identityId)),
+      find: (unknown) => yielding(origin.find(unknown)),
       checkGuest: (guest, operation) => yielding(origin.checkGuest(guest, operation)),
       openToken: (token) => yielding(origin.openToken(token)),
     },

@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   CognitoIdentityClient,
+  DescribeIdentityPoolCommand,
   GetCredentialsForIdentityCommand,
   GetIdCommand,
+  GetOpenIdTokenCommand,
   GetOpenIdTokenForDeveloperIdentityCommand,
   ListIdentitiesCommand,
+  UpdateIdentityPoolCommand,
 } from '@aws-sdk/client-cognito-identity';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readLocalConfig } from '../../infra/local/local-config.ts';
@@ -152,6 +155,72 @@ describe('logins during a migration', () => {
     },
     60_000,
   );
+
+  describe('of users who came after the copy, and whose app names the identity', () => {
+    /** Creates an identity at the origin, without data: the target receives no event of the identity. */
+    async function newIdentity(user: string) {
+      const Logins = await loginOf(user);
+      const input = { IdentityPoolId: pool, Logins };
+      const { IdentityId } = await both.origin.identity.send(new GetIdCommand(input));
+      return { IdentityId: String(IdentityId), Logins };
+    }
+    const issue = {
+      GetCredentialsForIdentity: (asked: { IdentityId: string; Logins: Logins }) =>
+        both.target.identity.send(new GetCredentialsForIdentityCommand(asked)),
+      GetOpenIdToken: (asked: { IdentityId: string; Logins: Logins }) =>
+        both.target.identity.send(new GetOpenIdTokenCommand(asked)),
+    };
+
+    it.each(['GetCredentialsForIdentity', 'GetOpenIdToken'] as const)(
+      '%s gives the same identity',
+      async (name) => {
+        await copy();
+        const asked = await newIdentity(`late user of ${name}`);
+        const counts = [await countAt('origin'), await countAt('target')];
+        const stranger = { ...asked, Logins: await loginOf(`stranger of ${name}`) };
+        await expect(issue[name](stranger)).rejects.toMatchObject({
+          name: 'NotAuthorizedException',
+          message: expect.stringContaining('Access to Identity'),
+        });
+        proxy.mode = 'down';
+        try {
+          await expect(issue[name](asked)).rejects.toMatchObject({ name: 'InternalErrorException' });
+        } finally {
+          proxy.mode = 'up';
+        }
+        expect([await countAt('origin'), await countAt('target')]).toEqual(counts);
+        proxy.operations.length = 0;
+        expect((await issue[name](asked)).IdentityId).toBe(asked.IdentityId);
+        expect(proxy.operations).toContain('GetOpenIdToken');
+        expect(proxy.operations).not.toContain('GetId');
+        const { client, ...identity } = await logIn(both.target.cloud.url, asked.Logins);
+        expect(identity.IdentityId).toBe(asked.IdentityId);
+        await write(client, identity, 'game', [set('player', name)]);
+        client.destroy();
+      },
+    );
+
+    it('gives the same identity if the pool at the origin does not allow GetOpenIdToken', async () => {
+      await copy();
+      const { $metadata, ...settings } = await both.origin.identity.send(
+        new DescribeIdentityPoolCommand({ IdentityPoolId: pool }),
+      );
+      const allowClassicFlow = (AllowClassicFlow: boolean) =>
+        both.origin.identity.send(new UpdateIdentityPoolCommand({ ...settings, AllowClassicFlow }));
+      await allowClassicFlow(false);
+      try {
+        const asked = await newIdentity('late user without the classic flow');
+        const stranger = { ...asked, Logins: await loginOf('another stranger') };
+        await expect(issue.GetCredentialsForIdentity(stranger)).rejects.toThrow('Access to Identity');
+        expect((await issue.GetCredentialsForIdentity(asked)).IdentityId).toBe(asked.IdentityId);
+        const guest = await both.newGuest(pool);
+        const alone = new GetCredentialsForIdentityCommand({ IdentityId: guest });
+        expect((await both.target.identity.send(alone)).IdentityId).toBe(guest);
+      } finally {
+        await allowClassicFlow(true);
+      }
+    });
+  });
 
   it('keeps a guest of amazon-cognito-js who changes to the target and then logs in', async () => {
     const sdk = loadSyncManager();

@@ -1,7 +1,7 @@
 import { authenticate } from '../authenticate.ts';
 import type { IdentityDependencies, LoginDependencies } from '../dependencies.ts';
 import { identityForbidden } from '../errors.ts';
-import { findAskedByClient } from '../find-asked-identity.ts';
+import { findAskedByClient } from '../find-asked-by-client.ts';
 import type { IdentityOperations } from '../model.ts';
 import { toCredentials } from '../to-output.ts';
 

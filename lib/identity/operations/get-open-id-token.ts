@@ -2,7 +2,7 @@ import { ServiceError } from '../../common/errors.ts';
 import { authenticate } from '../authenticate.ts';
 import type { LoginDependencies } from '../dependencies.ts';
 import { identityForbidden } from '../errors.ts';
-import { findAskedByClient } from '../find-asked-identity.ts';
+import { findAskedByClient } from '../find-asked-by-client.ts';
 import type { IdentityOperations } from '../model.ts';
 
 /** Source: API reference of Cognito Identity, GetOpenIdToken. */

@@ -16,6 +16,15 @@ export interface PresentedToOrigin {
   unknown: readonly string[];
 }
 
+/** An identity that is unknown here, and the client's proof. */
+export interface UnknownToFind {
+  identityId: string;
+  /** The logins that the client presents; none for a guest. */
+  logins: Logins;
+  /** The ids of the pools that can have the identity: this service has verified the logins in each of these pools. */
+  pools: readonly string[];
+}
+
 /**
  * The service from which pools are being migrated. Only this service, the origin, knows to which users the logins of
  * copied identities belong. If the origin does not respond or throttles, every method throws {ServiceError}
@@ -23,6 +32,8 @@ export interface PresentedToOrigin {
  * unreachable.
  */
 export interface OriginLogins {
+  /** Returns the ids of the pools that are being migrated. */
+  listMoving(): Promise<string[]>;
   /** Returns whether a pool is being migrated. */
   isMoving(identityPoolId: string): Promise<boolean>;
   /**
@@ -67,10 +78,11 @@ export interface OriginLogins {
   /** Creates a guest at the origin and here. @returns its id; null if the pool is not being migrated */
   newGuest(identityPoolId: string): Promise<string | null>;
   /**
-   * Creates a guest here that was created at the origin after the copy.
-   * @returns whether the origin has this guest in a pool that is being migrated
+   * Creates an identity here that was created at the origin after the copy, if the origin accepts the client's proof.
+   * @returns the id of the identity that the origin names. It differs from `identityId` if the origin has merged this
+   *   identity. Null if the origin rejects the proof, or the identity is in none of the pools
    */
-  findGuest(identityId: string): Promise<boolean>;
+  find(unknown: UnknownToFind): Promise<string | null>;
   /**
    * Asks the origin, at most once an hour for each guest, whether the guest has received a login there or was merged.
    * If so, the guest's id is no longer sufficient here either. If the origin does not respond, the guest remains
@@ -85,13 +97,14 @@ export interface OriginLogins {
 
 /** No pool is being migrated to this service. */
 export const NO_ORIGIN: OriginLogins = {
+  listMoving: async () => [],
   isMoving: async () => false,
   identityOf: async () => null,
   developerIdentityOf: async () => null,
   unlink: async () => false,
   unlinkDeveloperUser: async () => undefined,
   newGuest: async () => null,
-  findGuest: async () => false,
+  find: async () => null,
   checkGuest: async () => undefined,
   openToken: async () => ({ state: 'invalid' }),
 };

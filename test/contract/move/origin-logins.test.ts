@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { identityForbidden } from '../../../lib/identity/errors.ts';
+import { identityForbidden, providerUnavailable } from '../../../lib/identity/errors.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
 import { createOpenIdTokens } from '../../../lib/identity/open-id-token.ts';
 import type { LinkChange } from '../../../lib/identity/ports/identity-store.ts';
+import type { VerifyLogin } from '../../../lib/identity/ports/verify-login.ts';
 import { createIdentityStore } from '../../../lib/identity/store/identity-store.ts';
 import { copyPool } from '../../../lib/move/copy.ts';
 import { createOriginLogins } from '../../../lib/move/origin-logins.ts';
@@ -73,7 +74,11 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     return { pool, at, copy, origin, ...here };
   }
 
-  function newProcess(at: IdentityOrigin, origin: Origin, onLink?: (change: LinkChange) => Promise<void>) {
+  function newProcess(
+    at: IdentityOrigin,
+    origin: Origin,
+    { onLink, ...more }: { onLink?: (change: LinkChange) => Promise<void>; verifyLogin?: VerifyLogin } = {},
+  ) {
     const clock = { now: 0 };
     const takeOvers = createTakeOverStore(database);
     const store = createMoveStore(database, { offloading: null, now: Date.now });
@@ -106,6 +111,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     const service = createIdentityService(database, {
       store: ownBeforeChanges(identityStore, ownership),
       origin: originLogins,
+      ...more,
     });
     const issuing = ownIssuing(service.operations, ownership);
     const operations = { ...service.operations, ...issuing };
@@ -279,6 +285,152 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     expect((await operations.GetOpenIdToken({ IdentityId: late })).IdentityId).toBe(late);
   });
 
+  describe('asked for an identity with logins that was created at the origin after the copy', () => {
+    const OPERATIONS = ['GetCredentialsForIdentity', 'GetOpenIdToken'] as const;
+    const existsHere = (operations: IdentityService['operations'], IdentityId: string) =>
+      operations.DescribeIdentity({ IdentityId }, DEVELOPER).then(
+        () => true,
+        () => false,
+      );
+
+    it.each(OPERATIONS)('creates the identity here for %s', async (operation) => {
+      const { pool, copy, operations } = await moving();
+      await copy();
+      const late = await getId(there.operations, pool, login('late'));
+      const asked = { IdentityId: late, Logins: login('late') };
+      expect((await operations[operation](asked)).IdentityId).toBe(late);
+      expect(await linkedHere(late)).toEqual({ linked: [GOOGLE], copied: null });
+      expect(await getId(operations, pool, login('late'))).toBe(late);
+      expect(await countThere(pool)).toBe(1);
+    });
+
+    it('creates the identity in its own pool while several pools are being migrated', async () => {
+      const [first, second] = [await moving(), await moving()];
+      await first.copy();
+      await second.copy();
+      for (const { pool } of [second, first]) {
+        const late = await getId(there.operations, pool, login('late'));
+        const asked = { IdentityId: late, Logins: login('late') };
+        expect((await second.operations.GetCredentialsForIdentity(asked)).IdentityId).toBe(late);
+        expect(await getId(second.operations, pool, login('late'))).toBe(late);
+        expect(await countThere(pool)).toBe(1);
+      }
+    });
+
+    it('rejects the login of another user, and creates nothing on either side', async () => {
+      const { pool, at, copy, operations } = await moving();
+      await copy();
+      const late = await getId(there.operations, pool, login('late'));
+      await getId(there.operations, pool, login('bob'));
+      const { length } = at.asked;
+      for (const user of ['bob', 'new', 'bob', 'new']) {
+        for (const operation of OPERATIONS) {
+          const request = operations[operation]({ IdentityId: late, Logins: login(user) });
+          await expect(request).rejects.toMatchObject({ message: identityForbidden(late).message });
+        }
+      }
+      expect(at.asked.slice(length)).toEqual(Array(2).fill(`GetOpenIdToken ${GOOGLE}`));
+      expect(await existsHere(operations, late)).toBe(false);
+      expect(await countThere(pool)).toBe(2);
+      expect((await operations.GetOpenIdToken({ IdentityId: late, Logins: login('late') })).IdentityId).toBe(
+        late,
+      );
+    });
+
+    it.each(['unavailable', 'throttled', 'credentials', 'refused'] as const)(
+      'lets the client try again while the origin is %s',
+      async (condition) => {
+        const { pool, at, copy, operations } = await moving();
+        await copy();
+        const late = await getId(there.operations, pool, login('late'));
+        const asked = { IdentityId: late, Logins: login('late') };
+        at.failure = condition;
+        for (const operation of OPERATIONS)
+          await expect(operations[operation](asked)).rejects.toMatchObject(TRY_AGAIN);
+        expect(await existsHere(operations, late)).toBe(false);
+        at.failure = null;
+        expect((await operations.GetCredentialsForIdentity(asked)).IdentityId).toBe(late);
+      },
+    );
+
+    it('presents no login to the origin that cannot be verified here', async () => {
+      const { pool, at, copy, origin, operations } = await moving();
+      await copy();
+      const late = await getId(there.operations, pool, login('late'));
+      for (const Logins of [
+        { [GOOGLE]: '' },
+        { ...login('late'), [APPLE]: '' },
+        { [OWN_PROVIDER]: 'no token' },
+      ])
+        await expect(operations.GetOpenIdToken({ IdentityId: late, Logins })).rejects.toMatchObject({
+          message: identityForbidden(late).message,
+        });
+      const verifyLogin = async () => {
+        throw providerUnavailable(GOOGLE);
+      };
+      const unverified = newProcess(at, origin, { verifyLogin });
+      const asked = { IdentityId: late, Logins: login('late') };
+      await expect(unverified.operations.GetOpenIdToken(asked)).rejects.toMatchObject({
+        code: 'ExternalServiceException',
+      });
+      expect(at.asked).toEqual([]);
+    });
+
+    it('presents only logins of providers that the pool has at the origin', async () => {
+      const { pool, at, copy, operations } = await moving({
+        SupportedLoginProviders: { [GOOGLE]: 'client' },
+      });
+      await copy();
+      const late = await getId(there.operations, pool, login('late'));
+      const both = { ...login('late'), ...login('late', APPLE) };
+      expect((await operations.GetOpenIdToken({ IdentityId: late, Logins: both })).IdentityId).toBe(late);
+      // Other pools of the test accept both.
+      expect(at.asked).toContain(`GetOpenIdToken ${GOOGLE}`);
+      expect((await linkedHere(late)).linked).toEqual([GOOGLE, APPLE].sort());
+    });
+
+    it('limits the searches of clients that send ids with a valid login', async () => {
+      const { pool, at, copy, operations } = await moving();
+      await copy();
+      await getId(there.operations, pool, login('bob'));
+      const { length } = at.asked;
+      for (let request = 0; request < 100; request += 1) {
+        const asked = { IdentityId: `us-east-1:${randomUUID()}`, Logins: login('bob') };
+        await operations.GetOpenIdToken(asked).catch(() => undefined);
+      }
+      expect(at.asked.length - length).toBe(25);
+      // Clients with logins do not stop guests.
+      const guest = await newGuest(pool);
+      expect((await operations.GetOpenIdToken({ IdentityId: guest })).IdentityId).toBe(guest);
+    });
+
+    it('logs in or merges a guest that was created there, as the origin does', async () => {
+      const { pool, copy, operations } = await moving();
+      await copy();
+      const ann = await getId(there.operations, pool, login('ann'));
+      const [first, second] = [await newGuest(pool), await newGuest(pool)];
+      const become = (IdentityId: string, user: string) =>
+        operations.GetCredentialsForIdentity({ IdentityId, Logins: login(user) });
+      expect((await become(first, 'new')).IdentityId).toBe(first);
+      expect((await become(second, 'ann')).IdentityId).toBe(ann);
+      expect(await getId(there.operations, pool, login('new'))).toBe(first);
+      for (const IdentityId of [first, second])
+        await expect(operations.GetOpenIdToken({ IdentityId })).rejects.toThrow('forbidden');
+    });
+
+    it('accepts an OpenID token of the origin as its proof', async () => {
+      const { pool, copy, operations } = await moving();
+      await copy();
+      const user = { IdentityPoolId: pool, Logins: { [DEVELOPER_PROVIDER]: 'late' } };
+      const { IdentityId, Token } = await there.operations.GetOpenIdTokenForDeveloperIdentity(
+        user,
+        DEVELOPER,
+      );
+      const asked = { IdentityId, Logins: { [OWN_PROVIDER]: Token } };
+      expect((await operations.GetCredentialsForIdentity(asked)).IdentityId).toBe(IdentityId);
+    });
+  });
+
   it('lets a client try again if the migration ends while the origin creates a guest', async () => {
     const { pool, at, copy, operations, pass } = await moving();
     await copy();
@@ -427,7 +579,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     const { pool, at, copy, origin } = await moving();
     const id = await getId(there.operations, pool, login('ann'));
     await copy();
-    const killed = newProcess(at, origin, () => Promise.reject(new Error('killed')));
+    const killed = newProcess(at, origin, { onLink: () => Promise.reject(new Error('killed')) });
     await expect(getId(killed.operations, pool, login('ann'))).rejects.toThrow('killed');
     await expect(getId(killed.operations, pool, login('new'))).rejects.toThrow('killed');
     const { operations } = newProcess(at, origin);
