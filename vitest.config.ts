@@ -63,6 +63,8 @@ export default defineConfig({
     maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // By default, `expect.poll` fails after one second, which a busy machine exceeds.
+    expect: { poll: { timeout: 15_000 } },
     env: {
       POWERTOOLS_LOG_LEVEL: 'SILENT',
       // The programs that tests start share this cache, so that each module is compiled only once.
