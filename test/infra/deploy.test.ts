@@ -140,9 +140,28 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
       const kinesis = opened(new KinesisClient({ ...settings(), endpoint: moto.endpoint }));
       await kinesis.send(new DeleteStreamCommand({ StreamName: 'cognito-sync-prod' }));
     }
+    if (action === 'DeleteStack') await detachPolicies();
     return action === 'ListStackResources' && form.get('StackName')?.startsWith('arn:')
       ? RETAINED
       : undefined;
+  }
+  /** Detaches all managed policies. CloudFormation does this when it deletes them; the emulator cannot delete their roles. */
+  async function detachPolicies(): Promise<void> {
+    const iam = async (parameters: Record<string, string>) => {
+      const scope = 'deployer/20260101/us-east-1/iam/aws4_request';
+      const response = await fetch(moto.endpoint, {
+        method: 'POST',
+        headers: { authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0` },
+        body: new URLSearchParams({ ...parameters, Version: '2010-05-08' }),
+      });
+      return response.text();
+    };
+    const policies = await iam({ Action: 'ListPolicies', Scope: 'Local' });
+    for (const [, PolicyArn = ''] of policies.matchAll(/<Arn>(.*?)<\/Arn>/g)) {
+      const entities = await iam({ Action: 'ListEntitiesForPolicy', PolicyArn });
+      for (const [, RoleName = ''] of entities.matchAll(/<RoleName>(.*?)<\/RoleName>/g))
+        await iam({ Action: 'DetachRolePolicy', PolicyArn, RoleName });
+    }
   }
   const settings = () => ({
     endpoint: env.AWS_ENDPOINT_URL ?? '',
