@@ -1,4 +1,5 @@
 import type { Difference } from './compare-identity.ts';
+import type { NewlyMarked } from './only-changed-here.ts';
 import type { BridgeStore } from './ports/bridge-store.ts';
 import type { FinishStore } from './ports/finish-store.ts';
 import type { TakeOverDeps } from './take-over.ts';
@@ -6,7 +7,10 @@ import { replicasIn } from './take-over-pool.ts';
 
 /** What must be read to decide whether a migration can be finished. */
 export interface FinishReads extends Pick<TakeOverDeps, 'takeOvers' | 'store' | 'now'> {
-  bridge: Pick<BridgeStore, 'count' | 'listWaiting'>;
+  bridge: Pick<
+    BridgeStore,
+    'count' | 'countOlder' | 'listMarkedSince' | 'listWaiting' | 'readMarkClock' | 'readMemory'
+  >;
   finishes: FinishStore;
 }
 
@@ -55,7 +59,8 @@ export async function stateReasons(
 /**
  * Returns the reasons that remain after the takeovers and the comparison.
  * @param about `differences`: null if both sides were not compared. `newLogins`: identities whose new logins at the origin the
- *   database does not count. `isDryRun`: whether no identity was taken over
+ *   database does not count. `newlyMarked`: null if datasets that were marked during the command were not read at the
+ *   origin. `isDryRun`: whether no identity was taken over
  */
 export async function reasonsLeft(
   deps: FinishReads,
@@ -64,23 +69,40 @@ export async function reasonsLeft(
     isDryRun,
     differences,
     newLogins,
+    newlyMarked,
   }: {
     identityPoolId: string;
     isDryRun: boolean;
     differences: readonly Difference[] | null;
     newLogins: number;
+    newlyMarked: NewlyMarked | null;
   },
 ): Promise<FinishReason[]> {
   const { bridge, finishes } = deps;
-  const { marks, owedKeys } = await bridge.count(identityPoolId);
   const unknownLogins = newLogins + (await finishes.countUnknownLogins(identityPoolId));
   return [
     // The command itself takes replicas over, so a dry run need not refuse them.
     ...(!isDryRun && (await countReplicas(deps, identityPoolId)) > 0 ? (['replicas'] as const) : []),
-    ...(marks > 0 || owedKeys > 0 ? (['waiting'] as const) : []),
+    ...((await isWaiting(bridge, identityPoolId, newlyMarked)) ? (['waiting'] as const) : []),
     ...(differences !== null && differences.length > 0 ? (['differences'] as const) : []),
     ...(unknownLogins > 0 ? (['unknown-logins'] as const) : []),
   ];
+}
+
+/**
+ * Returns whether datasets wait for the bridge. While devices use this service, each of their changes makes a dataset wait
+ * for about a second. A dataset that waits only for this does not count: the change is here, and only the origin lacks it.
+ */
+async function isWaiting(
+  bridge: FinishReads['bridge'],
+  identityPoolId: string,
+  newlyMarked: NewlyMarked | null,
+): Promise<boolean> {
+  const { marks, owedKeys } = await bridge.count(identityPoolId);
+  if (newlyMarked === null) return marks > 0 || owedKeys > 0;
+  // A key is written at the origin only while its dataset is marked.
+  if (newlyMarked.others > 0 || (owedKeys > 0 && marks === 0)) return true;
+  return (await bridge.countOlder(identityPoolId, newlyMarked.since)) > 0;
 }
 
 /** Counts the replicas. An identity that was merged here before a takeover counts as moved, but is no replica. */

@@ -1,5 +1,6 @@
 import type { Difference } from './compare-identity.ts';
 import { countReplicas, type FinishReads, type FinishReason } from './finish-reasons.ts';
+import type { NewlyMarked } from './only-changed-here.ts';
 import type { BridgeCounts, WaitingDataset } from './ports/bridge-store.ts';
 import type { TakeOverProblem } from './take-over-pool.ts';
 
@@ -42,6 +43,8 @@ export interface Found {
   differences: Difference[] | null;
   /** Identities whose new logins at the origin the database does not count. */
   newLogins: number;
+  /** Null before they are read at the origin. */
+  newlyMarked: NewlyMarked | null;
 }
 
 /** Describes the state of the migration, and what the call has done. */

@@ -1,8 +1,10 @@
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import { datasetKeyText } from '../projection/fold-events.ts';
 import { type FinishReads, type FinishReason, reasonsLeft, stateReasons } from './finish-reasons.ts';
 import { describeFinish, type FinishReport, type Found, NAMED } from './finish-report.ts';
 import { listAgain } from './list-again.ts';
+import { findOnlyChangedHere } from './only-changed-here.ts';
 import type { MovingPool } from './ports/move-store.ts';
 import { type TakeOverDeps, takeOverUncompared } from './take-over.ts';
 import { replicasIn, takeOverAll } from './take-over-pool.ts';
@@ -49,7 +51,14 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
   const refuses = (given: readonly FinishReason[]) => given.some((reason) => !ignored.has(reason));
   const { identityPoolId } = pool;
   const about = { identityPoolId, quietForMs, isDryRun };
-  const found: Found = { takenOver: 0, uncompared: 0, notTakenOver: [], differences: null, newLogins: 0 };
+  const found: Found = {
+    takenOver: 0,
+    uncompared: 0,
+    notTakenOver: [],
+    differences: null,
+    newLogins: 0,
+    newlyMarked: null,
+  };
   let reasons: FinishReason[] = [];
   const report = async (outcome: FinishReport['outcome']): Promise<FinishReport> => ({
     outcome,
@@ -92,6 +101,7 @@ async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found
   const { store } = deps;
   const { pool, isDryRun, signal, onProgress } = options;
   const { identityPoolId } = pool;
+  let since = await deps.bridge.readMarkClock();
   if (!isDryRun) {
     await listIdentities(deps, options);
     const { takenOver } = await takeOverAll(deps, {
@@ -102,7 +112,8 @@ async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found
       onSkipped: (problem) => void (found.notTakenOver.length < NAMED && found.notTakenOver.push(problem)),
     });
     found.takenOver = takenOver;
-    await waitForBridge(deps, options);
+    since = await deps.bridge.readMarkClock();
+    await waitForBridge(deps, options, since);
   }
   if (signal.aborted) return;
   const verifyStore = isDryRun ? { ...store, saveVerification: async () => undefined } : store;
@@ -115,8 +126,17 @@ async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found
       onProgress: (done, total) => onProgress?.('compared', done, total),
     },
   );
-  found.differences = verified.differences;
   found.newLogins = await listIdentities(deps, options);
+  const paced = createPacedCalls({ ...deps, signal });
+  const about = { identityPoolId, since, signal };
+  const newlyMarked = await findOnlyChangedHere({ ...deps, paced }, about);
+  found.newlyMarked = newlyMarked;
+  found.differences = verified.differences.filter(({ identityId, datasetName, isTakenOver }) => {
+    const isDataset = isTakenOver && datasetName !== null;
+    return (
+      !isDataset || !newlyMarked.onlyHere.has(datasetKeyText({ identityPoolId, identityId, datasetName }))
+    );
+  });
 }
 
 async function listIdentities(deps: FinishDeps, options: FinishOptions): Promise<number> {
@@ -128,15 +148,16 @@ async function listIdentities(deps: FinishDeps, options: FinishOptions): Promise
   return listAgain({ ...deps, paced: createPacedCalls({ ...deps, signal }) }, about);
 }
 
-/** Waits until no dataset waits for the bridge, or the bridge makes no progress. */
+/** Waits until no dataset that was marked before `since` waits for the bridge, or the bridge makes no progress. */
 async function waitForBridge(
   { bridge, now, sleep }: FinishDeps,
   { pool, signal }: FinishOptions,
+  since: number,
 ): Promise<void> {
   let least = Number.POSITIVE_INFINITY;
   let until = now() + BRIDGE_WAIT_MS;
   while (!signal.aborted) {
-    const { marks } = await bridge.count(pool.identityPoolId);
+    const marks = await bridge.countOlder(pool.identityPoolId, since);
     if (marks < least) until = now() + BRIDGE_WAIT_MS;
     least = Math.min(least, marks);
     if (marks === 0 || now() >= until) return;

@@ -75,6 +75,12 @@ export interface BridgeStore {
    * @param maxRows if given, only so many marks and conflicts are counted, and the datasets and keys of so many identities
    */
   count(identityPoolId: string, maxRows?: number): Promise<BridgeCounts>;
+  /** Returns the time by which marks are dated, epoch milliseconds. */
+  readMarkClock(): Promise<number>;
+  /** Counts the datasets that were marked before a time of this clock, or whose last attempt failed. */
+  countOlder(identityPoolId: string, since: number): Promise<number>;
+  /** Lists the datasets that were marked at a time of this clock or later, and did not fail. */
+  listMarkedSince(identityPoolId: string, about: { since: number; limit: number }): Promise<DatasetKey[]>;
   /** Lists datasets of a pool that wait for the bridge. */
   listWaiting(identityPoolId: string, limit: number): Promise<WaitingDataset[]>;
   /**

@@ -1,5 +1,11 @@
 import type { Database } from '../../database/database.ts';
-import { countMarks, listWaiting } from '../../sync/store/replica/marks.ts';
+import {
+  countMarks,
+  countOlderMarks,
+  listMarkedSince,
+  listWaiting,
+  readMarkClock,
+} from '../../sync/store/replica/marks.ts';
 import type { BridgeStore } from '../ports/bridge-store.ts';
 import {
   COUNT_CONFLICTS,
@@ -8,13 +14,24 @@ import {
   LIST_CONFLICTS,
 } from './bridge-statements.ts';
 import { COUNT_AGREED, COUNT_OWED, COUNT_SOME_AGREED, COUNT_SOME_OWED } from './move-statements.ts';
+import { readMemory } from './read-memory.ts';
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-/** Creates the part of the bridge's store that only reports. */
-export function createBridgeReports(
-  database: Database,
-): Pick<BridgeStore, 'count' | 'listWaiting' | 'listConflicts'> {
+/** The part of the bridge's store that only reads. */
+type BridgeReports = Pick<
+  BridgeStore,
+  | 'count'
+  | 'countOlder'
+  | 'listConflicts'
+  | 'listMarkedSince'
+  | 'listWaiting'
+  | 'readMarkClock'
+  | 'readMemory'
+>;
+
+/** Creates the part of the bridge's store that only reads. */
+export function createBridgeReports(database: Database): BridgeReports {
   return {
     async count(identityPoolId, maxRows) {
       const count = async <Row>(all: string, some: string): Promise<Row | undefined> => {
@@ -33,6 +50,10 @@ export function createBridgeReports(
       };
     },
 
+    readMarkClock: () => readMarkClock(database),
+    countOlder: (identityPoolId, since) => countOlderMarks(database, identityPoolId, since),
+    listMarkedSince: (identityPoolId, about) => listMarkedSince(database, identityPoolId, about),
+    readMemory: (dataset) => readMemory(database, dataset),
     listWaiting: (identityPoolId, limit) => listWaiting(database, identityPoolId, limit),
 
     async listConflicts(identityPoolId, { after, limit }) {

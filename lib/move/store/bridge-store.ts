@@ -17,7 +17,7 @@ import { listDue, postponeMark, putMarks, readBridging, removeMark } from '../..
 import { type LockedDataset, lockBridged, writeBridged } from '../../sync/store/replica/write-bridged.ts';
 import { transact } from '../../sync/store/transact.ts';
 import { type Memory, remember } from '../bridge-memory.ts';
-import type { Agreed, BothSides, BridgedRow, Pending } from '../bridge-state.ts';
+import type { BothSides, BridgedRow } from '../bridge-state.ts';
 import { type Conflict, DELETION, decide, NO_CHANGE, type Plan } from '../decide.ts';
 import type { BridgeStore, Decided, ReadThere } from '../ports/bridge-store.ts';
 import type { IdentityLease } from '../ports/take-over-store.ts';
@@ -28,17 +28,15 @@ import {
   DELETE_PENDING_OF,
   type LeasedRow,
   LOCK_OWNED,
-  type PendingRow,
   PUT_AGREED_COUNTS,
   PUT_CONFLICTS,
   PUT_PENDING,
-  READ_AGREED,
   READ_LEASED,
-  READ_PENDING,
   REMOVE_PENDING,
   RENEW_OWNED,
 } from './bridge-statements.ts';
 import { type MovedRow, READ_MOVED, SAVE_OLD_WRITE } from './move-statements.ts';
+import { readMemory } from './read-memory.ts';
 import { RELEASE_IDENTITY } from './take-over-statements.ts';
 
 /** Creates the store of the bridge, on any `Database`. */
@@ -86,8 +84,6 @@ export function createBridgeStore(
       await database.query(DELETE_PENDING_OF, [plainArray(datasets.map(datasetId))]);
     },
 
-    readMemory: (dataset) => readMemory(database, dataset),
-
     async decide(lease, mark, about) {
       const decided = await transact(database, (transaction) =>
         decideAndWrite(transaction, lease, mark, { ...about, offloading }),
@@ -118,30 +114,6 @@ async function lockLease(
 ): Promise<boolean> {
   const { rows } = await on.query(LOCK_OWNED, [identityRowId(identity), leaseId, at]);
   return rows.length > 0;
-}
-
-async function readMemory(
-  on: Transaction,
-  dataset: DatasetKey,
-): Promise<{ agreed: Agreed; pending: Map<string, Pending> }> {
-  const id = datasetId(dataset);
-  const agreed = await on.query<{ agreed_here: number; agreed_there: number }>(READ_AGREED, [id]);
-  const { rows } = await on.query<PendingRow>(READ_PENDING, [id]);
-  const [counts] = agreed.rows;
-  return {
-    agreed: { here: counts?.agreed_here ?? 0, there: counts?.agreed_there ?? 0 },
-    pending: new Map(
-      rows.map((row) => [
-        row.record_key,
-        {
-          valueHash: row.value_hash,
-          hereCount: row.here_count,
-          afterThere: row.after_there,
-          thereCount: row.there_count,
-        },
-      ]),
-    ),
-  };
 }
 
 async function decideAndWrite(

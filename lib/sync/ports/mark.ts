@@ -4,6 +4,8 @@ import type { DatasetKey } from '../../common/dataset-key.ts';
 export interface Mark {
   dataset: DatasetKey;
   markId: string;
+  /** When the mark was listed, epoch milliseconds of the database's clock. */
+  listedAt: number;
   /** Failures since the last success. */
   attempts: number;
 }

@@ -9,7 +9,7 @@ import { followBatch } from '../../../lib/move/follow.ts';
 import { hintChange } from '../../../lib/move/hint-changes.ts';
 import type { BridgeStore } from '../../../lib/move/ports/bridge-store.ts';
 import type { MoveStore } from '../../../lib/move/ports/move-store.ts';
-import type { Origin, OriginIdentity, OriginListing } from '../../../lib/move/ports/origin.ts';
+import type { Origin, OriginIdentity, OriginListing, OriginPatch } from '../../../lib/move/ports/origin.ts';
 import type { TakeOverStore } from '../../../lib/move/ports/take-over-store.ts';
 import { createBridgeStore } from '../../../lib/move/store/bridge-store.ts';
 import { createFinishStore } from '../../../lib/move/store/finish-store.ts';
@@ -83,7 +83,12 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       now: () => now,
       onWritten: () => undefined,
     });
-  async function finish(identityPoolId: string, origin: Origin, given: Partial<FinishOptions> = {}) {
+  async function finish(
+    identityPoolId: string,
+    origin: Origin,
+    given: Partial<FinishOptions> = {},
+    isBridging = () => true,
+  ) {
     const pool = await store.readPool(identityPoolId, now);
     if (pool === null) throw new Error('no pool');
     const report = await finishPool(
@@ -98,7 +103,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
         // The bridge of the service runs in the meantime.
         async sleep(ms) {
           now = Math.max(now + ms, Date.now());
-          await run(identityPoolId, origin);
+          if (isBridging()) await run(identityPoolId, origin);
         },
         random: () => 0,
         maxCallsPerSecond: 1_000,
@@ -165,6 +170,68 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       outcome: 'already-finished',
       takenOver: 0,
       finishedAt: report.finishedAt,
+    });
+  });
+
+  describe('while devices change a dataset here all the time', () => {
+    /** @param about `isFull`: whether the origin rejects the writes. `isChangedThere`: whether an old version writes last */
+    async function finishUsed({ isFull = false, isChangedThere = false } = {}) {
+      const there = { game: listingOf(1) };
+      const { identityPoolId, ids, origin } = await copied([there]);
+      const [identityId = ''] = ids;
+      const dataset = { IdentityPoolId: identityPoolId, IdentityId: identityId, DatasetName: 'game' };
+      const { operations } = createSyncService(database);
+      const writeHere = async () => {
+        const listed = await operations.ListRecords(dataset, DEVELOPER);
+        const count = listed.Records?.find(({ Key }) => Key === 'k1')?.SyncCount;
+        const RecordPatches = [put('k1', `${listed.DatasetSyncCount}`, count)];
+        await operations.UpdateRecords(
+          { ...dataset, SyncSessionToken: listed.SyncSessionToken, RecordPatches },
+          DEVELOPER,
+        );
+      };
+      const writeThere = (patches: readonly Pick<OriginPatch, 'key' | 'value'>[]) => {
+        const syncCount = there.game.syncCount + 1;
+        const version = { lastModifiedDate: now, syncCount };
+        const dates = { version, deviceLastModifiedDate: null, lastModifiedBy: 'author' };
+        const keys = new Set(patches.map(({ key }) => key));
+        const others = there.game.records.filter(({ key }) => !keys.has(key));
+        const written = patches.map(({ key, value }) => ({ key, value, ...dates }));
+        there.game = { ...there.game, syncCount, records: [...others, ...written] };
+        return syncCount;
+      };
+      let lists = 0;
+      const used: Origin = {
+        ...origin,
+        async listIdentities(...about) {
+          lists += 1;
+          // Before the comparison, after the takeover, and after the comparison.
+          if (lists > 1) await writeHere();
+          if (lists === 3 && isChangedThere) writeThere([{ key: 'k9', value: 'old' }]);
+          return origin.listIdentities(...about);
+        },
+        async update(_, patches) {
+          if (isFull) throw failure('limit');
+          await writeHere();
+          return writeThere(patches);
+        },
+      };
+      const isBridging = () => !(isChangedThere && lists === 3);
+      return finish(identityPoolId, used, { quietForMs: 0 }, isBridging);
+    }
+
+    it('ends, and leaves the last change to this service', async () => {
+      const report = await finishUsed();
+      expect(report).toMatchObject({ outcome: 'finished', reasons: [], left: { differences: [] } });
+      expect(report.left.waiting).toMatchObject([{ datasetName: 'game', problem: null }]);
+    });
+
+    it('does not end if the origin has another change of this dataset', async () => {
+      expect((await finishUsed({ isChangedThere: true })).reasons).toContain('waiting');
+    });
+
+    it('does not end if the origin rejects the changes', async () => {
+      expect((await finishUsed({ isFull: true })).reasons).toContain('waiting');
     });
   });
 

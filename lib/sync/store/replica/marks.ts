@@ -13,12 +13,16 @@ interface MarkRow {
   dataset_name: string;
   mark_id: string;
   attempts: number;
+  listed_ms: number;
 }
 
 interface BridgesRow {
   bridges: boolean | null;
   is_deleted: boolean;
 }
+
+/** No run lists a mark with the latest date. A new mark of the dataset has an earlier one. */
+const LATEST_MS = 8_640_000_000_000_000;
 
 const SET_BRIDGES =
   'UPDATE sync.identity_pools SET bridges = $2 WHERE identity_pool_id = $1 AND deleted_ms IS NULL';
@@ -31,8 +35,10 @@ SELECT given.dataset_id, $1::text, given.identity_id, given.dataset_name, ${NEW_
 FROM unnest($2::uuid[], $3::text[], $4::text[]) AS given (dataset_id, identity_id, dataset_name)
 ORDER BY given.dataset_id`);
 
+const NOW_MS = '(extract(epoch FROM now()) * 1000)::bigint';
+
 const LIST_DUE = `
-SELECT identity_pool_id, identity_id, dataset_name, mark_id, attempts
+SELECT identity_pool_id, identity_id, dataset_name, mark_id, attempts, ${NOW_MS} AS listed_ms
 FROM sync.unbridged_datasets
 WHERE next_ms <= $1::bigint
 ORDER BY next_ms, dataset_id
@@ -40,8 +46,24 @@ LIMIT $2::bigint`;
 
 const REMOVE_MARK = 'DELETE FROM sync.unbridged_datasets WHERE dataset_id = $1 AND mark_id = $2';
 
-const FORGET_FAILURES = `
-UPDATE sync.unbridged_datasets SET problem = NULL, attempts = 0 WHERE dataset_id = $1 AND attempts > 0`;
+/** Resets a mark that replaced one that was listed at $2. What was changed before has been bridged. */
+const RESET_MARK = `
+UPDATE sync.unbridged_datasets SET problem = NULL, attempts = 0, next_ms = greatest(next_ms, $2::bigint)
+WHERE dataset_id = $1`;
+
+const READ_CLOCK = `SELECT ${NOW_MS} AS now_ms`;
+
+/** The marks of the pool $1 that were made at $2 or later, and did not fail. A failure postpones a mark. */
+const MARKED_SINCE = `
+identity_pool_id = $1 AND next_ms >= $2::bigint AND next_ms < ${LATEST_MS} AND problem IS NULL`;
+
+const COUNT_OLDER = `
+SELECT count(*) AS marks FROM sync.unbridged_datasets WHERE identity_pool_id = $1 AND NOT (${MARKED_SINCE})`;
+
+const LIST_SINCE = `
+SELECT identity_id, dataset_name FROM sync.unbridged_datasets WHERE ${MARKED_SINCE}
+ORDER BY dataset_id
+LIMIT $3::bigint`;
 
 const COUNT_MARKS_OF = `
 SELECT count(*) AS marks FROM sync.unbridged_datasets WHERE identity_pool_id = $1 AND identity_id = $2`;
@@ -56,9 +78,6 @@ const FORGET_MARKS = `
 DELETE FROM sync.unbridged_datasets
 WHERE dataset_id IN (
   SELECT dataset_id FROM sync.unbridged_datasets WHERE identity_pool_id = $1 LIMIT ${STEP_ROWS})`;
-
-/** No run lists a mark with the latest date. A new mark of the dataset has an earlier one. */
-const LATEST_MS = 8_640_000_000_000_000;
 
 const PARK_MARKS = `
 UPDATE sync.unbridged_datasets SET next_ms = ${LATEST_MS}
@@ -134,13 +153,45 @@ export async function listDue(on: Transaction, now: number, limit: number): Prom
     },
     markId: row.mark_id,
     attempts: row.attempts,
+    listedAt: row.listed_ms,
   }));
 }
 
 /** Removes a mark after a success. If a newer mark has replaced it, that one has no failures yet. */
-export async function removeMark(on: Transaction, { dataset, markId }: Mark): Promise<void> {
+export async function removeMark(on: Transaction, { dataset, markId, listedAt }: Mark): Promise<void> {
   const { rowsChanged } = await on.query(REMOVE_MARK, [datasetId(dataset), markId]);
-  if (rowsChanged === 0) await on.query(FORGET_FAILURES, [datasetId(dataset)]);
+  if (rowsChanged === 0) await on.query(RESET_MARK, [datasetId(dataset), listedAt]);
+}
+
+/** Returns the time by which marks are dated, epoch milliseconds. */
+export async function readMarkClock(on: Transaction): Promise<number> {
+  const { rows } = await on.query<{ now_ms: number }>(READ_CLOCK, []);
+  return rows[0]?.now_ms ?? 0;
+}
+
+/** Counts the marks of a pool that were made before a time of `readMarkClock`, or whose last attempt failed. */
+export async function countOlderMarks(
+  on: Transaction,
+  identityPoolId: string,
+  since: number,
+): Promise<number> {
+  const { rows } = await on.query<{ marks: number }>(COUNT_OLDER, [identityPoolId, since]);
+  return rows[0]?.marks ?? 0;
+}
+
+/** Lists datasets of a pool that were marked at a time of `readMarkClock` or later, and did not fail. */
+export async function listMarkedSince(
+  on: Transaction,
+  identityPoolId: string,
+  { since, limit }: { since: number; limit: number },
+): Promise<DatasetKey[]> {
+  const values = [identityPoolId, since, limit];
+  const { rows } = await on.query<Pick<MarkRow, 'identity_id' | 'dataset_name'>>(LIST_SINCE, values);
+  return rows.map(({ identity_id: identityId, dataset_name: datasetName }) => ({
+    identityPoolId,
+    identityId,
+    datasetName,
+  }));
 }
 
 /** Counts the marked datasets of an identity. */
