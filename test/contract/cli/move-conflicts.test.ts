@@ -6,6 +6,7 @@ import { commandDeps } from '../../fixtures/local/command-deps.ts';
 
 const POOL = 'us-east-1:11111111-1111-4111-8111-111111111111';
 const OTHER_POOL = 'us-east-1:22222222-2222-4222-8222-222222222222';
+const UNKNOWN_POOL = 'us-east-1:33333333-3333-4333-8333-333333333333';
 const CONFLICTS = 1_201;
 
 describe.each(DATABASES)('move conflicts on $name', ({ open }) => {
@@ -20,6 +21,11 @@ describe.each(DATABASES)('move conflicts on $name', ({ open }) => {
        FROM generate_series(1, ${CONFLICTS}) AS n`,
       [POOL],
     );
+    for (const pool of [POOL, OTHER_POOL])
+      await database.query(
+        `INSERT INTO move.pools (identity_pool_id, origin, run_ms, progress) VALUES ($1, 'origin', 0, '{}')`,
+        [pool],
+      );
   });
   afterAll(() => database.close());
 
@@ -43,8 +49,19 @@ describe.each(DATABASES)('move conflicts on $name', ({ open }) => {
     expect(await linesOf('--pool', OTHER_POOL)).toEqual([`${OTHER_POOL}: no conflicts`]);
   });
 
-  it('prints one JSON object per line', async () => {
-    const conflicts = (await linesOf('--pool', POOL, '--json')).map((line) => JSON.parse(line));
+  it('writes one JSON object with a list', async () => {
+    const list = async (pool: string): Promise<{ conflicts: { key: string | null }[] }> => {
+      let written = '';
+      const write = async (text: string) => {
+        written += text;
+      };
+      await (await prepareCommand(['move', 'conflicts', '--pool', pool, '--json']))(
+        commandDeps({ database, write }),
+      );
+      expect(written.indexOf('\n')).toBe(written.length - 1);
+      return JSON.parse(written);
+    };
+    const { conflicts } = await list(POOL);
     expect(new Set(conflicts.map(({ key }) => key)).size).toBe(CONFLICTS);
     expect(conflicts.find(({ key }) => key === null)).toEqual({
       identityId: 'us-east-1:ada',
@@ -56,6 +73,13 @@ describe.each(DATABASES)('move conflicts on $name', ({ open }) => {
       there: null,
       decidedAt: '1970-01-01T00:00:00.000Z',
     });
-    expect(await linesOf('--pool', OTHER_POOL, '--json')).toEqual([]);
+    expect(await list(OTHER_POOL)).toEqual({ identityPoolId: OTHER_POOL, conflicts: [] });
+  });
+
+  it('reports a pool that was never copied', async () => {
+    for (const form of [[], ['--json']])
+      await expect(linesOf('--pool', UNKNOWN_POOL, ...form)).rejects.toThrow(
+        `${UNKNOWN_POOL} was never copied`,
+      );
   });
 });

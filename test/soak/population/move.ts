@@ -48,8 +48,7 @@ export function createMove(env: Product['env'], identityPoolId: string, originUr
     },
     async conflicts() {
       const { stdout } = await run('conflicts');
-      const lines = stdout.split('\n').filter((line) => line !== '');
-      return lines.map((line) => JSON.parse(line) as DecidedConflict);
+      return (JSON.parse(stdout) as { conflicts: DecidedConflict[] }).conflicts;
     },
     async verify() {
       const { code, stdout, stderr } = await run('verify', '--rate', '500');

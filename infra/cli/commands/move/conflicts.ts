@@ -1,36 +1,60 @@
+import { toSafeLine } from '../../../../lib/common/text.ts';
 import type { ListedConflict } from '../../../../lib/move/ports/bridge-store.ts';
 import { createBridgeReports } from '../../../../lib/move/store/bridge-reports.ts';
+import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
 import type { CommandDeps } from '../../command.ts';
 import { isoOf, timeText } from '../../terminal/format.ts';
+import { readCopiedPool } from './read-copied-pool.ts';
 
 const PAGE = 500;
 
 /**
- * Lists the decided conflicts of a pool, oldest first: changes that the other side's change has overwritten. Because
- * there can be many, even `asJson` prints one JSON object per line and not one array.
+ * Lists the decided conflicts of a pool, oldest first: changes that the other side's change has overwritten. There can be
+ * many, so `asJson` writes the list of the one object in parts.
+ *
+ * @throws {SetupError} the pool was never copied
  */
 export async function conflicts(
-  { database, print, signal }: CommandDeps,
+  deps: CommandDeps,
   { identityPoolId, asJson }: { identityPoolId: string; asJson: boolean },
 ): Promise<void> {
+  const { database, now, print } = deps;
+  await readCopiedPool(createMoveStore(database, { offloading: null, now }), identityPoolId, now());
+  if (asJson) return writeJson(deps, identityPoolId);
+  let isEmpty = true;
+  for await (const conflict of listConflicts(deps, identityPoolId)) {
+    print(describe(conflict));
+    isEmpty = false;
+  }
+  if (isEmpty) print(`${identityPoolId}: no conflicts`);
+}
+
+/** Ends the object even if the command is interrupted, so that the output is always valid JSON. */
+async function writeJson(deps: CommandDeps, identityPoolId: string): Promise<void> {
+  let separator = '';
+  await deps.write(`{"identityPoolId":${JSON.stringify(identityPoolId)},"conflicts":[`);
+  for await (const { hereMs, thereMs, decidedAt, ...conflict } of listConflicts(deps, identityPoolId)) {
+    const dates = { here: isoOf(hereMs), there: isoOf(thereMs), decidedAt: isoOf(decidedAt) };
+    await deps.write(separator + toSafeLine(JSON.stringify({ ...conflict, ...dates })));
+    separator = ',';
+  }
+  await deps.write(']}\n');
+}
+
+async function* listConflicts(
+  { database, signal }: CommandDeps,
+  identityPoolId: string,
+): AsyncGenerator<ListedConflict> {
   const reports = createBridgeReports(database);
   let after: string | null = null;
-  let isEmpty = true;
   do {
     const page: Awaited<ReturnType<typeof reports.listConflicts>> = await reports.listConflicts(
       identityPoolId,
       { after, limit: PAGE },
     );
-    for (const conflict of page.conflicts)
-      print(asJson ? JSON.stringify(toJson(conflict)) : describe(conflict));
-    isEmpty &&= page.conflicts.length === 0;
+    yield* page.conflicts;
     after = page.next;
   } while (after !== null && !signal.aborted);
-  if (isEmpty && !asJson) print(`${identityPoolId}: no conflicts`);
-}
-
-function toJson({ hereMs, thereMs, decidedAt, ...conflict }: ListedConflict) {
-  return { ...conflict, here: isoOf(hereMs), there: isoOf(thereMs), decidedAt: isoOf(decidedAt) };
 }
 
 function describe({ identityId, datasetName, key, kind, winner, decidedAt }: ListedConflict): string {

@@ -11,6 +11,7 @@ import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count, durationText, isoOf, timeText } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { readCopiedPool } from './read-copied-pool.ts';
 import { describeDifference } from './verify.ts';
 import { requireOrigin, withOrigin } from './with-origin.ts';
 
@@ -31,10 +32,7 @@ export async function finish(deps: CommandDeps, given: FinishArguments): Promise
   const { identityPoolId, quietForMs, asJson, ignored, isDryRun } = given;
   const { database, now, signal, print, progress } = deps;
   const store = createMoveStore(database, { offloading: deps.offloading, now });
-  const pool = await store.readPool(identityPoolId, now());
-  if (pool === null) {
-    throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
-  }
+  const pool = await readCopiedPool(store, identityPoolId, now());
   await withOrigin(deps, identityPoolId, async (origin) => {
     requireOrigin(origin, pool);
     const report = await finishPool(

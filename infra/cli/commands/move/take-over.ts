@@ -11,6 +11,7 @@ import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { readCopiedPool } from './read-copied-pool.ts';
 import { requireOrigin, withOrigin } from './with-origin.ts';
 
 interface TakeOverArguments {
@@ -28,10 +29,7 @@ export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments):
   const { identityPoolId, identityId, maxCallsPerSecond, asJson } = given;
   const { database, now, signal, print, progress } = deps;
   const store = createMoveStore(database, { offloading: deps.offloading, now });
-  const pool = await store.readPool(identityPoolId, now());
-  if (pool === null) {
-    throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
-  }
+  const pool = await readCopiedPool(store, identityPoolId, now());
   const takeOvers = createTakeOverStore(database);
   if (identityId !== null) {
     const [owner] = await takeOvers.ownersOf([{ identityPoolId, identityId }]);

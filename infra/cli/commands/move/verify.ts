@@ -7,6 +7,7 @@ import { type Verification, verifyPool } from '../../../../lib/move/verify.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { readCopiedPool } from './read-copied-pool.ts';
 import { withOrigin } from './with-origin.ts';
 
 interface VerifyArguments {
@@ -24,9 +25,7 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
   const { identityPoolId, sample, maxCallsPerSecond, asJson } = given;
   const { database, now, signal, print, progress } = deps;
   const store = createMoveStore(database, { offloading: null, now });
-  if ((await store.readPool(identityPoolId, now())) === null) {
-    throw new SetupError(`${identityPoolId} was never copied; run \`move copy --pool ${identityPoolId}\``);
-  }
+  await readCopiedPool(store, identityPoolId, now());
   await withOrigin(deps, identityPoolId, async (origin) => {
     const verified = await verifyPool(
       {
