@@ -1,5 +1,5 @@
-import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import { createPacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
+import { SetupError } from '../common/errors.ts';
 import type { PoolStore } from '../sync/ports/pool-store.ts';
 import { streamProblem } from './copy.ts';
 import type { CopyDeps } from './copy-run.ts';
@@ -34,7 +34,8 @@ interface PlanOptions {
 
 /**
  * Counts what a copy would read, without writing anything. Reads no records: the lists of datasets contain the numbers.
- * @throws {SyncClientError} the origin did not respond, or the pool does not stream there
+ * @throws {SyncClientError} the origin did not respond
+ * @throws {SetupError} the pool does not stream at the origin
  */
 export async function planCopy(deps: PlanDeps, options: PlanOptions): Promise<CopyPlan> {
   const { origin, pools, now, sleep, maxCallsPerSecond } = deps;
@@ -42,7 +43,7 @@ export async function planCopy(deps: PlanDeps, options: PlanOptions): Promise<Co
   const paced = createPacedCalls({ maxCallsPerSecond, now, sleep, signal });
   const pool = await paced(() => origin.readPool(identityPoolId));
   const problem = streamProblem(pool, origin);
-  if (problem !== null) throw new SyncClientError('refused', problem);
+  if (problem !== null) throw new SetupError(problem);
   const isPoolNew = (await pools.readPool(identityPoolId)) === null;
   const counts = { identities: 0, datasets: 0, records: 0, bytes: 0, aboveLimits: 0, unread: 0 };
   const plan: CopyPlan = { isPoolNew, ...counts };

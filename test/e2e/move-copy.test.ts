@@ -192,7 +192,8 @@ describe('move copy', () => {
     const pool = await both.newPool({ streams: false });
     const { exitCode, error } = await copy(pool);
     expect(exitCode).toBe(1);
-    expect(error).toContain('the pool does not stream at the origin');
+    expect(error).toMatch(/^the pool does not stream at the origin/);
+    expect((await copy(pool, '--dry-run')).error).toBe(error);
     expect((await both.run(['move', 'status', '--pool', pool])).error).toContain('was never copied');
   });
 
