@@ -48,7 +48,7 @@ function describe({ pool, moved, bridge }: MigrationReport): string[] {
   return [
     `${pool.identityPoolId} from ${pool.origin}`,
     `  ${PHASES[progress.phase]}${copiedAt === null ? '' : `, last complete copy ${timeText(copiedAt)}`}`,
-    `  identities: ${moved.identities}, copied ${moved.copied}, taken over ${moved.takenOver}`,
+    `  identities: ${moved.identities}; taken over: ${moved.takenOver}; compared by the last copy: ${moved.copied}, without those taken over before`,
     ...(moved.takenOver === 0
       ? []
       : [
