@@ -188,6 +188,27 @@ describe('move copy', () => {
     }
   });
 
+  it('says that the origin does not respond, and that the comparison starts again', async () => {
+    const pool = await both.newPool();
+    expect(await copy(pool)).toMatchObject({ exitCode: 0 });
+    const stop = new AbortController();
+    const texts: string[] = [];
+    const { error } = await both.run(['move', 'verify', '--pool', pool], {
+      wrap: (origin) => ({
+        ...origin,
+        readPool: () => Promise.reject(new SyncClientError('unavailable', 'refused')),
+      }),
+      signal: stop.signal,
+      progress({ text }) {
+        texts.push(text);
+        // The retries take a minute.
+        setTimeout(() => stop.abort());
+      },
+    });
+    expect(texts[0]).toContain('does not respond; trying again');
+    expect(error).toContain('run the command again, it starts again');
+  });
+
   it('says that the pool does not stream, copies nothing and exits with 1', async () => {
     const pool = await both.newPool({ streams: false });
     const { exitCode, error } = await copy(pool);

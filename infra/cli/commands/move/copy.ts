@@ -30,7 +30,8 @@ export async function copy(deps: CommandDeps, given: CopyArguments): Promise<voi
   const { identityPoolId, maxCallsPerSecond, asJson } = given;
   const { database, now, signal, print, progress } = deps;
   const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
-  await withOrigin(deps, identityPoolId, async (origin) => {
+  const next = given.isDryRun ? 'starts again' : 'continues';
+  await withOrigin(deps, { identityPoolId, next }, async (origin) => {
     if (given.isDryRun) {
       const plan = await planCopy(
         {

@@ -33,7 +33,7 @@ export async function finish(deps: CommandDeps, given: FinishArguments): Promise
   const { database, now, signal, print, progress } = deps;
   const store = createMoveStore(database, { offloading: deps.offloading, now });
   const pool = await readCopiedPool(store, identityPoolId, now());
-  await withOrigin(deps, identityPoolId, async (origin) => {
+  await withOrigin(deps, { identityPoolId }, async (origin) => {
     requireOrigin(origin, pool);
     const report = await finishPool(
       {

@@ -36,7 +36,7 @@ export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments):
     if (owner === 'unknown') throw new SetupError(`${identityId} is unknown here; run \`move copy\` first`);
     if (owner === 'us' && !asJson) print(`${identityId} already belongs to this service`);
   }
-  await withOrigin(deps, identityPoolId, async (origin) => {
+  await withOrigin(deps, { identityPoolId, next: 'continues' }, async (origin) => {
     requireOrigin(origin, pool);
     const problems: TakeOverProblem[] = [];
     const result = await takeOverAll(

@@ -26,7 +26,7 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
   const { database, now, signal, print, progress } = deps;
   const store = createMoveStore(database, { offloading: null, now });
   await readCopiedPool(store, identityPoolId, now());
-  await withOrigin(deps, identityPoolId, async (origin) => {
+  await withOrigin(deps, { identityPoolId }, async (origin) => {
     const verified = await verifyPool(
       {
         origin,
