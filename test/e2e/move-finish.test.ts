@@ -16,6 +16,10 @@ describe('the end of a migration', () => {
     const guest = await both.newGuest(pool);
     for (const command of ['copy', 'take-over'])
       expect(await both.run(['move', command, '--pool', pool])).toMatchObject({ exitCode: 0 });
+    const quiet = await both.run(['move', 'finish', '--pool', pool]);
+    expect(quiet.lines.join('\n')).toContain(
+      'not-quiet: no write by an old version of the app is known, so the period of 30 days starts with the last copy',
+    );
     await both.logIn(pool, 'ada', guest);
     expect(await both.run(['move', 'verify', '--pool', pool])).toMatchObject({ exitCode: 0 });
     const finish = ['move', 'finish', '--pool', pool, '--quiet-for', '0s', '--ignore', 'not-followed'];

@@ -15,11 +15,13 @@ export function count(number: number, one: string, many = `${one}s`): string {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
-/** Formats a duration or a lag in one unit: seconds, minutes or hours. A negative duration counts as 0. */
+/** Formats a duration or a lag in one unit: seconds, minutes, hours or days. A negative duration counts as 0. */
 export function durationText(ms: number): string {
   if (ms < 10_000) return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`;
   if (ms < 2 * MINUTE_MS) return `${Math.round(ms / 1000)} s`;
   if (ms < 2 * HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
-  return `${Math.round(ms / HOUR_MS)} h`;
+  if (ms < 2 * DAY_MS) return `${Math.round(ms / HOUR_MS)} h`;
+  return `${Math.round(ms / DAY_MS)} days`;
 }

@@ -119,7 +119,8 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
   return [
     `${given.identityPoolId}: ${OUTCOMES[outcome]}${finishedAt === null ? '' : ` (${timeText(finishedAt)})`}`,
     ...reasons.map(
-      (reason) => `  ${given.ignored.has(reason) ? 'ignored: ' : ''}${reason}: ${explain(reason, given)}`,
+      (reason) =>
+        `  ${given.ignored.has(reason) ? 'ignored: ' : ''}${reason}: ${explain(reason, given, lastOldWrite)}`,
     ),
     `  last write by an old version of the app: ${lastOldWrite === null ? 'none known' : timeText(lastOldWrite)}`,
     `  ${count(takenOver, 'identity', 'identities')} taken over, ${uncompared} of them without a comparison, ${left.replicas} not taken over`,
@@ -149,7 +150,11 @@ function someOf<Item>(items: readonly Item[], describeItem: (item: Item) => stri
   ];
 }
 
-function explain(reason: FinishReason, { identityPoolId, quietForMs }: FinishArguments): string {
+function explain(
+  reason: FinishReason,
+  { identityPoolId, quietForMs }: FinishArguments,
+  lastOldWrite: number | null,
+): string {
   switch (reason) {
     case 'copy-incomplete':
       return `the last copy is not complete; run \`move copy --pool ${identityPoolId}\``;
@@ -158,7 +163,9 @@ function explain(reason: FinishReason, { identityPoolId, quietForMs }: FinishArg
     case 'not-followed':
       return 'not all events of the origin are applied, so the time of the last write there is unknown; keep the service running, and try again later';
     case 'not-quiet':
-      return `an old version of the app wrote in the last ${durationText(quietForMs)}, or the last copy started in this period; wait, or choose a shorter --quiet-for`;
+      return lastOldWrite === null
+        ? `no write by an old version of the app is known, so the period of ${durationText(quietForMs)} starts with the last copy; wait, or choose a shorter --quiet-for`
+        : `an old version of the app wrote in the last ${durationText(quietForMs)}; wait, or choose a shorter --quiet-for`;
     case 'replicas':
       return 'identities could not be taken over; run the command again';
     case 'waiting':
