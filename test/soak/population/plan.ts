@@ -89,9 +89,7 @@ export function planPopulation({
         // Some users get a second or third device with the new version, which must find the user's identity.
         const isNew = !isLate && device > 0 && kind !== 'guest' && random() < 0.3;
         const planned = planDevice(pick(CLIENTS), isNew ? 'target' : firstSide);
-        if (isNew) return { ...planned, joinsAt: 0.1 + random() * 0.6 };
-        // A user who comes after the copy changes to the new version much later, when the event has arrived.
-        return isLate ? { ...planned, switchesAt: planned.switchesAt.map((at) => 0.8 + at * 0.2) } : planned;
+        return isNew ? { ...planned, joinsAt: 0.1 + random() * 0.6 } : planned;
       }),
       joinsAt: isLate ? 0.1 + random() * 0.3 : 0,
       merge: null,
