@@ -11,8 +11,8 @@ import { startProcess } from './start-process.ts';
 
 /** All pages are measured several times, so that a moment in which the machine is slow affects only a part of them. */
 const PASSES = 3;
-const ROUNDS = 200;
-const WARM_UP = 30;
+const ROUNDS = 600;
+const WARM_UP = 300;
 /** Maximum of the p99 of a route, relative to the p99 of bare SQL for the same page. */
 const MAX_RATIO = 3;
 
