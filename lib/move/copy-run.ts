@@ -71,6 +71,7 @@ export interface CopyOutcome {
     | 'lost'
     | 'being-deleted'
     | 'other-origin'
+    | 'same-service'
     | SyncClientCondition;
   /** More about the end, for the operator; null if there is no more to say. */
   message: string | null;

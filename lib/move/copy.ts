@@ -38,6 +38,8 @@ export async function copyPool(deps: CopyDeps, options: CopyOptions): Promise<Co
     outcome.syncTrigger = pool.syncTrigger;
     const problem = streamProblem(pool, origin);
     if (problem !== null) return { ...outcome, end: 'not-streaming', message: problem };
+    if (await isSameService(deps, paced, identityPoolId))
+      return { ...outcome, end: 'same-service', message: describeSame(origin) };
     const until = now() + LEASE_MS;
     const taken = await store.takeLease(identityPoolId, { origin: origin.name, holder, now: now(), until });
     if (!('leaseId' in taken)) return { ...outcome, end: 'in-use', message: describeHolder(taken) };
@@ -82,6 +84,28 @@ export function streamProblem({ streaming }: OriginPool, { streamName }: Origin)
   return streaming.streamName === streamName
     ? null
     : `the pool streams to ${streaming.streamName ?? 'an unknown stream'} at the origin, but ORIGIN_STREAM is ${streamName}; set ORIGIN_STREAM`;
+}
+
+/**
+ * Returns whether the origin is this service itself, at any address: an identity that is created here then exists there. A
+ * pool that does not exist here cannot be this service's, and after the first copy, the origin is known.
+ */
+async function isSameService(
+  { origin, store, now }: CopyDeps,
+  paced: CopyRun['paced'],
+  identityPoolId: string,
+): Promise<boolean> {
+  const stored = await store.readPool(identityPoolId, now());
+  const isKnown = stored !== null && stored.copiedAt !== null && stored.origin === origin.name;
+  if (isKnown || !(await store.poolExists(identityPoolId))) return false;
+  return store.withProbe(
+    identityPoolId,
+    async (identityId) => (await paced(() => origin.describeIdentity(identityId))) !== null,
+  );
+}
+
+function describeSame({ name }: Origin): string {
+  return `the origin (${name}) is this service itself, so there is nothing to copy; set ORIGIN_ENDPOINT_URL to the service that owns the users now`;
 }
 
 function describeHolder({ holder, until }: { holder: string; until: number }): string {

@@ -1,13 +1,21 @@
 import {
+  CreateIdentityPoolCommand,
   DeleteIdentitiesCommand,
   DescribeIdentityCommand,
   DescribeIdentityPoolCommand,
   GetCredentialsForIdentityCommand,
+  ListIdentitiesCommand,
   MergeDeveloperIdentitiesCommand,
 } from '@aws-sdk/client-cognito-identity';
-import { DeleteDatasetCommand, ListDatasetsCommand } from '@aws-sdk/client-cognito-sync';
+import {
+  DeleteDatasetCommand,
+  ListDatasetsCommand,
+  SetIdentityPoolConfigurationCommand,
+} from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openOrigin } from '../../lib/aws/origin.ts';
 import { SyncClientError } from '../../lib/backfill/ports/sync-client.ts';
+import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import type { Origin } from '../../lib/move/ports/origin.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import {
@@ -207,6 +215,28 @@ describe('move copy', () => {
     });
     expect(texts[0]).toContain('does not respond; trying again');
     expect(error).toContain('run the command again, it starts again');
+  });
+
+  it('refuses this service itself as the origin, and leaves no trace', async () => {
+    const { cloud, identity, sync } = both.target;
+    const { IdentityPoolId: pool = '' } = await identity.send(
+      new CreateIdentityPoolCommand({ IdentityPoolName: 'Own', AllowUnauthenticatedIdentities: true }),
+    );
+    const CognitoStreams = { StreamName: 'cognito-sync', StreamingStatus: 'ENABLED' } as const;
+    await sync.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId: pool, CognitoStreams }));
+    const { port } = new URL(cloud.url);
+    for (const endpoint of [cloud.url, `http://localhost:${port}`]) {
+      const settings = { region: 'us-east-1', endpoint, credentials: DEFAULT_CREDENTIALS };
+      const own = openOrigin({ ...settings, streamName: 'cognito-sync' });
+      const command = ['move', 'copy', '--pool', pool];
+      expect(await both.run(command, { openOrigin: async () => own })).toMatchObject({
+        exitCode: 1,
+        error: expect.stringContaining('is this service itself'),
+      });
+    }
+    expect((await both.run(['move', 'status', '--pool', pool])).error).toContain('was never copied');
+    const listed = await identity.send(new ListIdentitiesCommand({ IdentityPoolId: pool, MaxResults: 10 }));
+    expect(listed.Identities).toEqual([]);
   });
 
   it('says that the pool does not stream, copies nothing and exits with 1', async () => {

@@ -142,6 +142,11 @@ export interface MoveStore {
   resumeCopy(lease: Lease): Promise<void>;
   poolExists(identityPoolId: string): Promise<boolean>;
   /**
+   * Creates an identity that no client uses, for the time of a call.
+   * @param work receives the identity's id, and reads the same database or another one
+   */
+  withProbe<Result>(identityPoolId: string, work: (identityId: string) => Promise<Result>): Promise<Result>;
+  /**
    * Creates a pool with the settings that it has at the origin. The pool streams here, so the query store shows what is
    * copied. It has no sync trigger: the origin's function cannot be called from here.
    * @returns 'being deleted' if data of a deleted pool with this id remains; then nothing is written

@@ -141,6 +141,7 @@ function requireFinished({ end, message }: CopyOutcome): void {
     case 'not-streaming':
     case 'in-use':
     case 'other-origin':
+    case 'same-service':
       throw new SetupError(message ?? end);
     case 'lost':
       throw new SetupError(
