@@ -34,8 +34,8 @@ export function invalidLoginToken(): ServiceError {
 export class ExpiredLoginTokenError extends ServiceError {
   override name = 'ExpiredLoginTokenError';
 
-  constructor() {
-    super('NotAuthorizedException', 'Invalid login token. Token expired.');
+  constructor(times = '.') {
+    super('NotAuthorizedException', `Invalid login token. Token expired${times}`);
   }
 }
 
@@ -62,7 +62,7 @@ export function missingClaim(name: string): ServiceError {
  * @param exp the end of the token
  */
 export function loginTokenExpired(earliest: number, exp: number): ServiceError {
-  return notAuthorized(`Invalid login token. Token expired: ${earliest} >= ${exp}`);
+  return new ExpiredLoginTokenError(`: ${earliest} >= ${exp}`);
 }
 
 /** The text is this project's own. */

@@ -1,5 +1,6 @@
 import { ServiceError } from '../common/errors.ts';
 import type { LoginDependencies } from './dependencies.ts';
+import { ExpiredLoginTokenError } from './errors.ts';
 import { type AskedIdentity, findAskedIdentity } from './find-asked-identity.ts';
 import type { Logins } from './model.ts';
 import { OWN_PROVIDER, openToken, readPublicLogins } from './read-logins.ts';
@@ -26,7 +27,8 @@ export async function findAskedByClient(
   const { [OWN_PROVIDER]: ownToken } = logins;
   if (ownToken !== undefined) {
     // A token of the origin names its identity. `openToken` creates this identity here.
-    await openToken(dependencies, ownToken);
+    const { state } = await openToken(dependencies, ownToken);
+    if (state === 'expired') throw new ExpiredLoginTokenError();
     return findAskedIdentity(store, identityId);
   }
   const { pools, failure } = await poolsAccepting(dependencies, logins);
@@ -63,10 +65,11 @@ async function poolsAccepting(
   };
 }
 
-/** Returns whether the logins are invalid in a pool, or cannot belong to it. */
+/** Returns whether the logins are invalid in a pool, or cannot belong to it. With a new token, an expired login is valid. */
 function isInvalid(error: unknown): boolean {
   return (
     error instanceof ServiceError &&
+    !(error instanceof ExpiredLoginTokenError) &&
     ['NotAuthorizedException', 'InvalidParameterException'].includes(error.code)
   );
 }

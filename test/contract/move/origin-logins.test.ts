@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
-import { identityForbidden, providerUnavailable } from '../../../lib/identity/errors.ts';
+import { identityForbidden, loginTokenExpired, providerUnavailable } from '../../../lib/identity/errors.ts';
 import type { Logins } from '../../../lib/identity/model.ts';
 import { createOpenIdTokens } from '../../../lib/identity/open-id-token.ts';
 import type { LinkChange } from '../../../lib/identity/ports/identity-store.ts';
@@ -352,6 +352,22 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
         expect((await operations.GetCredentialsForIdentity(asked)).IdentityId).toBe(late);
       },
     );
+
+    it('says that a login has expired, so that the client gets a new token', async () => {
+      const { pool, at, copy, origin } = await moving();
+      await copy();
+      const late = await getId(there.operations, pool, login('late'));
+      const verifyLogin = async () => {
+        throw loginTokenExpired(2, 1);
+      };
+      const { operations } = newProcess(at, origin, { verifyLogin });
+      for (const operation of OPERATIONS)
+        await expect(
+          operations[operation]({ IdentityId: late, Logins: login('late') }),
+        ).rejects.toMatchObject({
+          message: 'Invalid login token. Token expired: 2 >= 1',
+        });
+    });
 
     it('presents no login to the origin that cannot be verified here', async () => {
       const { pool, at, copy, origin, operations } = await moving();
