@@ -128,11 +128,12 @@ export async function readRecordsOf(
   const values: SqlValue[] = [recordId(key), ...start, filter.identityPoolId, filter.datasetName, ...bounds];
   const positionOf = ({ position, dataset_id }: RecordRow) =>
     equals.length > 0 ? [dataset_id] : [position, dataset_id];
-  const read = await readPage(on, { sql, values, page }, toRecord, positionOf);
-  // Without the index, the statement reads nothing.
-  if (read.items.length === 0 && read.next === null)
-    await requireIndex(on, order.by === 'number' ? 'numeric' : 'text');
-  return read;
+  const read = () => readPage(on, { sql, values, page }, toRecord, positionOf);
+  const records = await read();
+  if (records.items.length > 0 || records.next !== null) return records;
+  // Without the index, the statement reads nothing. The index may also have been completed since then.
+  await requireIndex(on, order.by === 'number' ? 'numeric' : 'text');
+  return read();
 }
 
 const BY_NUMBER = readByNumber('>', 'ASC');
@@ -205,13 +206,14 @@ const LONGEST_WRITE = "interval '5 minutes'";
 
 /**
  * Returns the time before which no more changes can appear: now, or the start of the oldest transaction that still writes
- * records. The page must be read by a later statement, which sees the rows of all writers that have ended. A standby
- * server shows neither the writers nor the newest changes.
+ * records. The page must be read by a later statement, which sees the rows of all writers that have ended. A lock that is
+ * older than the longest write is not one of a writer. A standby server shows neither the writers nor the newest changes;
+ * until it has replayed a transaction, it returns null.
  */
 const READ_STABLE_TIME = `
 SELECT CASE
-  WHEN pg_is_in_recovery() THEN coalesce(pg_last_xact_replay_timestamp(), now()) - ${LONGEST_WRITE}
-  ELSE least(now(), min(started_at))
+  WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}
+  ELSE least(now(), min(started_at) FILTER (WHERE started_at > now() - ${LONGEST_WRITE}))
 END::text AS until, ${isIndexReady('changes')} AS is_indexed ${FROM_WRITERS}`;
 
 /** Aurora DSQL does not show which transactions still write. */

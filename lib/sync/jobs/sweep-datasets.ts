@@ -1,8 +1,8 @@
 /**
- * A used token is removed this long after it has expired. A host whose clock is behind would otherwise accept the token
- * again.
+ * A used token is removed this long after it has expired. A host whose clock is behind, or a clock that was a day ahead
+ * for a while, would otherwise let the token be accepted again.
  */
-const TOKEN_RETENTION_MS = 60 * 60 * 1000;
+const TOKEN_RETENTION_MS = 24 * 60 * 60 * 1000;
 
 /** The sweep divides all datasets into this many slots. The first byte of a dataset's id is the dataset's slot. */
 export const SLOTS = 256;

@@ -104,6 +104,16 @@ describe('the change feed on PostgreSQL', () => {
     await Promise.all([writers.close(), reader.close()]);
   });
 
+  it('is not held back by a lock that is older than any write', async () => {
+    const database = await POSTGRESQL.openOwn();
+    await database.transaction(async (transaction) => {
+      await transaction.query('SELECT pg_advisory_xact_lock_shared(17235::bigint << 48)');
+      await write(database, 'a');
+      expect(keysOf(await readFrom(database, null))).toEqual(['a']);
+    });
+    await database.close();
+  });
+
   it('needs only the rights of query_reader', async () => {
     const connectionString = await createPostgresDatabase();
     const owner = openPg({ connectionString });
