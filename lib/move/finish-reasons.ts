@@ -38,10 +38,18 @@ export const FINISH_REASONS = [
 /** About every two minutes, the follower saves the time up to which all events are applied. */
 const MAX_FOLLOW_LAG_MS = 10 * 60_000;
 
-/** Returns the reasons that the state of the pool itself gives. */
+/**
+ * Returns the reasons that the state of the pool itself gives.
+ * @param about `lastOldWrite`: the last write of an old version that was known when the command started. A later one may
+ *   have changed what the command has already read, so it prevents the end for any `quietForMs`
+ */
 export async function stateReasons(
   { store, now }: FinishReads,
-  { identityPoolId, quietForMs }: { identityPoolId: string; quietForMs: number },
+  {
+    identityPoolId,
+    quietForMs,
+    lastOldWrite,
+  }: { identityPoolId: string; quietForMs: number; lastOldWrite: number | null },
 ): Promise<FinishReason[]> {
   const at = now();
   const pool = await store.readPool(identityPoolId, at);
@@ -51,7 +59,8 @@ export async function stateReasons(
   if (pool.gapSince !== null) reasons.push('events-missing');
   if (at - (pool.caughtUpTo ?? 0) > MAX_FOLLOW_LAG_MS) reasons.push('not-followed');
   // If no write is known, there was none since the start of the last copy: all events since then are known.
-  if (at - (pool.lastOldWrite ?? pool.startedAt) < quietForMs) reasons.push('not-quiet');
+  const isQuiet = at - (pool.lastOldWrite ?? pool.startedAt) >= quietForMs;
+  if (!isQuiet || pool.lastOldWrite !== lastOldWrite) reasons.push('not-quiet');
   if (pool.lease !== null) reasons.push('busy');
   return reasons;
 }

@@ -50,7 +50,7 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
   const { pool, quietForMs, ignored, isDryRun, signal } = options;
   const refuses = (given: readonly FinishReason[]) => given.some((reason) => !ignored.has(reason));
   const { identityPoolId } = pool;
-  const about = { identityPoolId, quietForMs, isDryRun };
+  const about = { identityPoolId, quietForMs, isDryRun, lastOldWrite: pool.lastOldWrite };
   const found: Found = {
     takenOver: 0,
     uncompared: 0,
@@ -68,16 +68,18 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
   if (pool.finishedAt !== null) return report('already-finished');
   reasons = await stateReasons(deps, about);
   if (!refuses(reasons) || isDryRun) {
+    const left: FinishReason[] = [];
     try {
       await finishWork(deps, options, found);
-      reasons = await stateReasons(deps, about);
     } catch (error) {
       if (!(error instanceof SyncClientError) || signal.aborted || !(ignored.has('origin') || isDryRun))
         throw error;
-      reasons = [...(await stateReasons(deps, about)), 'origin'];
+      left.push('origin');
     }
     if (signal.aborted) return report('stopped');
-    reasons.push(...(await reasonsLeft(deps, { ...about, ...found })));
+    left.push(...(await reasonsLeft(deps, { ...about, ...found })));
+    // Read after the marks: a mark that is made from now on has a later date of an old write.
+    reasons = [...(await stateReasons(deps, about)), ...left];
   }
   const isRefused = refuses(reasons);
   if (isRefused || isDryRun) return report(isRefused ? 'refused' : 'would-finish');

@@ -36,10 +36,10 @@ export interface FollowDeps extends CreateDeps {
   /** Receives the reason why an event cannot be applied, and the position of the event. */
   onRefused: (position: StreamPosition, reason: string) => void;
   /**
-   * Receives a change that was not applied, because this service owns the identity, or has deleted or merged it. Returns
-   * whether an old version of the app made the change.
+   * Receives a change that was not applied, because this service owns the identity, or has deleted or merged it. Saves the
+   * date of the change if an old version of the app made it.
    */
-  onKept?: (change: DatasetChange) => Promise<boolean>;
+  onKept?: (change: DatasetChange) => Promise<void>;
 }
 
 /**
@@ -89,15 +89,15 @@ export async function followBatch(
   for (const change of changes) {
     const applied = await apply(deps, change, readable);
     outcome.records += applied.records;
-    let isOldWrite = true;
+    if (applied.outcome === 'refused') outcome.refused += 1;
     if (applied.outcome === 'kept') {
       outcome.kept += 1;
-      isOldWrite = (await deps.onKept?.(change)) ?? false;
+      await deps.onKept?.(change);
+      continue;
     }
-    if (applied.outcome === 'refused') outcome.refused += 1;
     const { identityPoolId } = change.dataset;
     const last = Math.max(oldWrites.get(identityPoolId) ?? 0, change.version.lastModifiedDate);
-    if (isOldWrite) oldWrites.set(identityPoolId, last);
+    oldWrites.set(identityPoolId, last);
   }
   for (const [identityPoolId, at] of oldWrites) await deps.store.saveOldWrite(identityPoolId, at);
   await saveFollowed(deps, readable);

@@ -4,20 +4,19 @@ import type { BridgeStore } from './ports/bridge-store.ts';
 
 /**
  * Marks a dataset of an owned identity after an event of the origin, so that the bridge reads it. Ignores events that
- * contain only what the bridge itself has read or written at the origin.
- *
- * @returns whether an old version of the app made the change
+ * contain only what the bridge itself has read or written at the origin. The date of a write of an old version is saved
+ * before the mark is visible: `finishPool` reads the marks first, and then notices each later one by this date.
  */
 export async function hintChange(
-  store: Pick<BridgeStore, 'isOwned' | 'readMemory' | 'mark'>,
-  { dataset, removal, records }: DatasetChange,
-): Promise<boolean> {
-  if (!(await store.isOwned(dataset))) return false;
+  store: Pick<BridgeStore, 'isOwned' | 'readMemory' | 'saveOldWrite' | 'mark'>,
+  { dataset, version: { lastModifiedDate }, removal, records }: DatasetChange,
+): Promise<void> {
+  if (!(await store.isOwned(dataset))) return;
   const written = records.map(({ key, value, version }) => ({ key, value, syncCount: version.syncCount }));
   const memory = await store.readMemory(dataset);
-  if (removal === null && isKnown(written, memory)) return false;
-  await store.mark(dataset.identityPoolId, [dataset]);
+  if (removal === null && isKnown(written, memory)) return;
   // After a deletion by the bridge, both sides agree that the dataset does not exist at the origin.
   const isOwnDeletion = written.length === 0 && memory.agreed.there === 0 && memory.pending.size === 0;
-  return !isOwnDeletion;
+  if (!isOwnDeletion) await store.saveOldWrite(dataset.identityPoolId, lastModifiedDate);
+  await store.mark(dataset.identityPoolId, [dataset]);
 }

@@ -232,8 +232,16 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
         },
       ],
     });
-    expect(await hintChange(store, event('1', 1))).toBe(false);
-    expect(await hintChange(store, event('2', 2))).toBe(true);
+    const steps: string[] = [];
+    const hints = {
+      ...store,
+      saveOldWrite: async (pool: string, at: number) => void steps.push(`saved ${pool} ${at}`),
+      mark: async (pool: string) => void steps.push(`marked ${pool}`),
+    };
+    await hintChange(hints, event('1', 1));
+    expect(steps).toEqual([]);
+    await hintChange(hints, event('2', 2));
+    expect(steps).toEqual([`saved ${POOL} ${NEW_YEAR}`, `marked ${POOL}`]);
   });
 
   it('deletes nothing at the origin if the pool is deleted here, although a change was marked before', async () => {

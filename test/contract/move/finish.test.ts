@@ -174,8 +174,11 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
   });
 
   describe('while devices change a dataset here all the time', () => {
-    /** @param about `isFull`: whether the origin rejects the writes. `isChangedThere`: whether an old version writes last */
-    async function finishUsed({ isFull = false, isChangedThere = false } = {}) {
+    /**
+     * @param about `isFull`: whether the origin rejects the writes. `isChangedThere`: whether an old version writes last.
+     *   `isWrittenLate`: whether it writes when the command has read this dataset for the last time
+     */
+    async function finishUsed({ isFull = false, isChangedThere = false, isWrittenLate = false } = {}) {
       const there = { game: listingOf(1) };
       const { identityPoolId, ids, origin } = await copied([there]);
       const [identityId = ''] = ids;
@@ -210,6 +213,14 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
           if (lists === 3 && isChangedThere) writeThere([{ key: 'k9', value: 'old' }]);
           return origin.listIdentities(...about);
         },
+        async listRecords(key) {
+          const listing = await origin.listRecords(key);
+          if (isWrittenLate && lists === 3) {
+            const syncCount = writeThere([{ key: 'k1', value: 'v' }]);
+            await follow(origin, eventOf(identityPoolId, identityId, syncCount, now));
+          }
+          return listing;
+        },
         async update(_, patches) {
           if (isFull) throw failure('limit');
           await writeHere();
@@ -228,6 +239,13 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
 
     it('does not end if the origin has another change of this dataset', async () => {
       expect((await finishUsed({ isChangedThere: true })).reasons).toContain('waiting');
+    });
+
+    it('does not end if an old version writes in the last seconds, even if no quiet period is required', async () => {
+      expect(await finishUsed({ isWrittenLate: true })).toMatchObject({
+        outcome: 'refused',
+        reasons: ['not-quiet'],
+      });
     });
 
     it('does not end if the origin rejects the changes', async () => {
