@@ -70,7 +70,7 @@ describe('docs/sync-rules.md', () => {
   it('has only code blocks that this test runs or checks as output', () => {
     expect(SYNC_RULES_PAGE.match(/^```/gm)).toHaveLength(blocks.length * 2);
     expect(blocks.map(({ language }) => language)).toEqual(['ts', 'ts', 'ts', 'sh', 'text']);
-    expect(SYNC_RULES_PAGE.trimEnd().split('\n').length).toBeLessThanOrEqual(230);
+    expect(SYNC_RULES_PAGE.trimEnd().split('\n').length).toBeLessThanOrEqual(250);
   });
 
   it('makes claims about each of its rules files', () => {

@@ -155,7 +155,7 @@ describe('a bridge', () => {
         expectNothingLost(bridge);
         const alternating = devices[ALTERNATING] ?? newDevice();
         bridge.pull('here', alternating);
-        // A record that was removed in the meantime can remain on the device, see ADR 13. So only live records are compared.
+        // A record that was removed since the device's last pull can remain on it, see ADR 13. So only live records are compared.
         const live = bridge.target.live();
         const known = [...alternating.values].filter(([key]) => key in live);
         const values = known.map(([key, { value }]) => [key, value]);

@@ -356,7 +356,7 @@ describe('after a crash', () => {
       ),
     );
     await put('kept', 'after');
-    // Writes and iterators are in progress when the next request crashes the emulator. The SDK retries them.
+    // Writes and reads are in progress when the next request crashes the emulator. The SDK retries these writes and reads.
     const puts = Array.from({ length: 20 }, (_, index) => put('kept', `during ${index}`));
     const reads = Array.from({ length: 4 }, () => read('large'));
     const crashing = once.send(crash);

@@ -14,7 +14,7 @@ import { FunctionError } from '../../../lib/sync/ports/functions.ts';
 const ROOT = new URL('../../../', import.meta.url);
 const TIMEOUT_MS = 40_000;
 
-/** Modules of the functions, by name. `calls` returns the number of invocations in its thread. */
+/** Modules of the functions, by name. `count` returns the number of invocations in its thread. */
 const HANDLERS: Record<string, string> = {
   echo: 'export const handler = async (event) => event;',
   context: `export const handler = async (event, context) => ({
