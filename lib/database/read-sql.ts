@@ -36,7 +36,10 @@ export interface SqlReader {
 /** Connections that only read. */
 export type ReadDatabase = Database & SqlReader;
 
-/** The database rejected a reader's statement. The message is the database's own, which may quote the statement. */
+/**
+ * The database, or this project's own check, rejected a reader's statement. A message of the database may quote the
+ * statement.
+ */
 export class SqlError extends Error {
   override name = 'SqlError';
   readonly code: string;

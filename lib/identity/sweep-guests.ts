@@ -22,7 +22,7 @@ interface SweepGuestsOutcome {
 }
 
 /**
- * Removes guests that never stored anything, and merged identities that never stored anything. Every GetId without
+ * Removes guests and merged identities that never stored anything and were not used for 30 days. Every GetId without
  * logins creates a guest, and a login can merge it, so their number would otherwise grow without limit. A client whose
  * guest was removed gets a new guest and loses nothing. Also forgets old merges of deleted identities.
  *

@@ -31,7 +31,7 @@ export function createOriginSearch(
     return isGuest(accepted) ? null : accepted;
   }
 
-  /** Creates the identity that the origin has confirmed. @returns false for a guest whom the origin does not describe */
+  /** Creates the identity that the origin has confirmed. @returns false for a guest who no longer exists at the origin */
   async function create(origin: Origin, identity: IdentityKey, logins: Logins): Promise<boolean> {
     if (!isGuest(logins)) {
       await learn(origin, identity);

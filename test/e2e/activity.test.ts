@@ -217,7 +217,7 @@ describe('GET /query/activity', () => {
       .toMatchObject({ code: 'ResourceConflictException' });
   });
 
-  it('leaves out the activities of other pools and identities', async () => {
+  it('leaves out the activities of other identities', async () => {
     const [one, other] = [newIdentity(), newIdentity()];
     const client = createSyncClient(cloud.url);
     onTestFinished(() => client.destroy());

@@ -29,7 +29,7 @@ describe.each(SERVICE_DATABASES)('an export of the service, $name', ({ open }) =
     await deleteAllRows(target);
   });
 
-  it('contains all tables, and is the same after an import', async () => {
+  it('contains all exported tables, and is the same after an import', async () => {
     const { guest } = await fillService(source);
     const text = await runExport({ database: source }, '--service');
     const lines = text.split('\n').slice(1, -2);

@@ -63,7 +63,8 @@ export function runWork<Result>(
 
 /**
  * Runs one statement in a transaction block. Timeouts that are set outside of a transaction block would affect
- * other clients of the pooler. The block takes two more round trips.
+ * other clients of the pooler. The block takes two more round trips. A statement that cannot run in a block runs again
+ * without one.
  */
 async function runThroughPooler<Row>(
   client: pg.PoolClient,
