@@ -176,9 +176,26 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
   describe('while devices change a dataset here all the time', () => {
     /**
      * @param about `isFull`: whether the origin rejects the writes. `isChangedThere`: whether an old version writes last.
-     *   `isWrittenLate`: whether it writes when the command has read this dataset for the last time
+     *   `isWrittenLate`: whether it writes when the command has read this dataset for the last time. `keyThere`: a key that
+     *   it writes while the bridge writes. `atLast`: called before the command reads this dataset for the last time
      */
-    async function finishUsed({ isFull = false, isChangedThere = false, isWrittenLate = false } = {}) {
+    async function finishUsed({
+      isFull = false,
+      isChangedThere = false,
+      isWrittenLate = false,
+      keyThere = '',
+      atLast,
+    }: {
+      isFull?: boolean;
+      isChangedThere?: boolean;
+      isWrittenLate?: boolean;
+      keyThere?: string;
+      atLast?: (used: {
+        identityId: string;
+        there: { game: OriginListing };
+        deleteHere: () => Promise<unknown>;
+      }) => Promise<unknown> | undefined;
+    } = {}) {
       const there = { game: listingOf(1) };
       const { identityPoolId, ids, origin } = await copied([there]);
       const [identityId = ''] = ids;
@@ -211,6 +228,8 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
           // Before the comparison, after the takeover, and after the comparison.
           if (lists > 1) await writeHere();
           if (lists === 3 && isChangedThere) writeThere([{ key: 'k9', value: 'old' }]);
+          const deleteHere = () => operations.DeleteDataset(dataset, DEVELOPER);
+          if (lists === 3) await atLast?.({ identityId, there, deleteHere });
           return origin.listIdentities(...about);
         },
         async listRecords(key) {
@@ -223,6 +242,8 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
         },
         async update(_, patches) {
           if (isFull) throw failure('limit');
+          const isKeyThere = there.game.records.some(({ key }) => key === keyThere);
+          if (keyThere !== '' && !isKeyThere) writeThere([{ key: keyThere, value: 'old' }]);
           await writeHere();
           return writeThere(patches);
         },
@@ -245,6 +266,30 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       expect(await finishUsed({ isWrittenLate: true })).toMatchObject({
         outcome: 'refused',
         reasons: ['not-quiet'],
+      });
+    });
+
+    it('does not end if the dataset or the identity was deleted here, but not at the origin yet', async () => {
+      const deleted = await finishUsed({ atLast: ({ deleteHere }) => deleteHere() });
+      expect(deleted.reasons).toContain('waiting');
+      const erased = await finishUsed({
+        atLast: ({ identityId }) => createIdentityStore(database).deleteIdentity(identityId, now),
+      });
+      expect(erased.reasons).toContain('waiting');
+    });
+
+    it('does not end if the counts of the origin restarted', async () => {
+      const restart = ({ there }: { there: { game: OriginListing } }) => {
+        there.game = listingOf(1);
+        return undefined;
+      };
+      expect((await finishUsed({ atLast: restart })).reasons).toContain('waiting');
+    });
+
+    it('does not end if the origin has a key that this service cannot store', async () => {
+      expect(await finishUsed({ keyThere: 'k\u0000' })).toMatchObject({
+        outcome: 'refused',
+        left: { differences: [{ datasetName: 'game', kind: 'values' }] },
       });
     });
 
