@@ -116,10 +116,8 @@ async function isWaiting(
 
 /** Counts the replicas. An identity that was merged here before a takeover counts as moved, but is no replica. */
 export async function countReplicas(deps: FinishReads, identityPoolId: string): Promise<number> {
-  const { identities, takenOver } = await deps.store.countIdentities(identityPoolId, 0);
   let count = 0;
-  if (takenOver < identities)
-    for await (const replicas of replicasIn(deps, { identityPoolId, identityId: null }))
-      count += replicas.length;
+  for await (const replicas of replicasIn(deps, { identityPoolId, identityId: null }))
+    count += replicas.length;
   return count;
 }

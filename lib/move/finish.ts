@@ -97,7 +97,8 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
 
 /**
  * Takes over the remaining replicas, waits for the bridge, and compares both sides. A dry run only compares. Identities
- * are listed twice: first to take over the new ones, and last because logins can be added during the comparison.
+ * are listed twice: first to take over the new ones, and last because logins can be added during the comparison. The
+ * identities that were created during the comparison are taken over at the end.
  */
 async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found): Promise<void> {
   const { store } = deps;
@@ -106,14 +107,7 @@ async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found
   let since = await deps.bridge.readMarkClock();
   if (!isDryRun) {
     await listIdentities(deps, options);
-    const { takenOver } = await takeOverAll(deps, {
-      identityPoolId,
-      identityId: null,
-      signal,
-      onProgress: (done, total) => onProgress?.('taken over', done, total),
-      onSkipped: (problem) => void (found.notTakenOver.length < NAMED && found.notTakenOver.push(problem)),
-    });
-    found.takenOver = takenOver;
+    await takeOverReplicas(deps, options, found);
     since = await deps.bridge.readMarkClock();
     await waitForBridge(deps, options, since);
   }
@@ -129,6 +123,7 @@ async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found
     },
   );
   found.newLogins = await listIdentities(deps, options);
+  if (!isDryRun) await takeOverReplicas(deps, options, found);
   const paced = createPacedCalls({ ...deps, signal });
   const about = { identityPoolId, since, signal };
   const newlyMarked = await findOnlyChangedHere({ ...deps, paced }, about);
@@ -139,6 +134,23 @@ async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found
       !isDataset || !newlyMarked.onlyHere.has(datasetKeyText({ identityPoolId, identityId, datasetName }))
     );
   });
+}
+
+async function takeOverReplicas(deps: FinishDeps, options: FinishOptions, found: Found): Promise<void> {
+  const { pool, signal, onProgress } = options;
+  // The second takeover reports again what it leaves.
+  const named = new Set(found.notTakenOver.map((problem) => JSON.stringify(problem)));
+  const { takenOver } = await takeOverAll(deps, {
+    identityPoolId: pool.identityPoolId,
+    identityId: null,
+    signal,
+    onProgress: (done, total) => onProgress?.('taken over', done, total),
+    onSkipped: (problem) => {
+      if (found.notTakenOver.length < NAMED && !named.has(JSON.stringify(problem)))
+        found.notTakenOver.push(problem);
+    },
+  });
+  found.takenOver += takenOver;
 }
 
 async function listIdentities(deps: FinishDeps, options: FinishOptions): Promise<number> {

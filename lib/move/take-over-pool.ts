@@ -107,7 +107,7 @@ export async function takeOverAll(
   return result;
 }
 
-/** Returns the replicas in pages. */
+/** Returns the replicas in pages. Lists no identities if this service owns all of them. */
 export async function* replicasIn(
   { store, takeOvers }: Pick<TakeOverPoolDeps, 'store' | 'takeOvers'>,
   { identityPoolId, identityId }: Pick<TakeOverPoolOptions, 'identityPoolId' | 'identityId'>,
@@ -117,6 +117,8 @@ export async function* replicasIn(
     yield owner === 'origin' ? [{ identityId }] : [];
     return;
   }
+  const { identities, takenOver } = await store.countIdentities(identityPoolId, 0);
+  if (takenOver === identities) return;
   for (let after = ''; ; ) {
     const page = await store.listIdentities(identityPoolId, { after, limit: PAGE, startedAt: 0 });
     yield page.filter(({ state }) => state === 'replica');

@@ -431,6 +431,22 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       });
     });
 
+    it('ends if an identity was created there while both sides were compared', async () => {
+      const { identityPoolId, ids, origin } = await copied([{ game: listingOf(1) }]);
+      const all = [...ids];
+      const changed: Origin = {
+        ...origin,
+        listIdentities: async () => ({ items: all.map((id) => described(id)), next: null }),
+        describeIdentity: async (id) => described(id),
+        async listRecords(dataset) {
+          if (all.length === 1) all.push(newId());
+          return origin.listRecords(dataset);
+        },
+      };
+      // The takeover of the first identity reads its records too.
+      expect(await finish(identityPoolId, changed)).toMatchObject({ outcome: 'finished', takenOver: 2 });
+    });
+
     it('takes over identities without data that were created there', async () => {
       const { identityPoolId, origin } = await copied([{}]);
       const [guest, user] = [newId(), newId()];
