@@ -9,9 +9,10 @@ import type { PresentedLogins } from './read-logins.ts';
  * belongs to no identity here may belong to a copied identity. Only the origin knows the users of copied identities, so
  * this function asks the origin to which identity the logins belong.
  *
- * The origin is asked with the client's own operation, because GetId would create another identity there if the client
- * names an identity. The exception is a client that has proven its identity with a token of this service. The origin
- * does not accept this token, so it is asked with GetId, only about the other logins.
+ * This function calls the operation at the origin that the client called here. If the client names an identity, GetId
+ * would be wrong: for a login that is new at the origin, it would create another identity there. The exception is a
+ * client that has proven its identity with a token of this service. The origin does not accept this token, so this
+ * function calls GetId, and presents only the other logins.
  *
  * @throws {ServiceError} the errors of `OriginLogins.identityOf`
  */

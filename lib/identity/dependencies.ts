@@ -17,10 +17,7 @@ export interface IdentityDependencies {
   verifyLogin: VerifyLogin;
   /** The origin of pools that are being migrated; `NO_ORIGIN` if no pool can be migrated. */
   origin: OriginLogins;
-  /**
-   * Moves the datasets of an identity that was merged to the identity into which it was merged. The call can be
-   * repeated.
-   */
+  /** Moves the datasets of a merged identity into the identity that survived the merge. The call can be repeated. */
   mergeDatasets: (merge: Merge) => Promise<void>;
   /**
    * Deletes the data of a pool that is marked as deleted and returns whether nothing is left. The call can be repeated.

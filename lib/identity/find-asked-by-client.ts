@@ -8,13 +8,13 @@ import { OWN_PROVIDER, openToken, readPublicLogins } from './read-logins.ts';
 type FindDependencies = Pick<LoginDependencies, 'store' | 'origin' | 'openIdTokens' | 'verifyLogin'>;
 
 /**
- * Does the same as `findAskedIdentity` for a client. If the identity is unknown here, also asks the origin of a migration,
- * because the identity may have been created there after the copy. The error for an unknown identity would log the user
- * out of apps that do not call GetId again. Source: `docs/clients.md`.
+ * Does the same as `findAskedIdentity` for a client. If the identity is unknown here, also asks the origin of a
+ * migration, because the identity may have been created there after the copy. The error for an unknown identity would
+ * log the user out of apps that do not call GetId again. Source: `docs/clients.md`.
  *
  * @returns the asked identity, or the identity into which the origin has merged it
- * @throws {ServiceError} InternalErrorException, which clients retry, if the origin could not be asked; otherwise the
- *   error due to which a login could not be verified, unless the login is invalid
+ * @throws {ServiceError} InternalErrorException, which clients retry, if the origin could not be asked; the `failure`
+ *   of `poolsAccepting`, if the identity was not found in the other pools
  */
 export async function findAskedByClient(
   dependencies: FindDependencies,
@@ -41,7 +41,8 @@ export async function findAskedByClient(
  * Finds the pools that are being migrated and in which a client's logins are valid. The pool of an unknown identity is
  * unknown, too. A login that this service cannot verify is not presented to an origin.
  *
- * @returns `failure`: why the logins could not be verified for another pool, if that does not mean that they are invalid
+ * @returns `failure`: the error of a pool for which it is unknown whether the logins are valid, for example because
+ *   their provider did not respond
  */
 async function poolsAccepting(
   dependencies: FindDependencies,
@@ -65,7 +66,10 @@ async function poolsAccepting(
   };
 }
 
-/** Returns whether the logins are invalid in a pool, or cannot belong to it. With a new token, an expired login is valid. */
+/**
+ * Returns whether the error means that the logins are invalid in a pool, or cannot belong to it. An expired token does
+ * not mean that: the login is valid, and the client can present a new token.
+ */
 function isInvalid(error: unknown): boolean {
   return (
     error instanceof ServiceError &&

@@ -89,7 +89,8 @@ function decide(found: FoundLogins, { newIdentityId, isVouchedFor = false }: Lin
     const isKnown =
       asked === null || asked.isGuest || others.some(({ identityId }) => identityId === asked.identityId);
     if (!isKnown && !isVouchedFor) throw loginsDoNotMatch();
-    // A proven identity survives. The origin did not see its token, and named only the identity of the other logins.
+    // A proven identity survives. The origin did not see the token that proves it, and named only the identity of the
+    // other logins.
     const survivor = isVouchedFor || proven !== null ? (asked ?? proven ?? named) : named;
     return mergeInto(survivor, asked === null ? others : [...others, asked], link);
   }

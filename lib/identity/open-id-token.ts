@@ -62,7 +62,8 @@ export function createOpenIdTokens({ keys, now }: { keys: SigningKeys; now: () =
         iss: ISSUER,
         amr: providers.length === 0 ? [UNAUTHENTICATED] : [AUTHENTICATED, ...providers],
         iat,
-        // This project's own addition. Seconds are too coarse to tell whether a login was unlinked before or after.
+        // This project's own addition. Seconds are too coarse to tell whether a login was unlinked before or after the
+        // token was issued.
         iat_ms: issuedAt,
         exp: Math.min(iat + durationSeconds, notAfter),
       };

@@ -7,8 +7,8 @@ import type { GuestSweep } from './ports/guest-sweep.ts';
 const GUEST_RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * For this time after the deletion of an identity, `erase` can find the identities that had been merged into it.
- * `erase` keeps out late events for the same time.
+ * For this time after the deletion of an identity, `erase` can find the identities that had been merged into it. For
+ * the same time, the query store ignores late events of erased identities.
  */
 const MERGE_RETENTION_MS = 400 * 24 * 60 * 60 * 1000;
 

@@ -11,8 +11,9 @@ import type { Origin, OriginListing } from './ports/origin.ts';
 import type { IdentityLease } from './ports/take-over-store.ts';
 
 /**
- * Longer than one attempt of a call takes: a deletion at the origin is three requests of up to 15 seconds each. With a
- * shorter lease, the deletion could remove what another process has written. Each attempt extends the lease.
+ * How long the lease on an identity lasts. One attempt of a call takes less: a deletion at the origin is three requests
+ * of up to 15 seconds each. With a shorter lease, the deletion could remove what another process has written in the
+ * meantime. Each attempt extends the lease again.
  */
 export const LEASE_MS = 60_000;
 /** Maximum number of refused calls per pass. This is enough to find several refused keys by halving the calls. */

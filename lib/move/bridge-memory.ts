@@ -22,7 +22,8 @@ const OLD_PENDING = 500;
  */
 export function remember(plan: Plan, { here, there, ...sides }: BothSides, countHere: number): Memory {
   const { pending } = sides;
-  // If both sides agree on a deletion, the agreed count rises with the dataset's count: a deleted dataset has no rows.
+  // If both sides agreed on a deletion, the agreed count rises with the dataset's count. This hides no change, because
+  // a deleted dataset has no rows.
   const isJumped = !here.exists && sides.agreed.here >= here.syncCount;
   const agreed = isJumped ? { ...sides.agreed, here: sides.agreed.here + plan.jump } : sides.agreed;
   const saved = new Map<string, Pending | null>();
@@ -57,7 +58,7 @@ export interface Sent {
 
 /**
  * Returns what is saved after the writes at the origin, and whether the pass is done or another one is needed. If the
- * counts show that no one else wrote there since the listing, both sides agree up to the last count.
+ * counts show that no one else wrote there since the listing, both sides agree up to the count of the last write.
  *
  * @param saved what `remember` returned, which the earlier transaction has saved
  * @param sent the calls that succeeded
@@ -93,7 +94,8 @@ export function settle(
 export function deletionBase({ agreed, pending }: Pick<BothSides, 'agreed' | 'pending'>): number | null {
   if (agreed.there > 0) return agreed.there;
   const counts = [...pending.values()].flatMap(({ thereCount, afterThere }) => {
-    // An interrupted pass may have written the key, at the earliest as the first write of the dataset.
+    // An interrupted pass may have written the key at the origin: with a count above `afterThere`, and at least with
+    // count 1, which the first write of a dataset has.
     if (thereCount === null) return [Math.max(1, afterThere)];
     return thereCount > 0 ? [thereCount] : [];
   });

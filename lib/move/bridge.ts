@@ -10,9 +10,12 @@ import type { BridgeStore } from './ports/bridge-store.ts';
 import type { Origin } from './ports/origin.ts';
 import type { IdentityLease } from './ports/take-over-store.ts';
 
-/** Maximum number of marks per run. */
+/** Maximum number of marks per run. A mark says that a dataset waits for the bridge. */
 export const MARKS_PER_RUN = 100;
-/** Maximum number of identities that are bridged concurrently. It limits memory; the rate limits the calls. */
+/**
+ * Maximum number of identities that are bridged concurrently. This limits memory. The rate limit limits the calls to
+ * the origin.
+ */
 const CONCURRENT = 4;
 /** Maximum number of passes over a dataset per run. If devices keep changing the dataset, a later run continues. */
 const PASSES = 5;
@@ -83,7 +86,7 @@ async function bridgeIdentity(deps: Run, marks: readonly Mark[], outcome: Bridge
   const about = { now: now(), until: now() + LEASE_MS };
   const lease = await store.claim({ identityPoolId, identityId }, about);
   if (lease === 'not owned') {
-    // The identity never came from the origin, or is still a replica. Neither is bridged.
+    // The identity never came from the origin, or is still a replica. In both cases, it is not bridged.
     for (const mark of marks) await store.removeMark(mark);
     return;
   }

@@ -66,7 +66,7 @@ export async function checkOrigin(deps: CheckOriginDeps): Promise<CheckOriginOut
     });
     if (problem !== null) report(identityPoolId, problem);
   }
-  // One pool must not keep the others from being checked.
+  // Thrown only now, so that all other pools are checked first.
   if (failures.length > 0) throw failures[0];
   return outcome;
 }

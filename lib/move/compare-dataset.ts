@@ -1,7 +1,7 @@
 import type { StoredRows } from './ports/move-store.ts';
 import type { OriginListing } from './ports/origin.ts';
 
-/** How a dataset differs from the origin. */
+/** How a dataset differs from the origin. `counts`: the live values are equal, but the sync counts differ. */
 export type DatasetDifference =
   | { kind: 'not-here' | 'not-at-origin' | 'counts' }
   /** `records`: the number of keys whose live values differ. */
@@ -19,7 +19,8 @@ export function compareDataset(
 ): DatasetDifference | null {
   const live = { here: liveOf(here.rows), there: liveOf(origin.records) };
   if (here.exists !== origin.exists) {
-    // The bridge writes live values. It does not create a dataset for tombstones.
+    // The bridge writes live values. It does not create a dataset for tombstones, so such a dataset may exist on one
+    // side only.
     if (!withCounts && live.here.size === 0 && live.there.size === 0) return null;
     return { kind: here.exists ? 'not-at-origin' : 'not-here' };
   }

@@ -6,7 +6,10 @@ import type { ReplicaIdentity } from './ports/move-store.ts';
 
 /** Identities per query. */
 const PAGE = 100;
-/** Maximum number of identities that are copied concurrently. It limits memory; the rate limits the calls. */
+/**
+ * Maximum number of identities that are copied concurrently. This limits memory. The rate limit limits the calls to the
+ * origin.
+ */
 const CONCURRENT = 8;
 
 /** Copies the developer users and the datasets of all identities that were copied. */
@@ -47,7 +50,8 @@ async function copyIdentity(run: CopyRun, identity: ReplicaIdentity): Promise<vo
   const isOwned = identity.state === 'kept' && identity.isMoved;
   if (identity.isCopied || (identity.state === 'kept' && !isOwned)) return;
   if (!isOwned && !identity.isListed) {
-    // An identity that was created later is not in the listings; the stream has its data.
+    // An identity that was created after the start of the copy need not be in the listings. It does not count as
+    // missing, because the stream has its data.
     if (identity.createdAt < startedAt) progress.counts.missing += 1;
     return;
   }
@@ -114,7 +118,7 @@ export async function copyDevelopersOf(
   skip(run, { identityId: key.identityId, datasetName: null, reason: 'login-taken' });
 }
 
-/** Estimates the rest of the time from the identities that this call has copied. */
+/** Estimates the remaining time from the identities that this call has copied. */
 function createReport({ deps, options, progress }: CopyRun, total: number): () => void {
   const { phase, counts } = progress;
   const began = { at: deps.now(), done: counts.copied + counts.missing };

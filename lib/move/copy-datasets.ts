@@ -6,8 +6,9 @@ import type { OriginDataset, OriginListing } from './ports/origin.ts';
 import { type ReadDataset, readListing } from './read-listing.ts';
 
 /**
- * Copies the datasets of an identity, and removes those that no longer exist at the origin. Reads the known datasets
- * first: a dataset that an event creates here during the listing must not be taken for one that the origin removed.
+ * Copies the datasets of an identity, and removes those that no longer exist at the origin. Reads the datasets that are
+ * stored here first: a dataset that an event creates here during the listing must not be taken for one that the origin
+ * removed.
  */
 export async function copyDatasets(run: IdentityCopy, identity: IdentityKey): Promise<void> {
   const { deps, paced } = run;
@@ -102,7 +103,10 @@ function isAboveLimits({ change: { records } }: ReadDataset, limits: Limits): bo
   );
 }
 
-/** The name of a merged copy: the name of its root, and the id of the identity that was merged. */
+/**
+ * The name of a merged copy: the name of its root, which is the original dataset, and the id of the identity that was
+ * merged.
+ */
 const COPY = /^(.+)\.[\w-]+:[0-9a-f-]+$/;
 
 /** Returns the names of datasets that merged copies belong to, but that do not exist themselves. */
@@ -117,9 +121,9 @@ async function copyMerges({ deps, paced }: IdentityCopy, root: DatasetKey): Prom
 }
 
 /**
- * Removes a dataset as it was before the origin listed its datasets. Anything that an event has written since then is
- * newer and remains. The removal's date is unknown; the event about the removal has it. A removal increments the count, so
- * a device with the stored count learns of it even if the dataset is created again.
+ * Removes a dataset in the version that it had here before the origin listed its datasets. Anything that an event has
+ * written since then is newer and remains. The removal's date is unknown; the event about the removal has it. A removal
+ * increments the count, so a device with the stored count learns of the removal even if the dataset is created again.
  */
 async function removeDataset(
   { deps, paced, progress }: IdentityCopy,

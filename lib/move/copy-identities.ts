@@ -10,8 +10,8 @@ export function listUsable(run: CopyRun): Promise<void> {
 }
 
 /**
- * Copies the remaining identities. An identity that may be a new guest, created between the two listings, is left out.
- * Its first event or the next copy creates it here.
+ * Copies the identities that `listUsable` did not list. An identity that may be a new guest, created between the two
+ * listings, is left out. Its first event or the next copy creates it here.
  */
 export function listAll(run: CopyRun): Promise<void> {
   const { deps, options, startedAt } = run;
@@ -43,7 +43,7 @@ async function listPages(
   } while (page.next !== null);
 }
 
-/** A token can expire while the copy is interrupted. The listing then starts again. */
+/** The token of a page can expire while the copy is interrupted. The listing then starts again. */
 async function readPage(run: CopyRun, hideDisabled: boolean): Promise<Page<OriginIdentity>> {
   const { deps, options, progress, paced } = run;
   const read = (token: string | null) =>

@@ -112,7 +112,9 @@ export class LeaseLostError extends Error {
   override name = 'LeaseLostError';
 }
 
-/** Problems with reading at the origin. A copy with such a problem does not repair a gap. */
+/**
+ * Problems with reading at the origin. After a copy with such a problem, events still count as missing (`gapSince`).
+ */
 const UNREAD: ReadonlySet<CopyProblem> = new Set(['kept-changing', 'refused', 'unreadable']);
 
 /** Counts and reports a problem of an identity or a dataset. */

@@ -14,9 +14,9 @@ import { type Lease, noProgress } from './ports/move-store.ts';
 import type { Origin, OriginPool } from './ports/origin.ts';
 import { createSkipReasons } from './skip-reasons.ts';
 
-/** Longer than one attempt of a call takes, with the pause before it. */
+/** How long the lease on a pool lasts. One attempt of a call takes less, with the pause before it. */
 const LEASE_MS = 120_000;
-/** The lease is extended before a call if this much time has passed. */
+/** The lease is extended before an attempt of a call if this much time has passed since it was last extended. */
 const RENEW_MS = 15_000;
 
 /**
@@ -87,8 +87,9 @@ export function streamProblem({ streaming }: OriginPool, { streamName }: Origin)
 }
 
 /**
- * Returns whether the origin is this service itself, at any address: an identity that is created here then exists there. A
- * pool that does not exist here cannot be this service's, and after the first copy, the origin is known.
+ * Returns whether the origin is this service itself, at any address. To find out, creates an identity here for a
+ * moment, and checks whether the origin describes it. This is not necessary if the pool does not exist here, or if an
+ * earlier copy from the same origin is complete.
  */
 async function isSameService(
   { origin, store, now }: CopyDeps,
@@ -167,7 +168,8 @@ async function begin(
     developerProvider: pool.settings.DeveloperProviderName,
     skips: createSkipReasons(origin, store, options.identityPoolId),
     firstRefusal: null,
-    // Every attempt of a call extends the lease: with its pauses, a call can take longer than the lease lasts.
+    // The lease is extended before attempts, not before calls: with the pauses between its attempts, a call can take
+    // longer than the lease lasts.
     paced: (call) =>
       paced(async () => {
         const sinceSaved = now() - savedAt;

@@ -77,9 +77,9 @@ async function readDeveloperProvider(
 }
 
 /**
- * Creates an identity. The copy has not listed it, so the identity is not marked as listed: the listing may find that no
- * client can use it. All calls to the origin come before the first write: once an identity exists here, a retry of the
- * batch does not read it again.
+ * Creates an identity. The copy has not listed it, so the identity is not marked as listed: a later listing may find
+ * that no client can use it. All calls to the origin come before the first write: once an identity exists here, a retry
+ * of the batch does not read it again.
  */
 async function createIdentity(
   deps: CreateDeps,

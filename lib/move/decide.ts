@@ -66,8 +66,8 @@ export const NO_CHANGE: Plan = {
 };
 
 /**
- * Maximum keys and bytes per pass, in the record and in its event. Aurora DSQL allows 3,000 rows and 10 MiB per
- * transaction, and a key takes up to three rows.
+ * Maximum number of keys per pass, and of bytes: those of the records and those of their events. Aurora DSQL allows
+ * 3,000 rows and 10 MiB per transaction, and a key takes up to three rows.
  */
 const KEYS_PER_PASS = 500;
 const BYTES_PER_PASS = 5 * 1024 * 1024;
@@ -93,7 +93,10 @@ export function decide(given: BothSides, limits = { keys: KEYS_PER_PASS, bytes: 
   return { ...plan, conflicts, lastOldWrite: lastOldWriteOf(sides) };
 }
 
-/** A deletion at the origin has no date, but its event has one. */
+/**
+ * Returns the date of the last write of a device at the origin since both sides agreed. A deletion is not included: the
+ * listing has no date for it, but `hintChange` saves the date of its event.
+ */
 function lastOldWriteOf(sides: BothSides): number | null {
   let last: number | null = null;
   for (const [key, { modifiedMs }] of sides.there.rows)
@@ -129,7 +132,9 @@ function jumpOf({ here, there, isMerged }: BothSides): number {
 interface Outcome {
   key: string;
   action: 'here' | 'there' | 'settled' | null;
-  /** Writes the row here again with a new count, because a device could mistake its count for one of the origin. */
+  /**
+   * Writes the row here again with a new count, because a device could mistake the row's count for one of the origin.
+   */
   again: Write | null;
   write: Write & { syncCount: number };
   conflict: Conflict | null;
@@ -139,7 +144,7 @@ interface Outcome {
 
 /**
  * Forgets the agreed count of the origin if the counts there have started from the beginning. It is not documented
- * whether they do so when a dataset is created again.
+ * whether Amazon's counts do so when a dataset is created again.
  */
 function restarted({ agreed, pending, there, ...sides }: BothSides): BothSides {
   if (!there.exists || there.syncCount >= agreed.there) return { agreed, pending, there, ...sides };
@@ -175,7 +180,8 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
   });
   const toHere = (conflict: Conflict | null = null): Omit<Outcome, 'again'> => {
     const sentMs = thereRow ? (thereRow.deviceMs ?? thereRow.modifiedMs) : null;
-    // A merge compares the date again, but does not know when the origin received the row.
+    // `chooseMerged` compares the date again, but does not know when the origin received the row. So the date is
+    // limited to that time here.
     const deviceMs = thereRow && sides.isMerged ? dateOf(thereRow) : sentMs;
     const write = { key, value: thereValue, deviceMs, syncCount: 0 };
     return { key, action: 'here', write, conflict, isLive: thereValue !== null };
@@ -187,7 +193,7 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
   };
   if (sides.isMerged) {
     // Nothing is written at the origin: the records that the merge moved away here are not removed there. A removal is
-    // written even without a row here, because the copy can have the record.
+    // written here even if the key has no row here, because the copy that the merge made can have the record.
     const isEqual = hereValue === thereValue && (hereRow !== undefined || thereRow === undefined);
     const ignored = { ...toHere(), action: isOwed ? ('settled' as const) : null };
     if (!isThere || isEqual) return ignored;
@@ -196,8 +202,8 @@ function decideValue(sides: BothSides, key: string): Omit<Outcome, 'again'> {
     return { ...ignored, action: 'settled', conflict: about('here', 'changed') };
   }
   if (hereValue === thereValue) {
-    // A device that used the origin may have an earlier value and a count above that of the row here. It would never
-    // receive the row, so the row gets a new count.
+    // A device that used the origin may have an earlier value and a count above that of the row here. Such a device
+    // would never receive the row, so the row gets a new count.
     const isHidden = hereRow ? hereRow.syncCount < sides.there.syncCount + JUMP / 2 : true;
     if (thereRow && isThere && isHidden) return toHere();
     const write = { key, value: hereValue, deviceMs: null, syncCount: 0 };
@@ -225,7 +231,7 @@ function changesOf({ here, there, agreed, pending, isDeletedThere }: BothSides, 
   const thereCount = known?.thereCount ?? (isEcho ? thereRow.syncCount : null);
   const isAgreed = known !== undefined && thereCount !== null;
   const baseHere = Math.max(agreed.here, isAgreed ? known.hereCount : 0);
-  // A pass that decided to write a key had seen the rows up to `afterThere`.
+  // A pass that decided to write a key had seen the origin's rows up to the count `afterThere`.
   const baseThere = Math.max(agreed.there, thereCount ?? known?.afterThere ?? 0);
   const isOwed = known?.thereCount === null && !isEcho;
   return {

@@ -16,9 +16,10 @@ export interface FinishReads extends Pick<TakeOverDeps, 'takeOvers' | 'store' | 
 
 /**
  * Why a migration is not finished. `not-followed`: events of the origin are not applied yet, so the last write there is
- * unknown. `unknown-logins`: users whose logins were never used here would get new identities. `replicas`: identities
- * could not be taken over. `waiting`: datasets wait for the bridge. `origin`: the origin did not respond. `busy`: a copy is
- * in progress, another process works on an identity, or an identity was created in the meantime.
+ * unknown. `not-quiet`: an old version of the app wrote at the origin too recently. `unknown-logins`: users whose
+ * logins were never used here would get new identities. `replicas`: identities could not be taken over. `waiting`:
+ * datasets wait for the bridge. `origin`: the origin did not respond. `busy`: a copy is in progress, another process
+ * works on an identity, or an identity was created in the meantime.
  */
 export type FinishReason = (typeof FINISH_REASONS)[number];
 
@@ -35,13 +36,14 @@ export const FINISH_REASONS = [
   'busy',
 ] as const;
 
-/** About every two minutes, the follower saves the time up to which all events are applied. */
+/** Maximum age of the time up to which all events are applied. The follower saves this time about every two minutes. */
 const MAX_FOLLOW_LAG_MS = 10 * 60_000;
 
 /**
  * Returns the reasons that the state of the pool itself gives.
- * @param about `lastOldWrite`: the last write of an old version that was known when the command started. A later one may
- *   have changed what the command has already read, so it prevents the end for any `quietForMs`
+ * @param about `lastOldWrite`: the last write of an old version that was known when the command started. A later write
+ *   may have changed what the command has already read, so it prevents the end of the migration even if `quietForMs` is
+ *   0
  */
 export async function stateReasons(
   { store, now }: FinishReads,
@@ -67,9 +69,9 @@ export async function stateReasons(
 
 /**
  * Returns the reasons that remain after the takeovers and the comparison.
- * @param about `differences`: null if both sides were not compared. `newLogins`: identities whose new logins at the origin the
- *   database does not count. `newlyMarked`: null if datasets that were marked during the command were not read at the
- *   origin. `isDryRun`: whether no identity was taken over
+ * @param about `differences`: null if both sides were not compared. `newLogins`: the number of identities with new
+ *   logins at the origin that `countUnknownLogins` does not count. `newlyMarked`: null if datasets that were marked
+ *   during the command were not read at the origin. `isDryRun`: whether no identity was taken over
  */
 export async function reasonsLeft(
   deps: FinishReads,
@@ -90,7 +92,7 @@ export async function reasonsLeft(
   const { bridge, finishes } = deps;
   const unknownLogins = newLogins + (await finishes.countUnknownLogins(identityPoolId));
   return [
-    // The command itself takes replicas over, so a dry run need not refuse them.
+    // The command itself takes replicas over, so a dry run does not report them as a reason.
     ...(!isDryRun && (await countReplicas(deps, identityPoolId)) > 0 ? (['replicas'] as const) : []),
     ...((await isWaiting(bridge, identityPoolId, newlyMarked)) ? (['waiting'] as const) : []),
     ...(differences !== null && differences.length > 0 ? (['differences'] as const) : []),
@@ -109,12 +111,16 @@ async function isWaiting(
 ): Promise<boolean> {
   const { marks, owedKeys } = await bridge.count(identityPoolId);
   if (newlyMarked === null) return marks > 0 || owedKeys > 0;
-  // A key is written at the origin only while its dataset is marked.
+  // The bridge writes keys at the origin only while their dataset is marked. Without any mark, the owed keys would
+  // never be written.
   if (newlyMarked.others > 0 || (owedKeys > 0 && marks === 0)) return true;
   return (await bridge.countOlder(identityPoolId, newlyMarked.since)) > 0;
 }
 
-/** Counts the replicas. An identity that was merged here before a takeover counts as moved, but is no replica. */
+/**
+ * Counts the replicas. `countIdentities` cannot do this: it also counts identities that were merged here before a
+ * takeover, and these are no replicas.
+ */
 export async function countReplicas(deps: FinishReads, identityPoolId: string): Promise<number> {
   let count = 0;
   for await (const replicas of replicasIn(deps, { identityPoolId, identityId: null }))

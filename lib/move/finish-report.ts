@@ -11,7 +11,7 @@ export const NAMED = 1_000;
 interface LeftOver {
   /** Identities that are replicas. */
   replicas: number;
-  /** Problems of the copies before takeovers, and identities that could not be taken over. */
+  /** Problems of the comparisons that precede takeovers, and identities that could not be taken over. */
   notTakenOver: TakeOverProblem[];
   bridge: BridgeCounts;
   /** Some of the datasets that wait for the bridge. */
@@ -41,9 +41,9 @@ export interface Found {
   uncompared: number;
   notTakenOver: TakeOverProblem[];
   differences: Difference[] | null;
-  /** Identities whose new logins at the origin the database does not count. */
+  /** Number of identities with new logins at the origin that `countUnknownLogins` does not count. */
   newLogins: number;
-  /** Null before they are read at the origin. */
+  /** Null until the newly marked datasets are read at the origin. */
   newlyMarked: NewlyMarked | null;
 }
 

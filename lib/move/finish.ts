@@ -26,9 +26,9 @@ export interface FinishOptions {
   pool: MovingPool;
   /** For how long no old version of the app must have written at the origin, milliseconds. */
   quietForMs: number;
-  /** Reasons that do not prevent the end. */
+  /** Reasons that do not prevent the end of the migration. */
   ignored: ReadonlySet<FinishReason>;
-  /** Finds out what would prevent the end, but changes nothing. */
+  /** Finds out what would prevent the end of the migration, but changes nothing. */
   isDryRun: boolean;
   signal: AbortSignal;
   onProgress?: (step: 'listed' | 'taken over' | 'compared', done: number, total: number) => void;
@@ -36,12 +36,13 @@ export interface FinishOptions {
 
 /**
  * Finishes the migration of a pool if no work remains: the copy is complete, no event is missing, no old version has
- * written at the origin for the chosen period, this service owns all identities, the bridge has no work, and both sides have
- * equal values. Takes over the identities that are still replicas, and waits for the bridge. Can be repeated.
+ * written at the origin for the chosen period, this service owns all identities, the bridge has no work, and both sides
+ * have equal values. Takes over the identities that are still replicas, and waits for the bridge. Can be repeated.
  *
- * If work remains, the migration is not finished, unless the options ignore every reason. If replicas are ignored,
- * those that cannot be compared are taken over as they are here. Nothing is deleted: datasets that wait for the bridge
- * remain marked, and after a later copy, the bridge continues with them.
+ * If work remains, the migration is not finished, unless the options ignore every reason. If the options ignore
+ * `replicas`, this service takes over the replicas that cannot be compared with the origin, with the data that they
+ * have here. Nothing is deleted: datasets that wait for the bridge remain marked, and after a later copy, the bridge
+ * continues with them.
  *
  * @throws {SyncClientError} the origin did not respond, and the options do not ignore `origin`
  */
@@ -78,18 +79,19 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
     }
     if (signal.aborted) return report('stopped');
     left.push(...(await reasonsLeft(deps, { ...about, ...found })));
-    // Read after the marks: a mark that is made from now on has a later date of an old write.
+    // Read after the marks: `hintChange` saves the date of an old version's write before it marks the dataset. If the
+    // mark was not visible yet, the date is read here.
     reasons = [...(await stateReasons(deps, about)), ...left];
   }
   const isRefused = refuses(reasons);
   if (isRefused || isDryRun) return report(isRefused ? 'refused' : 'would-finish');
-  // Counted first: an identity that is created later may be a replica.
+  // Counted before the takeovers: an identity that is created later may be a replica, so `finish` compares this number.
   const { identities } = await deps.store.countIdentities(identityPoolId, 0);
   const rest = await takeOverRest(deps, identityPoolId);
   found.uncompared = rest.taken;
   found.takenOver += rest.taken;
   const finishing = { startedAt: pool.startedAt, at: now(), identities };
-  // An identity that remained a replica would never be followed or taken over again.
+  // After the end of the migration, a remaining replica would never be followed or taken over again.
   const isFinished = rest.left === 0 && (await finishes.finish(identityPoolId, finishing));
   if (!isFinished) reasons.push('busy');
   return report(isFinished ? 'finished' : 'refused');
@@ -97,8 +99,8 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
 
 /**
  * Takes over the remaining replicas, waits for the bridge, and compares both sides. A dry run only compares. Identities
- * are listed twice: first to take over the new ones, and last because logins can be added during the comparison. The
- * identities that were created during the comparison are taken over at the end.
+ * are listed at the origin twice: first to take over the new ones, and last because logins can be added during the
+ * comparison. The identities that were created during the comparison are taken over at the end.
  */
 async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found): Promise<void> {
   const { store } = deps;
@@ -138,7 +140,7 @@ async function finishWork(deps: FinishDeps, options: FinishOptions, found: Found
 
 async function takeOverReplicas(deps: FinishDeps, options: FinishOptions, found: Found): Promise<void> {
   const { pool, signal, onProgress } = options;
-  // The second takeover reports again what it leaves.
+  // The second takeover finds the problems of the first one again. Each problem is reported once.
   const named = new Set(found.notTakenOver.map((problem) => JSON.stringify(problem)));
   const { takenOver } = await takeOverAll(deps, {
     identityPoolId: pool.identityPoolId,

@@ -127,14 +127,17 @@ async function readPools(
   return pools;
 }
 
-/** This service's own stream can have the same name, shards and sequence numbers. */
+/**
+ * Marks a position as one of the origin's stream. This service's own stream can have the same name, shards and sequence
+ * numbers.
+ */
 function originPosition(position: StreamPosition): StreamPosition {
   return { ...position, streamName: `origin/${position.streamName}` };
 }
 
 /**
  * Reports an event that can never be applied. Its data is still at the origin, but missing here, so the pool has a gap
- * until the next complete copy. Data that names no pool may be of another producer.
+ * until the next complete copy. A record that names no pool may come from another producer, so it causes no gap.
  */
 async function refuse(
   { store, onRefused }: FollowDeps,

@@ -45,13 +45,14 @@ export function createKeepDeletion({
     const free = await acquire();
     try {
       const origin = await originOf(dataset.identityPoolId, pool.origin);
-      // A dataset that exists here has all deletions of the origin.
+      // If the dataset exists here, its last deletion at the origin is already stored.
       const { exists } = await store.readDataset(dataset);
       if (exists || !(await wasDeletedAfter(origin, dataset, syncCount))) {
         notDeleted.set(name, true);
         return false;
       }
-      // The next device with a higher count asks again.
+      // The stored deletion holds for devices up to this count. For a device with a higher count, the origin is asked
+      // again.
       return await takeOvers.keepDeletion(dataset, { syncCount: syncCount + 1, at: now() });
     } catch (error) {
       report('the origin could not be asked about a deleted dataset', { ...dataset, error });

@@ -12,7 +12,7 @@ interface ListAgainDeps {
 interface ListAgainOptions {
   pool: Pick<MovingPool, 'identityPoolId' | 'startedAt'>;
   developerProvider: string | undefined;
-  /** Only counts. */
+  /** Changes nothing here, only counts. */
   isDryRun: boolean;
   signal: AbortSignal;
   /** Called with the number of identities so far. */
@@ -21,10 +21,12 @@ interface ListAgainOptions {
 
 /**
  * Lists the identities that clients can use at the origin once more, and changes here what differs since the last copy:
- * creates those that do not exist here, as replicas, and makes the id of a guest that has a login there insufficient here.
- * A guest's login, and an identity without data, cause no event, so the target does not learn of them otherwise.
+ * creates those that do not exist here, as replicas, and no longer accepts a guest's id as a proof if the guest has
+ * received a login there. A guest's login, and an identity without data, cause no event, so the target does not learn
+ * of them otherwise.
  *
- * @returns the number of identities with a login that is unknown here, and that `countUnknownLogins` does not count
+ * @returns the number of identities with a login at the origin that is unknown here, without the identities that
+ *   `countUnknownLogins` counts
  * @throws {SyncClientError} the origin did not respond
  */
 export async function listAgain(deps: ListAgainDeps, options: ListAgainOptions): Promise<number> {
@@ -61,7 +63,8 @@ async function putChanged(
     try {
       await deps.store.putIdentities(pool.identityPoolId, [identity], about);
     } catch (error) {
-      // Its login is counted as unknown, and the comparison reports its data.
+      // The identity remains as it is here: its login is counted as unknown, and `finishPool` finds its data when it
+      // compares both sides.
       if (!(error instanceof ValueRefusedError)) throw error;
     }
   }

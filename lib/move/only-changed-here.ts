@@ -24,9 +24,12 @@ interface OnlyChangedHereDeps {
 export interface NewlyMarked {
   /** The time since which they were marked, by `readMarkClock`. */
   since: number;
-  /** Those whose changes the origin lacks, while it has no change that is missing here; as `datasetKeyText`. */
+  /**
+   * Those that were changed only here: the origin lacks changes of this service, but no change of the origin is missing
+   * here. Each is named by its `datasetKeyText`.
+   */
   onlyHere: ReadonlySet<string>;
-  /** Number of the others. */
+  /** Number of the other marked datasets. */
   others: number;
 }
 
@@ -56,7 +59,8 @@ async function isOnlyChangedHere(deps: OnlyChangedHereDeps, dataset: DatasetKey)
     const { agreed } = await bridge.readMemory(dataset);
     const listing = await paced(() => origin.listRecords(dataset));
     const { exists, isConsistent, syncCount, records } = listing;
-    // Read last: the bridge may write the dataset at the origin in the meantime, and then knows more than the list.
+    // Read again after the listing: the bridge may have written the dataset at the origin in the meantime, and the
+    // listing shows these writes.
     const memory = await bridge.readMemory(dataset);
     if (!exists) return !isDeletedSince(memory, syncCount);
     // The counts of the origin restarted: the records with low counts may be new.
@@ -71,8 +75,8 @@ async function isOnlyChangedHere(deps: OnlyChangedHereDeps, dataset: DatasetKey)
 }
 
 /**
- * Returns whether this service can have all live records of a listing. It has none of a dataset that was deleted here; this
- * deletion must still reach the origin. The bridge does not store records that SQL text cannot store.
+ * Returns whether this service can have all live records of a listing. It has no records of a dataset that was deleted
+ * here; this deletion must still reach the origin. The bridge does not store records that SQL text cannot store.
  */
 async function canKeep(
   { takeOvers, store }: OnlyChangedHereDeps,

@@ -11,7 +11,9 @@ export interface OriginGuestsDeps extends Pick<OriginQuestionsDeps, 'now' | 'ste
   takeOvers: Pick<TakeOverStore, 'endGuest'>;
 }
 
-/** How often the origin is asked about one guest. Credentials of a guest are valid for an hour, too. */
+/**
+ * Minimum time between two questions to the origin about one guest. Credentials of a guest are valid for an hour, too.
+ */
 const GUEST_MS = 60 * 60_000;
 /** How long no guest is checked after a failure, so that guests do not wait for an origin that does not respond. */
 const PAUSE_MS = 30_000;

@@ -17,7 +17,7 @@ export interface OriginLoginsDeps extends OriginQuestionsDeps, OriginGuestsDeps 
 
 /**
  * Creates the questions about logins that a process asks the origins of pools that are being migrated. While no pool is
- * being migrated, each question costs at most one small query per second.
+ * being migrated, all questions together cost at most one small query per second.
  */
 export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { close(): void } {
   const questions = createOriginQuestions(deps);
@@ -33,13 +33,14 @@ export function createOriginLogins(deps: OriginLoginsDeps): OriginLogins & { clo
       ask(identityPoolId, async ({ origin, client }) => {
         const accepted = await providersAt(origin, identityPoolId);
         if (!unknown.some((provider) => accepted.has(provider))) return null;
-        // The origin does not know an identity that exists only here. It can only say which identities have the logins.
+        // The origin does not know an identity that exists only here. In this case, the origin is only asked to which
+        // identity the logins belong.
         const isThere = identityId !== null && (await isKnown({ identityPoolId, identityId }));
         const about = { identityPoolId, logins: presentable(logins, accepted) };
         const getId = () => client.present({ ...about, operation: 'GetId', identityId: null });
         const named = isThere
           ? await client.present({ ...about, operation, identityId }).catch((error: unknown) => {
-              // The identity was deleted at the origin since.
+              // The identity came from the origin, but was deleted there.
               if (isNotFound(error)) return getId();
               throw error;
             })

@@ -128,7 +128,7 @@ export function createOriginQuestions({
       const guest = { identityId, createdAt, modifiedAt: createdAt, providers: [] };
       const about = { startedAt: null, state: 'usable', developerProvider: undefined } as const;
       await store.putIdentities(identityPoolId, [guest], about);
-      // Nothing is created after the end of the migration.
+      // After the end of the migration, `putIdentities` creates nothing.
       if (!(await isKnown({ identityPoolId, identityId }))) throw new Error('the migration has ended');
     },
 

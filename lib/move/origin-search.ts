@@ -13,7 +13,10 @@ import { tryAgain } from './try-again.ts';
 
 /** How long a process remembers that the origin does not confirm an identity. */
 const UNKNOWN_MS = 60_000;
-/** Maximum rate of searches for guests, and for identities with logins. Anyone can send ids. */
+/**
+ * Maximum rate of searches for guests, and of searches for identities with logins. The limits are necessary because
+ * anyone can send ids.
+ */
 const FIND_RATE = { perSecond: 5, burst: 25 };
 
 /** Creates the search for identities that were created at the origin after the copy. */

@@ -11,8 +11,8 @@ interface IdentityInput {
 }
 
 /**
- * Wraps the operations of Cognito Sync so that an identity is taken over before its first request here. A read of a
- * developer takes no identity over, and neither does a request of another identity, which the operation rejects.
+ * Wraps the operations of Cognito Sync so that an identity is taken over before its first request here. A read by a
+ * developer takes no identity over. A request of another identity does not either, because the operation rejects it.
  */
 export function ownSyncOperations(operations: SyncOperations, ownership: Ownership): SyncOperations {
   const owned =

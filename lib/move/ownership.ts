@@ -58,12 +58,12 @@ const CONCURRENT = 20;
  */
 const CONCURRENT_PER_OWNER = 10;
 
-/** The origin limits the rate of its calls itself. */
+/** Does not limit the rate, because the opened origin already limits the rate of calls to it (`limitRate`). */
 const unpaced: PacedCalls = (call) => call();
 
 /**
- * Creates the ownership for one process. While no pool is being migrated, the calls cost at most one small query per
- * second.
+ * Creates the ownership for one process. While no pool is being migrated, all calls together cost at most one small
+ * query per second.
  */
 export function createOwnership(deps: OwnershipDeps): Ownership {
   const { takeOvers, report, sleep, steadyNow } = deps;
@@ -87,7 +87,7 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     const free = await slots.acquire(identity.identityPoolId, MAX_WAIT_MS);
     try {
       const opened = await originOf(identity.identityPoolId, origin);
-      // The client retries, so a failed call is not repeated here.
+      // A failed call is not repeated here, because the client retries its request.
       const onSkipped = (skipped: Skipped) =>
         report('an identity was taken over, but not completely; run `move copy`', {
           ...identity,
@@ -95,7 +95,8 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
         });
       const run = { ...deps, origin: opened, paced: unpaced, onSkipped };
       const outcome = await takeOver(run, identity);
-      if (outcome === 'busy') throw new Error('another process works on the identity, or it keeps changing');
+      if (outcome === 'busy')
+        throw new Error('another process works on the identity, or its data at the origin keeps changing');
       if (outcome === 'gone')
         report('an identity no longer exists at the origin; its replica was kept', identity);
     } finally {

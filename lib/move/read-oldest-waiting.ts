@@ -18,9 +18,10 @@ export interface OldestWaiting {
 }
 
 /**
- * Maximum number of shards that are read concurrently. Kinesis limits the reads per shard, so reads of different shards do
- * not slow each other down. This limit is for memory: a record can have 1 MB. The read of a shard that has had no records
- * for long takes up to about 35 seconds, so the 120 seconds of `check-origin` are enough for 192 shards.
+ * Maximum number of shards that are read concurrently. Kinesis limits the reads per shard, so reads of different shards
+ * do not slow each other down. This limit is for memory: a record can have 1 MB. The read of a shard that has had no
+ * records for long takes up to about 35 seconds, so the time limit of `check-origin`, 120 seconds, is enough for 192
+ * shards.
  */
 const CONCURRENT = 64;
 

@@ -28,7 +28,7 @@ export function originName({ endpoint, region }: Pick<OriginSettings, 'endpoint'
 
 /** Says that a pool was copied from another origin than the one that is configured. */
 export function describeOtherOrigin(copiedFrom: string, configured: string): string {
-  return `the pool was copied from ${copiedFrom}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${configured}; set them to the same origin`;
+  return `the pool was copied from ${copiedFrom}, but ORIGIN_ENDPOINT_URL or ORIGIN_REGION names ${configured}; set both to the origin from which the pool was copied`;
 }
 
 /**

@@ -8,7 +8,10 @@ import { type TakeOverDeps, takeOver } from './take-over.ts';
 
 /** Identities per query. */
 const PAGE = 100;
-/** Maximum number of concurrent identities. It limits memory; the rate limits the calls. */
+/**
+ * Maximum number of identities that are taken over concurrently. This limits memory. The rate limit limits the calls to
+ * the origin.
+ */
 const CONCURRENT = 8;
 
 export interface TakeOverPoolDeps extends Omit<TakeOverDeps, 'paced' | 'onSkipped'> {

@@ -22,7 +22,9 @@ import type { SkipReasons } from './skip-reasons.ts';
  */
 export const COUNT_JUMP = JUMP;
 
-/** Longer than one attempt of a call takes. Each attempt extends the lease. */
+/**
+ * How long the lease on an identity lasts. One attempt of a call takes less, and each attempt extends the lease again.
+ */
 const LEASE_MS = 30_000;
 /** How long a takeover waits for another process that works on the identity. */
 const WAIT_MS = 3_000;
@@ -152,8 +154,8 @@ function isUnlinked({ providers }: OriginIdentity, replica: ReplicaState): boole
 }
 
 /**
- * Skips only what can never be copied. If the origin fails to return other data, the identity is not taken over: this
- * service would own an outdated copy.
+ * Skips only what can never be copied. If the origin fails to return other data, the identity is not taken over:
+ * otherwise this service would own an outdated copy.
  */
 const ONE_IDENTITY: SkipReasons = {
   identityRead: () => undefined,

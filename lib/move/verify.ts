@@ -49,8 +49,8 @@ export interface Verification {
 
 /**
  * Compares the live values of the pool's identities with the origin, and the sync counts of those that this service
- * does not own. A difference counts only if it lasts 30 seconds. Data that the origin returns for other identities or
- * datasets, but not for this one, counts as a difference too, because it could not be compared.
+ * does not own. A difference counts only if it lasts 30 seconds. If the origin fails to return the data of one identity
+ * or dataset, but returns the data of others, this counts as a difference too, because the data could not be compared.
  *
  * @throws {SyncClientError} the origin did not respond
  */

@@ -42,9 +42,9 @@ export function authorizeOwnIdentity(input: IdentityInput, caller: Caller): Iden
 }
 
 /**
- * Rejects the credentials of an identity that DeleteIdentities has deleted, like the credentials of another identity. A
- * developer may read: a deleted identity has no data. The check is made only if no data was found, which costs other
- * requests nothing.
+ * Rejects the credentials of an identity that DeleteIdentities has deleted, with the same error as the credentials of
+ * another identity. A developer may read: a deleted identity has no data. The check is made only if no data was found,
+ * which costs other requests nothing.
  *
  * @param isDeleted called only if the caller is an identity
  * @throws {ServiceError} NotAuthorizedException, with Amazon's text

@@ -3,8 +3,9 @@ import type { Version } from '../stream/stream-event.ts';
 import type { NextReplica, StoredReplica } from './replica.ts';
 
 /**
- * Returns a part of a state that one transaction should not write completely. The dataset keeps its stored version until
- * the last part is written: a device that reads a count must be able to read all rows up to it.
+ * Returns a part of a replica's next state, for a state that is too large for one transaction. The dataset keeps its
+ * stored version until the last part is written: a device that reads a count must be able to read all rows up to this
+ * count.
  *
  * @param part the first of the state's rows, and some of its erased keys
  */

@@ -80,7 +80,7 @@ export function createPayloadLinks({
   };
 }
 
-/** In a key or a value of a record, the quotation marks would be escaped. */
+/** Matches only the event's own member: in a key or a value of a record, the quotation marks would be escaped. */
 const LINK_OF_EVENT = new RegExp(`"kinesisSyncRecordsURL":"[^"]*${PAYLOAD_PATH}([0-9a-f-]{36})[?][^"]*"`);
 
 /**

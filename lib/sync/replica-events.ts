@@ -39,7 +39,10 @@ export function replicaEvents(
   return { events: [...removed, ...events], leftOut: written.length - events.length };
 }
 
-/** Returns an event with a payload, which must not be published, if the records do not fit into the event. */
+/**
+ * Builds an event that holds its records. If they do not fit into the event, the result has a payload, and must not be
+ * published.
+ */
 function inlineEvent(key: DatasetKey, version: Version, records: readonly SyncRecord[]): OutgoingEvent {
   const links = { create: () => ({ payloadId: '', url: '', expiresAt: 0 }), open: () => null };
   return recordsEvent(key, version, records, { links, inlineBytes: DEFAULT_LIMITS.inlineBytes });

@@ -44,13 +44,16 @@ export interface NextReplica {
   isChanged: boolean;
   /** Rows to write, in the order of their counts. */
   records: SyncRecord[];
-  /** The rows in `records` that consumers of the stream do not know yet, and tombstones of live rows in `erasedKeys`. */
+  /**
+   * The rows in `records` that consumers of the stream do not know yet, and a tombstone for each live row in
+   * `erasedKeys`.
+   */
   published: SyncRecord[];
   /** The version of the dataset for the events about `published`. */
   publishedVersion: Version;
   /** The version of the removal, for the event about it. Null if the change contains no new removal. */
   newRemoval: Version | null;
-  /** Keys of further rows to erase: they are not in the listing. */
+  /** Keys of stored rows to erase, because a listing does not contain them. */
   erasedKeys: string[];
 }
 
@@ -58,13 +61,14 @@ export interface NextReplica {
  * Computes the next state of a replica: the newest version of the dataset, of its removal and of each record, in the
  * version order. The result therefore depends neither on the order of the changes nor on how often each occurs.
  *
- * A listing that is newer than the last known removal says more: it knows the count of the last removal, and it contains
- * every row up to its own count. A stored row that it does not contain was erased at the other service, by a removal of
- * the dataset or because its tombstone expired. A row or a dataset with a higher count is newer, even if the clock of the
- * other service was set back.
+ * A listing that is newer than the last known removal says more: it knows the count of the last removal, and it
+ * contains every row up to its own count. A stored row that it does not contain was erased at the other service, by a
+ * removal of the dataset or because its tombstone expired. A row or a dataset with a higher count is newer, even if the
+ * clock of the other service was set back.
  *
  * The sync store decides by counts which rows exist. If the other service started counting again when a dataset was
- * created again, the counts of the old rows would hide the new ones. The removal's count is then stored as 0.
+ * created again, the new rows would have lower counts than the removal, and would count as removed. In this case, the
+ * removal's count is stored as 0.
  *
  * @param stored null if there is no replica of the dataset yet
  * @param rows the stored rows, by key: all rows for a listing, otherwise those with the keys of the change
@@ -124,7 +128,7 @@ function tombstoneOf(key: string, version: Version): ReplicaRecord {
   return { key, value: null, version, deviceLastModifiedDate: null, lastModifiedBy: null };
 }
 
-/** The date of a removal that this service made itself is known only while nothing was written since. */
+/** The date of a removal that this service made itself is known only until the dataset is written again. */
 function removalOf({ removedDate, deletedSyncCount, ...stored }: StoredReplica): Version | null {
   if (removedDate === null && deletedSyncCount === 0) return null;
   const ownDate = stored.syncCount === deletedSyncCount ? stored.lastModifiedDate : 0;

@@ -10,7 +10,7 @@ export const NOTHING_WRITTEN: WrittenPatches = { ...NOTHING, outboxId: null, sub
 
 /**
  * Writes patches to a dataset in any state. Takes one round trip if the dataset still has the version that the token
- * holds, or still does not exist, and nothing speaks against the patches.
+ * holds, or still does not exist, and if every patch can be applied.
  *
  * @param version the version of the dataset when the device listed it
  * @throws {ServiceError} the errors of UpdateRecords

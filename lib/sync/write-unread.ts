@@ -18,8 +18,8 @@ export interface WrittenPatches extends PatchResult, WrittenChange {}
 /**
  * Writes patches without reading the dataset.
  *
- * @param options the version of the dataset, null if it has probably never existed, and whether the pool may have a sync
- *   trigger
+ * @param options `version`: that of the dataset; null if the dataset has probably never existed. `allowsTrigger`:
+ *   whether the pool may have a sync trigger
  * @returns null if nothing was written; then the dataset, and perhaps the pool, must be read to decide
  */
 export function writeUnread(
@@ -74,7 +74,7 @@ async function create(
   return written && { ...decision.answer, ...written };
 }
 
-/** @returns null if the patches would be rejected; whether they are must be decided from the stored state */
+/** @returns null if the patches would be rejected; whether they really are must be decided from the stored state */
 function decideCreation(deps: PatchDependencies, call: PatchCall): PatchDecision | null {
   try {
     return decidePatches(deps, call, NEVER_EXISTED);

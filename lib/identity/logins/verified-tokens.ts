@@ -12,7 +12,7 @@ export interface OpaqueUser {
 const REUSE_MS = 60_000;
 /** How long a rejection is reused. A token that is invalid stays invalid, but a provider's settings may be corrected. */
 const REUSE_REJECTION_MS = 30_000;
-/** Maximum number of users, and of rejections. Each of them takes about 300 bytes. */
+/** Maximum number of cached users, and of cached rejections. Each of them takes about 300 bytes. */
 const MAX_ANSWERS = 10_000;
 
 /**
@@ -66,7 +66,7 @@ function createAnswers<Answer>(now: () => number) {
       return found !== undefined && now() < found.until ? found.answer : undefined;
     },
     keep(key: string, answer: Answer, until: number): void {
-      // The oldest answer comes first.
+      // Deleting the key first moves it to the end of the map, so the first key is that of the oldest answer.
       answers.delete(key);
       answers.set(key, { answer, until });
       const [oldest] = answers.keys();

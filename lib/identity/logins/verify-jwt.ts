@@ -86,8 +86,9 @@ function readClaims(token: string): JWTPayload {
 }
 
 /**
- * Compares `iss` with the provider, and the client with the client ids. The client is `azp` if the token has this claim,
- * otherwise `aud`. If a token without `azp` has several audiences, it does not say to which of them it was issued.
+ * Checks that `iss` is one of the provider's issuers, and that the client is one of the accepted client ids. The client
+ * is `azp` if the token has this claim, otherwise `aud`. If a token without `azp` has several audiences, it does not
+ * say to which of them it was issued.
  */
 function checkIssuerAndAudience(
   { iss, aud, azp }: JWTPayload,

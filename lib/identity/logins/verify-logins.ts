@@ -146,7 +146,10 @@ export function createLoginVerifier({
   };
 }
 
-/** Facebook's other access tokens contain no dots. */
+/**
+ * Returns whether a Facebook token is a JWT, as the tokens of Limited Login are. Facebook's access tokens contain no
+ * dots.
+ */
 function isJwt(token: string): boolean {
   return token.split('.').length === 3;
 }

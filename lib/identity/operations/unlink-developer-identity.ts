@@ -40,7 +40,10 @@ export function createUnlinkDeveloperIdentity(
   };
 }
 
-/** Returns the id of the requested identity, or of the identity into which it was merged. The user belongs to it. */
+/**
+ * Checks that the user belongs to the requested identity, or to the identity into which it was merged, and returns its
+ * id.
+ */
 function findOwner({ asked, owned }: FoundLogins, requestedId: string): string {
   if (asked === null) throw identityNotFound(requestedId);
   const [user] = owned;

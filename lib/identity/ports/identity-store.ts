@@ -89,7 +89,8 @@ export interface LinkDecision {
   /** Identities that are merged, with their logins, into the client's identity. */
   merge: readonly string[];
   /**
-   * Providers whose users are known from now on, even if the client's identity was copied without them. Default: none.
+   * Providers whose users this service knows from now on, although a migration copied the client's identity without
+   * these users. Default: none.
    */
   known?: readonly string[];
   /** Logins of the client's identity to unlink. Absent for all other decisions. If present, nothing else is written. */

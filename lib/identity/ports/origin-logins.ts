@@ -85,8 +85,8 @@ export interface OriginLogins {
   find(unknown: UnknownToFind): Promise<string | null>;
   /**
    * Asks the origin, at most once an hour for each guest, whether the guest has received a login there or was merged.
-   * If so, the guest's id is no longer sufficient here either. If the origin does not respond, the guest remains
-   * usable.
+   * If so, the guest's id is no longer sufficient to use the identity here either. If the origin does not respond, the
+   * guest remains usable.
    *
    * @throws {ServiceError} NotAuthorizedException if the identity is no longer a guest at the origin
    */

@@ -59,9 +59,8 @@ async function applyInTransaction(transaction: Transaction, change: LinkChange):
 }
 
 /**
- * Updates the copied providers of the client's identity: those of the logins that only the origin of a migration
- * knows. Adds the copied providers of merged identities, and removes the providers whose user is now
- * known.
+ * Updates the copied providers of the client's identity. These are the providers of the logins that only the origin of
+ * a migration knows. Adds the copied providers of merged identities, and removes the providers whose user is now known.
  */
 async function settleCopied(transaction: Transaction, { found, decision }: LinkChange): Promise<void> {
   const { identityId, merge, known = [] } = decision;

@@ -60,8 +60,8 @@ const CHANGE_PROVIDERS = 'UPDATE identity.identities SET copied_providers = $2 W
 
 /**
  * How an identity is stored here. `isGuest`: its id is sufficient to use it. `isOutdated`: its providers or its state
- * differ from those at the other service. `hasNewLogin`: it has a login there whose user is unknown here, and
- * `countUnknownLogins` does not count it.
+ * differ from those at the other service. `hasNewLogin`: `countUnknownLogins` does not count the identity, although the
+ * identity has a login there whose user is unknown here.
  */
 export interface StoredCopy {
   isMerged: boolean;

@@ -3,7 +3,10 @@ import type { Database, Transaction } from '../../database/database.ts';
 import { identityIdHash } from '../../database/row-ids.ts';
 import { sealId, unsealId } from './sealed-ids.ts';
 
-/** Keeps merges. $2 to $4: the hashes of the merged ids, the hashes of the ids into which they were merged, sealed ids. */
+/**
+ * Stores merges of identities that are being deleted. $2 to $4: the hashes of the merged ids, the hashes of the ids
+ * into which they were merged, sealed ids.
+ */
 const KEEP_MERGES = `
 INSERT INTO identity.deleted_merges (merged_hash, root_hash, sealed_id, deleted_ms)
 SELECT given.merged_hash, given.root_hash, given.sealed_id, $1::bigint
@@ -16,7 +19,7 @@ SELECT root_hash, sealed_id FROM identity.deleted_merges WHERE root_hash = ANY (
 /** Merges of a pool per step. Aurora DSQL changes at most 3,000 rows in a transaction. */
 const STEP_MERGES = 2_500;
 
-/** The next merged identities of the pool $1, after $2. */
+/** The next merged identities of the pool $1, after the id $2. */
 const LIST_MERGED_OF_POOL = `
 SELECT identity_id, merged_into FROM identity.identities
 WHERE identity_pool_id = $1 AND identity_id > $2 AND merged_into IS NOT NULL

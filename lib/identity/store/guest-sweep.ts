@@ -12,7 +12,7 @@ SELECT identity_id FROM identity.identities WHERE identity_id > $1 ORDER BY iden
 
 /**
  * Whether an identity was not used since $3. A merge or linking a login sets `modified_ms`. Issuing credentials sets
- * `used_ms`. An identity that was copied from another service may be in use there.
+ * `used_ms`. An identity that was copied from another service never counts as unused, because it may be in use there.
  */
 const UNUSED = `
   guest.copied_ms IS NULL
@@ -42,7 +42,7 @@ const REMOVABLE = `
 // The ids are passed as an array. The embedded database has no statistics, so it would run a subquery of IN once per
 // row.
 
-/** The time is also checked outside the array, as in REMOVE_GUESTS. */
+/** `registered_ms` is also checked outside the array, for the reason that REMOVE_GUESTS gives. */
 const REMOVE_DEVICES = `
 DELETE FROM sync.devices
 WHERE registered_ms < $3::bigint

@@ -27,7 +27,10 @@ export async function readIdentityState(
   return rows[0].merged_into === null ? 'exists' : 'merged';
 }
 
-/** Does the same as `readIdentityState`, and locks the identity: it is neither deleted nor merged in the meantime. */
+/**
+ * Does the same as `readIdentityState`, and locks the identity: until the transaction ends, it is neither deleted nor
+ * merged.
+ */
 export async function lockIdentityState(
   on: Transaction,
   { identityPoolId, identityId }: IdentityKey,

@@ -60,13 +60,13 @@ export interface WaitingDataset {
 
 /** The database operations of the bridge. */
 export interface BridgeStore {
-  /** Lists marks that are due at `now`, oldest first. */
+  /** Lists the marks of datasets that wait for the bridge and are due at `now`, oldest first. */
   listDue(now: number, limit: number): Promise<Mark[]>;
   /** Removes a mark, unless a newer one has replaced it. */
   removeMark(mark: Mark): Promise<void>;
   /** Saves why a dataset could not be bridged, and when to try again. */
   postpone(mark: Mark, about: { until: number; problem: string | null }): Promise<void>;
-  /** Saves the date of a write that an old version made at the origin, unless a later one is saved. */
+  /** Saves the date of a write that an old version of the app made at the origin, unless a later date is saved. */
   saveOldWrite(identityPoolId: string, at: number): Promise<void>;
   /** Marks datasets of a pool, so that the next run reads them. */
   mark(identityPoolId: string, datasets: readonly DatasetKey[]): Promise<void>;
@@ -77,9 +77,9 @@ export interface BridgeStore {
   count(identityPoolId: string, maxRows?: number): Promise<BridgeCounts>;
   /** Returns the time by which marks are dated, epoch milliseconds. */
   readMarkClock(): Promise<number>;
-  /** Counts the datasets that were marked before a time of this clock, or whose last attempt failed. */
+  /** Counts the datasets that were marked before a time of `readMarkClock`, or whose last attempt failed. */
   countOlder(identityPoolId: string, since: number): Promise<number>;
-  /** Lists the datasets that were marked at a time of this clock or later, and did not fail. */
+  /** Lists the datasets that were marked at a time of `readMarkClock` or later, and whose last attempt did not fail. */
   listMarkedSince(identityPoolId: string, about: { since: number; limit: number }): Promise<DatasetKey[]>;
   /** Lists datasets of a pool that wait for the bridge. */
   listWaiting(identityPoolId: string, limit: number): Promise<WaitingDataset[]>;

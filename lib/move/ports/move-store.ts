@@ -12,7 +12,10 @@ export interface CopyProgress {
    * `done`: the copy is complete.
    */
   phase: 'usable' | 'all' | 'data' | 'done';
-  /** The token of the next page of identities, or the last identity of a finished page. Null at the start of a phase. */
+  /**
+   * In `usable` and `all`, the token of the next page of identities. In `data`, the last identity of a finished page.
+   * Null at the start of a phase.
+   */
   position: string | null;
   counts: CopyCounts;
 }
@@ -67,7 +70,7 @@ export interface MovingPool {
   lastOldWrite: number | null;
   /** When the migration was finished; null while the pool is being migrated. */
   finishedAt: number | null;
-  /** Since when events may be missing, because they expired before they were applied; null if none are. */
+  /** Since when events may be missing, because they expired or could not be applied; null if no event is missing. */
   gapSince: number | null;
   /** End of the last comparison with the origin, and the number of differences that it found; null until then. */
   verifiedAt: number | null;
@@ -89,7 +92,10 @@ export interface Lease {
   leaseId: string;
 }
 
-/** How this service treats a moved identity. `kept`: this service owns the identity, has deleted it or has merged it. */
+/**
+ * How this service treats a moved identity, which is one that came from the origin. `kept`: this service owns the
+ * identity, has deleted it or has merged it.
+ */
 export type MovedState = 'replica' | 'kept';
 
 /** A dataset of a moved identity, as stored here. `exists` is false for a deleted dataset. */
@@ -106,7 +112,10 @@ export type Applied =
       outcome: 'written' | 'unchanged';
       /** Number of rows written. */
       records: number;
-      /** Number of written records that are too large for an event outside the service, and were not published. */
+      /**
+       * Number of written records that were not published, because they are too large for an event and this process
+       * cannot offload them.
+       */
       leftOut: number;
     };
 
@@ -138,12 +147,15 @@ export interface MoveStore {
    * @returns false if the lease was lost
    */
   startCopy(lease: Lease, about: { origin: string; startedAt: number; isPoolNew: boolean }): Promise<boolean>;
-  /** Lets changes of the pool be marked. A copy that an earlier version of this service started did not do that. */
+  /**
+   * Makes each change of the pool's datasets mark the dataset for the bridge, as `startCopy` does. An earlier version
+   * of this service may have started the copy, and did not do that.
+   */
   resumeCopy(lease: Lease): Promise<void>;
   poolExists(identityPoolId: string): Promise<boolean>;
   /**
    * Creates an identity that no client uses, for the time of a call.
-   * @param work receives the identity's id, and reads the same database or another one
+   * @param work receives the identity's id, and finds out whether the origin has this identity, too
    */
   withProbe<Result>(identityPoolId: string, work: (identityId: string) => Promise<Result>): Promise<Result>;
   /**
@@ -153,7 +165,8 @@ export interface MoveStore {
    */
   createPool(settings: IdentityPoolDescription): Promise<'made' | 'there' | 'being deleted'>;
   /**
-   * Saves that the copy is complete, and its progress. Ends a gap only if the copy could read everything at the origin.
+   * Saves that the copy is complete, and its progress. Events no longer count as missing (`gapSince`), but only if the
+   * copy could read everything at the origin.
    * @returns false if the lease was lost
    */
   finishCopy(lease: Lease, progress: CopyProgress, at: number): Promise<boolean>;
@@ -161,11 +174,11 @@ export interface MoveStore {
   saveVerification(identityPoolId: string, result: { at: number; differences: number }): Promise<void>;
   /** Saves the arrival of an event that was applied, unless a later arrival is saved. */
   saveFollowed(identityPoolId: string, arrivedAt: number): Promise<void>;
-  /** Saves the date of a write that an old version made at the origin, unless a later one is saved. */
+  /** Saves the date of a write that an old version of the app made at the origin, unless a later date is saved. */
   saveOldWrite(identityPoolId: string, at: number): Promise<void>;
   /**
-   * Saves that all events up to a time are applied. Also saves a gap if events may have expired from the stream before
-   * they were applied. A complete copy that starts later repairs the gap.
+   * Saves that all events up to a time are applied. Also saves, as a gap, if events may have expired from the stream
+   * before they were applied. A complete copy that starts later repairs the gap.
    */
   saveCaughtUp(identityPoolId: string, about: { upTo: number; retentionMs: number }): Promise<void>;
   /** Saves that changes since a time may be missing. A complete copy that starts later repairs the gap. */
@@ -230,7 +243,9 @@ export interface ReplicaIdentity {
   isMerged: boolean;
   /** Epoch milliseconds. */
   createdAt: number;
-  /** Whether the last copy has listed the identity, and whether it has compared its data. */
+  /**
+   * Whether the last copy has listed the identity. `isCopied`: whether the last copy has compared the identity's data.
+   */
   isListed: boolean;
   isCopied: boolean;
 }

@@ -37,7 +37,7 @@ export interface OriginDataset {
   dataStorage: number;
 }
 
-/** All pages of a ListRecords call from the start. */
+/** All rows of a dataset at the origin: the pages of a listing with ListRecords that starts at count 0. */
 export interface OriginListing {
   exists: boolean;
   /** The dataset's count. */

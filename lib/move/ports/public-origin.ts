@@ -7,7 +7,7 @@ import type { AskedOperation } from '../../identity/ports/origin-logins.ts';
  */
 export interface PublicOrigin {
   /**
-   * Calls an operation as the client would. What the origin issues is dropped.
+   * Calls an operation as the client would. The tokens and credentials that the origin issues are dropped.
    *
    * @param client `identityId`: null for GetId, which creates an identity if the logins have none there
    * @returns the client's identity, and its pool if the origin's answer names it

@@ -65,8 +65,10 @@ export interface TakeOverStore {
   finish(lease: IdentityLease, about: { at: number; countJump: number }): Promise<boolean>;
   release(lease: IdentityLease): Promise<void>;
   /**
-   * Ends the use of a guest by its id, because it is no longer a guest at the origin. Changes nothing if it is not a guest here.
-   * @param about `providers`: those of the identity there; none if it was merged there. `at`: epoch milliseconds
+   * Ends the use of a guest by its id, because the identity is no longer a guest at the origin. Changes nothing if the
+   * identity is not a guest here.
+   * @param about `providers`: those of the identity at the origin; none if the identity was merged there. `at`: epoch
+   *   milliseconds
    */
   endGuest(identity: IdentityKey, about: { providers: readonly string[]; at: number }): Promise<void>;
   /**
@@ -83,7 +85,7 @@ export class TooManyDatasetsError extends Error {
 
   constructor(datasets: number, max: number) {
     super(
-      `the identity has ${datasets} datasets, but Aurora DSQL can take over at most ${max}; delete some of them at the origin`,
+      `the identity has ${datasets} datasets, but on Aurora DSQL, an identity that is taken over can have at most ${max}; delete some of the datasets at the origin`,
     );
   }
 }

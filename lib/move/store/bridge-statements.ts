@@ -12,7 +12,10 @@ export interface LeasedRow {
   is_leased: boolean;
 }
 
-/** Whether this service owns the identity, and whether a process works on it at $2, perhaps to take it over. */
+/**
+ * Whether this service owns the identity, and whether a process has a valid lease of the identity at $2. The process
+ * may also be about to take the identity over.
+ */
 export const READ_LEASED = `
 SELECT taken_over_ms IS NOT NULL AS is_owned,
   lease_id IS NOT NULL AND leased_until_ms > $2::bigint AND leased_until_ms <= $2::bigint + 3600000 AS is_leased

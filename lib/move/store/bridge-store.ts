@@ -96,7 +96,7 @@ export function createBridgeStore(
       const isSaved = await transact(database, async (transaction) => {
         if (!(await lockLease(transaction, lease, at))) return null;
         await saveMemory(transaction, mark.dataset, memory);
-        // A conflict names the identity, so none is kept of one that was deleted here.
+        // A conflict names the identity, so no conflict is saved if the identity was deleted here.
         const isKept = conflict && (await lockIdentityState(transaction, mark.dataset)) !== 'missing';
         if (isKept) await putConflicts(transaction, mark.dataset, [DELETION], at);
         if (isDone) await removeMark(transaction, mark);
@@ -134,7 +134,8 @@ async function decideAndWrite(
   const state = await lockIdentityState(on, dataset);
   // Nothing is written for a deleted identity, not even its id.
   const locked = state === 'missing' ? { key: dataset, row: null, rows: [] } : await lockBridged(on, dataset);
-  // Read last: if the identity or the dataset is gone because its pool was deleted, the pool's mark is visible here.
+  // Read last: if the identity or the dataset is gone because its pool was deleted, the deletion of the pool is visible
+  // here.
   const bridging = await readBridging(on, dataset.identityPoolId);
   const isStopped = bridging !== 'on';
   const memory = await readMemory(on, dataset);
@@ -144,7 +145,7 @@ async function decideAndWrite(
   const plan = isStopped ? NO_CHANGE : planFor(state, given);
   const change = { records: plan.writeHere, isDeletion: plan.deleteHere, jump: plan.jump };
   const written = await writeBridged(on, locked, change, { at, offloading });
-  // No client reads a merged identity.
+  // No client reads a merged identity, so the new records must be moved to the identity into which it was merged.
   if (state === 'merged' && plan.writeHere.length > 0) await mergeAgain(on, dataset, at);
   const saved = remember(plan, given, written.syncCount);
   if (state !== 'missing' && !isStopped) {
@@ -156,7 +157,7 @@ async function decideAndWrite(
   return { plan, given, saved, ...written };
 }
 
-/** If the identity was deleted here, its data must not come back. */
+/** If the identity was deleted here, nothing is written here, and the dataset is deleted at the origin. */
 function planFor(state: IdentityState, given: BothSides): Plan {
   return state === 'missing' ? { ...NO_CHANGE, deleteThere: given.there.exists } : decide(given);
 }

@@ -2,7 +2,10 @@ import type { TableRow, TableShape } from '../../database/table-shape.ts';
 import { type CopyProgress, noProgress } from '../ports/move-store.ts';
 import { parseProgress } from './stored-progress.ts';
 
-/** The tables of migrations that an export of the service contains. A lease belongs to a process, so it stays here. */
+/**
+ * The tables of migrations that an export of the service contains. Leases are not exported, because a lease belongs to
+ * a process.
+ */
 export const MOVING_POOLS: TableShape = {
   name: 'move.pools',
   key: ['identity_pool_id'],

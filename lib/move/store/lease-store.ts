@@ -47,7 +47,8 @@ export function createLeaseStore(database: Database): LeaseStore {
       const isStarted = await transact(database, async (transaction) => {
         const sql = isPoolNew ? START_FIRST_COPY : START_COPY;
         if ((await transaction.query(sql, values)).rowsChanged === 0) return null;
-        // A write that is not marked would never be written back.
+        // From now on, changes are marked for the bridge. A change that is not marked would never be written to the
+        // origin.
         await setBridges(transaction, identityPoolId, true);
         return true;
       });

@@ -5,8 +5,8 @@ import { READ_POOL } from './move-statements.ts';
 
 /**
  * Creates the function that decides which records a merge copies. In pools that came from an origin, the newest device
- * date wins, and conflicts are listed with the copy. This also holds after the end of a migration, because the last writes
- * of the bridge can wait for their merge. In other pools, each live record is copied.
+ * date wins, and conflicts are saved under the name of the copy. This also holds after the end of a migration, because
+ * the last records that the bridge wrote may not be merged yet. In other pools, each live record is copied.
  */
 export function createMergedRecords({ now }: { now: () => number }): ChooseRecords {
   return async (on, target, { records, readStored }) => {

@@ -33,8 +33,9 @@ const MOVED =
   'SELECT identity_row_id, taken_over_ms, copied_run_ms, deleted_ms FROM move.identities WHERE identity_pool_id = $1';
 
 /**
- * The first $2 moved identities of the pool $1, in the order of the index. The ids are hashes, so these are a sample. The inner condition is
- * a range, because PostgreSQL without statistics expects few identities of one pool, and would read and sort them all.
+ * The first $2 moved identities of the pool $1, in the order of the index. The ids are hashes, so these identities are
+ * a random sample. The inner condition is a range, because PostgreSQL without statistics expects few identities of one
+ * pool, and would read and sort them all.
  */
 const SOME_MOVED = `
 SELECT identity_row_id, taken_over_ms, copied_run_ms, deleted_ms FROM (
@@ -60,12 +61,12 @@ WHERE stored.lease_id IS NULL OR stored.lease_id = excluded.lease_id
 export const SAVE = `
 UPDATE move.pools SET progress = $3, leased_until_ms = $4 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
-/** A pool whose migration was finished is being migrated again. */
+/** Starts a copy. If the migration of the pool was finished, the pool is being migrated again. */
 export const START_COPY = `
 UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5, finished_ms = NULL
 WHERE identity_pool_id = $1 AND lease_id = $2`;
 
-/** Nothing that is known of an earlier pool with this id remains. */
+/** Starts the first copy of a pool. Nothing that is known of an earlier pool with this id remains. */
 export const START_FIRST_COPY = `
 UPDATE move.pools SET progress = $3, origin = $4, run_ms = $5, copied_ms = NULL, followed_ms = NULL, caught_up_ms = NULL,
   gap_since_ms = NULL, gap_seen_ms = NULL, verified_ms = NULL, differences = NULL, last_old_write_ms = NULL,
@@ -154,7 +155,7 @@ DELETE FROM move.conflicts
 WHERE conflict_id IN (
   SELECT conflict_id FROM move.conflicts WHERE identity_pool_id = $1 LIMIT ${FORGET_ROWS})`;
 
-/** Before the agreed counts are forgotten, because only they name the identities. */
+/** Must run before FORGET_AGREED: only the rows of move.datasets say to which identities the pending keys belong. */
 export const FORGET_PENDING = `
 DELETE FROM move.pending
 WHERE (dataset_id, record_id) IN (
@@ -163,7 +164,7 @@ WHERE (dataset_id, record_id) IN (
   JOIN move.pending ON pending.dataset_id = datasets.dataset_id
   WHERE identities.identity_pool_id = $1 LIMIT ${FORGET_ROWS})`;
 
-/** Before the identities are forgotten, because only they name the pool. */
+/** Must run before FORGET_IDENTITIES: only the rows of the identities name the pool. */
 export const FORGET_AGREED = `
 DELETE FROM move.datasets
 WHERE dataset_id IN (

@@ -24,9 +24,10 @@ export function createMovedRows(database: Database) {
     },
 
     /**
-     * Removes what migrations store about an identity that is deleted. While the pool is being migrated, the bridge still
-     * has to delete the datasets at the origin, so their marks remain until it has. The hash of a replica remains, because
-     * the identity must not come back; it is marked, because there is nothing left to take over.
+     * Removes what migrations store about an identity that is deleted. While the pool is being migrated, the bridge
+     * still has to delete the datasets at the origin, so their marks remain until then. The row of a replica, which
+     * contains only a hash of the id, remains as well: because of this row, a later copy does not create the identity
+     * again. The row is marked as deleted, because there is nothing left to take over.
      *
      * @param at the current time, epoch milliseconds
      */

@@ -187,8 +187,9 @@ async function putIdentities(
   const isKept = (id: string) => !isReplica(id) && (moved.has(id) || stored.has(id));
   const isMoving = unknown.length > 0 && (await lockPool(on, identityPoolId)) !== 'finished';
   const created = isMoving ? await createCopied(on, identityPoolId, unknown, at) : 0;
-  // The pool may not exist (any more), or its migration has ended since the caller read the pool. A mark without an identity
-  // would mean that the identity was deleted here.
+  // The pool may not exist (any more), or its migration has ended since the caller read the pool. Identities that do
+  // not exist here for this reason are not marked as listed: a mark without an identity would mean that the identity
+  // was deleted here.
   const isMissing = created < unknown.length;
   const existing = isMissing ? await findCopied(on, unknown, developerProvider) : null;
   const marked = ids.filter((id) => moved.has(id) || stored.has(id) || existing === null || existing.has(id));
@@ -198,7 +199,8 @@ async function putIdentities(
     plainArray(marked.map((identityId) => identityRowId({ identityPoolId, identityId }))),
     plainArray(marked.map((id) => (!moved.has(id) && stored.has(id) ? at : null))),
   ]);
-  // An identity that this service owns is not changed, except that its id must not suffice here if it does not there.
+  // An identity that this service owns is not changed, with one exception: if its id no longer suffices to use it at
+  // the origin, the id must not suffice here either.
   const endedGuests = identities.filter(
     ({ identityId: id, providers, isDisabled }) =>
       isKept(id) && moved.has(id) && stored.get(id)?.isGuest && (providers.length > 0 || isDisabled),

@@ -17,7 +17,10 @@ export const RENEW_IDENTITY = `
 UPDATE move.identities SET leased_until_ms = $3
 WHERE identity_row_id = $1 AND lease_id = $2 AND taken_over_ms IS NULL`;
 
-/** Locks the row of a replica if the lease $2 is valid at $3. Otherwise, what the process compared may be outdated. */
+/**
+ * Locks the row of a replica if the lease $2 is valid at $3. Without a valid lease, what the process compared may be
+ * outdated.
+ */
 export const LOCK_CLAIMED = `
 SELECT identity_row_id FROM move.identities
 WHERE identity_row_id = $1 AND lease_id = $2 AND leased_until_ms > $3 AND taken_over_ms IS NULL

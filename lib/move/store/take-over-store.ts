@@ -27,13 +27,13 @@ import {
 } from './take-over-statements.ts';
 
 /**
- * Datasets that one transaction marks at most. Aurora DSQL changes at most 3,000 rows in a transaction, and a takeover
- * changes two rows per dataset itself.
+ * Maximum number of datasets that one transaction marks. Aurora DSQL changes at most 3,000 rows in a transaction, and a
+ * takeover changes two rows per dataset in addition to the mark.
  */
 const MARKS_PER_STEP = 900;
 /**
- * Maximum datasets of an identity that is taken over on Aurora DSQL, because of the same limit. It leaves room for datasets
- * that are created at the same moment.
+ * Maximum number of datasets of an identity that is taken over on Aurora DSQL, because of the same limit on rows. It
+ * leaves room for datasets that are created at the same moment.
  */
 const MAX_DATASETS_ON_DSQL = 1_400;
 
@@ -137,7 +137,8 @@ export function createTakeOverStore(database: Database): TakeOverStore {
           plainArray(raised.map(({ datasetId }) => datasetId)),
           plainArray(raised.map(({ syncCount }) => syncCount)),
         ]);
-        // Events can arrive in any order, so an earlier change than the last one may be missing here.
+        // The datasets are marked, so that the bridge compares them again: events can arrive in any order, so a change
+        // may be missing here although a later change is applied.
         const names = raised.map(({ datasetName }) => datasetName).filter((name) => !marked.has(name));
         const datasets = names.slice(0, MARKS_PER_STEP).map((datasetName) => ({ ...identity, datasetName }));
         await putMarks(transaction, identity.identityPoolId, datasets);

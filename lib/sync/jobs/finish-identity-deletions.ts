@@ -50,7 +50,8 @@ export async function finishIdentityDeletions(
     {
       list: (from, limit) => identityData.listDeleted(from, limit),
       async finish(identity) {
-        // The merged identities are found through the deleted identity, so its deletion must not end before.
+        // The merged identities are found through the deleted identity, so they must be removed before its deletion
+        // ends.
         await removeMerged(identity);
         return deleteIdentityData(identity);
       },

@@ -75,7 +75,10 @@ export interface RelayRun {
   uploads: PayloadUploads | null;
   uploadSlots: UploadSlots;
   renewal: LinkRenewal | null;
-  /** The reason, once all uploads of a group have failed; null before. Then the run uploads nothing more for the stream. */
+  /**
+   * Why all uploads of a group failed; null while no group has failed. Once it is set, the run uploads nothing more for
+   * the stream.
+   */
   uploadFailure: string | null;
   options: RelayOptions;
   /** When the time budget ends, on the clock of `now`. */

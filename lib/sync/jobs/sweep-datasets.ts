@@ -43,9 +43,9 @@ export interface DatasetSweepOutcome extends Swept {
 }
 
 /**
- * Sweeps the datasets of the next 32 slots, one after the other. It removes the expired tokens of the datasets, so that no
- * update has to look for them. It also corrects the stored usage of
- * pools, which can be wrong if an older version of the service, or an operator, has written datasets.
+ * Sweeps the datasets of the next 32 slots, one after the other. Removes the expired tokens of the datasets, so that no
+ * update has to look for them. Also corrects the stored usage of pools, which can be wrong if an older version of the
+ * service, or an operator, has written datasets.
  *
  * @param first the `next` of the previous sweep, or any slot
  * @param timeBudgetMs once this much time has passed, no further slot is swept; the first slot is always swept

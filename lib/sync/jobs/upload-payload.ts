@@ -68,8 +68,8 @@ async function uploadPayload(
 }
 
 /**
- * Payloads that a run of the relay uploads concurrently, for all streams together. A payload of 8 MiB takes about 40 MB
- * of memory during its upload.
+ * Maximum number of payloads that a run of the relay uploads concurrently, for all streams together. A payload of 8 MiB
+ * takes about 40 MB of memory during its upload.
  */
 export const UPLOADS_AT_ONCE = 4;
 

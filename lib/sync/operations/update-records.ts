@@ -55,10 +55,11 @@ export function createUpdateRecords(deps: SyncDependencies): SyncOperations['Upd
 }
 
 /**
- * Writes the patches of an identity, for which the pool may have a sync trigger. Most pools have none. So the first write
- * does not read the pool, but requires that it has no trigger.
+ * Writes the patches of an identity, for which the pool may have a sync trigger. Most pools have none. So the first
+ * write does not read the pool, but is written only if the pool has no trigger.
  *
- * @param triggered the pools that had a trigger when this process read them last; this saves a write in vain
+ * @param triggered the pools that had a trigger when this process last read them. For these pools, the first write is
+ *   skipped, because it would write nothing
  */
 async function writeOfIdentity(
   deps: SyncDependencies,

@@ -4,7 +4,7 @@ import type { DatasetKey } from '../../common/dataset-key.ts';
 export interface Mark {
   dataset: DatasetKey;
   markId: string;
-  /** When the mark was listed, epoch milliseconds of the database's clock. */
+  /** When the bridge read this mark from the list of due marks, epoch milliseconds of the database's clock. */
   listedAt: number;
   /** Failures since the last success. */
   attempts: number;

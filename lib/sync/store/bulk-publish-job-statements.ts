@@ -16,9 +16,10 @@ FROM sync.bulk_publishes
 WHERE identity_pool_id = $1`;
 
 /**
- * Serializes a start with a concurrent change of the pool's streaming. If the change comes first, the start uses the new
- * stream. If the start comes first, the change ends the bulk publish. The pool's row is written, not only locked, because
- * Aurora DSQL has no locks: it is certain only that two transactions conflict if both write a row.
+ * Serializes the start of a bulk publish with a concurrent change of the pool's streaming. If the change comes first,
+ * the start uses the new stream. If the start comes first, the change ends the bulk publish. The pool's row is written,
+ * not only locked, because Aurora DSQL has no locks: it is certain only that two transactions conflict if both write a
+ * row.
  */
 export const TOUCH_POOL = `
 UPDATE sync.identity_pools SET revision = revision WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;
@@ -103,10 +104,9 @@ const ROW_BYTES = 180;
 
 /**
  * Reads at most $4 datasets that follow the cursor ($2, $3), with all their records. Of the dataset $5, reads only the
- * records after the position ($6, $7). A record that has changed since then is after the position, because its count is
- * newer. One statement reads them at one
- * point in time. Datasets are in the order of the index. Any fixed order works, because the same database writes and
- * reads the cursor.
+ * records after the position ($6, $7). A record that has changed since the position was saved is after the position,
+ * because its count is newer. One statement reads them at one point in time. Datasets are in the order of the index.
+ * Any fixed order works, because the same database writes and reads the cursor.
  */
 export const READ_NEXT = `
 SELECT stored.dataset_id, stored.identity_id, stored.dataset_name, stored.last_modified_ms,

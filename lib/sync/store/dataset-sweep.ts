@@ -16,8 +16,8 @@ WHERE (dataset_id, expires_ms, session_id) IN (
   AND ${EXPIRED}`;
 
 /**
- * Removes leases whose outbox rows no longer exist. Such a lease remains if a relay claims a row while another relay
- * removes it, and is then stopped.
+ * Removes leases whose outbox rows no longer exist. Such a lease remains if a relay claims a row that another relay is
+ * removing, and the claiming relay is then stopped.
  */
 const REMOVE_LEASES = `
 DELETE FROM sync.outbox_leases
@@ -30,7 +30,10 @@ WHERE outbox_id IN (
 const OLD = `
   receipt_id >= $1::uuid AND receipt_id <= $2::uuid AND created_ms < ((extract(epoch FROM now()) - 86400) * 1000)::bigint`;
 
-/** Removes old receipts, whose ids are from $1 to $2. Their transactions ended long ago. */
+/**
+ * Removes old receipts of transactions (see `transact`), whose ids are from $1 to $2. These transactions ended long
+ * ago.
+ */
 const REMOVE_RECEIPTS = `
 DELETE FROM sync.receipts
 WHERE receipt_id IN (
@@ -38,7 +41,7 @@ WHERE receipt_id IN (
   LIMIT ${STEP_ROWS})
   AND ${OLD}`;
 
-/** Computes the correct sums of a slot from its datasets, whose ids are from $1 to $2. */
+/** Computes the correct usage of each pool in a slot from the slot's datasets, whose ids are from $1 to $2. */
 const COUNTED = `
   SELECT identity_pool_id,
     coalesce(sum(data_storage) FILTER (WHERE sync_count > deleted_sync_count), 0)::bigint AS data_storage,
@@ -48,9 +51,9 @@ const COUNTED = `
   GROUP BY identity_pool_id`;
 
 /**
- * Corrects the sums of the slot $3. If a concurrent write has changed a sum since this statement began, the statement
- * leaves that sum unchanged, because the statement's own count does not include the write. The next sweep corrects the
- * sum.
+ * Corrects the stored sums, which are the usage of each pool in the slot $3. If a concurrent write has changed a sum
+ * since this statement began, the statement leaves that sum unchanged, because the statement's own count does not
+ * include the write. The next sweep corrects the sum.
  */
 const CORRECT_SUMS = `
 UPDATE sync.pool_usage AS stored

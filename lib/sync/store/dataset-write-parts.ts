@@ -1,10 +1,10 @@
 // Parts of statements that write a dataset. Each part is a query of a WITH, and writes nothing if the query `written`
-// returns no row. In all statements, $1 to $4 are the id and
-// the key of the dataset, $5 its new count, $8 its new date, and $9 who changes it.
+// returns no row. In all statements, $1 to $4 are the id and the key of the dataset, $5 its new count, $8 its new date,
+// and $9 who changes it.
 
 import { writeParts } from './payload-parts.ts';
 
-/** Adds to the usage of a pool: the pool, the slot, the bytes and the date in `values`. */
+/** Adds to the usage of pools. `values` returns the pool, the slot, the added bytes and the date of the change. */
 export const addUsage = (values: string) => `
 INSERT INTO sync.pool_usage AS sums (identity_pool_id, slot, data_storage, last_modified_ms)
 ${values}
@@ -29,8 +29,8 @@ export function putEvent(first: number, from: string): string {
 }
 
 /**
- * Returns the statement that marks datasets as changed since the bridge to the origin of a migration last read them. Each
- * change replaces the mark, so the bridge notices a change that is made while it reads.
+ * Returns the statement that marks datasets as changed since the bridge to the origin of a migration last read them.
+ * Each change replaces the mark, so the bridge notices a change that is made while the bridge reads the dataset.
  *
  * @param select a SELECT that returns the columns of the marks
  */
@@ -45,7 +45,10 @@ ON CONFLICT (dataset_id) DO UPDATE SET
 /** The last columns of a new mark. */
 export const NEW_MARK = 'gen_random_uuid(), (extract(epoch FROM now()) * 1000)::bigint, 0';
 
-/** Whether the changes of a pool are bridged. What is removed because the pool was deleted must stay at the origin. */
+/**
+ * Whether the bridge writes changes of a pool to the origin. Data that is removed because the pool was deleted must
+ * stay there.
+ */
 export const IS_BRIDGED = 'bridges AND deleted_ms IS NULL';
 
 /** Returns the part of a statement that marks the written dataset. @param from the FROM and the WHERE of a bridged pool */

@@ -47,13 +47,14 @@ WHERE stored.dataset_id = $1::uuid
   AND stored.sync_count = $5::bigint - 1 AND stored.last_modified_ms = $14::bigint${condition}`;
 
 /**
- * Writes the dataset if its count and its date ($14) are unchanged. The write locks the dataset's row. If two changes
- * were decided from the same count, the second change waits for the first change, finds a different count and writes
- * nothing. On Aurora DSQL, which has no locks, the second change fails.
+ * Writes the dataset if its count and its last-modified date are still those from which the change was decided: the
+ * count $5 - 1 and the date $14. The write locks the dataset's row. If two changes were decided from the same count,
+ * the second change waits for the first change, finds a different count and writes nothing. On Aurora DSQL, which has
+ * no locks, the second change fails.
  *
  * Nothing is written if the dataset's row has been removed since it was read, because only the first change of a
  * dataset may create its row. Nothing is written either if the dataset was restored from a backup and reached the same
- * count through other changes, because its date is then different.
+ * count through other changes, because its last-modified date is then different.
  */
 const putDataset = (condition = '') => `${DATASET_ROW}
 WHERE ($5::bigint = 1 OR EXISTS (SELECT 1 FROM sync.datasets WHERE dataset_id = $1::uuid))${condition}

@@ -3,7 +3,7 @@ import type { DatasetWrites } from './dataset-writes.ts';
 import { PLAIN_WRITES } from './plain-writes.ts';
 import { SINGLE_STATEMENT_WRITES } from './single-statement-writes.ts';
 
-/** Returns plain statements for Aurora DSQL, on which changes of data in WITH are not recorded to work. */
+/** Returns plain statements for Aurora DSQL: it is unknown whether statements that change data in a WITH work there. */
 export function datasetWritesFor({ dialect }: Pick<Database, 'dialect'>): DatasetWrites {
   return dialect === 'dsql' ? PLAIN_WRITES : SINGLE_STATEMENT_WRITES;
 }

@@ -33,7 +33,10 @@ export interface DatasetWrites {
     update: DatasetUpdate,
     snapshot: Snapshot,
   ): Promise<WrittenRow | null>;
-  /** Creates a dataset. @returns null if the dialect needs several statements, of which `change` consists */
+  /**
+   * Creates a dataset.
+   * @returns null if one statement cannot do this in the dialect; then the caller must use `SyncStore.change`
+   */
   create(
     on: Transaction,
     dataset: DatasetKey,

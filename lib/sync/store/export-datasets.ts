@@ -20,10 +20,9 @@ const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 export type ExportedState = 'all' | { changedSince: number; exists: boolean };
 
 /**
- * Reads datasets after $1, up to $2, that were changed since $3, with their records. If $4 is not null, it says whether
- * they exist.
- * One statement reads them at one point in time, so that no dataset is exported half-changed. A page ends before its
- * datasets exceed the limit, but it has at least one dataset.
+ * Reads datasets after $1, up to $2, that were changed since $3, with their records. If $4 is true, reads only existing
+ * datasets; if it is false, only deleted datasets. One statement reads them at one point in time, so that no dataset is
+ * exported half-changed. A page ends before its datasets exceed the limit, but it has at least one dataset.
  */
 const READ_DATASETS = `
 SELECT stored.*, merged.root_dataset_id, records.record_id, records.record_key, records.record_value,

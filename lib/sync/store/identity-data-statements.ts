@@ -77,7 +77,10 @@ const IS_LEFT_OF_IDENTITY = `(
 
 export const READ_IS_LEFT_OF_IDENTITY = `SELECT ${IS_DELETED} AND ${IS_LEFT_OF_IDENTITY} AS is_left`;
 
-/** This is one statement, so the ids stay if any data was committed before the statement. */
+/**
+ * Removes the ids from the mark of the deletion, if no data is left. This is one statement, so the ids stay if any data
+ * was committed before the statement.
+ */
 export const END_DELETION = `
 UPDATE sync.deleted_identities SET identity_pool_id = NULL, identity_id = NULL
 WHERE id_hash = $1 AND NOT ${IS_LEFT_OF_IDENTITY}`;

@@ -17,7 +17,7 @@ const IS_USED = `(outbox.stream_name IS NULL OR EXISTS (
 /** Maximum number of rows that the statements read, so that no run of the relay reads a large outbox. */
 const OLDEST_ROWS = 10_000;
 
-// The database's clock, because its clock wrote the dates.
+// Uses the database's clock, because that clock wrote the dates.
 const OLDEST = `
 SELECT (extract(epoch FROM now() - min(created_at)) * 1000)::double precision AS age_ms
 FROM (
@@ -25,8 +25,8 @@ FROM (
 ) AS outbox
 WHERE parked_reason IS NULL AND ${IS_USED}`;
 
-// The statements do not see events behind these rows. But these rows are themselves waiting, parked or for an unused stream, so the
-// state still shows that something is wrong.
+// The statements do not see events that are newer than these rows. But these rows are themselves waiting, parked or for
+// an unused stream, so the state still shows that something is wrong.
 const HELD = `
 SELECT count(outbox.parked_reason) AS parked,
   CASE WHEN count(*) > count(outbox.parked_reason) AND NOT ${IS_USED} THEN outbox.stream_name END AS unused_stream

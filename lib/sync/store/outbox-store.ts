@@ -172,9 +172,9 @@ export function createOutboxStore(database: Database): OutboxStore {
 }
 
 /**
- * Claims rows in several statements, because neither a WITH that changes data nor a condition of DO UPDATE is recorded to
- * work on Aurora DSQL. Reads the rows, and returns those of which this claim wrote the lease. The end of a lease also tells
- * which claim wrote it, so a statement can be repeated if its answer is lost.
+ * Claims rows in several statements, because it is unknown whether a WITH that changes data, or a condition of DO
+ * UPDATE, works on Aurora DSQL. Reads the rows, and returns those of which this claim wrote the lease. The end of a
+ * lease also tells which claim wrote it, so a statement can be repeated if its answer is lost.
  */
 async function claimPlainly(
   database: Database,

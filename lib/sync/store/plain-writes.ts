@@ -30,7 +30,7 @@ import { UPDATE_AT_VERSION, type VersionedRow } from './versioned-update-stateme
 
 const INSERT_DATASET = insertDataset();
 const UPDATE_DATASET = updateDataset();
-/** These two write nothing if the identity was deleted. $15: the hash of its id. */
+/** These two statements write nothing if the identity was deleted. $15: the hash of the identity's id. */
 const INSERT_DATASET_OF_CALLER = insertDataset(` AND NOT ${isIdentityDeleted('$15')}`);
 const UPDATE_DATASET_OF_CALLER = updateDataset(` AND NOT ${isIdentityDeleted('$15')}`);
 
@@ -87,7 +87,7 @@ export const PLAIN_WRITES: DatasetWrites = {
   create: async () => null,
 
   async writeAtVersion(on, dataset, update) {
-    // The last column of the records is not used.
+    // UPDATE_AT_VERSION does not use the last column of the records.
     const values = toVersionedValues(dataset, update).slice(0, -1);
     const { rows } = await on.query<VersionedRow>(UPDATE_AT_VERSION, values);
     const [written] = rows;
@@ -142,7 +142,8 @@ async function markDataset(on: Transaction, dataset: DatasetKey): Promise<void> 
 /**
  * Writes the dataset and the usage of its pool.
  *
- * @param isOfCaller whether a caller writes, who may not write for a deleted identity
+ * @param isOfCaller whether a request of a caller is the reason for the write. Such a write is not allowed for a
+ *   deleted identity
  * @returns false if nothing was written, because the dataset has changed or the identity was deleted
  */
 async function writeDataset(

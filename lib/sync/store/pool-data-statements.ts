@@ -113,7 +113,10 @@ export const IS_LEFT = `(
 
 export const READ_IS_LEFT = `SELECT ${IS_MARKED} AND ${IS_LEFT} AS is_left`;
 
-/** The removal of the pool's data is no change that a bridge may repeat at the origin. */
+/**
+ * Marks a pool as deleted. `bridges` becomes null, because the bridge must not repeat the removal of the pool's data at
+ * the origin.
+ */
 export const MARK_POOL = `
 UPDATE sync.identity_pools SET deleted_ms = $2, bridges = NULL
 WHERE identity_pool_id = $1 AND deleted_ms IS NULL`;

@@ -90,7 +90,10 @@ export function toDatasetValues(
   ];
 }
 
-/** Returns the values of UPDATE_AT_VERSION, and after them the last column of the records. */
+/**
+ * Returns the values of UPDATE_AT_VERSION, and after them the last column of the records, which only WRITE_AT_VERSION
+ * uses.
+ */
 export function toVersionedValues(
   key: DatasetKey,
   { version, next, records, patchCounts, limits, allowsTrigger }: VersionedUpdate,

@@ -17,14 +17,15 @@ ON CONFLICT (receipt_id) DO NOTHING`;
 const READ_CLAIM = 'SELECT is_claim FROM sync.receipts WHERE receipt_id = $1';
 
 /**
- * Runs a transaction. On Aurora DSQL, a broken connection does not make it fail: Aurora DSQL closes each connection after
- * an hour, so the answer to a COMMIT can be lost. The transaction therefore writes a receipt, a row with a random id.
- * After a lost answer, a second transaction inserts the same row. If that succeeds, the first transaction was not
- * committed and can never be, because its receipt would conflict; it runs again. Otherwise it was committed. The row of
- * the second transaction is marked as a claim, so the answer of the second transaction can be lost as well.
+ * Runs a transaction. On Aurora DSQL, a broken connection does not make the transaction fail: Aurora DSQL closes each
+ * connection after an hour, so the answer to a COMMIT can be lost. The transaction therefore writes a receipt, a row
+ * with a random id. After a lost answer, a second transaction inserts the same row. If that succeeds, the first
+ * transaction was not committed and can never be, because its receipt would conflict. So it runs again. If the row
+ * already exists, the first transaction was committed. The row of the second transaction is marked as a claim, so the
+ * answer of the second transaction can be lost as well.
  *
- * A transaction that timed out does not run again, because it would probably time out again. A transaction whose connection
- * broke before COMMIT was sent does not run again here, because the driver has already repeated it.
+ * A transaction that timed out does not run again, because it would probably time out again. A transaction whose
+ * connection broke before COMMIT was sent does not run again here, because the driver has already repeated it.
  *
  * @param work as for `Database.transaction`; returns null if it changed nothing
  */
@@ -61,8 +62,8 @@ export async function transact<Result>(
 }
 
 /**
- * Runs one statement that must not be repeated, because the result of a repetition would be another one. On Aurora DSQL,
- * the driver repeats a statement outside of a transaction if its connection breaks.
+ * Runs one statement that must not be repeated, because a repetition would have another result. On Aurora DSQL, the
+ * driver repeats a statement outside of a transaction if its connection breaks.
  */
 export async function changeOnce(
   database: Database,

@@ -14,7 +14,7 @@ const ERASE_ROWS = 100;
 /** The partition key of an event is the id of its identity. JSON escapes no character of a pool's id. */
 const OF_IDENTITY = `partition_key = $2 AND strpos(event, '"identityPoolId":"' || $1::text || '"') > 0`;
 
-/** In a value or a key, the quotation marks would be escaped. */
+/** Whether an event removes its dataset. In a value or a key of a record, the quotation marks would be escaped. */
 const IS_REMOVAL = `strpos(event, '"operation":"remove"') > 0`;
 
 const COUNT = `
@@ -46,7 +46,7 @@ const COUNT_WAITING_REMOVALS = `
 SELECT count(*) AS events FROM sync.outbox
 WHERE ${OF_IDENTITY} AND parked_reason IS NULL AND ${IS_REMOVAL}`;
 
-/** A lease of a removed row is deleted by the sweep. */
+/** `sweepDatasets` later deletes the leases of the removed rows. */
 const ERASE_EVENTS = `
 DELETE FROM sync.outbox
 WHERE outbox_id IN (${withinBytes(

@@ -49,15 +49,15 @@ const DIFFERENCE = `(
 
 /**
  * Updates the dataset's row. Returns a row if the dataset exists at the expected version ($5 - 1, $6), every patch can
- * be applied, and no limit is exceeded ($10 to $13; the rules of `checkLimits`). The write locks the dataset's row. Of two
- * updates from the same version, the second one waits for the first, finds another version, and writes nothing. So the
- * rows that DIFFERENCE has read are those of the expected version. Only the copy of a migration changes rows without the
- * version, and only before the identity is taken over, when no update reaches this statement.
+ * be applied, and no limit is exceeded ($10 to $13; the rules of `checkLimits`). The write locks the dataset's row. Of
+ * two updates from the same version, the second one waits for the first, finds another version, and writes nothing. So
+ * the rows that DIFFERENCE has read are those of the expected version. Only the copy of a migration changes rows
+ * without changing the version, and only before the identity is taken over, when no update reaches this statement.
  *
  * $1 to $4: the dataset; $5, $8, $9: its new count, its new date and who changes it; $7: the hash of the identity's id;
- * $14: the counts of the patches; $15: whether the pool may have a sync trigger; from $16: the columns of the records. A
- * session cannot have been used at the version that its token holds, because the update that used it has increased the
- * count.
+ * $14: the counts of the patches; $15: whether the pool may have a sync trigger; from $16: the columns of the records.
+ * A session cannot have been used at the version that its token holds, because the update that used it has increased
+ * the count.
  */
 export const UPDATE_AT_VERSION = `
 UPDATE sync.datasets AS stored

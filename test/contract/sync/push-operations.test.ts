@@ -467,7 +467,7 @@ describe('push sync', () => {
       expect(fake.disabled).toMatchObject([{ deviceId: phone }]);
     });
 
-    it('even if more changes wait for their devices than the limit allows', async () => {
+    it('even if more changes than the limit allows wait until their subscribed devices are read', async () => {
       const reading = Promise.withResolvers<PushDevice[]>();
       const devices = limitReads({ ...fake.script.devices, readSubscribers: () => reading.promise });
       const reads = Array.from({ length: 1_000 }, () => devices.readSubscribers(keyOf(dataset()), 1));
@@ -475,7 +475,7 @@ describe('push sync', () => {
       fake.script.devices = { ...fake.script.devices, readSubscribers: devices.readSubscribers };
       expect(await write()).toEqual(WRITTEN);
       expect(fake.reports).toMatchObject([
-        { devices: null, sent: 0, errors: ['too many changes wait for their devices'] },
+        { devices: null, sent: 0, errors: ['too many changes wait until their subscribed devices are read'] },
       ]);
       reading.resolve([]);
       await Promise.all(reads);

@@ -21,7 +21,10 @@ interface BridgesRow {
   is_deleted: boolean;
 }
 
-/** No run lists a mark with the latest date. A new mark of the dataset has an earlier one. */
+/**
+ * The latest possible date of a mark. No run of the bridge lists a mark with this date. If the dataset changes, its new
+ * mark has an earlier date.
+ */
 const LATEST_MS = 8_640_000_000_000_000;
 
 const SET_BRIDGES =
@@ -46,14 +49,20 @@ LIMIT $2::bigint`;
 
 const REMOVE_MARK = 'DELETE FROM sync.unbridged_datasets WHERE dataset_id = $1 AND mark_id = $2';
 
-/** Resets a mark that replaced one that was listed at $2. What was changed before has been bridged. */
+/**
+ * Resets the new mark that replaced the mark which LIST_DUE returned at $2. The bridge has written all changes from
+ * before $2.
+ */
 const RESET_MARK = `
 UPDATE sync.unbridged_datasets SET problem = NULL, attempts = 0, next_ms = greatest(next_ms, $2::bigint)
 WHERE dataset_id = $1`;
 
 const READ_CLOCK = `SELECT ${NOW_MS} AS now_ms`;
 
-/** The marks of the pool $1 that were made at $2 or later, and did not fail. A failure postpones a mark. */
+/**
+ * The marks of the pool $1 that were made at $2 or later, and whose last attempt did not fail. A failure postpones a
+ * mark.
+ */
 const MARKED_SINCE = `
 identity_pool_id = $1 AND next_ms >= $2::bigint AND next_ms < ${LATEST_MS} AND problem IS NULL`;
 
@@ -111,12 +120,12 @@ const COUNT_SOME_MARKS = countByProblem(`
     WHERE identity_pool_id >= $1 ORDER BY identity_pool_id, dataset_id LIMIT $2::bigint
   ) AS first WHERE identity_pool_id = $1`);
 
-/** Sets whether changes of the pool's datasets are marked. */
+/** Sets whether changes of the pool's datasets are marked for the bridge to the origin of a migration. */
 export async function setBridges(on: Transaction, identityPoolId: string, bridges: boolean): Promise<void> {
   await on.query(SET_BRIDGES, [identityPoolId, bridges]);
 }
 
-/** Returns whether changes of the pool's datasets are marked, or whether the pool was deleted here. */
+/** Returns whether changes of the pool's datasets are marked for the bridge, or whether the pool was deleted here. */
 export async function readBridging(
   on: Transaction,
   identityPoolId: string,
@@ -142,7 +151,7 @@ export async function putMarks(
   ]);
 }
 
-/** Lists marks that are due at `now`, oldest first. */
+/** Lists the marks of datasets that wait for the bridge and are due at `now`, oldest first. */
 export async function listDue(on: Transaction, now: number, limit: number): Promise<Mark[]> {
   const { rows } = await on.query<MarkRow>(LIST_DUE, [now, limit]);
   return rows.map((row) => ({
@@ -157,7 +166,7 @@ export async function listDue(on: Transaction, now: number, limit: number): Prom
   }));
 }
 
-/** Removes a mark after a success. If a newer mark has replaced it, that one has no failures yet. */
+/** Removes a mark after a success. If a newer mark has replaced it, resets the failures of the newer mark. */
 export async function removeMark(on: Transaction, { dataset, markId, listedAt }: Mark): Promise<void> {
   const { rowsChanged } = await on.query(REMOVE_MARK, [datasetId(dataset), markId]);
   if (rowsChanged === 0) await on.query(RESET_MARK, [datasetId(dataset), listedAt]);
@@ -179,7 +188,9 @@ export async function countOlderMarks(
   return rows[0]?.marks ?? 0;
 }
 
-/** Lists datasets of a pool that were marked at a time of `readMarkClock` or later, and did not fail. */
+/**
+ * Lists datasets of a pool that were marked at a time of `readMarkClock` or later, and whose last attempt did not fail.
+ */
 export async function listMarkedSince(
   on: Transaction,
   identityPoolId: string,
@@ -242,7 +253,10 @@ export async function forgetMarks(database: Database, identityPoolId: string): P
   await changeInSteps(database, FORGET_MARKS, [identityPoolId]);
 }
 
-/** Saves why a dataset could not be bridged, and when to try again. A change of the dataset is tried at once. */
+/**
+ * Saves why a dataset could not be bridged, and when to try again. After the next change of the dataset, the bridge
+ * tries it immediately.
+ */
 export async function postponeMark(
   on: Transaction,
   { dataset, markId }: Mark,
@@ -251,7 +265,7 @@ export async function postponeMark(
   await on.query(POSTPONE_MARK, [datasetId(dataset), markId, until, problem]);
 }
 
-/** Marks of a pool: all, those whose last attempt failed, and these by problem. */
+/** Numbers of marks of a pool: of all marks, of those whose last attempt failed, and of the failed ones by problem. */
 export interface MarkCounts {
   marks: number;
   problems: number;

@@ -65,7 +65,8 @@ export async function writeBridged(
     return { syncCount: before.syncCount, outboxIds: [], subscribed: false };
   const existed = before.syncCount > before.deleted;
   const syncCount = before.syncCount + jump + (isChange ? 1 : 0);
-  // A deletion at the origin keeps its count: devices of the origin that know of it have higher counts.
+  // The count of a deletion that was made at the origin is not raised: devices that know of this deletion have higher
+  // counts of the origin.
   const isOrigins = row?.removed_ms != null && isChange;
   const keptDeletion = existed || row === null || isOrigins ? before.deleted : before.deleted + jump;
   const lastModified = row?.last_modified_ms ?? 0;

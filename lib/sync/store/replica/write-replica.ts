@@ -51,13 +51,14 @@ const NOTHING = { records: 0, leftOut: 0 };
 
 /**
  * Applies a change to the replica of a dataset. The transaction holds the locks of the identity and of the dataset, so
- * neither a device nor another copy can write at the same time. If the change has more rows or bytes than one transaction
- * should write or erase, only some rows are written or erased.
+ * neither a device nor another copy can write at the same time. If the change has more rows or bytes than one
+ * transaction should write or erase, only some rows are written or erased.
  *
- * A change may write or erase rows without changing the dataset's version, for example if a listing only adds the author of
- * a row. An update that is decided from the version of its token (`UPDATE_AT_VERSION`) would not notice that. Only the
- * ownership prevents it: the caller must not change an existing dataset of an identity that this service owns, and no
- * update may reach a replica. A takeover raises the counts, so a token from before it holds no current version.
+ * A change may write or erase rows without changing the dataset's version, for example if a listing only adds the
+ * author of a row. An update that is decided from the version of its token (`UPDATE_AT_VERSION`) would not notice that.
+ * Only the ownership prevents it: the caller must not change an existing dataset of an identity that this service owns,
+ * and no update may reach a replica. A takeover raises the counts, so a token from before the takeover holds no current
+ * version.
  */
 export async function writeReplica(
   on: Transaction,
