@@ -46,7 +46,7 @@ export async function authenticate(
   }
   const question = await askOrigin(dependencies, pool, { operation, asked, presented });
   const identityId = await changeLogins(dependencies, question, (found) => {
-    // The pool may have been deleted since the identity was read.
+    // The identity, or its pool, may have been deleted since the identity was read.
     if (found.asked === null) throw identityForbidden(asked);
     return linkLogins(found, {
       newIdentityId: newId(dependencies),
@@ -58,8 +58,8 @@ export async function authenticate(
 
 /**
  * Authenticates a client as a guest. The identity's id is sufficient proof as long as the identity never had a login.
- * After its last login was unlinked, an identity does not become a guest again: anyone who knows the id could then use
- * it.
+ * After its last login was unlinked, an identity does not become a guest again, because anyone who knows its id could
+ * then use it.
  * @throws {ServiceError} NotAuthorizedException if the identity is not a guest or the pool does not allow guests
  */
 export function authenticateGuest(

@@ -39,7 +39,7 @@ export class ExpiredLoginTokenError extends ServiceError {
   }
 }
 
-/** The token is not a JWT, or not one of a user. */
+/** The token is not a JWT, or not the JWT of a user. */
 export function notAnIdentityToken(): ServiceError {
   return notAuthorized('Invalid login token. Not a valid OpenId Connect identity token.');
 }

@@ -26,7 +26,7 @@ export async function findAskedByClient(
   if (asked !== null) return asked;
   const { [OWN_PROVIDER]: ownToken } = logins;
   if (ownToken !== undefined) {
-    // A token of the origin names its identity. `openToken` creates this identity here.
+    // A token of the origin names the client's identity. `openToken` creates this identity here.
     const { state } = await openToken(dependencies, ownToken);
     if (state === 'expired') throw new ExpiredLoginTokenError();
     return findAskedIdentity(store, identityId);

@@ -17,14 +17,14 @@ export interface LinkOptions {
  * Decides which identity the client gets for its logins, and which identities are merged into that identity. All
  * identities that own one of the logins belong to one person, so only one of these identities survives. If the
  * requested identity is not a guest, it survives. Otherwise the owner that was created first survives, and a requested
- * guest is merged into that owner. If the origin of a migration names an identity, that one survives, as it does there.
+ * guest is merged into that owner. If the origin of a migration names an identity, that identity survives, as it does
+ * at the origin.
  *
  * Source: developer guide of Cognito, "Getting credentials" and "Switching identities": "linking two identities merges
  * them". The guide does not say which identity survives.
  *
  * @throws {ServiceError} NotAuthorizedException if the requested identity is not a guest and owns none of the logins,
- *   or if the client has proven to be an identity other than the requested one; the errors of
- *   `requireLinkable`
+ *   or if the client has proven to be an identity other than the requested one; the errors of `requireLinkable`
  */
 export function linkLogins(found: FoundLogins, options: LinkOptions): LinkDecision {
   const decision = { ...decide(found, options), ...knownProviders(found, options) };
@@ -34,8 +34,8 @@ export function linkLogins(found: FoundLogins, options: LinkOptions): LinkDecisi
 
 /**
  * Returns the providers whose users are now known. If the origin of a migration named the client's identity, all
- * presented logins belong to this identity. The developer provider is not included: an identity can have several of its
- * users, and the copy already knows all of them.
+ * presented logins belong to this identity. The developer provider is not included: an identity can have several users
+ * of this provider, and the copy already knows all of them.
  */
 function knownProviders(
   { named, owned, unowned }: FoundLogins,

@@ -25,7 +25,11 @@ export interface PageTokens {
   verifyIdentities(nextToken: string, identityPoolId: string): string;
   /** Returns the NextToken of a page of the identity's developer users. `last` is the position of the page's last user. */
   issueUsers(last: string, identityId: string): string;
-  /** @throws {ServiceError} InvalidParameterException if the token is not ours, or belongs to another identity */
+  /**
+   * Returns the `last` for which `issueUsers` issued the token.
+   * @throws {ServiceError} InvalidParameterException if this service did not issue the token, or issued it for another
+   *   identity
+   */
   verifyUsers(nextToken: string, identityId: string): string;
 }
 

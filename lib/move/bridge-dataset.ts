@@ -84,7 +84,8 @@ async function readThere(
   let isDeletedThere = false;
   let isMergedThere = false;
   if (!listing.exists) {
-    // A service that does not know the identity returns the same as for a deleted dataset.
+    // For an unknown identity, the origin returns the same listing as for a deleted dataset. So ask whether the
+    // identity exists.
     const described = await paced(() => origin.describeIdentity(dataset.identityId));
     if (described === null) return 'gone';
     isMergedThere = described.providers.length === 0;
@@ -152,7 +153,7 @@ async function writeThere(
       const records = call;
       const syncCount = await paced(() => origin.update(mark.dataset, records));
       if (syncCount === 'conflict') {
-        // The next pass reads the dataset again, and then finds the refused keys again.
+        // The next pass reads the dataset again. If keys are still refused, that pass reports it.
         failure = null;
         break;
       }
@@ -164,7 +165,7 @@ async function writeThere(
         failure = { error };
         break;
       }
-      // One refused key must not prevent the writes of the other keys.
+      // One refused key must not prevent the writes of the other keys, so each half of the call is tried.
       const half = Math.ceil(call.length / 2);
       if (call.length > 1) calls.unshift(call.slice(0, half), call.slice(half));
     }

@@ -15,8 +15,8 @@ export interface Memory {
 const OLD_PENDING = 500;
 
 /**
- * Returns what the transaction that writes here saves. The transaction is committed before anything is written at the
- * origin, so that a crash afterwards loses nothing.
+ * Returns what the bridge saves in the transaction that writes the dataset here. The transaction is committed before
+ * anything is written at the origin, so that a crash afterwards loses nothing.
  *
  * @param countHere the dataset's count after the transaction
  */

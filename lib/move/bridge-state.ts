@@ -33,9 +33,9 @@ export interface Agreed {
 export interface Pending {
   /** Hash of the value to write at the origin; null for a removal. */
   valueHash: string | null;
-  /** The row here has not changed since the pass if its count is at most this one. */
+  /** The row here has not changed since the pass if the row's count is at most this count. */
   hereCount: number;
-  /** The origin's count before the write. */
+  /** The dataset's count at the origin before the pass wrote the key there. */
   afterThere: number;
   /** The origin's count up to which both sides agree on the key; null while the key must still be written there. */
   thereCount: number | null;

@@ -27,7 +27,7 @@ export interface CheckOriginOutcome {
   lagMs: number | null;
 }
 
-/** An event can be on its way from the origin to its stream for this long. */
+/** Maximum time for which an event can be on its way from the origin to the stream. */
 const MARGIN_MS = 60_000;
 
 /**

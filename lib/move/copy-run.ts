@@ -59,9 +59,10 @@ export interface CopyOptions {
 
 export interface CopyOutcome {
   /**
-   * `stopped`: the signal stopped the copy. `not-streaming`: the pool does not stream at the origin, so its changes could
-   * not be followed. `in-use`: another process works on the pool. `lost`: another process took over the work. A condition
-   * says why the origin did not respond. Unless the end is `finished`, the next call continues the copy.
+   * `stopped`: the signal stopped the copy. `not-streaming`: the pool does not stream at the origin, so the target
+   * could not follow the pool's changes. `in-use`: another process works on the pool. `lost`: another process took over
+   * the work. A condition says why the origin did not respond. Unless the end is `finished`, the next call continues
+   * the copy.
    */
   end:
     | 'finished'

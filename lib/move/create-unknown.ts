@@ -11,7 +11,7 @@ export interface CreateDeps {
   now: () => number;
 }
 
-/** How long events of an identity are retried if a call for it fails, but succeeds for other identities. */
+/** How long events of an identity are retried if a call for this identity fails, but succeeds for other identities. */
 const RETRIED_MS = 10 * 60 * 1000;
 /** Number of other identities for which the call is tried. */
 const OTHERS = 10;

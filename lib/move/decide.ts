@@ -4,7 +4,7 @@ import { type BothSides, type BridgedRow, isWritten, JUMP } from './bridge-state
 export interface Conflict {
   /**
    * Null if the conflict concerns the whole dataset. Either a device changed the dataset at the origin while the bridge
-   * deleted it there, or a device deleted it there after a merge here had moved its records.
+   * deleted it there, or a device deleted the dataset there after a merge here had moved the dataset's records.
    */
   key: string | null;
   /**
@@ -138,7 +138,7 @@ interface Outcome {
   again: Write | null;
   write: Write & { syncCount: number };
   conflict: Conflict | null;
-  /** Whether the key has a value afterwards. */
+  /** Whether the key has a value after the pass. */
   isLive: boolean;
 }
 

@@ -101,8 +101,9 @@ export async function reasonsLeft(
 }
 
 /**
- * Returns whether datasets wait for the bridge. While devices use this service, each of their changes makes a dataset wait
- * for about a second. A dataset that waits only for this does not count: the change is here, and only the origin lacks it.
+ * Returns whether datasets wait for the bridge. While devices use this service, each of their changes makes a dataset
+ * wait for about a second. A dataset that waits only because of such a change does not count: the change is here, and
+ * only the origin lacks it.
  */
 async function isWaiting(
   bridge: FinishReads['bridge'],

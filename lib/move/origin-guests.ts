@@ -73,8 +73,8 @@ async function isGuestThere(
 }
 
 /**
- * Returns whether the origin says that the id of an identity does not suffice. Other errors of the same code concern the
- * pool, for example if it does not allow guests.
+ * Returns whether the origin says that the id of an identity does not suffice to use the identity. Other errors of the
+ * same code concern the pool, for example if it does not allow guests.
  */
 function isForbidden({ code, message }: ServiceError, identityId: string): boolean {
   return code === 'NotAuthorizedException' && message === identityForbidden(identityId).message;

@@ -79,8 +79,8 @@ function isGuest(logins: Logins): boolean {
 
 /**
  * Presents an id, and the logins that prove the identity, to the origin. Never calls GetId, which would create an
- * identity. Only the answer of GetOpenIdToken names the pool. A pool can reject this operation; if it is the only one
- * that is being migrated, the identity is in this pool.
+ * identity. Only the answer of GetOpenIdToken names the pool. A pool can reject this operation. If only this pool is
+ * being migrated, the identity is in this pool; otherwise the identity is not found.
  *
  * @returns the identity that the origin names; null if the origin rejects the proof
  * @throws {SyncClientError} the origin does not respond or throttles

@@ -72,8 +72,8 @@ type Issuing = Pick<
 /**
  * Wraps the operations that issue credentials and tokens, so that only identities that this service owns get them. The
  * logins of a replica can be outdated. For example, a copied guest may have received a login at the origin since; then
- * its id must no longer suffice. So the operation runs again after a takeover. Before the takeover, it verifies the
- * client's tokens: otherwise anyone who knows an identity's id could cause the takeover.
+ * its id must no longer suffice. So the operation runs again after a takeover. Before the takeover, the operation
+ * verifies the client's tokens: otherwise anyone who knows an identity's id could cause the takeover.
  */
 export function ownIssuing(
   { GetCredentialsForIdentity, GetOpenIdToken, GetOpenIdTokenForDeveloperIdentity }: Issuing,

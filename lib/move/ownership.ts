@@ -16,7 +16,7 @@ import { tryAgain } from './try-again.ts';
  */
 export interface Ownership {
   /**
-   * Takes over the identities that are replicas, and leaves the others alone.
+   * Takes over the identities that are replicas, and does nothing for the others.
    * @returns whether any of the identities was a replica. If so, data that the caller has read of them may be outdated
    */
   own(identities: readonly IdentityKey[]): Promise<boolean>;
@@ -87,12 +87,12 @@ export function createOwnership(deps: OwnershipDeps): Ownership {
     const free = await slots.acquire(identity.identityPoolId, MAX_WAIT_MS);
     try {
       const opened = await originOf(identity.identityPoolId, origin);
-      // A failed call is not repeated here, because the client retries its request.
       const onSkipped = (skipped: Skipped) =>
         report('an identity was taken over, but not completely; run `move copy`', {
           ...identity,
           ...skipped,
         });
+      // A failed call is not repeated here, because the client retries its request.
       const run = { ...deps, origin: opened, paced: unpaced, onSkipped };
       const outcome = await takeOver(run, identity);
       if (outcome === 'busy')

@@ -31,8 +31,8 @@ export interface SomeIdentities {
 const TRIED = 10;
 
 /**
- * Creates the decision for one run. After an unclear failure, it repeats a call that has succeeded before, or tries some
- * identities of the pool.
+ * Creates the decision for one run. After an unclear failure, repeats a call that has succeeded before. If no call has
+ * succeeded yet, tries some identities of the pool.
  */
 export function createSkipReasons(
   origin: Pick<Origin, 'listDatasets' | 'listRecords'>,

@@ -26,13 +26,13 @@ export interface TakeOverPoolOptions {
   /** Stops before the next identity. */
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
-  /** Receives each problem of the copy before a takeover, and each identity that remains a replica. */
+  /** Receives each problem of the comparison before a takeover, and each identity that remains a replica. */
   onSkipped?: (problem: TakeOverProblem) => void;
 }
 
 /**
- * `busy`: another process worked on the identity, or the identity kept changing. `too-many-datasets`: the database cannot
- * take the identity over in one transaction.
+ * `busy`: another process worked on the identity, or its data at the origin kept changing. `too-many-datasets`: the
+ * database cannot take the identity over in one transaction.
  */
 export interface TakeOverProblem extends Omit<Skipped, 'reason'> {
   reason: CopyProblem | 'busy' | 'too-many-datasets';

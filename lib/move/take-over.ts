@@ -114,11 +114,12 @@ async function compare(deps: TakeOverDeps, lease: IdentityLease): Promise<'taken
       return call();
     });
   const replica = await takeOvers.readReplica(identity);
-  // The identity was deleted or merged here since it was claimed.
+  // The identity was deleted or merged here since its lease was taken.
   if (replica === null) return 'busy';
   const described = await paced(() => origin.describeIdentity(identityId));
   if (described === null) {
-    // Fails if the origin does not know the pool either: the credentials may be those of another account.
+    // Fails if the origin does not know the pool either: the credentials may be those of another account, and the
+    // identity may still exist.
     await paced(() => origin.readPool(identityPoolId));
     return 'gone';
   }

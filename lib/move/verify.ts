@@ -48,9 +48,10 @@ export interface Verification {
 }
 
 /**
- * Compares the live values of the pool's identities with the origin, and the sync counts of those that this service
- * does not own. A difference counts only if it lasts 30 seconds. If the origin fails to return the data of one identity
- * or dataset, but returns the data of others, this counts as a difference too, because the data could not be compared.
+ * Compares the live values of the pool's identities with the origin. For identities that this service does not own,
+ * also compares the sync counts. A difference counts only if it lasts 30 seconds. If the origin fails to return the
+ * data of one identity or dataset, but returns the data of others, this counts as a difference too, because the data
+ * could not be compared.
  *
  * @throws {SyncClientError} the origin did not respond
  */
@@ -117,7 +118,7 @@ async function* allMoved({ deps, options }: VerifyRun): AsyncGenerator<ReplicaId
   for (let after = ''; ; ) {
     const about = { after, limit: PAGE, startedAt: 0 };
     const page = await deps.store.listIdentities(options.identityPoolId, about);
-    // The datasets of an identity that was merged here belong to another identity here.
+    // The datasets of an identity that was merged here belong to another identity here, so they are not compared.
     yield* page.filter(({ isMoved, isMerged }) => isMoved && !isMerged);
     after = page.at(-1)?.identityId ?? after;
     if (page.length < PAGE) return;

@@ -93,8 +93,8 @@ export function createKeySets({ fetchJson, now, timeoutMs }: KeySetOptions): Key
   }
 
   /**
-   * Loads keys that were never loaded. After a failure, fails immediately for a while: otherwise each login would wait for
-   * a provider that does not respond, and would send it another request.
+   * Loads keys that were never loaded. For `FIRST_PAUSE_MS` after a failed attempt, fails immediately: otherwise each
+   * login would wait for a provider that does not respond, and would send it another request.
    */
   async function loadFirst(set: KeySet, source: KeySource, signal: AbortSignal): Promise<LocalJWKSet> {
     const isPaused = set.loading === null && now() - set.attemptedAt < FIRST_PAUSE_MS;

@@ -18,7 +18,8 @@ type Needed = 'store' | 'deleteIdentityData' | 'onFailedDeletion' | 'now';
  * - AccessDenied: there is no such identity.
  * - InternalServerError: the deletion failed, or other transactions lock part of the data. If the identity is already
  *   deleted, a scheduled function deletes the rest. The request can also be repeated. An identity that was merged less
- *   than two hours ago gets this code, too, because its datasets may still be moved to the other identity.
+ *   than two hours ago gets this code, too, because its datasets may still be moved to the identity into which it was
+ *   merged.
  *
  * @throws {ServiceError} InvalidParameterException unless there are 1 to 60 ids; NotAuthorizedException
  */

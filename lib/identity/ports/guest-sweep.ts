@@ -1,6 +1,6 @@
 /** The database operations of the guest sweep. */
 export interface GuestSweep {
-  /** Forgets the merges of identities that were deleted before this time, in epoch milliseconds. */
+  /** Removes the stored merges of identities that were deleted before this time, in epoch milliseconds. */
   removeDeletedMerges(before: number): Promise<void>;
   /**
    * Checks the next identities. Removes the guests, with their devices, that never had a dataset and have not been used

@@ -39,8 +39,9 @@ export interface ListedConflict {
 }
 
 /**
- * `datasets`: those that were compared with the origin since their takeover. `marks`: datasets that wait for the bridge.
- * `byProblem`: the marks whose last attempt failed, by the reason. `owedKeys`: keys that must still be written at the origin.
+ * `datasets`: datasets that were compared with the origin since the takeover of their identity. `marks`: datasets that
+ * wait for the bridge. `byProblem`: the marks whose last attempt failed, by the reason. `owedKeys`: keys that must
+ * still be written at the origin.
  */
 export interface BridgeCounts {
   datasets: number;

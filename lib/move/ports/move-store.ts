@@ -177,8 +177,9 @@ export interface MoveStore {
   /** Saves the date of a write that an old version of the app made at the origin, unless a later date is saved. */
   saveOldWrite(identityPoolId: string, at: number): Promise<void>;
   /**
-   * Saves that all events up to a time are applied. Also saves, as a gap, if events may have expired from the stream
-   * before they were applied. A complete copy that starts later repairs the gap.
+   * Saves that all events up to a time are applied. Also saves a gap, which is a time since which events may be
+   * missing, if events may have expired from the stream before they were applied. A complete copy that starts later
+   * repairs the gap.
    */
   saveCaughtUp(identityPoolId: string, about: { upTo: number; retentionMs: number }): Promise<void>;
   /** Saves that changes since a time may be missing. A complete copy that starts later repairs the gap. */
@@ -208,7 +209,10 @@ export interface MoveStore {
     identityPoolId: string,
     about: { after: string; limit: number; startedAt: number },
   ): Promise<ReplicaIdentity[]>;
-  /** Makes the developer users of a replica those of the origin. @returns the number of users that could not be linked */
+  /**
+   * Links a replica to exactly the developer users that the identity has at the origin.
+   * @returns the number of users that could not be linked
+   */
   putDeveloperUsers(identity: IdentityKey, provider: string, userIds: readonly string[]): Promise<number>;
   /** Marks that the copy has compared all data of the identity. */
   markCopied(identity: IdentityKey, startedAt: number): Promise<void>;

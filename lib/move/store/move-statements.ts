@@ -93,12 +93,12 @@ UPDATE move.pools SET last_old_write_ms = $2
 WHERE identity_pool_id = $1 AND (last_old_write_ms IS NULL OR last_old_write_ms < $2::bigint)`;
 
 /**
- * Locks a pool. The end of a migration and the creation of an identity both lock it: after the end, an identity that came
- * from the origin would remain a replica.
+ * Locks a pool. The end of a migration and the creation of an identity both lock it: an identity of the origin that is
+ * created here after the end would remain a replica.
  */
 export const LOCK_POOL = 'SELECT finished_ms FROM move.pools WHERE identity_pool_id = $1 FOR UPDATE';
 
-/** Finishes the migration $2 at $3, unless a process works on the pool. */
+/** Finishes the migration of the pool $1 at $3, if its last copy is $2 and no process works on the pool. */
 export const FINISH_MOVE = `
 UPDATE move.pools SET finished_ms = $3
 WHERE identity_pool_id = $1 AND run_ms = $2 AND finished_ms IS NULL
@@ -188,7 +188,10 @@ export const READ_MOVED = `
 SELECT identity_row_id, listed_run_ms, copied_run_ms, taken_over_ms
 FROM move.identities WHERE identity_row_id = ANY ($1::uuid[])`;
 
-/** Locks the row of a moved identity. A takeover locks it too, so that no change of the origin is applied after it. */
+/**
+ * Locks the row of a moved identity. A takeover locks the row too, so that no change of the origin is applied after the
+ * takeover.
+ */
 export const LOCK_MOVED = `
 SELECT identity_row_id, listed_run_ms, copied_run_ms, taken_over_ms
 FROM move.identities WHERE identity_row_id = $1

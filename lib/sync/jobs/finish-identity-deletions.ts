@@ -8,7 +8,7 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
 
 export interface FinishIdentityDeletionsDeps {
   identityData: Pick<IdentityDataStore, 'listDeleted' | 'removeMarks'>;
-  /** Removes the identities that were merged into a deleted identity, which remain after a crash. */
+  /** Removes the identities that were merged into a deleted identity. They can remain after a crash. */
   removeMerged: (identity: IdentityKey) => Promise<unknown>;
   /** Deletes the identity's data and returns whether nothing is left. */
   deleteIdentityData: (identity: IdentityKey) => Promise<boolean>;
@@ -34,8 +34,8 @@ export interface FinishIdentityDeletionsOutcome {
 }
 
 /**
- * Deletes the remaining data of deleted identities, which remains after a crash or if other transactions locked it. Then
- * forgets the deletions of identities whose credentials and tokens have all expired.
+ * Deletes data of deleted identities that remains after a crash, or because other transactions locked it. Then removes
+ * the marks of deletions, if all credentials and tokens of the identity have expired.
  *
  * @param after the `last` of the previous run, so that the first identities do not keep the others waiting
  * @param timeBudgetMs once this much time has passed, no further identity is processed; the first identity is always

@@ -22,15 +22,15 @@ export interface PublishNowDeps {
 const MAX_WAIT_MS = 300;
 /** If the process stops while it publishes, the relay can claim the row after this time. */
 const LEASE_MS = 10_000;
-/** After a publication that took too long, no update waits for another one for this time. */
+/** After a publication that took too long, no update waits for its own publication for this time. */
 const PAUSE_MS = 5_000;
 const RETRY_MS = 1_000;
 
 /**
- * Creates the immediate publication of one event after its commit. It takes at most 300 ms and never throws. An event
- * that is not published in this time stays in the outbox, and the scheduled relay publishes it. If the answer of the
- * stream is lost, the event is published twice. An event whose records are offloaded is left to the relay, which uploads
- * them first.
+ * Creates the immediate publication of one event after its commit. The publication takes at most 300 ms and never
+ * throws. An event that is not published in this time stays in the outbox, and the scheduled relay publishes it. If the
+ * answer of the stream is lost, the event is published twice. An event whose records are offloaded is left to the
+ * relay, which uploads them first.
  */
 export function createPublishNow(deps: PublishNowDeps): SyncDependencies['afterWrite'] {
   const { now, sleep, report } = deps;

@@ -37,7 +37,7 @@ export interface RelayOptions {
   parkAfterAttempts: number;
   /**
    * Until a row has been claimed this often, the relay assumes that the row's missing stream is still being created.
-   * After that, the relay treats the stream as deleted and disables streaming of its pools.
+   * After that, the relay treats the stream as deleted and disables streaming of the pools that stream to it.
    */
   disableAfterAttempts: number;
   /** Backoff after the first failure of a row, doubled with each further failure up to `retryCapMs`. */

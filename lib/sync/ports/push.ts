@@ -35,7 +35,7 @@ export interface DeviceStore {
   ): Promise<string>;
   /**
    * Removes a device that was registered for an identity while the identity was being deleted. To be called after
-   * `register`: if the identity is deleted even later, its devices are removed then.
+   * `register`: if the identity is deleted only after this call, its deletion removes the device.
    * @returns whether the identity is deleted
    */
   removeIfDeleted(identity: IdentityKey, deviceId: string): Promise<boolean>;

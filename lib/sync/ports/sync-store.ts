@@ -233,7 +233,9 @@ export interface ChangeSubject {
   keys: readonly string[];
   /** The session for which the snapshot says whether it was used; null if there is no session to check. */
   session: SyncSession | null;
-  /** Whether the dataset probably does not exist. Then the store takes the lock that a creation needs without delay. */
+  /**
+   * Whether the dataset probably does not exist. If so, the store takes the lock that a creation needs without delay.
+   */
   isNew?: boolean;
 }
 

@@ -120,7 +120,8 @@ export function limitReads(devices: DeviceStore): DeviceStore {
   return {
     ...devices,
     async readSubscribers(...args) {
-      if (reading >= MAX_READS) throw new PushError('failed', 'too many changes wait until their subscribed devices are read');
+      if (reading >= MAX_READS)
+        throw new PushError('failed', 'too many changes wait until their subscribed devices are read');
       reading += 1;
       try {
         return await devices.readSubscribers(...args);

@@ -6,8 +6,9 @@ import { toRecordOrNull } from './sync-rows.ts';
 const MAX_STEP_BYTES = 6 * 1024 * 1024;
 
 /**
- * Reads the position in the dataset that follows the cursor: the id of the dataset, and count and id of its last record
- * in the outbox. Nulls if the step starts with a new dataset. The position of another bulk publish is ignored.
+ * Reads the position in the dataset that follows the cursor: the id of the dataset, and count and id of the dataset's
+ * last record that is already in an event. Nulls if the step starts with a new dataset. The position of another bulk
+ * publish is ignored.
  */
 export function readPosition({ bulk_publish_id, part_position }: LockedRow): (string | number | null)[] {
   const [bulkPublishId, datasetId = null, syncCount, recordId = null] = part_position?.split(' ') ?? [];

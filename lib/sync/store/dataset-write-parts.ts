@@ -42,7 +42,7 @@ ON CONFLICT (dataset_id) DO UPDATE SET
   mark_id = excluded.mark_id,
   next_ms = least(marks.next_ms, excluded.next_ms)`;
 
-/** The last columns of a new mark. */
+/** The values of the last columns of a new mark: an id, the current time, and no failed attempt. */
 export const NEW_MARK = 'gen_random_uuid(), (extract(epoch FROM now()) * 1000)::bigint, 0';
 
 /**

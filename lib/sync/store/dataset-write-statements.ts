@@ -95,7 +95,7 @@ const WRITTEN_AND_POOL = `
  */
 export const PUT_EVENT = `, ${putEvent(16, `${WRITTEN_AND_POOL} AND`)}`;
 
-/** Marks the written dataset if its pool is bridged. */
+/** Marks the written dataset for the bridge, if changes of its pool are written to an origin. */
 export const MARK_WRITTEN = `, ${markWritten(`${WRITTEN_AND_POOL} AND ${IS_BRIDGED}`)}`;
 
 /** The start of the statement that marks a dataset as a copy made by a merge. */

@@ -21,8 +21,8 @@ const MOVE = `
 UPDATE sync.imports SET next_position = $3 WHERE import_id = $1 AND next_position = $2`;
 
 /**
- * Marks pools as deleted at $2, so that the job for deleted pools removes their data. Creates a pool that the import has
- * not written yet.
+ * Marks pools as deleted at $2, so that the job for deleted pools removes their data. If the import has not written a
+ * pool yet, creates the pool's row with this mark.
  */
 const MARK_POOLS = `
 INSERT INTO sync.identity_pools AS stored (identity_pool_id, created_ms, revision, deleted_ms)

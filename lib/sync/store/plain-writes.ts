@@ -122,7 +122,10 @@ interface SubscribedRow {
   bridged: boolean;
 }
 
-/** Puts the event of a change into the outbox, and marks the dataset if its pool is bridged. */
+/**
+ * Puts the event of a change into the outbox. Marks the dataset for the bridge, if changes of its pool are written to
+ * an origin.
+ */
 async function announce(
   on: Transaction,
   dataset: DatasetKey,

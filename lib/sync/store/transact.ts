@@ -19,10 +19,10 @@ const READ_CLAIM = 'SELECT is_claim FROM sync.receipts WHERE receipt_id = $1';
 /**
  * Runs a transaction. On Aurora DSQL, a broken connection does not make the transaction fail: Aurora DSQL closes each
  * connection after an hour, so the answer to a COMMIT can be lost. The transaction therefore writes a receipt, a row
- * with a random id. After a lost answer, a second transaction inserts the same row. If that succeeds, the first
- * transaction was not committed and can never be, because its receipt would conflict. So it runs again. If the row
- * already exists, the first transaction was committed. The row of the second transaction is marked as a claim, so the
- * answer of the second transaction can be lost as well.
+ * with a random id. After a lost answer, a second transaction inserts the same row. If the insert succeeds, the first
+ * transaction was not committed and can never be, because its receipt would conflict. So the first transaction runs
+ * again. If the row already exists, the first transaction was committed. The row of the second transaction is marked as
+ * a claim, so the answer of the second transaction can be lost as well.
  *
  * A transaction that timed out does not run again, because it would probably time out again. A transaction whose
  * connection broke before COMMIT was sent does not run again here, because the driver has already repeated it.

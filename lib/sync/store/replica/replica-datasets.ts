@@ -68,8 +68,8 @@ export interface RaisedCount {
 }
 
 /**
- * Raises the counts of an identity's existing datasets. Their records keep their counts, so a device that has all of them
- * receives none. Locks the identity, so that no dataset is created in the meantime.
+ * Raises the counts of an identity's existing datasets. The records keep their counts, so a device that has all records
+ * receives none of them again. Locks the identity, so that no dataset is created in the meantime.
  */
 export async function raiseCounts(
   on: Transaction,

@@ -46,7 +46,10 @@ export const WRITE_ROWS = insertRecords(`
 SELECT $1::uuid, record.*
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) AS record`);
 
-/** Erases some rows of the dataset $1 at or below the version ($2, $3). Repeat it until it erases no row. */
+/**
+ * Erases some rows of the dataset $1 at or below the version ($2, $3), which is that of a removal of the dataset.
+ * Repeat the statement until it erases no row.
+ */
 export const ERASE_COVERED = eraseRecords(
   'dataset_id = $1 AND (last_modified_ms, sync_count) <= ($2::bigint, $3::bigint)',
 );
@@ -68,7 +71,7 @@ export interface SizeRow {
   key_bytes: number;
 }
 
-/** Counts the rows of the dataset $1 that are above the deleted count $2. */
+/** Counts the rows of the dataset $1 with a count above $2, the count of the dataset's last deletion. */
 export const READ_SIZE = `
 SELECT
   count(record_value) AS record_count,

@@ -32,7 +32,7 @@ export interface BridgedChange {
   records: readonly { key: string; value: string | null; deviceMs: number | null }[];
   /** Whether the dataset is deleted. */
   isDeletion: boolean;
-  /** Added to the dataset's count before the change. */
+  /** By how much the dataset's count is raised before the change. */
   jump: number;
 }
 
@@ -47,8 +47,9 @@ export async function lockBridged(on: Transaction, key: DatasetKey): Promise<Loc
 }
 
 /**
- * Writes changes from another service as one change of a device: all records get the same new count. Limits do not apply,
- * and the write does not mark the dataset. If the change is a deletion, the caller erases the rows after the commit.
+ * Writes changes from another service as one change of a device: all records get the same new count. Limits do not
+ * apply, and the write does not mark the dataset for the bridge. If the change is a deletion, the caller erases the
+ * rows after the commit.
  *
  * @param at the date of the change, epoch milliseconds
  * @returns the dataset's count, the ids of the events, and whether a device subscribes to the dataset

@@ -137,14 +137,14 @@ async function readRows(
   return new Map(rows.map((row) => [row.record_key, toReplicaRecord(row)]));
 }
 
-/** Erases some rows at or below a removal. @returns the number of rows; 0 if none is left */
+/** Erases some rows at or below the version of a removal. @returns the number of rows; 0 if none is left */
 async function eraseCovered(on: Transaction, id: string, removal: Version | null): Promise<number> {
   if (removal === null) return 0;
   const values = [id, removal.lastModifiedDate, removal.syncCount];
   return (await on.query(ERASE_COVERED, values)).rowsChanged;
 }
 
-/** Writes the records of a dataset whose lock the transaction holds, and erases keys. */
+/** Writes the records of a dataset whose lock the transaction holds, and erases the rows with the keys `erasedKeys`. */
 export async function writeRows(
   on: Transaction,
   id: string,
