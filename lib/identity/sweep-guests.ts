@@ -23,8 +23,9 @@ interface SweepGuestsOutcome {
 
 /**
  * Removes guests and merged identities that never stored anything and were not used for 30 days. Every GetId without
- * logins creates a guest, and a login can merge it, so their number would otherwise grow without limit. A client whose
- * guest was removed gets a new guest and loses nothing. Also forgets old merges of deleted identities.
+ * logins creates a guest, and a login can merge the guest into another identity. Without the sweep, the number of both
+ * would grow without limit. A client whose guest was removed gets a new guest and loses nothing. Also forgets old
+ * merges of deleted identities.
  *
  * @param after the `last` of the previous sweep
  * @param timeBudgetMs once this much time has passed, no further step starts; at least one step always runs

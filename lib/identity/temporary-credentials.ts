@@ -22,8 +22,8 @@ export interface TemporaryCredentialsIssuer {
   /** Issues new credentials, which are valid for an hour and give access to this identity only. */
   issue(identity: IdentityKey): TemporaryCredentials;
   /**
-   * Returns the identity to which these credentials belong, and the secret key with which their requests must be
-   * signed.
+   * Returns the identity to which these credentials belong, and the secret key with which requests must be signed that
+   * use these credentials.
    */
   open(accessKeyId: string, sessionToken: string): OpenedToken;
 }

@@ -25,7 +25,10 @@ const MAX_PAUSE_MS = 5 * 60_000;
 const PROBLEM_PAUSE_MS = 60 * 60_000;
 /** The pause after a problem of the whole pool. Such a problem ends as soon as someone changes a setting. */
 const POOL_PROBLEM_PAUSE_MS = 60_000;
-/** About a century. If the migration of a pool was finished, only a later copy lets the bridge read its datasets again. */
+/**
+ * The pause after the end of a pool's migration: about a century. Only a later copy lets the bridge read the pool's
+ * datasets again.
+ */
 const FINISHED_PAUSE_MS = 3_000_000_000_000;
 
 export interface BridgeDeps extends Pick<BridgeDatasetDeps, 'onWritten' | 'now'> {

@@ -75,7 +75,7 @@ async function copyDataset(
   const key = { ...identity, datasetName };
   const read = await readListing({ origin: deps.origin, paced }, key, described);
   run.skips.datasetRead(key);
-  // The dataset was deleted since it was listed. The stream has the event.
+  // The dataset was deleted since it was listed. The stream has the event of the deletion.
   if (read === 'gone') return;
   if (read === 'kept-changing') return report(datasetName, 'kept-changing');
   const applied = await deps.store.applyChange(read.change);

@@ -61,7 +61,9 @@ export interface CopyOutcome {
   /**
    * `stopped`: the signal stopped the copy. `not-streaming`: the pool does not stream at the origin, so the target
    * could not follow the pool's changes. `in-use`: another process works on the pool. `lost`: another process took over
-   * the work. A condition says why the origin did not respond. Unless the end is `finished`, the next call continues
+   * the work. `being-deleted`: data of a deleted pool with this id remains here. `other-origin`: the pool was copied
+   * from another origin, and this service owns identities of the pool. `same-service`: the origin is this service
+   * itself. All other ends say why the origin did not respond. Unless the end is `finished`, the next call continues
    * the copy.
    */
   end:

@@ -46,7 +46,7 @@ export async function copyPool(deps: CopyDeps, options: CopyOptions): Promise<Co
     lease = taken;
     const other = await describeOther(deps, identityPoolId);
     if (other !== null) return { ...outcome, end: 'other-origin', message: other };
-    // If this process is killed before the pool exists, the pool is new for the next copy too.
+    // If this process is killed before the pool exists, the next copy treats the pool as new, too.
     const isPoolNew = !(await store.poolExists(identityPoolId));
     const run = await begin(deps, options, { lease, paced, pool, isPoolNew });
     const made = isPoolNew ? await store.createPool(pool.settings) : 'there';

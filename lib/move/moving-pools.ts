@@ -22,7 +22,10 @@ interface MovingPoolsDeps {
   now: () => number;
 }
 
-/** Creates the cached list of the pools that are being migrated, by id. It sends at most one small query per second. */
+/**
+ * Creates the cached list of the pools that are being migrated, by id. All reads of the list together cost at most one
+ * small query per second.
+ */
 export function createMovingPools({
   takeOvers,
   sleep,

@@ -50,11 +50,13 @@ export interface OwnershipDeps extends Pick<TakeOverDeps, 'takeOvers' | 'store' 
 
 /** Maximum time for which a request waits for one takeover. The takeover continues, so a retry finds it complete. */
 const MAX_WAIT_MS = 10_000;
-/** Maximum total number of takeovers and of calls about deletions that run concurrently, for all pools. */
+/**
+ * Maximum number of takeovers and of `keepDeletion` calls to the origin that run concurrently, for all pools together.
+ */
 const CONCURRENT = 20;
 /**
  * Maximum number of concurrent takeovers in one pool, so that requests to one pool cannot stop the migration of another
- * pool. Also the maximum number of concurrent calls about deletions, for all pools together.
+ * pool. Also the maximum number of concurrent `keepDeletion` calls to the origin, for all pools together.
  */
 const CONCURRENT_PER_OWNER = 10;
 

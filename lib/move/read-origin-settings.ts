@@ -72,7 +72,7 @@ function readTokenKeys(env: Environment, endpoint: string | undefined): OriginTo
   const { ORIGIN_TOKEN_KEYS: secrets, ORIGIN_ISSUER: issuer, ORIGIN_JWKS_URI: jwksUri } = env;
   if (secrets && (issuer || jwksUri))
     throw new SetupError(
-      'set either ORIGIN_TOKEN_KEYS or ORIGIN_ISSUER and ORIGIN_JWKS_URI: tokens are signed with secret keys or with published ones',
+      'set either ORIGIN_TOKEN_KEYS or ORIGIN_ISSUER and ORIGIN_JWKS_URI, not all: OpenID tokens of the origin are verified with its secret keys or with published keys',
     );
   if (secrets) {
     const [first, ...others] = secrets.split(',').map((key) => readKey(key.trim()));
@@ -106,7 +106,10 @@ function readJwksUri(text: string): string {
 const DEFAULT_CALLS_PER_SECOND = 10;
 const LOCAL_CALLS_PER_SECOND = 1_000;
 
-/** Returns the maximum number of calls to an origin per second. An origin on this machine has no other callers to protect. */
+/**
+ * Returns the maximum number of calls to an origin per second. An origin on this machine has no other callers to
+ * protect, so its default is higher.
+ */
 export function callsPerSecond({
   maxCallsPerSecond,
   endpoint,

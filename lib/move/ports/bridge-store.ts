@@ -99,10 +99,10 @@ export interface BridgeStore {
   /** Returns whether an identity exists here and this service has taken it over. */
   isOwned(identity: IdentityKey): Promise<boolean>;
   /**
-   * Reads the dataset here, decides, writes here, and saves what must be written at the origin, in one transaction. If the
-   * plan is complete and nothing must be written at the origin, the transaction removes the mark. If the pool was deleted here,
-   * nothing is decided: the origin keeps the data that was deleted with a pool. If the migration was finished, nothing
-   * is decided either, and the mark remains.
+   * Reads the dataset here, decides, writes here, and saves what must be written at the origin, in one transaction. If
+   * the plan is complete and nothing must be written at the origin, the transaction removes the mark. If the pool was
+   * deleted here, nothing is decided: the origin keeps the data that was deleted with a pool. If the migration was
+   * finished, nothing is decided either, and the mark remains.
    * @returns null if the lease was lost; then nothing is written
    */
   decide(lease: IdentityLease, mark: Mark, about: ReadThere & { at: number }): Promise<Decided | null>;

@@ -16,8 +16,8 @@ export interface PublishNowDeps {
 }
 
 /**
- * Longest wait for an event to be published. An update waits for it before it responds, because in Lambda nothing runs
- * after the response is sent.
+ * Longest wait for an event to be published. An update waits for the publication before it responds, because in Lambda
+ * nothing runs after the response is sent.
  */
 const MAX_WAIT_MS = 300;
 /** If the process stops while it publishes, the relay can claim the row after this time. */

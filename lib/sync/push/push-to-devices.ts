@@ -50,7 +50,8 @@ export interface PushReport extends PushedChange {
 /**
  * Notifies the devices that subscribe to a dataset of a change of the dataset. The channel may send a message again
  * after a failure. The device that made the change is never notified. Waits at most `maxWaitMs`, or not at all if the
- * messages are sent in the background, and never throws. A device that misses a message learns of the change with its next sync.
+ * messages are sent in the background, and never throws. A device that misses a message learns of the change with its
+ * next sync.
  *
  * @param fromDevice the DeviceId that the caller sent, which need not be the id of any device
  */

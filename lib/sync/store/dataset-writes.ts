@@ -25,8 +25,10 @@ export type WrittenAtVersion = Pick<WrittenRow, 'outbox_id' | 'subscribed'> &
 export interface DatasetWrites {
   /** Runs `write` as its own transaction. `write` returns null if it wrote nothing. */
   alone<Result>(database: Database, write: (on: Transaction) => Promise<Result>): Promise<Result>;
-  /** Writes an update or a deletion. @returns null if the dataset has changed since the snapshot, or
-   * the identity of an update was deleted */
+  /**
+   * Writes an update or a deletion.
+   * @returns null if the dataset has changed since the snapshot, or the identity of an update was deleted
+   */
   writeChange(
     on: Transaction,
     dataset: DatasetKey,

@@ -15,7 +15,10 @@ const MAX_CLAIM_BYTES = 4 * 1024 * 1024;
 // than an hour from now, the clock was set back after the claim, and the lease counts as expired.
 const isValid = (end: string) => `${end} > now() AND ${end} <= now() + interval '1 hour'`;
 
-/** On Aurora DSQL, octet_length reads the event. An older version of the service wrote rows without `event_bytes`. */
+/**
+ * SQL that returns the size of an event. The size is stored in `event_bytes`, because octet_length would read the whole
+ * event on Aurora DSQL. An older version of the service wrote rows without `event_bytes`.
+ */
 export const EVENT_BYTES = 'coalesce(outbox.event_bytes, octet_length(outbox.event))';
 
 // Leases have a table of their own, because an update of an outbox row would copy the row's event. Only rows that an

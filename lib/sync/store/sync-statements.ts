@@ -22,7 +22,8 @@ export type Nullable<Row> = { [Member in keyof Row]: Row[Member] | null };
 export const isIdentityDeleted = (hash: string) =>
   `EXISTS (SELECT 1 FROM sync.deleted_identities WHERE id_hash = ${hash}::uuid)`;
 
-// The datasets of a deleted identity remain until they are deleted. Requests of callers must not find them.
+// The datasets of a deleted identity remain for a while, until they are deleted too. Requests of callers must not find
+// them, so the statements below check whether the identity was deleted.
 
 /** $2: the hash of the identity's id. */
 export const READ_DATASET = `

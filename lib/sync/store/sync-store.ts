@@ -59,7 +59,7 @@ export function createSyncStore(database: Database): SyncStore {
   };
 }
 
-// The highest record id. A position with this id follows all records of its count.
+// The highest record id. A position with this id follows all records that have the count of the position.
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 async function readRecords(
