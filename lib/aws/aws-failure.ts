@@ -33,9 +33,9 @@ const THROTTLED = new Set([
  * Classifies an error of an AWS SDK client by what the caller can do about it, and describes it for the operator.
  * Source: Amazon Cognito Sync API Reference, "Common Errors", and the responses of this project's own service.
  *
- * @param call whether the call writes. For a write, LimitExceededException means a limit of stored data, which a retry does
- *   not solve; for a read, it means throttling. Source: Amazon Cognito Sync API Reference, UpdateRecords: "the limit on
- *   the number of objects or operations has been exceeded"
+ * @param call whether the call writes. For a write, LimitExceededException means a limit of stored data, so a retry
+ *   would fail again; for a read, it means throttling. Source: Amazon Cognito Sync API Reference, UpdateRecords: "the
+ *   limit on the number of objects or operations has been exceeded"
  */
 export function toAwsFailure(
   error: unknown,

@@ -3,13 +3,13 @@ import { join, resolve } from 'node:path';
 import { SetupError } from '../common/errors.ts';
 import type { FailureObject } from '../projection/failure-object.ts';
 
-/** Whether a failure destination is an S3 location. Otherwise it is a directory. */
+/** Whether a failure destination is an S3 location (`s3://…`). Otherwise it is a directory. */
 export function isInBucket(where: string): boolean {
   return where.startsWith('s3://');
 }
 
 /**
- * Lists the objects of a failure destination.
+ * Lists the objects of a failure destination, to which the event source mapping writes the batches that it discards.
  *
  * @param where `s3://bucket/prefix`, or a directory
  * @throws {SetupError} the destination does not exist, or access is denied

@@ -8,13 +8,13 @@ import { SetupError } from '../common/errors.ts';
 import { toAwsFailure } from './aws-failure.ts';
 
 /**
- * The id of a secret's first version. Secrets Manager rejects another value for the same id, so of two concurrent calls
- * only one writes its value. Source: AWS Secrets Manager API Reference, PutSecretValue.
+ * The id of a secret's first version. Secrets Manager rejects another value for the same version id, so of two
+ * concurrent calls only one writes its value. Source: AWS Secrets Manager API Reference, PutSecretValue.
  */
 const FIRST_VERSION = '00000000-0000-4000-8000-000000000001';
 
 /**
- * Writes the first value of a secret. A secret that has a value, even an old one, is not changed.
+ * Writes the first value of a secret. A secret that has any version, current or earlier, is not changed.
  *
  * @param secretId name or ARN
  * @param text the value, as JSON text

@@ -6,11 +6,11 @@ import { addAbortSignal } from 'node:stream';
 interface GetOptions {
   /** Must be an `https.Agent` for an https URL. */
   agent: HttpAgent;
-  /** Ends the request, from name resolution to the last byte of the body. */
+  /** Cancels the request at any point, from name resolution to the last byte of the body. */
   signal: AbortSignal;
   headers?: Readonly<Record<string, string>>;
   maxBytes: number;
-  /** Throws an error if the body of a response with this head is not needed. */
+  /** Throws an error if the response must be rejected because of its status or headers. The body is then not read. */
   checkHead: (head: { status: number; headers: IncomingMessage['headers'] }) => void;
 }
 

@@ -54,8 +54,8 @@ export function createIdentityDeletion(
     countDatasets: async (identity) => (await listDatasets(identity)).length,
 
     /**
-     * Deletes the datasets before the identity. It is not documented that Amazon's DeleteIdentities deletes the datasets
-     * of an identity, nor that they can still be listed after it.
+     * Deletes the datasets before the identity. It is not documented that Amazon's DeleteIdentities deletes the
+     * datasets of an identity, nor that the datasets can still be listed after the deletion of the identity.
      */
     async deleteIdentity(identity) {
       const { identityPoolId: IdentityPoolId, identityId: IdentityId } = identity;
@@ -70,7 +70,10 @@ export function createIdentityDeletion(
     },
   };
 
-  /** Tells a deleted identity from a failure: a self-hosted service reports both as unprocessed. */
+  /**
+   * Whether the identity still exists. If it does not, nothing failed: a self-hosted service also reports an identity
+   * as unprocessed that was deleted before.
+   */
   async function exists(IdentityId: string): Promise<boolean> {
     const described = translateErrors(() => identities.send(new DescribeIdentityCommand({ IdentityId })));
     return (await unlessNotFound(described)) !== null;

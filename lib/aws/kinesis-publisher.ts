@@ -11,7 +11,7 @@ const MAX_REQUEST_BYTES = 5 * 1024 * 1024;
  */
 const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationException', 'ValidationException']);
 
-/** Kinesis also returns this error while the stream is being created. */
+/** Kinesis returns this error for a missing stream, and also while a stream is being created. */
 const NO_STREAM = 'ResourceNotFoundException';
 
 /**

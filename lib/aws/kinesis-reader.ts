@@ -39,7 +39,10 @@ export interface RecordPage {
   records: KinesisRecord[];
   /** Undefined if the shard is closed and was read to its end. */
   nextIterator: string | undefined;
-  /** How far this response is behind the newest record; 0 if the response reached that record. */
+  /**
+   * Milliseconds by which this response is behind the newest record of the shard; 0 if the response reached that
+   * record.
+   */
   millisBehindLatest: number;
 }
 
@@ -59,7 +62,10 @@ export interface KinesisReader {
 type KinesisReaderCondition =
   /** The stream or the shard does not exist. */
   | 'not-found'
-  /** The shard does not have the sequence number, for example because the stream was deleted and created again. */
+  /**
+   * The shard does not have the sequence number of the requested position, for example because the stream was deleted
+   * and created again.
+   */
   | 'position-invalid'
   /** Iterators expire after five minutes. The caller must open another iterator at the current position. */
   | 'iterator-expired';

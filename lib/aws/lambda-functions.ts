@@ -12,7 +12,9 @@ interface LambdaFunctionsOptions {
   credentials?: NonNullable<LambdaClientConfig['credentials']>;
 }
 
-/** If an address does not respond, another one is tried well before the time limit of the sync trigger. */
+/**
+ * If an address of Lambda does not respond, the SDK tries another one well before the time limit of the sync trigger.
+ */
 const CONNECT_TIMEOUT_MS = 1_500;
 
 /** Errors of Invoke with which Lambda throttles the call. Source: AWS Lambda API Reference, Invoke. */
@@ -20,16 +22,19 @@ const THROTTLED = new Set(['TooManyRequestsException', 'EC2ThrottledException', 
 
 /** Permanent errors of Invoke, with what to do about them. Source: AWS Lambda API Reference, Invoke. */
 const PERMANENT = new Map([
-  ['AccessDeniedException', 'the service may not invoke the function; allow lambda:InvokeFunction'],
+  [
+    'AccessDeniedException',
+    'the service has no permission to invoke the function; allow lambda:InvokeFunction',
+  ],
   ['InvalidParameterValueException', 'the ARN of the function is invalid'],
   ['RequestTooLargeException', 'the dataset is larger than Lambda accepts in an invocation (6 MB)'],
 ]);
 
 /**
  * Creates the function that invokes functions through the API of AWS Lambda. `timeoutMs` limits the whole call,
- * including retries of the SDK. An error of the network or of Lambda itself counts as a timeout, because the client
- * should try again. Event and answer are never logged, and no error quotes them; only the text of a function's own
- * error is passed on.
+ * including retries of the SDK. An error of the network or of Lambda itself counts as a timeout, so that the client of
+ * the sync API tries again. Event and answer are never logged, and no error quotes them; only the text of a function's
+ * own error is passed on.
  */
 export function createLambdaFunctions(options: LambdaFunctionsOptions): InvokeFunction {
   const client = new LambdaClient({

@@ -13,7 +13,10 @@ import { openPushOnUse } from './push/open-push-on-use.ts';
 /** The adapters that the service needs in AWS. */
 export interface OnUse {
   invokeFunction: InvokeFunction;
-  /** Opens the channel to devices. SNS reaches the push applications that the settings do not name. */
+  /**
+   * Opens the channel that sends push messages to devices. SNS sends those of push applications that the settings do
+   * not name.
+   */
   openPush: (providers: PushProviders) => OpenPush;
   publisher: EventPublisher;
   streamExists: (streamName: string) => Promise<boolean>;

@@ -13,7 +13,9 @@ interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'par
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
-  /** The address of a self-hosted service whose streams are not at `endpoint`. Default: the service is at `endpoint`. */
+  /**
+   * The address of a self-hosted service whose streams are not at `endpoint`. Default: the service is at `endpoint`.
+   */
   service?: { endpoint: string; credentials?: Credentials };
 }
 

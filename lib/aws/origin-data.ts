@@ -7,7 +7,8 @@ import { nameOf } from './aws-failure.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
 import { translateErrors } from './sync-client.ts';
 
-// Page sizes that Amazon's own clients request, so the service accepts them. Maximum page sizes are not documented.
+// Page sizes that Amazon's own clients request, so Amazon Cognito Sync accepts them. Maximum page sizes are not
+// documented.
 const RECORDS_PER_PAGE = 1_024;
 const DATASETS_PER_PAGE = 64;
 
@@ -44,7 +45,7 @@ export function createOriginData(
   };
 }
 
-/** Lists one record, which returns the token that an update needs, and the dataset's count. */
+/** Lists one record. The response has the session token that an update needs, and the dataset's sync count. */
 async function openSession(client: CognitoSync, dataset: DatasetKey): Promise<ListRecordsCommandOutput> {
   return client.listRecords({ ...inputOf(dataset), MaxResults: 1 });
 }
@@ -88,7 +89,7 @@ async function deleteDataset(
     const [then, last] = [before?.LastModifiedDate, deleted?.LastModifiedDate];
     return then !== undefined && last !== undefined && last > then ? 'raced' : 'deleted';
   } catch (error) {
-    // Another deletion came first. The next listing shows it.
+    // Another request deleted or changed the dataset first. The next listing shows the result.
     if (nameOf(error) === 'ResourceNotFoundException' || nameOf(error) === 'ResourceConflictException')
       return 'changed';
     throw error;
@@ -124,8 +125,8 @@ async function listRecords(client: CognitoSync, dataset: DatasetKey): Promise<Or
 }
 
 /**
- * Returns whether nothing was written to the dataset since its first page was read. A row that is written between two
- * pages can be missing from every page.
+ * Returns whether nothing was written to the dataset since its first page was read. A record that is written while the
+ * pages are read can be missing from every page.
  */
 async function isUnchanged(
   client: CognitoSync,

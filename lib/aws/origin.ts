@@ -20,11 +20,12 @@ import { translateErrors } from './sync-client.ts';
 const PER_PAGE = 60;
 
 /**
- * Opens the origin of a migration through the AWS SDK. Sends no request before the returned origin is used. The SDK does
- * not retry: the caller paces and retries the calls, and retries of the SDK would exceed the rate.
+ * Opens the origin of a migration through the AWS SDK. Sends no request before the returned origin is used. The SDK
+ * does not retry: the caller paces and retries the calls, and retries of the SDK would exceed the caller's rate limit.
  */
 export function openOrigin({ streamName, maxCallsPerSecond: _, ...options }: OriginSettings): Origin {
-  // The SDK would read the address of this service from AWS_ENDPOINT_URL, so Amazon's addresses are named here.
+  // AWS_ENDPOINT_URL may be set to the address of this service. The SDK would then send the calls for the origin there,
+  // so Amazon's addresses are named here.
   const at = (service: string) => options.endpoint ?? `https://${service}.${options.region}.amazonaws.com`;
   const sync = createCognitoSyncClient({ ...options, endpoint: at('cognito-sync'), maxAttempts: 1 });
   const identities = createCognitoIdentityClient({

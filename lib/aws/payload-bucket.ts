@@ -5,16 +5,17 @@ import { type FunctionCredentials, fromNodeProviderChain } from './function-cred
 import { codeOf } from './get-bytes.ts';
 import { presignS3 } from './presign-s3.ts';
 
-/** The longest validity of a presigned URL, seven days. */
+/** The longest validity of a presigned URL: seven days, in seconds. */
 const LINK_SECONDS = 7 * 24 * 60 * 60;
-/** The validity of a URL that this process uses at once. */
+/** The validity, in seconds, of a URL that this process uses immediately. */
 const OWN_REQUEST_SECONDS = 300;
 /**
- * An upload that is younger than this is not replaced. The bucket keeps an object for eight days, and an event's link is
- * valid for seven days after the event is published. So the object exists as long as the link is valid.
+ * An upload that is younger than twelve hours is not repeated. The bucket keeps an object for eight days, so the object
+ * exists for at least seven and a half days more. The event's link is valid for only seven days after the event is
+ * published.
  */
 const FRESH_MS = 12 * 60 * 60 * 1000;
-/** Time limit of the request for the age of an upload. */
+/** Time limit of the HEAD request that reads the age of an upload. */
 const HEAD_TIMEOUT_MS = 2_000;
 /** Time limit of one attempt to upload a payload of up to 8 MiB. */
 const TIMEOUT_MS = 5_000;

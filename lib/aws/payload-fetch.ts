@@ -42,8 +42,8 @@ const FIRST_PAUSE_MS = 100;
 
 /**
  * The only status with which the stack's own bucket says that an object is gone. Any other error is due to permissions
- * or credentials, and nothing may be skipped because of them. S3 answers 404 only to a role that has `s3:ListBucket`,
- * and 403 otherwise. Source: Amazon S3 API Reference, "GetObject", "Permissions".
+ * or credentials, and no event may be skipped because of such an error. S3 answers 404 only to a role that has
+ * `s3:ListBucket`, and 403 otherwise. Source: Amazon S3 API Reference, "GetObject", "Permissions".
  */
 const GONE_FROM_OWN_BUCKET: ReadonlySet<number> = new Set([404]);
 
@@ -52,8 +52,8 @@ const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000 };
 
 /**
  * Creates a function that fetches the payloads of offloaded events. The function connects only to S3 in the policy's
- * regions, to our own origin and to our own bucket, regardless of the URL and of DNS responses. Transient failures are
- * retried a few times after short pauses.
+ * regions, to the policy's `ownOrigin` and to the stack's own bucket, regardless of the URL and of DNS responses.
+ * Transient failures are retried a few times after short pauses.
  */
 export function createPayloadFetch({
   policy,
@@ -67,7 +67,7 @@ export function createPayloadFetch({
   attempts = ATTEMPTS,
 }: PayloadFetchOptions): FetchPayload {
   const s3Agent = new HttpsAgent({ ...AGENT_OPTIONS, lookup: createPublicLookup(lookup) });
-  // These agents accept private addresses, because our own origin, and a VPC endpoint of S3, may have one.
+  // These agents accept private addresses, because `ownOrigin`, and a VPC endpoint of S3, may have one.
   const ownAgents = { 'http:': new HttpAgent(AGENT_OPTIONS), 'https:': new HttpsAgent(AGENT_OPTIONS) };
   const ownAgentFor = ({ protocol }: URL) => ownAgents[protocol === 'http:' ? protocol : 'https:'];
 

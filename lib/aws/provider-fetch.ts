@@ -6,7 +6,7 @@ import { BodyTooLargeError, codeOf, getBytes, isEncoded } from './get-bytes.ts';
 import { createPublicLookup, isPublicAddress, type LookupAll } from './public-lookup.ts';
 
 interface ProviderFetchOptions {
-  /** The origins on this machine to which it may connect. All other addresses must be public, with https. */
+  /** The origins on this machine to which the function may connect. All other addresses must be public, with https. */
   loopbackOrigins: ReadonlySet<string>;
   lookup?: LookupAll;
   maxBytes?: number;
@@ -38,7 +38,7 @@ export function createProviderFetch({
   function agentFor({ protocol, origin, hostname, host }: URL): HttpAgent {
     if (loopbackOrigins.has(origin)) return loopbackAgents[protocol === 'https:' ? protocol : 'http:'];
     if (protocol !== 'https:') throw refuse(`${host} is not an https address`);
-    // Node resolves no names for an address, so `lookup` would not be called.
+    // For an IP address, Node does not call `lookup`, so the address is checked here.
     const address = hostname.replace(/^\[(.*)\]$/, '$1');
     if (isIP(address) !== 0 && !isPublicAddress(address)) {
       throw refuse(`${host} has an address that is not public`);

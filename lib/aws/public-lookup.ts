@@ -38,7 +38,10 @@ export function createPublicLookup(
   };
 }
 
-/** The only IPv6 block from which public addresses are assigned. Source: IANA, "IPv6 Global Unicast Address Assignments". */
+/**
+ * The only IPv6 block from which public addresses are assigned. Source: IANA, "IPv6 Global Unicast Address
+ * Assignments".
+ */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
 /**

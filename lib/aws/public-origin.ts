@@ -17,10 +17,13 @@ import { toAwsFailure } from './aws-failure.ts';
 
 /** A client waits for the answer, and some clients wait only a few seconds. */
 const TIMEOUT_MS = 3_000;
-/** Lifetime, in seconds, of a token that this service does not use. The operation always issues one. */
+/**
+ * Lifetime, in seconds, of the token that GetOpenIdTokenForDeveloperIdentity always issues. This service does not use
+ * it.
+ */
 const DROPPED_SECONDS = 60;
 
-/** Errors that say that the origin rejects what the client presents. The client receives them unchanged. */
+/** Errors with which the origin rejects the client's logins or identity id. The client receives them unchanged. */
 const OF_CLIENT: readonly ServiceErrorCode[] = [
   'NotAuthorizedException',
   'InvalidParameterException',
@@ -29,8 +32,8 @@ const OF_CLIENT: readonly ServiceErrorCode[] = [
   'ResourceNotFoundException',
 ];
 /**
- * Errors that say that the origin rejects what a developer's backend presents. NotAuthorizedException is not one of
- * them, because it can concern this service's developer credentials.
+ * Errors with which the origin rejects the user or the identity id that a developer's backend sends.
+ * NotAuthorizedException is not one of them, because its reason can be this service's own developer credentials.
  */
 const OF_USER: readonly ServiceErrorCode[] = [
   'DeveloperUserAlreadyRegisteredException',

@@ -24,15 +24,15 @@ interface StreamReaderDeps {
  */
 const RECORDS_PER_READ = 100;
 /**
- * Maximum reads of a shard for one backlog. Without a limit, this could take long, because Kinesis returns many empty
- * responses for a long period without records.
+ * Maximum reads of a shard for one backlog. Without a limit, reading could take long, because Kinesis returns many
+ * empty responses for a long period without records.
  */
 const MAX_READS = 100;
 
 /** Pause between reads of one shard, to leave read capacity for the stream handler. */
 const PAUSE_MS = 250;
 
-/** Creates a stream reader on Kinesis. */
+/** Creates a stream reader on Kinesis, for the poller of bulk publishes. */
 export function createKinesisStreamReader(client: KinesisClient): StreamReader {
   return createStreamReader({
     reader: createKinesisReader(client),

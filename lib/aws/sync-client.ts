@@ -8,7 +8,8 @@ import {
 import { nameOf, toAwsFailure } from './aws-failure.ts';
 import type { CognitoSync } from './cognito-sync-client.ts';
 
-// Page sizes that Amazon's own clients request, so the service accepts them. Maximum page sizes are not documented.
+// Page sizes that Amazon's own clients request, so Amazon Cognito Sync accepts them. Maximum page sizes are not
+// documented.
 const RECORDS_PER_PAGE = 1_024;
 const DATASETS_PER_PAGE = 64;
 const POOLS_PER_PAGE = 60;
@@ -134,7 +135,7 @@ function toDetails(details: GetBulkPublishDetailsCommandOutput): PublishDetails 
 }
 
 /**
- * @param call whether `work` changes stored data, so that it can reach a limit
+ * @param call whether `work` changes stored data, so that it can reach a limit of stored data
  * @throws {SyncClientError} for any error that `work` throws
  */
 export async function translateErrors<Answer>(

@@ -62,8 +62,8 @@ export function createDecisionReporter(functionName: string): (decisions: readon
 }
 
 /**
- * Writes the findings of polls as CloudWatch metrics. Metrics that show a current state are written at every poll, even
- * if they are 0, so that alarms can use them.
+ * Writes what a poll of the bulk publishes found as CloudWatch metrics. Metrics that show a current state are written
+ * at every poll, even if they are 0, so that alarms can use them.
  */
 export function createPublishReporter(functionName: string): (outcome: PollOutcome) => void {
   const metrics = openMetrics(functionName);
@@ -88,7 +88,7 @@ export interface RelayReport {
   oldestMs: number;
   /** Number of events that the run published; null if the run failed. */
   published: number | null;
-  /** Number of events that are parked now. */
+  /** Number of events that are parked now: Kinesis has rejected them permanently. */
   parked: number;
   /** The streams for which events are waiting, although no pool streams to them. */
   unusedStreams: readonly string[];
@@ -109,7 +109,7 @@ export function createRelayReporter(functionName: string): (report: RelayReport)
   };
 }
 
-/** Writes what a check of the origin of a migration found as CloudWatch metrics, for each run, also values of 0. */
+/** Writes what a check of a migration's origin found as CloudWatch metrics, at each run, even if the values are 0. */
 export function createCheckReporter(functionName: string): (found: CheckOriginOutcome) => void {
   const metrics = openMetrics(functionName);
   return ({ notFollowed, withGap, lagMs }) => {
@@ -120,7 +120,10 @@ export function createCheckReporter(functionName: string): (found: CheckOriginOu
   };
 }
 
-/** Writes the number of lasting problems of the bridge as a CloudWatch metric, for each run, also values of 0. */
+/**
+ * Writes the number of lasting problems of the bridge, which keeps a migrated pool and its origin equal, as a
+ * CloudWatch metric. Writes it at each run, even if it is 0.
+ */
 export function createBridgeReporter(functionName: string): (problems: number) => void {
   const metrics = openMetrics(functionName);
   return (problems) => {
@@ -130,8 +133,8 @@ export function createBridgeReporter(functionName: string): (problems: number) =
 }
 
 /**
- * Creates a function that counts an answer of a service with a status of 500 or above, as a CloudWatch metric. The metric
- * of function URLs does not count requests through other entry points.
+ * Creates a function that counts a response of the service with a status of 500 or above, as a CloudWatch metric. AWS's
+ * own metric of function URLs does not count requests through other entry points.
  */
 export function createServerErrorReporter(functionName: string): () => void {
   const metrics = openMetrics(functionName);

@@ -1,14 +1,17 @@
-/** Counts the uses of something with connections, which must be closed after its last use. */
+/** Counts the uses of a resource, such as a client with connections, that must be closed after its last use. */
 export interface UseCount {
   /** Whether `retire` was called. */
   isRetired(): boolean;
-  /** Runs work that uses it. */
+  /** Runs work that uses the resource. */
   during<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Closes it as soon as no work uses it. */
+  /** Closes the resource as soon as no work uses it. */
   retire(): void;
 }
 
-/** @param close closes it. It is called again after work that begins even later */
+/**
+ * @param close closes the resource. Called again if work starts after `retire` closed the resource, when that work has
+ *   ended
+ */
 export function countUses(close: () => void): UseCount {
   let uses = 0;
   let isRetired = false;

@@ -41,7 +41,7 @@ export function readRegion({ AWS_REGION: region = '' }: Environment): string {
 
 /**
  * Reads LOG_FORMAT. Default: `pretty` on a terminal, `json` elsewhere.
- * @throws {SetupError} LOG_FORMAT is neither
+ * @throws {SetupError} LOG_FORMAT is neither `pretty` nor `json`
  */
 export function readLogFormat(
   { LOG_FORMAT: format = '' }: Environment,

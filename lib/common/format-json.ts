@@ -31,7 +31,8 @@ export function formatJson(text: string): string {
 }
 
 /**
- * Splits JSON into tokens. The pattern matches only the start of a string, because many escapes would exceed the stack.
+ * Splits JSON into tokens. The pattern matches only the start of a string: matching a whole string with many escapes
+ * would exceed the stack of the regular expression engine.
  */
 function* tokensOf(json: string): Generator<string> {
   const next = new RegExp(TOKEN);

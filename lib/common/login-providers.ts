@@ -4,7 +4,7 @@ export interface LoginProviderSettings {
   clientIds?: readonly string[];
   /** The value of `iss`, if it is not the provider's key with `https://`. */
   issuer?: string;
-  /** The address of the keys, if the issuer has no discovery document. */
+  /** The address of the keys that verify tokens (JWKS), if the issuer has no discovery document. */
   jwksUri?: string;
   /** Facebook: the app that `appSecret` belongs to. */
   appId?: string;

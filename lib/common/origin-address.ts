@@ -1,7 +1,10 @@
 import type { Environment } from './environment.ts';
 import { SetupError } from './errors.ts';
 
-/** Reads ORIGIN_RATE, the maximum number of calls per second. @throws {SetupError} the value is invalid */
+/**
+ * Reads ORIGIN_RATE, the maximum number of calls per second to a migration's origin. @throws {SetupError} the value is
+ * invalid
+ */
 export function readOriginRate({ ORIGIN_RATE: value }: Environment): number | undefined {
   if (!value) return undefined;
   const rate = /^\d{1,4}$/.test(value) ? Number(value) : 0;
@@ -10,7 +13,8 @@ export function readOriginRate({ ORIGIN_RATE: value }: Environment): number | un
 }
 
 /**
- * Reads ORIGIN_ENDPOINT_URL. Rejects everything but the address of a server: the SDK would send signed requests to any URL.
+ * Reads ORIGIN_ENDPOINT_URL, the address of a migration's origin. Rejects everything except the address of a server:
+ * the SDK would send signed requests to any URL.
  * @throws {SetupError} the value is invalid; the message does not quote it
  */
 export function readOriginEndpoint({ ORIGIN_ENDPOINT_URL: value }: Environment): string | undefined {

@@ -13,7 +13,7 @@ export type RateLimitScope = 'address' | 'identity' | 'pool' | 'issuing';
 export type RateLimitSettings = Readonly<Record<RateLimitScope, TokenRate>>;
 
 /**
- * The default limits, in units of cost; see `costOf`.
+ * The default limits, in units of cost; see `costOf` in lib/wire/rate-limits.ts.
  *
  * Amazon's quotas apply to an account: 25 calls of GetId and 200 calls of GetCredentialsForIdentity or GetOpenIdToken
  * per second. Source: developer guide, "Quotas in Amazon Cognito". Here, the quotas apply to a pool (`issuing`),

@@ -19,8 +19,8 @@ export type LoginMode = 'trusted' | 'verified';
 /**
  * Reads LOGINS.
  *
- * @param mayTrust whether only this machine can reach the service, with the default credentials. Then `trusted` is
- *   possible, and is the default
+ * @param mayTrust whether only this machine can reach the service, and the service has the default credentials. If so,
+ *   `trusted` is possible, and is the default
  * @throws {SetupError} the value is unknown, or is `trusted` although other machines can reach the service
  */
 export function readLoginMode({ LOGINS: value }: Environment, mayTrust: boolean): LoginMode {

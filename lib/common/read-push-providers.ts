@@ -90,9 +90,9 @@ function readFcm(given: unknown, path: string): FcmSettings {
 }
 
 /**
- * Devices of the app's debug builds have tokens of Apple's other environment. If the service sent to the wrong one, Apple
- * would reject every token, and the service would disable every device. The platform in the ARN says the same as
- * `production`, so a difference is a mistake.
+ * Devices with a debug build of the app have tokens of Apple's sandbox, not of its production environment. If the
+ * service sent messages to the wrong environment, Apple would reject every token, and the service would disable every
+ * device. The platform in the ARN names the environment too, so a `production` that differs from it is a mistake.
  */
 function readApns(given: unknown, path: string, platform: string): ApnsSettings {
   const members = readMembers(given, path, ['key', 'keyId', 'teamId', 'topic', 'production', 'endpoint']);
@@ -132,7 +132,7 @@ function readMembers(value: unknown, path: string, names: readonly string[]): Me
   if (!isObject(value)) throw invalid(`${path} is not an object; use JSON such as ${EXAMPLE}`);
   for (const name of Object.keys(value)) {
     if (names.includes(name)) continue;
-    // Another kind of provider is no misspelling, although its name is similar.
+    // The name of another kind of provider is not a misspelling, although it is similar.
     const nearest = ALL_KINDS.has(name) ? undefined : nearestName(name, names);
     const advice = nearest ? `did you mean ${nearest}?` : `use ${names.join(', ')}`;
     throw invalid(`${path} does not have the member "${name}"; ${advice}`);

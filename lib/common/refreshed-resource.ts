@@ -1,9 +1,11 @@
 import { countUses, type UseCount } from './count-uses.ts';
 import { createRefreshed, type RefreshedOptions } from './refreshed.ts';
 
-/** Something with connections, whose settings can change outside the process. */
+/** A resource with connections, whose settings can change outside the process. */
 export interface RefreshedResource<Resource> {
-  /** Runs work with the resource. Reads its settings if that was never done, or if they are older than the maximum age. */
+  /**
+   * Runs work with the resource. Reads the settings first if they were never read, or are older than the maximum age.
+   */
   use<Result>(work: (resource: Resource) => Promise<Result>): Promise<Result>;
   /** Like `use`, but reads the settings again first, unless they were read a short time ago. */
   useLatest<Result>(work: (resource: Resource) => Promise<Result>): Promise<Result>;

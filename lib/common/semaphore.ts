@@ -31,7 +31,10 @@ interface Waiter extends PromiseWithResolvers<() => void> {
  * twice this time, it counts a quarter, and so on.
  */
 const HALF_LIFE_MS = 5_000;
-/** Time after which an owner's used time is forgotten. By then, even the longest use counts only about 10 ms. */
+/**
+ * Time after which an owner's used time is forgotten. By then, ten half-lives have passed, so 10 s of use count as only
+ * about 10 ms.
+ */
 const FORGET_AFTER_MS = 10 * HALF_LIFE_MS;
 
 /**

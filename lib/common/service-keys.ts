@@ -126,7 +126,7 @@ function invalid(problem: string): SetupError {
   return new SetupError(`invalid SERVICE_KEYS: ${problem}`);
 }
 
-/** Creates a key for SERVICE_KEYS. @param randomBytes returns as many random bytes as asked for */
+/** Creates a developer's access key for SERVICE_KEYS. @param randomBytes returns as many random bytes as asked for */
 export function createDeveloperKey(randomBytes: (size: number) => Buffer): Credentials {
   return {
     accessKeyId: `DEV${randomBytes(8).toString('hex').toUpperCase()}`,

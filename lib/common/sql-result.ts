@@ -1,4 +1,4 @@
-/** The result of a reader's statement. All values are in PostgreSQL's text format. */
+/** The result of a statement that a reader of the database wrote. All values are in PostgreSQL's text format. */
 export interface SqlResult {
   columns: { name: string; type: string }[];
   rows: (string | null)[][];

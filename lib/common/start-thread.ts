@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
-// Node 24 contains V8 13.6, which has the bug. Newer versions of Node contain the fix.
+// Node 24 contains V8 13.6, which has the bug that `startThread` describes. Newer versions of Node contain the fix.
 const hasBug = process.versions.node.startsWith('24.');
 
 let isCodeKept = false;

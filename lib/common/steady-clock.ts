@@ -1,6 +1,6 @@
 /**
- * Creates a clock that never goes back, in milliseconds. Only differences between its times have a meaning. It follows
- * the wall clock, because Lambda freezes a process between requests, and it is not documented whether
+ * Creates a clock that never goes back, in milliseconds. Only differences between its times have a meaning. The clock
+ * follows the wall clock, because Lambda freezes a process between requests, and it is not documented whether
  * `performance.now()` includes that time.
  *
  * @param wallClock epoch milliseconds

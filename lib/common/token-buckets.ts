@@ -45,7 +45,10 @@ export function createTokenBuckets({
     if (fullAt.size > maxKeys) fullAt.delete(fullAt.keys().next().value ?? key);
   }
 
-  /** The cost is capped at the capacity. Otherwise, an operation that costs more than the capacity would never succeed. */
+  /**
+   * Returns the time at which a key's bucket is full after an operation. The cost is capped at the capacity. Otherwise,
+   * an operation that costs more than the capacity would never succeed.
+   */
   const after = (key: string, cost: number, at: number) =>
     Math.max(fullAt.get(key) ?? at, at) + Math.min(cost * msPerUnit, capacityMs);
 

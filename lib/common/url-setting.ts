@@ -1,8 +1,8 @@
 import { isLoopback } from './loopback.ts';
 
 /**
- * Parses the URL of another service in a setting. Without TLS, a network could read and replace what is sent, so HTTP is
- * possible only on this machine.
+ * Parses the URL of another service in a setting. Without TLS, an attacker on the network could read and replace what
+ * is sent, so HTTP is possible only on this machine.
  *
  * @returns the URL, or a text that says what the value must be. That text never quotes the value
  */

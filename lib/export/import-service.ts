@@ -14,11 +14,14 @@ export interface ImportOutcome extends ImportedPools {
   identityPoolIds: string[];
   /** Whether an interrupted import was continued. */
   isResumed: boolean;
-  /** Numbers of items that were imported in this run, without those that are in the file again. */
+  /**
+   * Numbers of items that this run imported. A dataset or identity that changed during the export is in the file twice;
+   * it counts once.
+   */
   datasets: number;
   records: number;
   identities: number;
-  /** Lines with data of identities or pools that were deleted during the export. */
+  /** Lines that were not imported: their identity or pool was deleted during the export. */
   skipped: number;
 }
 
@@ -27,11 +30,11 @@ const BATCH_ROWS = 2_400;
 const BATCH_BYTES = 3 * 1024 * 1024;
 
 /**
- * Imports an export of a service. Verifies the complete file before it writes anything. If the import is interrupted, the
- * next run with the same file continues it.
+ * Imports an export of a service. Verifies the complete file before it writes anything. If the import is interrupted,
+ * the next run with the same file continues it.
  *
  * @param open opens the file at a position
- * @throws {SetupError} the file is invalid, or the service cannot take it; the message says what to do
+ * @throws {SetupError} the file is invalid, or the service cannot accept it; the message says what to do
  */
 export async function importService(
   {
@@ -99,13 +102,15 @@ async function* batchesOf(
     if (parsed?.type === 'header') continue;
     const checked = requireValid(parsed && check(parsed), start);
     if (isSkipped(checked)) {
-      // A batch never ends between a skipped dataset and its records, because the next run would not skip these records.
+      // A batch never ends between a skipped dataset and its records. Otherwise, a run that continues there would not
+      // skip these records.
       batch.skipped += 1;
       batch.end = line.end;
       continue;
     }
     const isFull = rows + checked.rows > BATCH_ROWS || bytes + line.bytes.length > BATCH_BYTES;
-    // A dataset or an identity that is in the file twice must be written twice.
+    // A dataset or an identity that is in the file twice is written in two batches: one statement cannot write a row
+    // twice.
     if (batch.items.length > 0 && (isFull || checked.keys.some((key) => keys.has(key)))) {
       yield batch;
       batch = { items: [], skipped: 0, end: 0 };
@@ -124,7 +129,8 @@ async function* batchesOf(
 
 /**
  * Returns a function that finds data of pools and identities that were deleted during the export. The records of a
- * dataset follow it in the file. If an interrupted import continues between them, the dataset was not skipped.
+ * dataset follow it in the file. If an interrupted import continues between a dataset and its records, the dataset was
+ * not skipped, so the records are not skipped either.
  */
 function createFilter({ identityPoolIds, deletedHashes }: VerifiedFile): (checked: CheckedItem) => boolean {
   let isDatasetSkipped = false;

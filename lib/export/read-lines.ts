@@ -39,7 +39,9 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): 
     requireShort(length, end);
   }
   if (length > 0)
-    throw new SetupError(`the file ends in the middle of a line, at byte ${end}; it is truncated`);
+    throw new SetupError(
+      `the file ends in the middle of a line, at byte ${end}; it is truncated: copy or export it again`,
+    );
 }
 
 function requireShort(length: number, position: number): void {

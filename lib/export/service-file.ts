@@ -8,7 +8,8 @@ export type Row = Readonly<Record<string, string | number | boolean | null>>;
 export type ServiceItem =
   /**
    * A dataset. Lines with its records follow. `again`: the dataset was changed during the export; these lines replace
-   * earlier ones.
+   * the earlier lines of the dataset. `copyOf`: if a merge created the dataset as a copy, the id of the dataset whose
+   * listing names the copy.
    */
   | { type: 'dataset'; row: Row; copyOf: string | null; again?: true }
   | { type: 'record'; row: Row }
@@ -20,7 +21,7 @@ export type ServiceItem =
 export interface BackupFiles {
   /** The key in `DATA_DIR/token-key`, in base64; null if the service has its keys from SERVICE_KEYS. */
   tokenKey: string | null;
-  /** The checkpoints of the streams of migrations' origins: contents by file name. */
+  /** The checkpoints in the streams of migrations' origins: contents of the files by file name. */
   checkpoints: Readonly<Record<string, string>>;
 }
 

@@ -9,8 +9,8 @@ export interface ActivityFilter {
 type Listener = (id: number, activity: TimedActivity) => void;
 
 /**
- * Passes what happens in the local cloud to its listeners. The feed stores nothing: a listener receives what happens
- * from then on. While no one listens, activities need not be created.
+ * Passes what happens in the local cloud to its listeners. The feed stores nothing: a listener receives only what
+ * happens after it was added. While no one listens, activities need not be created.
  */
 export interface ActivityFeed {
   /** Whether a listener exists. */

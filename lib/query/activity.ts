@@ -7,7 +7,7 @@ export interface SyncActivity {
   identityPoolId: string | null;
   identityId: string | null;
   datasetName: string | null;
-  /** The dataset's new count; null if the operation did not change the count. */
+  /** The dataset's new sync count; null if the operation did not change the count. */
   syncCount: number | null;
   /** Number of record patches in the request. */
   records: number;
@@ -42,7 +42,10 @@ export interface TriggerActivity {
   datasetName: string;
   functionName: string;
   durationMs: number;
-  /** `rejected` if the whole update was rejected, or each of its records; `rewritten` if only some changed. */
+  /**
+   * `rejected` if the whole update was rejected, or each of its records; `accepted` if the trigger changed nothing;
+   * otherwise `rewritten`.
+   */
   outcome: TriggerOutcome;
   /** Why the whole update was rejected, or why the function failed. */
   reason: string | null;
@@ -64,7 +67,7 @@ export interface ProjectedActivity {
   batchMs: number;
   /** Time from the arrival of the last event on the stream until its rows were written. */
   lagMs: number;
-  /** The datasets of the events with their counts, at most MAX_DATASETS. */
+  /** The datasets of the events with their sync counts, at most MAX_DATASETS. */
   datasets: { identityPoolId: string; identityId: string; datasetName: string; syncCount: number | null }[];
 }
 

@@ -12,7 +12,7 @@ export interface Cursors {
 
 /**
  * Creates cursors that are signed, so that a cursor that was cut off, changed or created for another query is detected.
- * @param keys cursors of all keys are accepted
+ * @param keys the first key signs; cursors that any of the keys has signed are accepted
  */
 export function createCursors(keys: SigningKeys): Cursors {
   const signer = createSigner(keys);

@@ -13,7 +13,7 @@ export interface FollowOptions {
   now(): number;
 }
 
-/** Time between two reads of the end of the feed. A change should be visible within a second. */
+/** Pause after an empty page, before the next read. A change should be visible within a second. */
 const POLL_MS = 300;
 /** Time until a failed read is repeated. */
 const RETRY_MS = 1_000;

@@ -79,7 +79,7 @@ export interface QueriedBulkPublish {
   checkedAt: Date;
 }
 
-/** A period in which removals may be missing. */
+/** A period whose removals of records may be missing in the query store. */
 export interface QueriedGap {
   identityPoolId: string;
   since: Date;
@@ -99,7 +99,7 @@ export interface ProjectedShard {
 
 export interface Count {
   count: number;
-  /** Whether the list is too long to be counted. */
+  /** Whether the list is too long to be counted exactly. */
   isEstimate: boolean;
 }
 
@@ -114,7 +114,7 @@ export interface StoreCounts {
   records: Count;
   /** Events in quarantine that were neither projected nor dismissed. */
   quarantined: Count;
-  /** Periods in which removals may be missing. */
+  /** Periods whose removals of records may be missing in the query store. */
   gaps: Count;
   /** Time from the arrival of a shard's last event to its projection: the maximum of all shards. Null if unknown. */
   lagMs: number | null;

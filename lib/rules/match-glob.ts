@@ -44,8 +44,8 @@ function compileSearch(part: string): Search {
 /** Searches with the Knuth-Morris-Pratt algorithm, which never goes back in the text. */
 function compileLongSearch(part: string): Search {
   /**
-   * For each length of a match, the length of the longest shorter match that ends at the same position. The search goes
-   * on with the shorter match if the longer match cannot continue.
+   * For each length of a match, the length of the longest shorter match that ends at the same position. If the longer
+   * match cannot continue, the search continues with the shorter match.
    */
   const shorter = [0];
   const advance = (matched: number, unit: number) => {

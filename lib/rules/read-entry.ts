@@ -7,8 +7,8 @@ export interface Entry {
 }
 
 /**
- * Reads a record of an event. Both `remove` and a new value of null remove the record. Source: Amazon Cognito developer
- * guide, "Amazon Cognito Events".
+ * Reads a record of an event. Both `op: remove` and a new value of null remove the record. Source: Amazon Cognito
+ * developer guide, "Amazon Cognito Events".
  *
  * @returns null if no rule can judge the entry: the entry does not have the documented form, or the entry itself is
  *   null. Amazon has been observed to send a null entry for a key with a tombstone

@@ -9,7 +9,7 @@ export interface Change {
   newValue: string | null;
 }
 
-/** The origin of a change. */
+/** Who makes a change: a device, or the function `derive` of the rules. */
 export type ChangeBy = 'device' | 'derive';
 
 /** The context in which a change is validated. */

@@ -6,8 +6,8 @@ export interface RequestHead {
   /** Path and query, unchanged from the request line. */
   target: string;
   /**
-   * Path and query that the client signed. Absent if this is `target`. It differs behind an entry point whose addresses
-   * have a prefix, such as the stage of a REST API.
+   * Path and query that the client signed. Absent if the client signed `target`. They differ from `target` behind an
+   * entry point whose addresses have a prefix, such as the stage of a REST API.
    */
   signedTarget?: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;

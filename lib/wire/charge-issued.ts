@@ -4,8 +4,8 @@ import type { RateLimits } from './rate-limits.ts';
 
 /**
  * Counts credentials and tokens against the rate limit of the identity's pool when they are issued. They cannot be
- * counted earlier, because the requests do not name the pool: it is known only once the identity is authenticated. Do
- * not use this function for the operations of developers, who have no rate limits.
+ * counted earlier, because the requests do not name the pool: the pool is known only after the identity is
+ * authenticated. Do not use this function for the operations of developers, who have no rate limits.
  *
  * @returns the same dependencies, except that issuing throws {ServiceError} TooManyRequestsException above the limit
  */

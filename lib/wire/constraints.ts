@@ -41,7 +41,9 @@ const OF_MERGED_IDENTITY = new RegExp(MERGED_SUFFIX_PATTERN);
 // This project's own addition: `.` and `..` are not allowed, because proxies and HTTP clients resolve them to a
 // different path.
 const PATH_SEGMENT = fullMatch('(?!\\.{1,2}$)[a-zA-Z0-9_.:-]+');
-/** Range of counts. JavaScript cannot represent larger integers exactly. In practice, no count reaches the maximum. */
+/**
+ * Range of sync counts. JavaScript cannot represent larger integers exactly. In practice, no count reaches the maximum.
+ */
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 /**

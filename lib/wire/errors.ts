@@ -86,7 +86,10 @@ export const INTERNAL_ERROR: Refusal = {
 const BUSY = new Set(['53300', '53400', '55P03']);
 const BUSY_SECONDS = 1;
 
-/** Returns the error response if the error concerns the caller or the load, or undefined if it is internal. */
+/**
+ * Returns the error response if the request was rejected or the database is busy. Returns undefined for an internal
+ * error.
+ */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof ServiceError || error instanceof RequestError) return error;
   if (error instanceof SignatureError) return { status: 403, code: error.code, message: error.message };

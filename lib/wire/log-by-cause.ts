@@ -12,9 +12,10 @@ const MAX_CAUSES = 100;
 
 /**
  * Wraps a logger so that it writes at most one line per minute for each cause. The cause is derived from `error` in the
- * details, and from `provider` if a login provider is unavailable; calls without `error` are always logged. Each line has the number of failures since the last line for the
- * same cause. Errors of a database are logged without their stack, because it shows only code of the driver. Errors of a
- * push channel are logged without their stack, because their message has the provider's reason.
+ * details, and from `provider` if a login provider is unavailable; calls without `error` are always logged. Each line
+ * has the number of failures since the last line for the same cause. Errors of a database are logged without their
+ * stack, because the stack shows only code of the driver. Errors of a push channel are logged without their stack,
+ * because their message has the provider's reason.
  *
  * @param now milliseconds of a clock that never goes back
  */

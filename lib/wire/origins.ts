@@ -8,7 +8,7 @@ export type OriginRule = (origin: string) => boolean;
 const APP_ORIGINS: readonly string[] = ['capacitor://localhost', 'ionic://localhost'];
 
 /**
- * Creates the rule that decides which web pages may call:
+ * Creates the rule that decides which web pages may call the service:
  *
  * - With the default credentials: pages from this machine, mobile apps, and the origins in ORIGINS. All other pages are
  *   rejected. They could sign requests, because the default credentials are public knowledge.

@@ -6,7 +6,7 @@ import { bodyBytes, hasLargeBody, type WireRequest } from './request-body.ts';
 import { networkOf } from './source-address.ts';
 import { createTurns, type Turn, UNLIMITED_TURN } from './turns.ts';
 
-/** 25 calls of GetId cost as much as 200 calls of GetCredentialsForIdentity. */
+/** As in Amazon's quotas, 25 calls of GetId cost as much as 200 calls of GetCredentialsForIdentity. */
 const COSTS: ReadonlyMap<string, number> = new Map([['GetId', 8]]);
 /** Large bodies cost more, because hashing, parsing and storing them takes longer. */
 const BYTES_PER_UNIT = 64 * 1024;

@@ -8,9 +8,9 @@ const BYTES_PER_RECORD = 256;
 const OTHER_BYTES = 17 * 1024;
 
 /**
- * Rejects an update whose response could be too large for its entry point. The response repeats the written records, and
- * an update must not be reported as failed after it was committed. The records that a sync trigger adds or lengthens are
- * not known yet.
+ * Rejects an update whose response could be too large for its entry point. The response repeats the written records,
+ * and an update must not be reported as failed after it was committed. What a sync trigger adds to the records is not
+ * known yet, so it is not counted.
  *
  * @throws {RequestError} RequestEntityTooLarge
  */

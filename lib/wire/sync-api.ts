@@ -118,7 +118,10 @@ async function answer(
   return body;
 }
 
-/** Sends the parts of a listing as a request that runs: the database is read for each part. */
+/**
+ * Sends the parts of a listing. The listing counts as a running request until its end, because the database is read for
+ * each part.
+ */
 async function* sendInTurn(
   parts: AsyncIterable<string>,
   enter: () => Promise<Turn>,

@@ -11,15 +11,15 @@ import type { IdentityDependencies } from '../identity/dependencies.ts';
  */
 const MAX_RUNNING = 2;
 /**
- * Maximum number of requests with a large body, among the requests above. Each of them keeps the process busy for up to
- * a tenth of a second. Other callers' requests run in between.
+ * Maximum number of requests with a large body, among the running requests of a caller. Each of them keeps the process
+ * busy for up to a tenth of a second. Other callers' requests run in between.
  */
 const MAX_LARGE_RUNNING = 1;
 /** Maximum time for which a request waits until fewer requests of its caller run. */
 const MAX_WAIT_MS = 10_000;
 /**
- * Time after which a request that waits for a login provider gives its turn to other requests of its caller. Cached
- * answers and cached keys need less.
+ * Time after which a request that waits for a login provider gives its turn to other requests of its caller. A
+ * verification with a cached answer or cached keys takes less time.
  */
 const YIELD_AFTER_MS = 20;
 /**
@@ -33,8 +33,8 @@ export interface Turn {
   /** Ends the turn. */
   end(): void;
   /**
-   * Waits, and lets other requests of the caller run in the meantime. Afterwards, waits for the turn again, unless
-   * `pending` was rejected: the request then ends.
+   * Waits for `pending`, and lets other requests of the caller run in the meantime. Afterwards, waits for the turn
+   * again, unless `pending` was rejected: the request then ends.
    *
    * @throws {ServiceError} TooManyRequestsException if the turn did not come again in time; the errors of `pending`
    */
@@ -97,7 +97,7 @@ export function createTurns(now: () => number) {
     async enter(owner: string, isLarge: boolean): Promise<Turn> {
       let leave: (() => void) | null = await acquire(owner, isLarge);
       let isEnded = false;
-      /** The number of `yieldWhile` that are waiting. A request can wait for several providers. */
+      /** The number of calls of `yieldWhile` that are waiting. A request can wait for several providers. */
       let waits = 0;
 
       function release(): void {

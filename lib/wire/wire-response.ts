@@ -2,7 +2,7 @@
 export interface WireResponse<Body extends WireBody = string> {
   status: number;
   /**
-   * The SDK for Android looks up `x-amzn-ErrorType` case-sensitively, so the HTTP server must keep the case of these
+   * The SDK for Android looks up `x-amzn-ErrorType` case-sensitively, so the HTTP server must keep the case of header
    * names.
    */
   headers: [name: string, value: string][];

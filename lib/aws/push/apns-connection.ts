@@ -41,7 +41,7 @@ export function createApnsConnection(origin: string): ApnsConnection {
     const opened = connect(origin);
     opened.unref();
     opened.setTimeout(IDLE_MS, () => opened.close());
-    // Each request also fails, and reports the error.
+    // Each request on the connection fails too, and reports the error, so nothing is done here.
     opened.on('error', () => undefined);
     // APNs accepts no more requests on this connection, but answers those in flight.
     opened.on('goaway', () => opened.close());
@@ -63,7 +63,8 @@ export function createApnsConnection(origin: string): ApnsConnection {
         stream.end(body);
         return await readResponse(stream, late.signal);
       } catch (error) {
-        // The connection may be dead without notice. Other requests on it continue until they time out.
+        // The connection may be dead without notice, so the next request opens another one. Other requests on this
+        // connection continue until they time out.
         if (opened.connecting) opened.destroy();
         else opened.close();
         if (error instanceof PushError) throw error;

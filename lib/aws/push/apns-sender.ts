@@ -22,8 +22,8 @@ interface ApnsDeps {
 }
 
 /**
- * Creates the sender to Apple's devices. A message has no alert, so it is sent as a background notification. Source:
- * Apple, "Sending notification requests to APNs" and "Pushing background updates to your App".
+ * Creates the sender of push messages to Apple's devices. A message has no alert, so it is sent as a background
+ * notification. Source: Apple, "Sending notification requests to APNs" and "Pushing background updates to your App".
  */
 export function createApnsSender(
   settings: ApnsSettings,
@@ -70,7 +70,10 @@ function createProviderTokens({ key, keyId, teamId }: ApnsSettings, now: () => n
       }
       return held.token;
     },
-    /** Replaces a token that APNs calls expired, unless it is so new that only a wrong clock can be the reason. */
+    /**
+     * Forgets a token that APNs calls expired. A token of less than 20 minutes is kept: only a wrong clock can be the
+     * reason then.
+     */
     expire(): void {
       if (held !== undefined && now() - held.issuedAt >= MIN_PROVIDER_TOKEN_MS) held = undefined;
     },
@@ -84,7 +87,8 @@ function createProviderTokens({ key, keyId, teamId }: ApnsSettings, now: () => n
 function toError({ status, body, retryAfterMs }: PushResponse, { registeredAt }: PushDevice): PushError {
   const message = `APNs: ${status} ${toReason(body.reason)}`;
   const isBadToken = status === 400 && body.reason === 'BadDeviceToken';
-  // The app may have been installed again since then, and the device registered the same token.
+  // APNs says when the token became invalid. If the device registered the same token later, the app was installed
+  // again.
   const isOlder = typeof body.timestamp === 'number' && body.timestamp < registeredAt;
   if (isBadToken || (status === 410 && !isOlder)) return new PushError('disabled', message);
   const isExpired = body.reason === 'ExpiredProviderToken';

@@ -15,8 +15,8 @@ interface FcmDeps {
 const TOKEN = /^[\w:.-]{1,4096}$/;
 
 /**
- * Creates the sender to devices of Firebase Cloud Messaging, through its HTTP v1 API. Source: Firebase, "Send a message
- * using FCM HTTP v1 API".
+ * Creates the sender of push messages to devices of Firebase Cloud Messaging, through its HTTP v1 API. Source:
+ * Firebase, "Send a message using FCM HTTP v1 API".
  */
 export function createFcmSender(settings: FcmSettings, { fetch, now }: FcmDeps): TokenSender {
   const accessTokens = createAccessTokens(settings, { fetch, now });

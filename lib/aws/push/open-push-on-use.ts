@@ -5,7 +5,7 @@ import type { OpenPush } from './open-push.ts';
 import { withoutTokens } from './token-endpoint.ts';
 
 /**
- * Opens the channel to devices on its first use, because loading it would delay every start.
+ * Opens the channel that sends push messages on its first use, because loading it would delay every start.
  *
  * @param fallback the channel of push applications that the settings do not name
  */

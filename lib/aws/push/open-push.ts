@@ -21,11 +21,11 @@ interface Application extends OpenPush {
 }
 
 /**
- * Opens the channel to the devices of all push applications. Each application has its own queue, so that a slow provider
- * does not hold up the others.
+ * Opens the channel to the devices of all push applications. Each application has its own queue, so that a slow
+ * provider does not delay the other applications.
  *
- * @param fallback the channel of applications that the settings do not name. It also reaches the devices that registered
- *   before their application was added to the settings
+ * @param fallback the channel of applications that the settings do not name. It also reaches the devices that
+ *   registered before their application was added to the settings
  */
 export function openPush(providers: PushProviders, fallback: PushChannel): OpenPush {
   const applications = new Map(
@@ -63,7 +63,7 @@ function openApplication(arn: string, provider: PushProvider): Application {
   }
 }
 
-/** The client of SNS is loaded on use, because that takes long. */
+/** The client of SNS is loaded on its first use, because loading takes long. */
 function createSnsApplication(settings: SnsSettings): Application {
   let opened: OpenPush | undefined;
   const open = once(async () => {

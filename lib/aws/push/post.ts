@@ -76,7 +76,7 @@ export function isTemporary(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 
-/** Returns a provider's reason if it is a short word; otherwise a text without the value. Makes the reason safe to log. */
+/** Returns a provider's reason if it is a short word, and `no reason` otherwise, so that the result is safe to log. */
 export function toReason(value: unknown): string {
   return typeof value === 'string' && /^\w{1,64}$/.test(value) ? value : 'no reason';
 }

@@ -20,16 +20,16 @@ import { type PushChannel, PushError } from '../../sync/ports/push.ts';
 const ENABLED = { Enabled: 'true' };
 
 /**
- * Time limits of a request to SNS, for which a registration waits. For push messages, the service has a shorter limit.
+ * Time limits of a request to SNS. A device's registration waits for such a request. For push messages, the service has
+ * a shorter limit.
  */
 const CONNECT_TIMEOUT_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 
 /**
  * SNS passes these attributes on to APNs. Since iOS 13, APNs may drop a message without an alert unless it has the type
- * `background`, which allows only the priority 5. Source: Amazon SNS
- * Developer Guide, "Using Amazon SNS message attributes for mobile push notifications"; Apple, "Sending notification
- * requests to APNs".
+ * `background`, which allows only the priority 5. Source: Amazon SNS Developer Guide, "Using Amazon SNS message
+ * attributes for mobile push notifications"; Apple, "Sending notification requests to APNs".
  */
 const IN_BACKGROUND: PublishCommandInput['MessageAttributes'] = {
   'AWS.SNS.MOBILE.APNS.PUSH_TYPE': { DataType: 'String', StringValue: 'background' },

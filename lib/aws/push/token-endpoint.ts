@@ -3,7 +3,10 @@ import { type PushChannel, PushError } from '../../sync/ports/push.ts';
 /** Separates the ARN and the token in the endpoint of a device that is reached by its token. */
 export const SEPARATOR = '#';
 
-/** Wraps a channel so that it receives no endpoint with a token. Only the provider of the token may receive it. */
+/**
+ * Wraps a push channel so that it never receives an endpoint that contains a token. Only the provider that issued a
+ * token may receive it.
+ */
 export function withoutTokens({ register, send }: PushChannel): PushChannel {
   return {
     register,

@@ -1,6 +1,6 @@
 import type { ServiceItem } from '../service-file.ts';
 
-/** A line of an export that has passed the checks of its types. */
+/** A line of an export that is valid: `check` has accepted its columns and ids. */
 export interface CheckedItem {
   item: ServiceItem;
   /** Identifies the rows that the item writes. No two items of a batch may have a key in common. */
@@ -48,9 +48,10 @@ export interface ImportTarget {
    */
   begin(file: ImportFile, now: number): Promise<number>;
   /**
-   * Writes items and the position, in one transaction. If a pool was being migrated, the file can lack what the migration
-   * changed during the export. Such a pool gets a gap since the start of the export, and its next copy starts again.
-   * @throws {SetupError} the position is not `from` any more, because another process imports the same file
+   * Writes items and the position, in one transaction. If a pool was being migrated, the file can lack what the
+   * migration changed during the export. Such a pool gets a gap since the start of the export, a period whose changes
+   * may be missing. Its next copy starts from the beginning.
+   * @throws {SetupError} the stored position is no longer `from`, because another process imports the same file
    */
   write(
     file: ImportFile,

@@ -20,7 +20,7 @@ const SHAPES = new Map(SINGLE_ROWS.map((shape) => [shape.name, shape]));
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Checks a line of an export: `ImportTarget.check`. */
+/** Checks a line of an export; implements `ImportTarget.check`. */
 export function checkItem(line: Readonly<Record<string, unknown>>): CheckedItem | null {
   switch (line.type) {
     case 'dataset':

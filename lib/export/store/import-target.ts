@@ -54,7 +54,8 @@ export function createImportTarget(database: Database): ImportTarget {
           : item,
       );
       await transact(database, async (transaction) => {
-        // The position is moved first. A second process then waits here, and finds that the position has changed.
+        // The stored position is changed first. A second process then waits here, and finds that the position has
+        // changed.
         if (!(await moveImport(transaction, exportId, position))) throw new SetupError(IN_USE);
         await writeItems(transaction, written);
         return true;

@@ -59,7 +59,10 @@ export async function writeItems(on: Transaction, items: readonly ServiceItem[])
   }
 }
 
-/** Tables whose rows name only a dataset. The import cannot skip such a row together with its pool or identity. */
+/**
+ * Tables whose rows name only a dataset. Such a row does not show whether its pool or identity was deleted during the
+ * export, so the import has not skipped it.
+ */
 const OF_DATASETS: readonly TableShape[] = [SUBSCRIPTIONS, SPENT_TOKENS, AGREED_DATASETS, PENDING_KEYS];
 
 /** Leaves out rows of datasets that do not exist, for example because the import skipped the datasets. */

@@ -65,14 +65,14 @@ export interface QueryReader {
   quarantine(page: PageRequest, filter?: { isWaiting?: boolean }): Promise<QueryPage<QuarantinedEvent>>;
   /** Bulk publishes, by pool and start. */
   bulkPublishes(page: PageRequest): Promise<QueryPage<QueriedBulkPublish>>;
-  /** Gaps, by pool and start. */
+  /** Gaps (periods whose removals may be missing), by pool and start. */
   gaps(page: PageRequest): Promise<QueryPage<QueriedGap>>;
   /**
    * How much the query store contains. Long lists are estimated, so that the cost is bounded.
    * @throws {QueryError} `too-slow`
    */
   counts(): Promise<StoreCounts>;
-  /** The progress of all shards. */
+  /** How far each shard of the streams is projected. */
   progress(page: PageRequest): Promise<QueryPage<ProjectedShard>>;
 }
 

@@ -4,7 +4,7 @@ import type { SqlResult } from '../../common/sql-result.ts';
 export const MAX_SQL_ROWS = 10_000;
 export const DEFAULT_SQL_ROWS = 1_000;
 
-/** Runs SQL that a person wrote. The statement can only read, and nothing of it remains. */
+/** Runs SQL that a person wrote. The statement can only read, and its transaction is rolled back. */
 export interface SqlRunner {
   /**
    * @param maxRows maximum number of rows, at most `MAX_SQL_ROWS`

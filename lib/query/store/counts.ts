@@ -8,11 +8,14 @@ const SAMPLE = 5_000;
 interface Sampled {
   /** Number of rows that were read. */
   sampled: number;
-  /** How many of them count. */
+  /** How many of these rows belong to the count, for example live records. */
   counted: number;
 }
 
-/** $1: the number of rows that are read. */
+/**
+ * Reads the first rows of a list. $1: the maximum number of rows. `counted`: the SQL expression that counts the rows
+ * that belong to the count.
+ */
 const sample = (counted: string, rows: string) =>
   `SELECT count(*) AS sampled, ${counted} AS counted FROM (${rows} LIMIT $1::int) AS rows`;
 
@@ -20,7 +23,10 @@ const DATASETS = `SELECT identity_pool_id, identity_id,
     removed_ms IS NULL OR (removed_ms, removed_sync_count) < (last_modified_ms, sync_count) AS is_live
   FROM query.dataset_versions ORDER BY identity_pool_id, identity_id`;
 
-/** Each list: the statement that reads a sample, and a statement that would read all its rows. */
+/**
+ * For each list, the statement that reads a sample (`read`), and a statement that would read all rows (`all`); the
+ * planner estimates their number.
+ */
 const LISTS = {
   identities: {
     read: sample('count(DISTINCT (identity_pool_id, identity_id))', DATASETS),
@@ -111,7 +117,10 @@ function limitTime(database: Queries, now: () => number): Queries {
   };
 }
 
-/** Counts a short list. In a long list, the sample gives the share of the rows that count. */
+/**
+ * Counts a short list exactly. For a long list, multiplies the estimated number of rows by the share of counted rows in
+ * the sample.
+ */
 async function countList(on: Queries, { read, all }: { read: string; all: string }): Promise<Count> {
   const { rows } = await on.query<Sampled>(read, [SAMPLE + 1]);
   const { sampled, counted } = rows[0] ?? { sampled: 0, counted: 0 };
@@ -121,8 +130,8 @@ async function countList(on: Queries, { read, all }: { read: string; all: string
 }
 
 /**
- * Returns the number of rows that the planner expects. It computes this number from the size of the table, and needs no
- * statistics for that.
+ * Returns the number of rows that the planner expects. The planner computes this number from the size of the table, and
+ * needs no statistics for that.
  */
 async function estimateRows(on: Queries, sql: string): Promise<number> {
   const { rows } = await on.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${sql}`);

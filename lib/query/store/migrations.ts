@@ -4,7 +4,7 @@ import { createBridgeReports } from '../../move/store/bridge-reports.ts';
 import { createMoveStore } from '../../move/store/move-store.ts';
 import type { PageRequest, QueryPage } from '../model.ts';
 
-/** Maximum number of pools on a page, because each needs several statements. */
+/** Maximum number of pools on a page, because each pool needs several statements. */
 const MAX_POOLS = 10;
 const MAX_ROWS = 5_000;
 

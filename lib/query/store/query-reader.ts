@@ -33,7 +33,9 @@ const nextIdentity = (after: string) => `least(
     (SELECT identity_id FROM query.identities
       WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1))`;
 
-/** What `providers` contains for an identity that was merged into another one. No list of names is a space. */
+/**
+ * What `providers` contains for an identity that was merged into another one. A list of names is never a single space.
+ */
 const MERGED = ' ';
 
 /** Goes from identity to identity in the indexes. Without statistics, PostgreSQL would read and sort the whole pool. */

@@ -25,7 +25,7 @@ interface RecordRow {
   sync_count: number;
   device_last_modified_ms: number | null;
   projected_at: Date;
-  /** The column of the order, as text with full precision. */
+  /** The value by which the rows are ordered, as text with full precision. */
   position: string;
 }
 
@@ -131,7 +131,8 @@ export async function readRecordsOf(
   const read = () => readPage(on, { sql, values, page }, toRecord, positionOf);
   const records = await read();
   if (records.items.length > 0 || records.next !== null) return records;
-  // Without the index, the statement reads nothing. The index may also have been completed since then.
+  // Without the index, the statement reads nothing, so an empty page can mean that the index is missing. If the index
+  // was completed in the meantime, read again.
   await requireIndex(on, order.by === 'number' ? 'numeric' : 'text');
   return read();
 }
@@ -148,7 +149,7 @@ const LAST_TEXTS = readByText(
 
 interface KeyStatement {
   sql: string;
-  /** The value that the query asks for, if it asks for one. It is not repeated in the positions. */
+  /** The value that the query asks for, if it asks for one. Positions do not contain it. */
   equals: readonly string[];
   /** The position before the first page. */
   first: readonly SqlValue[];
@@ -199,16 +200,17 @@ export async function readChanges(
 }
 
 /**
- * How long a transaction can write if the writers are not visible. Aurora DSQL ends transactions after five minutes, and
- * this program's own timeouts are shorter. Source: Aurora DSQL User Guide, "Quotas".
+ * How long a transaction can write. Used where a query cannot see which transactions still write. Aurora DSQL ends
+ * transactions after five minutes, and this program's own timeouts are shorter. Source: Aurora DSQL User Guide,
+ * "Quotas".
  */
 const LONGEST_WRITE = "interval '5 minutes'";
 
 /**
- * Returns the time before which no more changes can appear: now, or the start of the oldest transaction that still writes
- * records. The page must be read by a later statement, which sees the rows of all writers that have ended. A lock that is
- * older than the longest write is not one of a writer. A standby server shows neither the writers nor the newest changes;
- * until it has replayed a transaction, it returns null.
+ * Returns the time before which no more changes can appear: now, or the start of the oldest transaction that still
+ * writes records. The page must be read by a later statement, which sees the rows of all writers that have ended. A
+ * lock that is older than LONGEST_WRITE does not belong to a writer, so it is ignored. A standby server shows neither
+ * the writers nor the newest changes; until it has replayed a transaction, the statement returns null.
  */
 const READ_STABLE_TIME = `
 SELECT CASE
@@ -221,7 +223,7 @@ const READ_STABLE_TIME_ON_DSQL = `
 SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed`;
 
 /**
- * Also checks that the feed's index exists, in the same round trip.
+ * Reads the time with `READ_STABLE_TIME`, and checks in the same round trip that the feed's index exists.
  * @throws {QueryError} `missing-index`
  */
 async function readStableTime(on: Database): Promise<string> {

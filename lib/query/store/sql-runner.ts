@@ -5,7 +5,10 @@ import type { SqlRunner } from '../ports/sql-runner.ts';
 /** Maximum size of a result. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** Statements of people can be slow. So only some of the connections for readers run them; the lists use the others. */
+/**
+ * Statements that people write can be slow, so they use only some of the connections for readers. The lists of the
+ * query API use the others.
+ */
 const LINE = { maxRunning: 2, maxWaiting: 8, maxWaitMs: QUERY_LIMITS.maxWaitMs };
 
 /** Creates the runner on any connections for readers. */

@@ -7,7 +7,7 @@ import { type EntryPoint, readEvent } from './read-event.ts';
 import { type HttpResult, writeResult } from './write-result.ts';
 
 interface AnswerEventDeps {
-  /** The service with the current keys. It is the same object as long as nothing was rotated. */
+  /** The service with the current keys. The object stays the same until a key or setting is rotated. */
   service: RefreshedResource<Answering>;
   sources: Pick<SourceAddresses, 'of'>;
   logger: WireLogger;
@@ -17,15 +17,15 @@ interface AnswerEventDeps {
 
 type ReadEvent = ReturnType<typeof readEvent>;
 
-/** The result has the form that HTTP APIs accept as well. */
+/** The assumed entry point of a rejected event. HTTP APIs also accept results in the form for function URLs. */
 const HTTP_API: EntryPoint = { kind: 'function-url', multiValueHeaders: false };
 
 /**
- * Creates the function from an event of Lambda to its result.
+ * Creates the function that answers an event of Lambda with a result.
  *
- * A request can be rejected because its key or token is newer than the keys of this instance. After such a rejection,
- * the keys are therefore read again, and if they have changed, the request is answered again. This is safe, because a
- * rejected request has changed nothing.
+ * A request can be rejected because its access key or token is newer than the keys that this instance has read. After
+ * such a rejection, the keys are therefore read again, and if they have changed, the request is answered again. This is
+ * safe, because a rejected request has changed nothing.
  *
  * @returns a function that throws {InvalidEventError} if the event is not an HTTP request
  */
@@ -82,7 +82,7 @@ function mayDependOnKeys({ status, headers, body }: WireResponse<WireBody>): boo
   const [, named] = headers.find(([name]) => name === 'x-amzn-ErrorType') ?? [];
   // STS names the code only in the body.
   const code = named?.replace(/:$/, '') ?? /<Code>(\w+)<\/Code>/.exec(body)?.[1] ?? '';
-  // The code is also that of most invalid requests, so the text decides. See `notValidToken`.
+  // Most invalid requests have this code too, so the text of the message decides. `notValidToken` writes it.
   if (code === 'InvalidParameterException') return body.includes(' not valid for these inputs');
   return CODES_OF_KEYS.has(code);
 }

@@ -7,8 +7,8 @@ import { type HttpResult, writeResult } from './write-result.ts';
 const SOURCES = { of: (peer: string) => peer };
 
 /**
- * Creates the function from an event of a function URL to its result. IAM has authorized the caller before Lambda invokes
- * the function.
+ * Creates the function that answers an event of a function URL with a result. IAM has authorized the caller before
+ * Lambda invokes the function.
  *
  * @returns a function that throws {InvalidEventError} or {RequestError} if the event is not a request of a function URL
  */

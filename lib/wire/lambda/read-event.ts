@@ -61,7 +61,10 @@ export function readEvent(
 const HTTP_API =
   'this service cannot be reached through an HTTP API, which decodes the path, so that no signature can be verified; use the function URL, a REST API or an Application Load Balancer';
 
-/** Both have version 2.0. Only the domain of a function URL has the label `lambda-url`. */
+/**
+ * Whether an event of version 2.0 comes from a function URL; otherwise it comes from an HTTP API. Only the domain of a
+ * function URL has the label `lambda-url`.
+ */
 function isFunctionUrl({ domainName }: EventMembers): boolean {
   return typeof domainName === 'string' && domainName.split('.')[1] === 'lambda-url';
 }
@@ -90,8 +93,8 @@ function readUrlEvent(event: EventMembers, context: EventMembers): Head {
 }
 
 /**
- * `path` has no stage, but the client has signed the path with the stage. A custom domain can add a base path. So the
- * prefix is everything before the first part of the service's own paths.
+ * The client has signed the path with the stage, which `event.path` lacks. A custom domain can also add a base path. So
+ * the signed path is `requestContext.path`; the service's own path is its part from `/identitypools` on, or `/`.
  */
 function readRestEvent(event: EventMembers, context: EventMembers): Head {
   const identity = members(context.identity, 'requestContext.identity');
@@ -112,7 +115,10 @@ function readRestEvent(event: EventMembers, context: EventMembers): Head {
 }
 
 const REMAPPED = 'x-amzn-remapped-';
-/** No other header is restored, because a client could name any header like this. A signature covers these three. */
+/**
+ * Only these three headers are restored, because a signature covers them. Under the prefix, a client could send any
+ * other header itself.
+ */
 const RENAMED = ['authorization', 'date', 'host'];
 
 /**
@@ -153,8 +159,8 @@ function withQuery(path: string, query: string): string {
 
 /**
  * Adds the length of the body if it is not announced. An announced length remains, because the client may have signed
- * it. CloudFront adds `X-Amz-Cf-Id` after the client has
- * signed the request; every other `x-amz-*` header must be signed.
+ * it. Removes `X-Amz-Cf-Id`, which CloudFront adds after the client has signed the request; every other `x-amz-*`
+ * header must be signed.
  */
 function toHeaders(received: Single, body: Uint8Array): Record<string, string> {
   const headers = Object.fromEntries(received);

@@ -39,7 +39,7 @@ function toRequest({ method, target, headers }: RequestHead, body: Uint8Array): 
     const value = headers[name];
     if (typeof value === 'string') forwarded.set(name, value);
   }
-  // Some clients declare a type also without a body.
+  // Some clients send a content type even without a body.
   if (!hasBody) forwarded.delete('content-type');
   return new Request(`http://localhost${target}`, {
     method,

@@ -18,8 +18,8 @@ const MAX_LISTENERS = 16;
 
 /**
  * Adds the change feed as server-sent events: the route `/changes` for clients that accept `text/event-stream`. Each
- * change is one event, and `id` is the cursor after it. `Last-Event-ID` continues the feed. It ends when the client
- * disconnects.
+ * change is one event. The last event of a page has an `id`: the cursor after the page. A request with this cursor in
+ * `Last-Event-ID` continues the feed. The stream ends when the client disconnects.
  *
  * @param about what the cursors of the list `/changes` are bound to
  */
@@ -43,7 +43,7 @@ export function addChangeStream(
   app.get('/changes', async (context, next) => {
     if (!context.req.header('accept')?.includes(EVENT_STREAM)) return next();
     const query = SINCE.safeParse(context.req.query());
-    // The list answers an invalid request.
+    // The route of the list answers an invalid request with an error.
     if (!query.success) return next();
     if (listeners >= MAX_LISTENERS) {
       const message = `${MAX_LISTENERS} clients already follow the changes; try again later`;
@@ -80,7 +80,8 @@ export function addChangeStream(
 }
 
 /**
- * Adds a refusal instead of the stream, if responses are sent only once they are complete: an event would never arrive.
+ * Adds a route that refuses the stream, for a service whose responses are sent only once they are complete. An event
+ * would never arrive.
  */
 export function refuseChangeStream(app: OpenAPIHono<{ Bindings: QueryBindings }>): void {
   app.get('/changes', (context, next) => {
@@ -90,14 +91,17 @@ export function refuseChangeStream(app: OpenAPIHono<{ Bindings: QueryBindings }>
   });
 }
 
-/** Returns the events of a page. A comment keeps the connection open; its id lets the client continue after the page. */
+/**
+ * Returns the events of a page. For an empty page, returns a comment, which keeps the connection open, and the id after
+ * the page.
+ */
 function eventsOf(
   { items, next }: QueryPage<RecordChange>,
   cursorOf: (position: readonly string[]) => string,
 ): string {
   const id = next === null ? '' : `id: ${cursorOf(next)}\n`;
   if (items.length === 0) return `: no change\n${id}\n`;
-  // Only the last change of a page has the id, so an interrupted page is repeated.
+  // Only the last change of a page has the id, so a client that reconnects receives an interrupted page again.
   return items
     .map(
       (item, index) =>

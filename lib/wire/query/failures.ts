@@ -17,7 +17,7 @@ type FailureStatus = keyof typeof DESCRIPTIONS;
 
 const QUERY_ERRORS = { 'invalid-cursor': 400, 'missing-index': 409, 'too-slow': 503 } as const;
 
-/** Returns the responses of a route that fails, for its description. */
+/** Returns the error responses of a route, for the route's OpenAPI description. */
 export function failures(statuses: readonly FailureStatus[]) {
   return Object.fromEntries(
     statuses.map((status) => [

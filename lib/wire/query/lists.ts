@@ -81,7 +81,7 @@ export function listsOf(reader: QueryReader, readMigrations: ReadMigrations | un
       path: '/changes',
       summary: 'Changes of all records, oldest first',
       description:
-        '`next` is never null. Use it later to read what changed in the meantime. No change is skipped. Of several changes of one record, only the newest remains.',
+        '`next` is never null. Pass it as `cursor` later to read what changed in the meantime. No change is skipped. Of several changes of one record, only the newest remains.',
       query: schemas.SINCE,
       item: schemas.CHANGE,
       read: ({ since }, page) => reader.changes(since === undefined ? null : new Date(since), page),
@@ -102,7 +102,7 @@ export function listsOf(reader: QueryReader, readMigrations: ReadMigrations | un
     }),
     list({
       path: '/gaps',
-      summary: 'Periods in which removals may be missing',
+      summary: 'Periods whose removals of records may be missing',
       query: schemas.PAGING,
       item: schemas.GAP,
       read: (_, page) => reader.gaps(page),

@@ -25,7 +25,10 @@ const FAILURES = {
   403: failure("The request is not signed with a developer's access key"),
   500: failure('An unexpected error, which the service has logged'),
 };
-/** Otherwise, the body would not be read, and the stored event would be projected instead of the edited payload. */
+/**
+ * A body that is not declared as JSON is refused. Otherwise, the API would not read it, and would project the stored
+ * payload instead of the edited one.
+ */
 const NOT_JSON = failure('The body is not declared as JSON (Content-Type: application/json)');
 const UNKNOWN = failure('No event in quarantine has this id');
 
@@ -35,13 +38,19 @@ const WAS_SETTLED =
 
 const ONE = z.object({ id: z.uuid() });
 const EDITED = z.strictObject({
-  payload: z.string().optional().describe('Projected instead of the payload of the event.'),
+  payload: z
+    .string()
+    .optional()
+    .describe('The edited payload, which is projected instead of the stored one.'),
   again: z
     .boolean()
     .optional()
-    .describe('Whether an event is projected that was projected or dismissed before.'),
+    .describe('Whether to project the event even if it was projected or dismissed before.'),
 });
-/** Dismissing costs one statement, and redriving may fetch a payload for each event. */
+/**
+ * A request may dismiss more events than it may redrive: dismissing costs one statement, but redriving may fetch a
+ * payload for each event.
+ */
 const TO_DISMISS = z.strictObject({ ids: z.array(z.uuid()).min(1).max(1_000) });
 const TO_REDRIVE = z.strictObject({ ids: z.array(z.uuid()).min(1).max(100) });
 
@@ -50,7 +59,7 @@ export function addQuarantineRoutes(
   app: OpenAPIHono<{ Bindings: QueryBindings }>,
   { find, dismiss, redrive }: QuarantineOperations,
 ): void {
-  // Checked before the parameters and the body, so that other callers learn nothing from the answers.
+  // The caller is checked before the parameters and the body, so that other callers learn nothing from the answers.
   for (const path of ['/quarantine/:id', '/quarantine/:id/redrive']) {
     app.use(path, async (context, next) => {
       if (!context.env.isOperator) return context.json({ message: NOT_AN_OPERATOR }, 403);
@@ -124,9 +133,13 @@ export function addQuarantineRoutes(
     createRoute({
       method: 'post',
       path: '/quarantine/dismiss',
-      summary: 'Dismisses quarantined events, so that bulk publishes no longer wait. Only for operators',
+      summary:
+        'Dismisses quarantined events, so that bulk publishes no longer wait for them. Only for operators',
       request: { body: bodyOf(TO_DISMISS, true) },
-      responses: { 200: json('How many events were waiting', z.object({ dismissed: z.int() })), ...FAILURES },
+      responses: {
+        200: json('How many of the events were waiting and were dismissed', z.object({ dismissed: z.int() })),
+        ...FAILURES,
+      },
     }),
     async (context) => {
       return context.json({ dismissed: await dismiss(context.req.valid('json').ids) }, 200);

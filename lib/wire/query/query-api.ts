@@ -58,7 +58,7 @@ export function createQueryApi({
       result.success ? undefined : context.json({ message: firstIssue(result.error) }, 400),
   }).basePath(QUERY_PATH);
 
-  // Before the list `/changes`, which answers all other clients.
+  // The stream is added before the list `/changes`, which answers all clients that do not accept server-sent events.
   if (canStream) addChangeStream(app, { reader, cursors, about: aboutOf('/changes', {}), logger, now });
   else refuseChangeStream(app);
   for (const definition of listsOf(reader, readMigrations)) add(definition as List<Paging>);
@@ -125,7 +125,9 @@ export function createQueryApi({
   }
 }
 
-/** What a cursor is bound to. A cursor of changes replaces `since`. */
+/**
+ * Returns what a cursor is bound to: the path and the filters, but not `since`, which a cursor of `/changes` replaces.
+ */
 function aboutOf(path: string, filters: object): string[] {
   return [path, JSON.stringify({ ...filters, since: undefined })];
 }

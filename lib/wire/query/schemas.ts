@@ -72,7 +72,7 @@ export const REDRIVEN_EVENT = z
     recordsChanged: z
       .int()
       .nullable()
-      .describe('How many rows were written. Rows that are as new as the event stay unchanged.'),
+      .describe('How many rows were written. Rows that are at least as new as the event stay unchanged.'),
   })
   .openapi('RedrivenEvent');
 export const BULK_PUBLISH = z
@@ -116,12 +116,14 @@ export const COUNTS = z
     datasets: count.describe('Datasets that exist.'),
     records: count.describe('Live records.'),
     quarantined: count.describe('Events in quarantine that were neither projected nor dismissed.'),
-    gaps: count.describe('Periods in which removals may be missing.'),
+    gaps: count.describe('Periods whose removals of records may be missing.'),
     lagMs: z
       .int()
       .nullable()
-      .describe('How long the last event of a shard took until it was projected, at most, in milliseconds.'),
-    projectedAt: date.nullable().describe('When the last event was projected.'),
+      .describe(
+        'Milliseconds from the arrival of the last event of a shard to its projection: the maximum of all shards.',
+      ),
+    projectedAt: date.nullable().describe('When the last event was projected; null if none was.'),
   })
   .openapi('Counts');
 export const ERROR = z.object({ message: z.string() }).openapi('Error');
@@ -153,8 +155,8 @@ export const OF_KEY = z
     pool: poolId.optional(),
     dataset: z.string().optional(),
     order: z.enum(['number', '-number', 'text', '-text']).default('-number').describe('`-` is descending.'),
-    min: decimal.optional().describe('Only with an order by number.'),
-    max: decimal.optional().describe('Only with an order by number.'),
+    min: decimal.optional().describe('The lowest number. Only with an order by number.'),
+    max: decimal.optional().describe('The highest number. Only with an order by number.'),
     value: z
       .string()
       .optional()

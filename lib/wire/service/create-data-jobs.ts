@@ -49,7 +49,7 @@ export function createDataJobs({ database, offloading, afterWrite }: DataJobsDep
       keepMerges: (identityPoolId) => keepMergesOfPool(database, identityPoolId, Date.now()),
     }),
     async deleteIdentityData(identity) {
-      // First, because a deletion that is complete is not repeated.
+      // Erase the rows of migrations first. Once `deleteIdentityData` is complete, the deletion is not repeated.
       await movedRows.erase(identity, Date.now());
       return deleteIdentityData(identity);
     },

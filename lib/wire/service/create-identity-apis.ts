@@ -29,7 +29,7 @@ interface IdentityApisDeps
     | 'region'
   > {
   database: Database;
-  /** Null if no pool can be moved to this service. */
+  /** Takes identities over from the origin of a migration. Null if no pool can be moved to this service. */
   ownership: Ownership | null;
   tokenKeys: SigningKeys;
   verify: SigV4Verifier;

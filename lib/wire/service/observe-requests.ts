@@ -45,7 +45,10 @@ export function observeRequests(findApi: FindApi, observer: RequestObserver): Fi
   };
 }
 
-/** A body in parts has begun with the status 200. If a part fails, the client receives an incomplete body. */
+/**
+ * A response whose body has parts has already started with the status 200. If a part fails, the client receives an
+ * incomplete body, and the code is `Interrupted`.
+ */
 async function* untilEnd(body: AsyncIterable<string>, end: (code: string) => void): AsyncGenerator<string> {
   let code = 'Interrupted';
   try {

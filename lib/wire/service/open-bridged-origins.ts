@@ -20,7 +20,10 @@ interface OpenBridgedOriginsDeps {
  */
 const RETRIES = { pausesMs: [1_000], retried: ['throttled'] } as const;
 
-/** Creates the bridge's access to the origins of pools. Opens each origin once; `close` closes all of them. */
+/**
+ * Creates the access to the origins of pools for the bridge, which keeps a migrated pool and its origin equal. Opens
+ * each origin once; `close` closes all of them.
+ */
 export function openBridgedOrigins({ pools, readOrigin, originRates, signal }: OpenBridgedOriginsDeps): {
   originOf: BridgeDeps['originOf'];
   close: () => void;

@@ -27,7 +27,7 @@ export interface OpenMigrationDeps {
   limits: Limits;
 }
 
-/** The part of a migration that requests of clients need: takeovers, and questions about logins. */
+/** The part of a migration that requests of clients need: takeovers, and questions to the origin about logins. */
 export interface OpenedMigration {
   ownership: Ownership;
   originLogins: ReturnType<typeof openOriginLogins>;
@@ -48,7 +48,7 @@ export function openMigration({
   const steadyNow = createSteadyClock();
   const { error: report } = logByCause(createFailureLogger('take-over'), steadyNow);
   const pause = (ms: number) => sleep(ms, undefined, { ref: false });
-  // These questions are asked for every request, so they must not wait for writes.
+  // Every request calls `listMoving` and `ownersOf`, so they use the database for reads and do not wait for writes.
   const { listMoving, ownersOf } = createTakeOverStore(databases.reads);
   const ownership = createOwnership({
     takeOvers: { ...createTakeOverStore(databases.writes), listMoving, ownersOf },

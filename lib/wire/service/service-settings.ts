@@ -52,8 +52,9 @@ export function createSettingsReader(
 }
 
 /**
- * Parses the settings. Both kinds of keys are required: without developers, the credentials of the function's own role
- * would be accepted, and each instance would need the same token key.
+ * Parses the settings. Both kinds of keys are required. Without `developers`, the credentials of the function's own
+ * role would be accepted. Without `tokenKeys`, the instances would have no common token key, because they share no data
+ * directory.
  *
  * @throws {SetupError} a setting is invalid; the message quotes no value
  */
