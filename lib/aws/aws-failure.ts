@@ -44,8 +44,8 @@ export function toAwsFailure(
   const name = nameOf(error);
   const isLimit = call === 'write' && name === 'LimitExceededException';
   const condition = isLimit ? 'limit' : conditionOf(error, name);
-  // Do not pass on the message: Amazon's message about a wrong signature quotes the signed request, including the
-  // session token.
+  // Do not pass on the error's message: Amazon's message about a wrong signature quotes the signed request, including
+  // the session token.
   if (condition === 'credentials') {
     return { condition, message: `the credentials are expired, invalid or missing (${name})` };
   }
@@ -66,7 +66,7 @@ function conditionOf(error: unknown, name: string): SyncClientCondition {
   if (name === 'ResourceNotFoundException') return 'not-found';
   const status = statusOf(error);
   if (status === 429) return 'throttled';
-  // If the service did not respond, the network or an intermediary failed.
+  // Without a status, no response arrived: the network or an intermediary failed.
   return status !== undefined && status >= 400 && status < 500 ? 'refused' : 'unavailable';
 }
 

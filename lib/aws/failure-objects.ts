@@ -64,7 +64,10 @@ function toObject(name: string, read: FailureObject['read']): FailureObject {
   };
 }
 
-/** Describes an error on one line. Includes the error's name if that name is specific, such as S3's `AccessDenied`. */
+/**
+ * Creates the error that says, on one line, why something cannot be read. Includes the cause's name if it is specific,
+ * such as S3's `AccessDenied`.
+ */
 function cannotBeRead(what: string, error: unknown): SetupError {
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
   const reason = (name === 'Error' ? message : `${name}: ${message}`).replaceAll(/\s+/g, ' ');

@@ -17,7 +17,7 @@ const TIMEOUT_OR_THROTTLING = new Set([408, 429]);
 const GONE: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
 
 /**
- * Downloads the payload at a validated URL, in one attempt. Error messages contain only the host of the URL.
+ * Downloads an event's payload from a validated URL, in one attempt. Error messages contain only the host of the URL.
  *
  * @throws {PayloadRefusedError} the failure is permanent
  * @throws {PayloadUnavailableError} the failure is transient, and a retry may succeed

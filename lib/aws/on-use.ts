@@ -14,8 +14,8 @@ import { openPushOnUse } from './push/open-push-on-use.ts';
 export interface OnUse {
   invokeFunction: InvokeFunction;
   /**
-   * Opens the channel that sends push messages to devices. SNS sends those of push applications that the settings do
-   * not name.
+   * Opens the channel that sends push messages to devices. SNS sends the messages of push applications that the
+   * settings do not name.
    */
   openPush: (providers: PushProviders) => OpenPush;
   publisher: EventPublisher;

@@ -27,7 +27,10 @@ const ATTEMPTS = 2;
 
 const PAYLOAD_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The bucket of the stack in which the service stores the payloads of offloaded events. */
+/**
+ * The bucket of the stack in which the service stores the payloads of offloaded events, which are too large for the
+ * stream.
+ */
 export interface PayloadBucket extends PayloadUploader {
   /**
    * Returns a URL that reads the payload of an event with the credentials of this function, regardless of the
@@ -89,8 +92,8 @@ export function openPayloadBucket({
       }
     },
 
-    // For a missing object, S3 answers 403 instead of 404, because the function may not list the bucket. Source: Amazon S3
-    // API Reference, HeadObject.
+    // For a missing object, S3 answers 403 instead of 404, because the function has no permission to list the bucket.
+    // Source: Amazon S3 API Reference, HeadObject.
     async isStored(payloadId) {
       try {
         const response = await fetch(await presign('HEAD', payloadId, OWN_REQUEST_SECONDS), {

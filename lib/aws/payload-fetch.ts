@@ -51,9 +51,9 @@ const GONE_FROM_OWN_BUCKET: ReadonlySet<number> = new Set([404]);
 const AGENT_OPTIONS = { keepAlive: true, timeout: 10_000 };
 
 /**
- * Creates a function that fetches the payloads of offloaded events. The function connects only to S3 in the policy's
- * regions, to the policy's `ownOrigin` and to the stack's own bucket, regardless of the URL and of DNS responses.
- * Transient failures are retried a few times after short pauses.
+ * Creates a function that fetches the payloads of offloaded events, which are too large for the stream. The function
+ * connects only to S3 in the policy's regions, to the policy's `ownOrigin` and to the stack's own bucket, regardless of
+ * the URL and of DNS responses. Transient failures are retried a few times after short pauses.
  */
 export function createPayloadFetch({
   policy,

@@ -19,7 +19,8 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
  * Presigns a request for an S3 object with Signature Version 4. The signature covers method, host, path and query, but
  * not the body. Temporary credentials end the validity of the URL when they expire.
  *
- * The S3 client of the SDK would do the same, but it is larger than the whole bundle of `project-stream` may be.
+ * The S3 client of the SDK would do the same, but it is larger than the size limit of the whole bundle of the function
+ * `project-stream`.
  *
  * Source: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)".
  */

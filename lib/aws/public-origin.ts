@@ -103,7 +103,7 @@ export function openPublicOrigin({ endpoint, region, credentials }: OriginSettin
   };
 }
 
-/** @throws {ServiceError} the origin returned one of the codes. @throws {SyncClientError} any other failure */
+/** @throws {ServiceError} the origin returned one of `codes`. @throws {SyncClientError} any other failure */
 async function passOn<Answer>(
   codes: readonly ServiceErrorCode[],
   call: () => Promise<Answer>,

@@ -20,16 +20,16 @@ interface StreamReaderDeps {
 
 /**
  * Maximum records per read. A shard serves only 2 MB per second to all readers, so a response of the maximum size, 10
- * MB, would slow down the stream handler.
+ * MB, would slow down the function `project-stream`, which reads the same shard.
  */
 const RECORDS_PER_READ = 100;
 /**
- * Maximum reads of a shard for one backlog. Without a limit, reading could take long, because Kinesis returns many
- * empty responses for a long period without records.
+ * Maximum reads of a shard for one backlog, the records that are not projected yet. Without a limit, reading could take
+ * long, because Kinesis returns many empty responses for a long period without records.
  */
 const MAX_READS = 100;
 
-/** Pause between reads of one shard, to leave read capacity for the stream handler. */
+/** Pause between reads of one shard, to leave read capacity for the function `project-stream`. */
 const PAUSE_MS = 250;
 
 /** Creates a stream reader on Kinesis, for the poller of bulk publishes. */

@@ -15,8 +15,8 @@ const DATASETS_PER_PAGE = 64;
 const POOLS_PER_PAGE = 60;
 
 /**
- * Creates the backfill's client for the Cognito Sync API. Lists include all pages. Source: Amazon Cognito Sync API
- * Reference.
+ * Creates the client for the Cognito Sync API with which lib/backfill runs bulk publishes and reconciles pools. Lists
+ * include all pages. Source: Amazon Cognito Sync API Reference.
  *
  * @param client a client with developer credentials; the client's own retries remain enabled
  */

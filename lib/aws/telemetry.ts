@@ -27,8 +27,8 @@ function openMetrics(functionName: string): Metrics {
 }
 
 /**
- * Writes batch reports as CloudWatch metrics, in log lines (embedded metric format). The metrics have one dimension,
- * the name of the function.
+ * Writes reports of projected batches as CloudWatch metrics, in log lines (embedded metric format). The metrics have
+ * one dimension, the name of the function.
  */
 export function createReporter(functionName: string): (batch: BatchReport) => void {
   const metrics = openMetrics(functionName);
@@ -95,8 +95,8 @@ export interface RelayReport {
 }
 
 /**
- * Writes the state of the outbox as CloudWatch metrics after each run, even if the values are 0, so that alarms can use
- * them.
+ * Writes the state of the outbox, the table of events that are not published yet, as CloudWatch metrics. Writes them
+ * after each run of the relay, even if the values are 0, so that alarms can use them.
  */
 export function createRelayReporter(functionName: string): (report: RelayReport) => void {
   const metrics = openMetrics(functionName);

@@ -15,8 +15,9 @@ export interface PayloadPolicy {
 }
 
 /**
- * Reads where offloaded payloads may be fetched from. S3 is allowed in the regions of PAYLOAD_REGIONS, or if that is
- * not set, in AWS_REGION. If PAYLOAD_ORIGIN is set, that origin is allowed as well.
+ * Reads from where the payloads of offloaded events, which are too large for the stream, may be fetched. S3 is allowed
+ * in the regions of PAYLOAD_REGIONS, or if that is not set, in AWS_REGION. If PAYLOAD_ORIGIN is set, that origin is
+ * allowed as well.
  *
  * @throws {SetupError} a variable is missing or invalid; the message names it
  */
@@ -49,8 +50,9 @@ export interface PayloadBucketAddress {
 }
 
 /**
- * Reads PAYLOAD_BUCKET, the bucket in which the stack's service stores offloaded payloads. The bucket is in AWS_REGION.
- * AWS_ENDPOINT_URL_S3 selects a stand-in for S3, as it does for AWS's own tools.
+ * Reads PAYLOAD_BUCKET, the bucket in which the stack's service stores the payloads of events that are too large for
+ * the stream. The bucket is in AWS_REGION. AWS_ENDPOINT_URL_S3 selects a stand-in for S3, as it does for AWS's own
+ * tools.
  *
  * @returns null if PAYLOAD_BUCKET is not set: the service serves the payloads itself
  * @throws {SetupError} a variable is missing or invalid; the message names it
@@ -80,8 +82,8 @@ function readOrigin(name: string, value: string): string {
 }
 
 /**
- * When bulk publishes start automatically: never, once for a pool that was never published, or at an interval in
- * days.
+ * When bulk publishes, which write all datasets of a pool to its stream, start automatically: never, once for a pool
+ * that was never published, or at an interval in days.
  */
 export type PublishPolicy = { kind: 'off' } | { kind: 'first' } | { kind: 'every'; days: number };
 
@@ -125,8 +127,8 @@ export function readIdentityPoolIds({
 }
 
 /**
- * Reads FAILURE_DESTINATION, the failure destination of the event source mapping: `s3://bucket/prefix`, or a directory.
- * If FAILURE_DESTINATION is not set, reads its former name, FAILURES.
+ * Reads FAILURE_DESTINATION, to which the event source mapping writes the batches that it discards:
+ * `s3://bucket/prefix`, or a directory. If FAILURE_DESTINATION is not set, reads its former name, FAILURES.
  *
  * @returns the S3 address, the directory's absolute path, or null if neither variable is set
  * @throws {SetupError} the value is an S3 address without a bucket

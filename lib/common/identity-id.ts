@@ -2,7 +2,10 @@
 export const ID_PATTERN = '[\\w-]+:[0-9a-f-]+';
 export const MAX_ID_LENGTH = 55;
 
-/** Format of the suffix that a merge adds to a dataset name: the id of the merged identity, at the end of the name. */
+/**
+ * Format of the suffix that a merge of identities adds to a dataset name: the id of the merged identity, at the end of
+ * the name.
+ */
 export const MERGED_SUFFIX_PATTERN = `\\.(?=.{1,${MAX_ID_LENGTH}}$)${ID_PATTERN}$`;
 
 const WHOLE_ID = new RegExp(`^${ID_PATTERN}$`);

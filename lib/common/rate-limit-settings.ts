@@ -26,7 +26,7 @@ export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
   address: { perSecond: 50, burst: 500 },
   /**
    * Signed requests of one identity. A device with 20 datasets sends 60 requests at start. If each dataset has the
-   * maximum size of 1 MB, the responses cost 320 more.
+   * maximum size of 1 MB, the responses cost 320 units more, one for each 64 KiB.
    */
   identity: { perSecond: 20, burst: 400 },
   /** Signed requests of all identities of a pool. */

@@ -17,7 +17,7 @@ import { hostOf, parseUrlSetting } from './url-setting.ts';
 export type LoginMode = 'trusted' | 'verified';
 
 /**
- * Reads LOGINS.
+ * Reads LOGINS: whether the tokens of public login providers are verified.
  *
  * @param mayTrust whether only this machine can reach the service, and the service has the default credentials. If so,
  *   `trusted` is possible, and is the default

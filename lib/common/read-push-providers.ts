@@ -71,7 +71,7 @@ function readProvider(arn: string, given: unknown): PushProvider {
 function readFcm(given: unknown, path: string): FcmSettings {
   const members = readMembers(given, path, ['serviceAccount', 'endpoint']);
   const account = members.serviceAccount;
-  // The file has more members than the service needs, and Google may add others.
+  // The file has more members than the service needs, and Google may add others, so unknown members are allowed.
   if (!isObject(account)) {
     throw invalid(
       `${path}.serviceAccount must be the content of a service account's key file, a JSON object`,
@@ -132,7 +132,7 @@ function readMembers(value: unknown, path: string, names: readonly string[]): Me
   if (!isObject(value)) throw invalid(`${path} is not an object; use JSON such as ${EXAMPLE}`);
   for (const name of Object.keys(value)) {
     if (names.includes(name)) continue;
-    // The name of another kind of provider is not a misspelling, although it is similar.
+    // The name of another kind of provider is similar, but not a misspelling.
     const nearest = ALL_KINDS.has(name) ? undefined : nearestName(name, names);
     const advice = nearest ? `did you mean ${nearest}?` : `use ${names.join(', ')}`;
     throw invalid(`${path} does not have the member "${name}"; ${advice}`);

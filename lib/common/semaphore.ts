@@ -130,8 +130,8 @@ function createSlotUse(now: () => number) {
     total: () => total,
     heldBy: (owner: string) => held.get(owner)?.count ?? 0,
     /**
-     * Returns the time for which an owner has used slots. A slot that the owner still holds counts from the time when
-     * it was taken.
+     * Returns the time for which an owner has recently used slots. A slot that the owner still holds counts from the
+     * time when it was taken.
      */
     usedMs(owner: string): number {
       const { count = 0, takenAtSum = 0 } = held.get(owner) ?? {};

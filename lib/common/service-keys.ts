@@ -4,7 +4,7 @@ import { isObject } from './json.ts';
 import { parseJsonSetting } from './json-setting.ts';
 import { MIN_KEY_BYTES, type SigningKeys } from './signed-text.ts';
 
-/** Access keys with which developers sign. All of them are accepted; the service itself uses the first. */
+/** Access keys with which developers sign requests. All of them are accepted; the service itself uses the first. */
 export type Developers = readonly [Credentials, ...Credentials[]];
 
 export interface ServiceKeys {
@@ -35,8 +35,8 @@ const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
  * `{"developers":[{"accessKeyId":"…","secretAccessKey":"…"}],"tokenKeys":["<base64>"]}`. Without `developers`, the
  * developer's keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the default credentials.
  *
- * @throws {SetupError} a variable is invalid. The message names the member, but never quotes a value or an unknown name,
- *   because either may be a secret
+ * @throws {SetupError} a variable is invalid. The message names the member, but never quotes a value or an unknown
+ *   name, because either may be a secret
  */
 export function readServiceKeys(env: Environment): ServiceKeys {
   const { developers, tokenKeys } = readServiceKeysJson(env);

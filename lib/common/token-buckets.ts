@@ -14,7 +14,9 @@ export interface TokenBuckets {
    *   no units are taken
    */
   take(key: string, cost: number): number;
-  /** Takes units that are already used, even if the bucket does not have them. The bucket may then be overdrawn. */
+  /**
+   * Takes units for work that is already done, even if the bucket does not have them. The bucket may then be overdrawn.
+   */
   owe(key: string, cost: number): void;
 }
 

@@ -21,7 +21,7 @@ export type ServiceItem =
 export interface BackupFiles {
   /** The key in `DATA_DIR/token-key`, in base64; null if the service has its keys from SERVICE_KEYS. */
   tokenKey: string | null;
-  /** The checkpoints in the streams of migrations' origins: contents of the files by file name. */
+  /** How far the streams of migrations' origins were read (checkpoints): the contents of the files by file name. */
   checkpoints: Readonly<Record<string, string>>;
 }
 

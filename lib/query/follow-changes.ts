@@ -17,7 +17,7 @@ export interface FollowOptions {
 const POLL_MS = 300;
 /** Time until a failed read is repeated. */
 const RETRY_MS = 1_000;
-/** Maximum time between two pages, even if nothing changes. */
+/** Maximum time between two pages. If nothing changes, the page is empty. */
 const HEARTBEAT_MS = 15_000;
 
 /**

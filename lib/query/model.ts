@@ -49,7 +49,10 @@ export interface QueriedDataset {
 export interface QueriedIdentity {
   identityPoolId: string;
   identityId: string;
-  /** The names of the login providers. Null if this service does not know the identity, for example Amazon's. */
+  /**
+   * The names of the login providers. Null if this service does not know the identity, for example one of Amazon
+   * Cognito.
+   */
   providers: string[] | null;
 }
 

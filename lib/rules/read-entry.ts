@@ -11,7 +11,7 @@ export interface Entry {
  * developer guide, "Amazon Cognito Events".
  *
  * @returns null if no rule can judge the entry: the entry does not have the documented form, or the entry itself is
- *   null. Amazon has been observed to send a null entry for a key with a tombstone
+ *   null. Amazon has been observed to send a null entry for a key with a tombstone (the row of a removed record)
  */
 export function readEntry(entry: unknown): Entry | null {
   if (!isObject(entry)) return null;

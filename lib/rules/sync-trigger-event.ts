@@ -18,7 +18,7 @@ export interface SyncTriggerEvent {
  * value. A function that returns the event unchanged therefore changes nothing.
  */
 export interface DatasetRecord {
-  /** Absent if the key has no live record; the key may have a tombstone. */
+  /** Absent if the key has no live record; the key may have a tombstone, the row of a removed record. */
   oldValue?: string;
   /** Absent if the record is removed. */
   newValue?: string;

@@ -83,7 +83,8 @@ const UNRESERVED = /^[\w.~-]*$/;
 
 /** Percent-encodes everything except letters, digits and `-._~` (RFC 3986). */
 function encode(text: string): string {
-  // Most parts of a path and most values contain nothing else. This test takes a fraction of the time of the encoding.
+  // Most parts of a path and most values contain only these characters. This test takes a fraction of the time of the
+  // encoding.
   if (UNRESERVED.test(text)) return text;
   return encodeURIComponent(text.toWellFormed()).replace(
     /[!'()*]/g,
@@ -101,7 +102,8 @@ function decode(text: string): string {
 
 /** Returns the value of a header. Values of a repeated header are joined with commas, as they are signed. */
 export function header({ headers }: Pick<RequestHead, 'headers'>, name: string): string | undefined {
-  // The client supplies the name. A name such as `constructor` must not match an inherited property.
+  // The name can come from the client (`SignedHeaders`). A name such as `constructor` must not match an inherited
+  // property.
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return Array.isArray(value) ? value.join(',') : value;
 }

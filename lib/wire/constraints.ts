@@ -54,8 +54,8 @@ export const SYNC_CONSTRAINTS: Constraints = new Map(
   Object.entries<Constraint>({
     IdentityPoolId: ID,
     IdentityId: ID,
-    // This project's own addition: the name of a copy that a merge created ends with the id of the source identity.
-    // This suffix does not count towards the 128 characters. Devices also sync such copies.
+    // This project's own addition: the name of a copy that a merge of identities created ends with the id of the source
+    // identity. This suffix does not count towards the 128 characters. Devices also sync such copies.
     DatasetName: {
       minLength: 1,
       maxLength: 128,

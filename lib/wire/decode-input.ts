@@ -101,8 +101,8 @@ function readText(shape: Shape, text: string): string | number {
 }
 
 /**
- * Splits the undecoded query into names and values. Decodes the names; the values stay encoded. `+` means a plus sign, not
- * a space, as in the signature.
+ * Splits the undecoded query into names and values. Decodes the names; the values stay encoded. `+` means a plus sign,
+ * not a space, as in the signature.
  */
 function splitQuery(target: string): Map<string, string[]> {
   const query = new Map<string, string[]>();

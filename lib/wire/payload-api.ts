@@ -7,9 +7,9 @@ import type { WireResponse } from './wire-response.ts';
 export type PayloadApi = (request: Pick<RequestHead, 'method' | 'target'>) => Promise<WireResponse>;
 
 /**
- * Serves the records of offloaded events at their URLs, with the status codes that S3 uses for presigned URLs. The
- * status is 403 if this service did not create the link or the link has expired. The status is 404 if the payload does
- * not exist or was deleted.
+ * Serves the payloads of offloaded events, which are too large for the stream, at their URLs, with the status codes
+ * that S3 uses for presigned URLs. The status is 403 if this service did not create the link or the link has expired.
+ * The status is 404 if the payload does not exist or was deleted.
  */
 export function createPayloadApi({
   links,

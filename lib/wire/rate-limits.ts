@@ -56,7 +56,7 @@ export interface RateLimits {
    * @param scope what `key` is
    * @param key the source address or the identity id
    * @param request determines the size of the body
-   * @returns the turn of the request, which must end when the request has ended; see `inTurn`
+   * @returns the turn of the request (its permission to run), which must end when the request has ended; see `inTurn`
    * @throws {ServiceError} TooManyRequestsException if the request waited too long
    */
   enter(scope: 'address' | 'identity', key: string | undefined, request: WireRequest): Promise<Turn>;

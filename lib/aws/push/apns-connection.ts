@@ -28,8 +28,8 @@ export interface ApnsConnection {
 const IDLE_MS = 5 * 60 * 1_000;
 
 /**
- * Creates a connection to APNs, which accepts only HTTP/2. The connection is opened at the first request, and again after
- * it was closed. It does not keep the process alive.
+ * Creates a connection to APNs, which accepts only HTTP/2. The connection is opened at the first request, and again
+ * after it was closed. It does not keep the process alive.
  *
  * @param origin for example `https://api.push.apple.com`
  */

@@ -43,9 +43,9 @@ export function createFcmSender(settings: FcmSettings, { fetch, now }: FcmDeps):
 }
 
 /**
- * Two codes reject the token of the device. UNREGISTERED: the app was removed, or the token has expired. INVALID_ARGUMENT
- * in FCM's own detail: the text is not a token. An invalid message has the same code, but its detail is a BadRequest that
- * names another field. Source: Firebase, "FCM Error Codes".
+ * Two codes reject the token of the device. UNREGISTERED: the app was removed, or the token has expired.
+ * INVALID_ARGUMENT in FCM's own detail: the text is not a token. An invalid message has the same code, but its detail
+ * is a BadRequest that names another field. Source: Firebase, "FCM Error Codes".
  *
  * SENDER_ID_MISMATCH does not disable the device, because a wrong service account causes it for all devices.
  */

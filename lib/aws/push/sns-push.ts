@@ -37,8 +37,8 @@ const IN_BACKGROUND: PublishCommandInput['MessageAttributes'] = {
 };
 
 /**
- * Creates a push channel on the Amazon SNS of a region. The SDK retries throttled requests and server errors. `close` closes
- * the connections as soon as the requests in flight have ended.
+ * Creates a push channel on the Amazon SNS of a region. The SDK retries throttled requests and server errors. `close`
+ * closes the connections as soon as the requests in flight have ended.
  */
 export function openSnsPush({
   region,

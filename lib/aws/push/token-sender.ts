@@ -12,6 +12,6 @@ export interface TokenSender {
    * @throws {PushError} `disabled`, `temporary` or `failed`
    */
   send(token: string, device: PushDevice, message: string): Promise<void>;
-  /** Closes idle connections, and those in use as soon as their requests have ended. */
+  /** Closes idle connections immediately, and connections in use as soon as their requests have ended. */
   close(): void;
 }

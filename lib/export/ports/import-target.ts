@@ -31,7 +31,7 @@ export interface ImportFile {
 export interface ImportedPools {
   /** Pools whose datasets are published to their streams by a bulk publish. */
   publishing: string[];
-  /** Pools that do not stream. */
+  /** Pools whose streaming is not enabled. */
   silent: string[];
 }
 
@@ -50,7 +50,7 @@ export interface ImportTarget {
   /**
    * Writes items and the position, in one transaction. If a pool was being migrated, the file can lack what the
    * migration changed during the export. Such a pool gets a gap since the start of the export, a period whose changes
-   * may be missing. Its next copy starts from the beginning.
+   * may be missing. The next `move copy` of the pool starts from the beginning.
    * @throws {SetupError} the stored position is no longer `from`, because another process imports the same file
    */
   write(

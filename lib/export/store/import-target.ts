@@ -144,7 +144,7 @@ async function eraseReplaced(database: Database, items: readonly ServiceItem[]):
   }
 }
 
-/** Starts a bulk publish of each pool that streams. The bulk publishes fill the query store. */
+/** Starts a bulk publish of each pool whose streaming is enabled. The bulk publishes fill the query store. */
 async function publishPools(
   database: Database,
   identityPoolIds: readonly string[],

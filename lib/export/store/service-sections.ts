@@ -40,7 +40,8 @@ export function serviceSections(
 ): Section<ServiceItem>[] {
   const changedSince = startedAt - CLOCK_SKEW_MS;
   return [
-    // Includes the merges that end during the export. Importing a merge that has already ended is harmless.
+    // Read first, so that the section includes the merges that end during the export. Importing a merge that has
+    // already ended is harmless.
     tableSection(on, PENDING_MERGES),
     datasetSection(on, 'all', limits),
     identitySection(on, null, limits),
@@ -49,7 +50,7 @@ export function serviceSections(
     datasetSection(on, { changedSince, exists: true }, limits),
     identitySection(on, changedSince, limits),
     ...SINGLE_ROWS.map((shape) =>
-      // Newer merges are left out, because the section of changed identities may lack their identities.
+      // Newer merges are left out: the section of changed identities contains them, or lacks their identities.
       tableSection(on, shape, (row) => shape !== PENDING_MERGES || Number(row.merged_ms) < changedSince),
     ),
   ];

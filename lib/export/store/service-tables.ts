@@ -18,10 +18,10 @@ import {
 } from '../../sync/store/exported-tables.ts';
 
 /**
- * The tables whose rows are lines of their own, in the order of the export. Datasets and identities come before them. The
- * deletions come after the data, so that data of an identity that was deleted during the export can be skipped. The pools
- * come after that: while an import runs, no caller sees their data. The migrations of pools are last: a running service
- * starts to follow a pool's origin as soon as it finds the row of the migration.
+ * The tables whose rows are lines of their own, in the order of the export. Datasets and identities come before them.
+ * The deletions come after the data, so that data of an identity that was deleted during the export can be skipped. The
+ * pools come after that: while an import runs, no caller sees their data. The migrations of pools are last: a running
+ * service starts to follow a pool's origin as soon as it finds the row of the migration.
  */
 export const SINGLE_ROWS: readonly TableShape[] = [
   DEVICES,

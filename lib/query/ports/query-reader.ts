@@ -27,8 +27,8 @@ export interface KeyFilter {
 }
 
 /**
- * Reads the query store. The cost of each method is bounded by the limit of the page. Each method that reads a page throws
- * {QueryError} `invalid-cursor` if the position does not belong to its list.
+ * Reads the query store. The cost of each method is bounded by the limit of the page. Each method that reads a page
+ * throws {QueryError} `invalid-cursor` if the position does not belong to its list.
  */
 export interface QueryReader {
   /** The ids of the pools that have data, in order. */
@@ -44,7 +44,7 @@ export interface QueryReader {
   records(dataset: DatasetKey, page: PageRequest): Promise<QueryPage<QueriedRecord>>;
   /**
    * The live records with one key, across all identities.
-   * @throws {QueryError} `missing-index`
+   * @throws {QueryError} `missing-index`: the optional index for this order does not exist
    */
   recordsOf(
     key: string,
@@ -58,7 +58,7 @@ export interface QueryReader {
    * transaction that may still write, so that no change is skipped.
    *
    * @param since where the feed starts if `page.after` is null; null for the beginning
-   * @throws {QueryError} `missing-index`
+   * @throws {QueryError} `missing-index`: the optional index of the feed does not exist
    */
   changes(since: Date | null, page: PageRequest): Promise<QueryPage<RecordChange>>;
   /** Events in quarantine, newest first. @param filter `isWaiting`: only those neither projected nor dismissed */
@@ -78,8 +78,8 @@ export interface QueryReader {
 
 /**
  * A query that cannot be answered: `invalid-cursor` if a cursor was changed or belongs to another query,
- * `missing-index` if an operator must add an index first, `too-slow` if the database is too slow at the moment. The message
- * says what to do.
+ * `missing-index` if an operator must add an index first, `too-slow` if the database is too slow at the moment. The
+ * message says what to do.
  */
 export class QueryError extends Error {
   override name = 'QueryError';

@@ -9,7 +9,8 @@ export interface SqlRunner {
   /**
    * @param maxRows maximum number of rows, at most `MAX_SQL_ROWS`
    * @throws {SqlError} the statement is invalid, not allowed, too slow, or has too large a result
-   * @throws {DatabaseError} 53400 or 55P03 if too many statements wait, or the database cannot be used
+   * @throws {DatabaseError} 53400 if too many statements wait, 55P03 if the statement waited too long, another code if
+   *   the database cannot be used
    */
   run(sql: string, maxRows: number): Promise<SqlResult>;
 }

@@ -62,8 +62,8 @@ SELECT
 FROM (SELECT projected_at, arrived_at FROM query.stream_progress ORDER BY stream_name, shard_id LIMIT $1::int) AS shards`;
 
 /**
- * Time after which no further statement starts. The last statement can wait five seconds for a connection and run for ten
- * seconds, and the function `query-api` ends after 30 seconds.
+ * Time after which no further statement starts. The last statement can wait five seconds for a connection and run for
+ * ten seconds, and the function `query-api` ends after 30 seconds.
  */
 const MAX_MS = 12_000;
 
@@ -74,8 +74,8 @@ interface CountsDeps {
 }
 
 /**
- * Reads the counts; see `QueryReader.counts`. Reads one list after the other, because concurrent reads would fill the queue
- * of the readers of the embedded database.
+ * Reads the counts; see `QueryReader.counts`. Reads one list after the other, because concurrent reads would fill the
+ * queue of the readers of the embedded database.
  */
 export async function readCounts(database: Database, { readPools, now }: CountsDeps): Promise<StoreCounts> {
   const on = limitTime(database, now);

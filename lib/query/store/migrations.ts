@@ -13,7 +13,7 @@ const MAX_ROWS = 5_000;
  *
  * @param database must be able to read the tables of the migration, which `query_reader` cannot
  * @param now epoch milliseconds
- * @param maxRows maximum number of rows of each list of a pool that are counted
+ * @param maxRows maximum number of rows that are counted in each list of a pool, such as its identities
  */
 export function createMigrationReader(
   database: Database,

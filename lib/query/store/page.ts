@@ -9,7 +9,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /**
  * Limits a statement that selects the next rows of records to MAX_BYTES of keys and values.
  *
- * @param rows a SELECT that is already limited and has the columns `record_key` and `record_value`
+ * @param rows a SELECT that has a LIMIT and the columns `record_key` and `record_value`
  * @param order columns of `rows`, with their directions
  */
 export const withinBytes = (rows: string, order: string) => `

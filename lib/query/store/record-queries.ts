@@ -58,8 +58,8 @@ const READ_DATASET = recordsIn(
 );
 
 /**
- * $1: the time, and $2, $3: the ids of the record, after which the page starts; $4: the time before which the page ends;
- * $5: the limit. Uses the index on projected_at.
+ * $1: the time, and $2, $3: the ids of the record, after which the page starts; $4: the time before which the page
+ * ends; $5: the limit. Uses the index on projected_at.
  */
 const READ_CHANGES = recordsIn(
   `projected_at::text AS position FROM query.record_versions
@@ -73,8 +73,8 @@ const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
   AND ($5::text IS NULL OR datasets.dataset_name = $5::text)`;
 
 /**
- * $1: the id of the key; $2, $3: the position after which the page starts; $4, $5: pool and dataset; $6, $7: the bounds;
- * $8: the limit. Uses the index `numeric`; without it, reads nothing.
+ * $1: the id of the key; $2, $3: the position after which the page starts; $4, $5: pool and dataset; $6, $7: the
+ * bounds; $8: the limit. Uses the index `numeric`; without it, reads nothing.
  */
 const readByNumber = (operator: string, direction: string) =>
   recordsIn(
@@ -141,7 +141,10 @@ const BY_NUMBER = readByNumber('>', 'ASC');
 const BY_NUMBER_DESCENDING = readByNumber('<', 'DESC');
 const BY_TEXT = readByText('(left(record_value, 64), dataset_id) > ($2::text, $3::uuid)', 'ASC');
 const BY_TEXT_DESCENDING = readByText('(left(record_value, 64), dataset_id) < ($2::text, $3::uuid)', 'DESC');
-/** The first page in descending order. It has no position, because no text is last in every collation. $2, $3: null. */
+/**
+ * The first page in descending order. No position is before it, because no text is last in every collation. $2, $3:
+ * null.
+ */
 const LAST_TEXTS = readByText(
   'left(record_value, 64) IS NOT NULL AND $2::text IS NULL AND $3::uuid IS NULL',
   'DESC',
@@ -191,7 +194,7 @@ export async function readChanges(
   const positionOf = (row: RecordRow) => [row.position, row.dataset_id, row.record_id];
   const values = [...start, until];
   const changes = await readPage(on, { sql: READ_CHANGES, values, page }, toChange, positionOf);
-  // After the last page, a later call continues where this one stopped.
+  // After the last page, a later call continues where this call stopped.
   return changes.next === null ? { ...changes, next: endOf(changes.items.length) } : changes;
 
   function endOf(read: number): readonly string[] {

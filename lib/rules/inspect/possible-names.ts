@@ -15,8 +15,8 @@ export interface PossibleNames {
 }
 
 /**
- * Valid dataset names of the service: 1 to 128 characters. The name of a copy that a merge created ends with a dot and
- * the id of the merged identity.
+ * Valid dataset names of the service: 1 to 128 characters. The name of a copy that a merge of identities created ends
+ * with a dot and the id of the merged identity.
  */
 const DATASET_NAME = new RegExp(`^(?!\\.{1,2}$)[\\w.:-]{1,128}(?:${MERGED_SUFFIX_PATTERN})?$`);
 const MAX_DATASET_NAME_LENGTH = 128 + '.'.length + MAX_ID_LENGTH;

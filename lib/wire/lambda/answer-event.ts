@@ -67,7 +67,7 @@ export function createAnswerEvent({ service, sources, logger, reportServerError 
   }
 }
 
-/** The codes of signatures, tokens and logins that are not accepted, and of providers without settings. */
+/** Error codes of responses that reject a signature, token or login, or for which the provider has no settings. */
 const CODES_OF_KEYS = new Set([
   'UnrecognizedClientException',
   'InvalidSignatureException',

@@ -24,10 +24,11 @@ export const MAX_RESULT_BYTES: Readonly<Record<EntryPoint['kind'], number>> = {
 
 /**
  * Converts the event of a function URL, a REST API or a load balancer to the request that the client sent. Paths stay
- * as they were sent, because the client has signed them. AWS does not document that the path of an event is still encoded;
- * this was observed at all three entry points (github.com/hotsock/voker, pull request 8). Other sources: AWS Lambda
- * Developer Guide, "Invoking Lambda function URLs"; Amazon API Gateway Developer Guide, "Lambda proxy integrations in API
- * Gateway"; Elastic Load Balancing User Guide, "Use Lambda functions as targets of an Application Load Balancer".
+ * as they were sent, because the client has signed them. AWS does not document that the path of an event is still
+ * encoded; this was observed at all three entry points (github.com/hotsock/voker, pull request 8). Other sources: AWS
+ * Lambda Developer Guide, "Invoking Lambda function URLs"; Amazon API Gateway Developer Guide, "Lambda proxy
+ * integrations in API Gateway"; Elastic Load Balancing User Guide, "Use Lambda functions as targets of an Application
+ * Load Balancer".
  *
  * @param sources finds the client's address if trusted proxies are in front of the entry point
  * @throws {RequestError} UnknownOperationException if the event is from an HTTP API, which decodes the path
@@ -116,8 +117,8 @@ function readRestEvent(event: EventMembers, context: EventMembers): Head {
 
 const REMAPPED = 'x-amzn-remapped-';
 /**
- * Only these three headers are restored, because a signature covers them. Under the prefix, a client could send any
- * other header itself.
+ * The headers to restore if API Gateway has renamed them with the prefix `x-amzn-remapped-`: a signature covers these
+ * three. No other header is restored, because a client could send any header with this prefix.
  */
 const RENAMED = ['authorization', 'date', 'host'];
 

@@ -79,7 +79,9 @@ function toLists(headers: WireResponse['headers']): Record<string, string[]> {
   return lists;
 }
 
-/** Joins the values of a repeated header, as HTTP allows. The service sends no cookies, whose values cannot be joined. */
+/**
+ * Joins the values of a repeated header, as HTTP allows. The service sends no cookies, whose values cannot be joined.
+ */
 function toSingle(headers: WireResponse['headers']): Record<string, string> {
   return Object.fromEntries(
     Object.entries(toLists(headers)).map(([name, values]) => [name, values.join(', ')]),

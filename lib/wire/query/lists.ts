@@ -29,7 +29,7 @@ const NEEDS_INDEX =
 /** Reads a page of the pools that are being migrated. */
 export type ReadMigrations = (page: PageRequest) => Promise<QueryPage<MigrationStatus>>;
 
-/** Returns the lists of the query API. @param readMigrations absent: without the list of migrations */
+/** Returns the lists of the query API. @param readMigrations if absent, the list of migrations is left out */
 export function listsOf(reader: QueryReader, readMigrations: ReadMigrations | undefined) {
   return [
     list({
@@ -102,7 +102,7 @@ export function listsOf(reader: QueryReader, readMigrations: ReadMigrations | un
     }),
     list({
       path: '/gaps',
-      summary: 'Periods whose removals of records may be missing',
+      summary: 'Periods whose removals of records may be missing in the query store',
       query: schemas.PAGING,
       item: schemas.GAP,
       read: (_, page) => reader.gaps(page),

@@ -38,8 +38,8 @@ interface QueryApiDeps {
 }
 
 /**
- * Creates the query API, which returns lists of the query store as JSON, one page per request. A cursor is valid only for
- * the query that returned it. The OpenAPI description is generated from the definitions that check the requests.
+ * Creates the query API, which returns lists of the query store as JSON, one page per request. A cursor is valid only
+ * for the query that returned it. The OpenAPI description is generated from the definitions that check the requests.
  *
  * @param logger logs unexpected errors; the client receives only the status 500
  */

@@ -11,8 +11,8 @@ export interface Answering {
 }
 
 /**
- * Answers a complete request as the local port does. First rejects requests of web pages whose origin is not allowed.
- * Also rejects requests that no API serves.
+ * Answers a complete request as the HTTP port of the local cloud does. First rejects requests of web pages whose origin
+ * is not allowed. Also rejects requests that no API serves.
  */
 export async function answerRequest(
   request: RawRequest,

@@ -50,7 +50,7 @@ export interface ServiceDeps
   rateLimits: RateLimits;
   /** Takes identities over from the origin of a migration. Null if no pool can be moved to this service. */
   ownership: Ownership | null;
-  /** The channel to the devices that push sync notifies. */
+  /** The channel that sends the messages of push sync to devices. */
   pushChannel: PushChannel;
   /** Whether push messages are sent after the response. Possible only if the process continues after the response. */
   pushInBackground: boolean;

@@ -23,8 +23,8 @@ interface Apis {
  * Creates the selection of the API. Cognito Sync has its own paths; the other APIs, and the RPC form of Cognito Sync,
  * share `POST /` and differ in their headers.
  *
- * Before some requests, a browser sends a preflight request (OPTIONS). A preflight request to `/` does not name the API,
- * so Cognito Identity answers all of them. The answer gives no access to other services on the same port.
+ * Before some requests, a browser sends a preflight request (OPTIONS). A preflight request to `/` does not name the
+ * API, so Cognito Identity answers all of them. The answer gives no access to other services on the same port.
  *
  * @param apis the APIs to serve
  */

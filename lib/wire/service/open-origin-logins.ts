@@ -29,7 +29,10 @@ export function openOriginLogins({
     fetchJson: createProviderFetch({ loopbackOrigins: onThisMachine }),
     now: Date.now,
   });
-  /** Allows keys on this machine, because the operator has configured them. Other private addresses are refused. */
+  /**
+   * Allows token keys whose address is on this machine, because the operator has configured it. Other private addresses
+   * are refused.
+   */
   function allow(keys: OriginTokenKeys): void {
     if (!('jwksUri' in keys)) return;
     const { hostname, origin } = new URL(keys.jwksUri);

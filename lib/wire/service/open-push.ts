@@ -13,7 +13,7 @@ interface PushLogger {
 
 interface OpenPushDeps {
   database: Database;
-  /** The channel to the devices. */
+  /** The channel that sends the messages to devices. */
   channel: PushChannel;
   /** See `Push`. */
   maxWaitMs: number | null;

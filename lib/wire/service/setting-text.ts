@@ -4,8 +4,8 @@ import { parseSecretId } from '../../common/secret-id.ts';
 import type { CreateSecretReader } from '../../database/open-from-environment.ts';
 
 /**
- * Creates the reader of a setting with secrets: the variable `name` with JSON, or the secret that `<name>_SECRET` names.
- * The reader returns an empty text if neither is set.
+ * Creates the reader of a setting with secrets: the variable `name` with JSON, or the secret that `<name>_SECRET`
+ * names. The reader returns an empty text if neither is set.
  *
  * @throws {SetupError} a variable is invalid; the message names it and never quotes it
  */
