@@ -119,7 +119,7 @@ export function openPayloadBucket({
   };
 }
 
-/** Errors that a second attempt would repeat. */
+/** Codes of errors that a second attempt would return again. */
 const REFUSED =
   /^(AccessDenied|NoSuchBucket|NoCredentials|InvalidAccessKeyId|ExpiredToken|SignatureDoesNotMatch)$/;
 

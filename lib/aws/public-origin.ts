@@ -15,7 +15,7 @@ import type { PublicOrigin } from '../move/ports/public-origin.ts';
 import type { OriginSettings } from '../move/read-origin-settings.ts';
 import { toAwsFailure } from './aws-failure.ts';
 
-/** A client waits for the answer, and some clients wait only a few seconds. */
+/** A client of this service waits for the origin's answer, and some clients wait only a few seconds. */
 const TIMEOUT_MS = 3_000;
 /**
  * Lifetime, in seconds, of the token that GetOpenIdTokenForDeveloperIdentity always issues. This service does not use

@@ -10,7 +10,7 @@ export interface FcmSettings {
   privateKey: KeyObject;
   /** The address that issues access tokens. */
   tokenUri: string;
-  /** The origin of the API. */
+  /** Scheme, host and port of the API. */
   endpoint: string;
 }
 
@@ -23,7 +23,7 @@ export interface ApnsSettings {
   teamId: string;
   /** The bundle id of the app. */
   topic: string;
-  /** The origin of the API. */
+  /** Scheme, host and port of the API. */
   endpoint: string;
 }
 
@@ -33,7 +33,7 @@ export interface SnsSettings {
   region: string;
   /** Null for the credentials that AWS's own tools use. */
   credentials: { accessKeyId: string; secretAccessKey: string } | null;
-  /** The origin of the API; null for Amazon's own. */
+  /** Scheme, host and port of the API; null for Amazon's own. */
   endpoint: string | null;
 }
 

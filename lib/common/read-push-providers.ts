@@ -15,7 +15,7 @@ import { parseUrlSetting } from './url-setting.ts';
 
 const EXAMPLE = '{"arn:aws:sns:us-east-1:000000000000:app/GCM/my-app":{"fcm":{"serviceAccount":{…}}}}';
 const APPLICATION = /^arn:[\w-]+:sns:([a-z0-9-]+):\d+:app\/([A-Z_]+)\/[\w.-]+$/;
-/** The kinds of provider that reach the devices of a platform. */
+/** The kinds of provider that can reach the devices of each platform. */
 const KINDS: ReadonlyMap<string, readonly PushProvider['kind'][]> = new Map([
   ['GCM', ['fcm', 'sns']],
   ['APNS', ['apns', 'sns']],

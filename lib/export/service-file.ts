@@ -36,7 +36,7 @@ export interface ServiceHeader {
 
 const FORMAT = 'cognito-sync-backend-service';
 
-/** Raised if older versions cannot read what a newer version writes. */
+/** The version of the file format. It is raised when older versions cannot read what a newer version writes. */
 const VERSION = 1;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -23,7 +23,7 @@ export interface Constraint {
   minEntries?: number;
   /** Maximum number of entries of a list or map. If there are more, the entries are not decoded. */
   maxEntries?: number;
-  /** The value must never appear in a response. Set for tokens and record values. */
+  /** The value must never appear in an error response. Set for tokens and record values. */
   secret?: true;
 }
 
@@ -86,7 +86,7 @@ export const SYNC_CONSTRAINTS: Constraints = new Map(
   }),
 );
 
-/** Whether the member's value must not appear in a response. */
+/** Whether the member's value must not appear in an error response. */
 export function isSecret(constraints: Constraints, member: string): boolean {
   return constraints.get(member)?.secret === true;
 }

@@ -63,9 +63,9 @@ export interface QueryReader {
   changes(since: Date | null, page: PageRequest): Promise<QueryPage<RecordChange>>;
   /** Events in quarantine, newest first. @param filter `isWaiting`: only those neither projected nor dismissed */
   quarantine(page: PageRequest, filter?: { isWaiting?: boolean }): Promise<QueryPage<QuarantinedEvent>>;
-  /** Bulk publishes, by pool and start. */
+  /** Bulk publishes, ordered by pool and start. */
   bulkPublishes(page: PageRequest): Promise<QueryPage<QueriedBulkPublish>>;
-  /** Gaps (periods whose removals may be missing), by pool and start. */
+  /** Gaps (periods whose removals may be missing), ordered by pool and start. */
   gaps(page: PageRequest): Promise<QueryPage<QueriedGap>>;
   /**
    * How much the query store contains. Long lists are estimated, so that the cost is bounded.

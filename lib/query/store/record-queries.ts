@@ -221,7 +221,7 @@ SELECT CASE
   ELSE least(now(), min(started_at) FILTER (WHERE started_at > now() - ${LONGEST_WRITE}))
 END::text AS until, ${isIndexReady('changes')} AS is_indexed ${FROM_WRITERS}`;
 
-/** Aurora DSQL does not show which transactions still write. */
+/** Aurora DSQL does not show which transactions still write, so a change can appear until LONGEST_WRITE has passed. */
 const READ_STABLE_TIME_ON_DSQL = `
 SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed`;
 

@@ -7,7 +7,7 @@ const METHODS = ['GET', 'POST'];
 /** Headers of a request that the query API reads. */
 const FORWARDED = ['accept', 'content-type', 'last-event-id'];
 
-/** The values are written by devices, so a browser must not guess their type. */
+/** Devices write the values in the responses, so a browser must not guess the type of a response. */
 const SAFE = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
 
 /**

@@ -15,7 +15,7 @@ const ROUTE = createRoute({
   },
 });
 
-/** Adds the route that returns counts. */
+/** Adds the route that returns how much the query store contains. */
 export function addCountsRoute(app: OpenAPIHono<{ Bindings: QueryBindings }>, reader: QueryReader): void {
   app.openapi(ROUTE, async (context) => {
     const { projectedAt, ...counts } = await reader.counts();

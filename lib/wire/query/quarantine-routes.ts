@@ -10,7 +10,7 @@ export interface QuarantineOperations extends Pick<QuarantineStore, 'find' | 'di
   redrive(quarantineId: string, options?: RedriveOptions): Promise<RedrivenEvent>;
 }
 
-/** Bindings of a request to the query API. */
+/** What the HTTP server tells the query API about the client of a request. */
 export interface QueryBindings {
   /** Whether the caller is an operator: the request is signed with a developer's access key. */
   isOperator: boolean;

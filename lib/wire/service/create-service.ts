@@ -64,7 +64,7 @@ export interface ServiceLogger extends WireLogger {
   warn(message: string, details: Record<string, unknown>): void;
 }
 
-/** The uses of the database that the service has. */
+/** The purposes for which the service uses the database. */
 type ServiceUse = Extract<DatabaseUse, 'reads' | 'writes' | 'identity' | 'jobs'>;
 
 /** Cognito Sync, Cognito Identity and the part of AWS STS that their clients call. */

@@ -15,7 +15,7 @@ import { logByCause } from '../log-by-cause.ts';
 import { createFailureLogger } from './failure-logger.ts';
 import { openOriginLogins } from './open-origin-logins.ts';
 
-/** What a migration's requests to its origin need. */
+/** What is needed to open a migration for the requests of a process. */
 export interface OpenMigrationDeps {
   databases: Readonly<Record<Extract<DatabaseUse, 'reads' | 'writes' | 'identity'>, Database>>;
   /** Reads the address and the credentials of a pool's origin. @throws {SetupError} a variable is invalid */

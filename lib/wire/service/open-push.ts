@@ -15,7 +15,7 @@ interface OpenPushDeps {
   database: Database;
   /** The channel that sends the messages to devices. */
   channel: PushChannel;
-  /** See `Push`. */
+  /** Longest wait of an update for its push messages; see `Push`. */
   maxWaitMs: number | null;
   logger: PushLogger;
 }
