@@ -32,7 +32,10 @@ export type BridgeOriginHandler = (event: unknown, context: Context) => Promise<
 
 export interface BridgeOriginDeps extends Pick<BridgeDeps, 'store' | 'originOf'> {
   logger: Logger;
-  /** Called after each change here, so that the relay publishes its event. Absent if the relay runs on a schedule. */
+  /**
+   * Called after each change of this service's data, so that the relay publishes the event of the change. Absent if the
+   * relay runs on a schedule.
+   */
   onWritten?: () => void;
   /** Notifies the devices that subscribe to a dataset of a change of the dataset. Never throws. */
   notifyDevices: (change: PushedChange) => Promise<void>;
@@ -40,11 +43,17 @@ export interface BridgeOriginDeps extends Pick<BridgeDeps, 'store' | 'originOf'>
   report?: (problems: number) => void;
   /** Ends a run early. */
   signal?: AbortSignal;
-  /** Once a run has taken this long, it starts no further pass. Default: see `MAX_RUN_MS`. */
+  /**
+   * Once a run has taken this long, it starts no further pass (a pass compares and equalizes one dataset). Default: see
+   * `MAX_RUN_MS`.
+   */
   timeBudgetMs?: number;
 }
 
-/** Time reserved for the last passes. If it is not enough, their leases end, and a later run repeats them. */
+/**
+ * Time reserved for the last passes of a run. If a pass takes longer, its lease of the dataset ends, and a later run
+ * repeats the pass.
+ */
 const PASS_MS = 60_000;
 /**
  * Longest wait for the push messages of a change. Long enough to send a message again after one failed attempt, which
@@ -66,9 +75,10 @@ const WHAT_TO_DO: { [Problem in BridgeProblem]?: string } = {
 };
 
 /**
- * Creates the bridge. For the identities that this service owns, it writes changes back to the origin, and applies what
- * devices write at the origin. If no dataset is waiting for the bridge, a run sends only one query. Datasets for which a
- * run has no time wait for the next run.
+ * Creates the bridge between this service and the origin, the service from which the pools are migrated. For the
+ * identities that this service owns, the bridge writes their changes to the origin, and applies here what devices still
+ * write at the origin. If no dataset is waiting for the bridge, a run sends only one query. Datasets for which a run
+ * has no time wait for the next run.
  */
 export function createBridgeOrigin({
   store,
@@ -166,7 +176,7 @@ function createProblemLog(logger: Logger): NonNullable<BridgeDeps['onProblem']> 
     const now = Date.now();
     if (now < (loggedAt.get(key) ?? 0)) return;
     loggedAt.set(key, now + LOG_EVERY_MS);
-    const message = `a dataset cannot be bridged${WHAT_TO_DO[problem] ?? ''}; \`move status\` counts such datasets`;
+    const message = `the bridge cannot keep a dataset equal with the origin${WHAT_TO_DO[problem] ?? ''}; \`move status\` counts such datasets`;
     logger.error(message, { identityPoolId, problem, ...(error !== null && { error }) });
   };
 }

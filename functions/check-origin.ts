@@ -25,8 +25,8 @@ interface CheckOriginFunctionDeps extends Omit<CheckOriginDeps, 'now' | 'onProbl
 }
 
 /**
- * Creates the function that checks whether the pools that are being migrated are followed completely. It logs each
- * problem of a pool once.
+ * Creates the function that checks, for each pool that is being migrated, up to when the changes at the origin are
+ * applied here. It logs each problem of a pool once.
  */
 export function createCheckOrigin({ logger, report, ...deps }: CheckOriginFunctionDeps): CheckOriginHandler {
   let logged = new Map<string, string>();
@@ -37,7 +37,7 @@ export function createCheckOrigin({ logger, report, ...deps }: CheckOriginFuncti
       const onProblem = (identityPoolId: string, problem: string) => {
         problems.set(identityPoolId, problem);
         if (logged.get(identityPoolId) !== problem)
-          logger.error('changes of a pool that is being migrated are not followed', {
+          logger.error('changes at the origin of a pool that is being migrated do not reach this service', {
             identityPoolId,
             problem,
           });

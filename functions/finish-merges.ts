@@ -43,9 +43,9 @@ export interface FinishMergesFunctionDeps extends Omit<FinishMergesDeps, 'now' |
 const MERGE_MS = 30_000;
 
 /**
- * Merges the datasets of identities whose merge is still pending. If a merge fails, the handler logs the merge's ids
- * and the error's name and code, but not the error's message. The other merges still run; after that, the invocation
- * fails. If the time runs out, the next run tries the remaining merges.
+ * Merges the datasets of merged identities whose data is not merged yet. If a merge fails, the handler logs the merge's
+ * ids and the error's name and code, but not the error's message. The other merges still run; after that, the
+ * invocation fails. If the time runs out, the next run tries the remaining merges.
  *
  * @returns a handler that rejects if any merge failed, so monitoring reports the failure; the next run retries the
  *   failed merges

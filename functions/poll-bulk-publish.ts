@@ -41,9 +41,9 @@ export interface PollBulkPublishFunctionDeps extends Omit<PollDeps, 'now' | 'fir
 const LAST_MS = 50_000;
 
 /**
- * Calls GetBulkPublishDetails for each pool and writes rows of `query.bulk_publishes` and `query.gaps`. If a pool
- * cannot be polled, the other pools are still polled. The failure is logged once, and again only if the failure
- * changes.
+ * Calls GetBulkPublishDetails for each pool and writes rows of `query.bulk_publishes` and `query.gaps`. A gap is a
+ * period whose removals may be missing in the query store. If a pool cannot be polled, the other pools are still
+ * polled. The failure is logged once, and again only if the failure changes.
  */
 export function createPollBulkPublish({
   report,

@@ -38,8 +38,8 @@ interface ProjectStreamDeps {
   /** `ParallelizationFactor` of the event source mapping. If it is above 1, batches of one shard run concurrently. */
   parallelizationFactor: number;
   /**
-   * Receives the counts of each batch, and its records. The counts include only events that were projected, which are
-   * the first `events` of the records.
+   * Receives the counts of each batch, and the records of the batch. The counts include only the first `batch.events`
+   * records, which were projected. Lambda retries the other records.
    */
   report: (batch: BatchReport, records: readonly KinesisStreamRecord[]) => void;
   logger: Logger;

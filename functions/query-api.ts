@@ -20,7 +20,7 @@ export type QueryApiHandler = (event: unknown, context: Context) => Promise<Http
 /** An instance answers one request at a time, and a request runs one statement at a time. */
 const DATABASE = { ...QUERY_LIMITS, maxConnections: 1 };
 
-/** Parts of a function's ARN. The qualifier is the eighth part. */
+/** Number of parts of a function's ARN before the qualifier, which is the eighth part. */
 const ARN_PARTS = 7;
 
 let deployed: QueryApiHandler | undefined;
@@ -32,9 +32,10 @@ export const handler: QueryApiHandler = (event, context) => {
 };
 
 /**
- * Composes the routes that need only the rights of `query_reader`. IAM authorizes a caller for the whole function URL, not
- * for single routes, so the routes of operators are left out: every reader could use them. Migrations run only in the
- * local cloud. The function URL sends a response when it is complete, so changes cannot be streamed.
+ * Composes the routes that need only the rights of `query_reader`. IAM authorizes a caller for the whole function URL,
+ * not for single routes, so the routes of operators are left out: every reader could use them. The list of migrations
+ * is left out, because `query_reader` cannot read the schema `move`. The function URL sends a response when it is
+ * complete, so changes cannot be streamed.
  */
 function compose(env: Environment, context: Context): QueryApiHandler {
   const database = openFromEnvironment(env, createSecretReader, DATABASE);

@@ -120,8 +120,8 @@ function compose(env: Environment): RelayOutboxHandler {
 }
 
 /**
- * Opens the bucket of PAYLOAD_BUCKET for the relay. A relay in Lambda must upload payloads, because `service-api` puts
- * only a placeholder for their addresses into the events.
+ * Opens the bucket of PAYLOAD_BUCKET for the relay. A relay in Lambda must upload payloads, because the events that
+ * `service-api` writes contain only a placeholder for the URL of the payload.
  *
  * @throws {SetupError} PAYLOAD_BUCKET is missing or invalid
  */

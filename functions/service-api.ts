@@ -96,9 +96,9 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     limits: readLimits(env),
     rateLimits: limitRates(readRateLimits(env, true)),
     afterWrite: publishNow,
-    // Nothing runs after the response.
+    // Lambda runs nothing after the response, so push messages are sent before it.
     pushInBackground: false,
-    // The scheduled function finds the request.
+    // The scheduled function `run-bulk-publish` finds the request.
     afterBulkPublish: () => undefined,
     createLogger: createFailureLogger,
   };

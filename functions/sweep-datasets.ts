@@ -43,7 +43,8 @@ export function createSweepDatasets({
   now = Date.now,
   timeBudgetMs,
 }: SweepDatasetsFunctionDeps): SweepDatasetsHandler {
-  // Start at a random slot. Otherwise function instances that live for only one run would always sweep the same slots.
+  // Start at a random slot, a group of datasets. Otherwise function instances that live for only one run would always
+  // sweep the same slots.
   let first = Math.floor(random() * SLOTS);
 
   return middy<unknown, DatasetSweepOutcome>()

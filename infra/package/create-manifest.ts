@@ -11,7 +11,8 @@ interface ProjectManifest {
 }
 
 /**
- * Returns the `package.json` of the npm package. It has no development dependencies, and it brings no Node.
+ * Returns the `package.json` of the npm package. It has no development dependencies and, unlike the project, does not
+ * install Node.
  *
  * @param packages the names of the packages that the files of the package import
  */

@@ -24,7 +24,7 @@ const own = process.argv.slice(2).filter(isOwn);
 const given = process.argv.slice(2).filter((arg) => !isOwn(arg));
 /** The variables of `serverless deploy`. infra/stack/deployment/confirm-plugin.ts reads those that start with DEPLOY. */
 const confirmation = {
-  // The framework's animation would overwrite the question. The framework shows none if CI is set.
+  // The framework's animation would overwrite the question. The framework shows no animation if CI is set.
   CI: 'true',
   DEPLOY_YES: own.includes('--yes') ? 'on' : '',
   DEPLOY_NEW: own

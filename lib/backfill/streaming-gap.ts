@@ -1,6 +1,6 @@
 import type { Gap, SeenStreaming } from './publish-model.ts';
 
-/** How a pool's streaming settings affect its gaps. */
+/** How a pool's streaming settings affect its gaps, the periods whose removals may be missing in the query store. */
 export interface StreamingChange {
   /** The gap to save; null if nothing is missing. */
   opens: Pick<Gap, 'identityPoolId' | 'since' | 'cause' | 'until'> | null;

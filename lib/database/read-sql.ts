@@ -99,8 +99,10 @@ export function positionInStatement(position: string | undefined, isInCursor = t
 }
 
 /**
- * Functions with which a statement could leave the role of the reader. `set_config` sets the role. The others run SQL
- * from a text, with which a statement could use the other role. PostgreSQL has no privilege that prevents this.
+ * Functions that a reader's statement must not call. `set_config` could replace the role of the reader by that of the
+ * connection's user. `pg_logical_emit_message` writes to the write-ahead log, which ROLLBACK does not undo. The others
+ * run SQL that is passed as a text, in which this check would not find such a call. PostgreSQL has no privilege that
+ * prevents a session from leaving the reader's role.
  */
 const LEAVES_ROLE =
   /\b(?:set_config|query_to_xml\w*|ts_stat|ts_rewrite|pg_logical_emit_message|dblink\w*|crosstab\w*|connectby|xpath_table)\b/i;

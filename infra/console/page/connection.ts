@@ -35,7 +35,7 @@ export function startConnection(): void {
   source = new EventSource('/query/activity');
   source.addEventListener('open', () => {
     isConnected.value = true;
-    // What happened before the subscription is not reported.
+    // The server does not report what happened before the subscription, so the shown data may be outdated.
     freshness.value += 1;
   });
   source.addEventListener('error', () => reportUnreachable());

@@ -48,7 +48,7 @@ export async function dismiss(ids: readonly string[]): Promise<ActionResult> {
   return { isDone: true, text: `Dismissed ${plural(dismissed, 'event')}.` };
 }
 
-/** The query API accepts a limited number of ids. */
+/** Splits a list of ids, because the query API accepts a limited number of ids in one request. */
 function chunk(ids: readonly string[], size: number): string[][] {
   return Array.from({ length: Math.ceil(ids.length / size) }, (_, n) => ids.slice(n * size, (n + 1) * size));
 }
@@ -63,7 +63,7 @@ function describe(results: readonly Redriven[]): ActionResult {
     ...(projected > 0 ? [`Projected ${plural(projected, 'event')}.`] : []),
     ...(unchanged > 0
       ? [
-          `${plural(unchanged, 'event')} changed 0 rows: the rows are as new as the event. To replace them, raise lastModifiedDate and syncCount.`,
+          `${plural(unchanged, 'event')} changed 0 rows: the rows are as new as the event. To replace the rows, raise lastModifiedDate and syncCount in the event.`,
         ]
       : []),
     ...(refused > 0 ? [`Not projected: ${plural(refused, 'event')} (${[...reasons].join('; ')}).`] : []),

@@ -6,10 +6,10 @@ import { loadSettings } from './settings.ts';
 /** Codes of AWS that mean that the key is wrong. */
 const WRONG_KEY =
   /^(UnrecognizedClient|InvalidSignature|MissingAuthenticationToken|IncompleteSignature)Exception$/;
-/** The service accepts signatures for 15 minutes. Smaller differences between the clocks do not matter. */
+/** A difference between the two clocks up to this value is ignored. The service accepts a signature for 15 minutes. */
 const TOLERATED_MS = 60_000;
 
-/** How far the clock of the server is ahead of this one, in milliseconds. */
+/** How far the clock of the server is ahead of the browser's clock, in milliseconds. */
 let aheadMs = 0;
 
 export interface SignedRequest {

@@ -24,7 +24,7 @@ export function listRecords(dataset: DatasetId): Promise<RecordList> {
  *
  * @param syncCount the count of the version that the user saw; 0 for a new record
  * @param value null removes the record
- * @throws {ApiError} `ResourceConflictException` if the record has changed since then
+ * @throws {ApiError} `ResourceConflictException` if the record has changed since the user saw it
  */
 export async function writeRecord(
   dataset: DatasetId,

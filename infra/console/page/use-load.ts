@@ -123,8 +123,8 @@ export interface LoadedList<Item> extends Loaded<readonly Item[]> {
 const MAX_ITEMS = 1_000;
 
 /**
- * Reads the first `count` items of a list of the query API. A page can be shorter than its limit, or empty, although more
- * pages follow. Reads at most `count` pages, so `hasMore` may be true for fewer items.
+ * Reads the first `count` items of a list of the query API. A page can be shorter than its limit, or empty, although
+ * more pages follow. Reads at most `count` pages, so it may return fewer items although `hasMore` is true.
  *
  * @throws {ApiError}
  */

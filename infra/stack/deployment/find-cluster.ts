@@ -4,8 +4,9 @@ import { SignatureV4 } from '@smithy/signature-v4';
 const NOT_FOUND = 'ResourceNotFoundException';
 
 /**
- * Checks that a cluster of Aurora DSQL exists. One call does not justify the SDK's client for Aurora DSQL as a dependency.
- * Sources: Amazon Aurora DSQL API Reference, GetCluster; the endpoint rules in the SDK of AWS.
+ * Checks that a cluster of Aurora DSQL exists. Signs and sends the request itself, because one call does not justify
+ * the SDK's client for Aurora DSQL as a dependency. Sources: Amazon Aurora DSQL API Reference, GetCluster; the endpoint
+ * rules in the SDK of AWS.
  *
  * @param config the configuration of another AWS client, with the region and the credentials
  * @throws {Error} with the name ResourceNotFoundException if the cluster does not exist; another error if the request

@@ -10,8 +10,9 @@ type ClientSettings = Pick<ConstructorParameters<typeof S3Client>[0] & object, '
 const NOT_FOUND = /^(ResourceNotFoundException|NotFound|NoSuchBucket)$/;
 
 /**
- * Returns the retained resources without the streams, buckets and clusters that were deleted since. Resources of other
- * types are assumed to exist: the policy of a bucket is only imported together with the bucket.
+ * Returns the retained resources without the streams, buckets and clusters that were deleted since the stack was
+ * removed. Resources of other types are not checked. Among these, only the policy of a bucket can be imported, and only
+ * together with its bucket.
  */
 export async function findExisting(
   settings: ClientSettings,
@@ -37,7 +38,10 @@ export async function findExisting(
   return existing;
 }
 
-/** A resource that the credentials may not read exists. CloudFormation then names the missing permission. */
+/**
+ * Assumes that a resource exists if the credentials may not read it. CloudFormation then rejects the import and names
+ * the missing permission.
+ */
 async function exists(looking: Promise<unknown> | undefined): Promise<boolean> {
   try {
     await looking;

@@ -95,7 +95,9 @@ function findImports(
   });
 }
 
-/** The framework stores the code of each deployment under a new key, so a new key says nothing. */
+/**
+ * Ignores `Code`: the framework stores the code of each deployment under a new S3 key, even if the code is the same.
+ */
 function changedProperties(before: TemplateResource, after: TemplateResource): string[] {
   if (before.Type !== after.Type) return ['Type'];
   const [old, current] = [before.Properties ?? {}, after.Properties ?? {}];

@@ -64,7 +64,7 @@ export interface DeploymentParameters
     OriginParameters,
     CommonParameters {}
 
-/** Names all parameters. */
+/** All parameters, none of them given. */
 export const NO_PARAMETERS: DeploymentParameters = {
   ...NO_DATABASE,
   ...NO_STREAM,

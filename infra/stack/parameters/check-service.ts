@@ -22,7 +22,7 @@ export function checkService(given: Given, region: string): string[] {
   if (service === 'on') {
     return [...valueMistakes(given, region), ...missingMistakes(given), ...environmentMistakes(given)];
   }
-  // The address of the database can come from an environment variable that is meant for another deployment.
+  // Ignore `serviceDatabaseUrl`: its value can come from an environment variable that is meant for another deployment.
   return [...unusedMistakes(given), ...valueMistakes({ ...given, serviceDatabaseUrl: '' }, region)];
 }
 
@@ -69,8 +69,8 @@ const SERVICE_NAMES = {
 };
 
 /**
- * A PostgreSQL server accepts few connections. Without a limit, Lambda would start an instance for each concurrent
- * request, up to the limit of the account.
+ * Requires `serviceConcurrency` if the service's database is on a PostgreSQL server, which accepts few connections.
+ * Without this limit, Lambda would start an instance for each concurrent request, up to the limit of the account.
  */
 function missingMistakes(given: Given): string[] {
   const isOnServer = ownDatabase(given) !== null || given.database === 'url';
@@ -103,7 +103,7 @@ function loginProvidersMistakes(given: Given, region: string): string[] {
   return secretMistakes(secret, region, { secret: 'loginProvidersSecret', key: 'loginProvidersSecretKey' });
 }
 
-/** There is no parameter for the settings themselves, because they always contain a private key. */
+/** The settings of push providers can be given only as a secret, because they always contain a private key. */
 function pushProvidersMistakes(given: Given, region: string): string[] {
   const { pushProvidersSecret, pushProvidersSecretKey } = given;
   const secret = { databaseSecret: pushProvidersSecret, databaseSecretKey: pushProvidersSecretKey };

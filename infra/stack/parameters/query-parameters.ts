@@ -83,7 +83,7 @@ export function checkQuery(given: GivenForQuery, region: string): string[] {
   ];
 }
 
-/** The address of the database can come from an environment variable that is meant for another deployment. */
+/** Ignores `queryDatabaseUrl`: its value can come from an environment variable that is meant for another deployment. */
 function unusedMistakes(given: QueryParameters): string[] {
   const names = ['queryDatabaseSecret', 'queryDatabaseSecretKey', 'queryConcurrency'] as const;
   return names
@@ -91,7 +91,7 @@ function unusedMistakes(given: QueryParameters): string[] {
     .map((name) => `${name}: given without queryApi=on; add --param=queryApi=on, or remove ${name}`);
 }
 
-/** The user of the other functions can write. */
+/** Rejects the database user of the other functions, because this user can write. */
 function sameUserMistakes({ queryDatabaseUrl, queryDatabaseSecret, ...given }: GivenForQuery): string[] {
   const name =
     queryDatabaseSecret !== '' && queryDatabaseSecret === given.databaseSecret
@@ -106,7 +106,7 @@ function sameUserMistakes({ queryDatabaseUrl, queryDatabaseSecret, ...given }: G
       ];
 }
 
-/** Returns the parameters of the readers' database under the names of the query store's. */
+/** Returns the parameters of the readers' database under the names of the parameters of the query store. */
 function databaseOf(given: GivenForQuery): DatabaseParameters {
   return {
     ...given,

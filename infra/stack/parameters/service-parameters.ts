@@ -91,7 +91,10 @@ export type GivenForService = ServiceParameters &
   DatabaseParameters &
   Pick<OriginParameters, 'originEndpoint' | 'originKeysSecret'>;
 
-/** Returns the parameters of the service's own database under the names of the query store's; null without one. */
+/**
+ * Returns the parameters of the service's own database under the names of the parameters of the query store; null if
+ * the service has no database of its own.
+ */
 export function ownDatabase(given: GivenForService): DatabaseParameters | null {
   const { serviceDatabaseUrl, serviceDatabaseSecret, serviceDatabaseSecretKey } = given;
   if (serviceDatabaseUrl === '' && serviceDatabaseSecret === '') return null;
@@ -152,8 +155,8 @@ export function toServiceDeployment(
     rateLimits: given.rateLimits,
     trustedProxies: given.trustedProxies,
     serviceConcurrency: given.serviceConcurrency === '' ? null : Number(given.serviceConcurrency),
-    // A run can overlap with the next one. AWS allows a reservation only above a certain quota of the account, so nothing
-    // is reserved unless the operator has set a concurrency.
+    // Two executions, because a run can overlap with the next one. AWS allows a reservation only above a certain quota
+    // of the account, so nothing is reserved unless the operator has set a concurrency.
     relayConcurrency: given.serviceConcurrency === '' ? null : 2,
   };
 }

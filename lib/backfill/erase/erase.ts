@@ -27,7 +27,7 @@ export interface EraseDeps {
 /** How long to wait until the events of the deleted datasets are published. */
 const PUBLISH_WAIT_MS = 10_000;
 const POLL_MS = 200;
-/** Once an erasure is this old, a repeated erasure also erases the events that wait to be published. */
+/** Once an erasure is this old, a repeated erasure also erases the removal events that still wait to be published. */
 const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -127,7 +127,7 @@ async function eraseHere(
 
 interface LateIdentities {
   identities: readonly IdentityKey[];
-  /** What was stored of them. Null if `identities` is empty. */
+  /** What was stored of these identities. Null if `identities` is empty. */
   found: StoredOfIdentity | null;
 }
 

@@ -22,8 +22,9 @@ interface CountFailedBatchesDeps {
 const MARGIN_MS = 60 * 60 * 1000;
 
 /**
- * Counts the batches in a failure destination that contain records of a period and that `redrive` has not processed. A
- * destination that does not exist, for example because its name is misspelt, is an error, not an empty destination.
+ * Counts the batches in a failure destination that contain records which arrived in a period, and that `redrive` has
+ * not processed. A destination that does not exist, for example because its name is misspelt, is an error, not an empty
+ * destination.
  */
 export function createCountFailedBatches({
   listFailureObjects,

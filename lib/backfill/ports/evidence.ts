@@ -42,7 +42,10 @@ export interface StreamReader {
  */
 export type CountFailedBatches = (time: StreamTime) => Promise<number>;
 
-/** The stream or the failure destination, from which completeness is determined, could not be read. */
+/**
+ * The stream or the failure destination could not be read. The poller needs both to find out whether all events of a
+ * bulk publish are projected.
+ */
 export class EvidenceError extends Error {
   override name = 'EvidenceError';
   readonly condition: SyncClientCondition;

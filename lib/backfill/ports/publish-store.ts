@@ -9,7 +9,7 @@ export interface StreamTime {
 
 /** The poller's own data, and its queries to the query store. */
 export interface PublishStore {
-  /** Returns the pool's runs, newest first, as many as are needed to decide the next step. */
+  /** Returns the pool's bulk publishes (runs), newest first, as many as are needed to decide the next step. */
   readRuns(identityPoolId: string): Promise<PublishRun[]>;
   /** Saves the state of a run. A run that was saved as projected remains projected. */
   saveRun(run: PublishRun): Promise<void>;

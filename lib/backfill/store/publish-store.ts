@@ -24,7 +24,10 @@ import {
 } from './publish-statements.ts';
 import { type RunRow, toRun, toRunValues } from './run-row.ts';
 
-/** Creates a `PublishStore` on any `Database`, for bulk publishes, streaming settings and gaps. */
+/**
+ * Creates a `PublishStore` on any `Database`, for bulk publishes, streaming settings and gaps. A gap is a period whose
+ * removals may be missing in the query store.
+ */
 export function createPublishStore(database: Database): PublishStore {
   return {
     ...createRunStore(database),

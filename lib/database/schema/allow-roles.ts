@@ -16,8 +16,9 @@ export interface AllowedRoles {
 const SCHEMAS = { [WRITER_ROLE]: ['projection'], [SERVICE_ROLE]: ['sync', 'identity', 'move'] };
 
 /**
- * Tables of other schemas whose rows a role can add and change. Following an origin stores the versions of removals that
- * arrive without a date, as the projection does.
+ * Tables of other schemas whose rows a role can add and change. A migration follows the stream of another service, the
+ * origin. For a removal that arrives there without a date, the migration stores the version that it assigns, as the
+ * projection does.
  */
 const TABLES = { [WRITER_ROLE]: [], [SERVICE_ROLE]: ['projection.dated_removals'] };
 

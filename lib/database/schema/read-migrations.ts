@@ -9,7 +9,7 @@ export interface Migration {
 const DIRECTORY = new URL('./migrations/', import.meta.url);
 
 /**
- * Reads the files of `migrations/`, sorted by name. In a bundle, infra/stack/bundle/bundle-plugins.ts inlines them.
+ * Reads the files of `migrations/`, sorted by name. In a bundle, infra/stack/bundle/esbuild-plugins.ts inlines them.
  */
 export async function readMigrations(): Promise<Migration[]> {
   const names = (await readdir(DIRECTORY)).filter((name) => name.endsWith('.sql')).sort();

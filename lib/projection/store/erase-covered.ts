@@ -7,7 +7,8 @@ import { LOCKED_WRITE_TIME, UNLOCKED_WRITE_TIME } from './write-time.ts';
 // 3,000 rows in a transaction. A removed dataset has up to 1,024 records.
 const ERASE_ROWS = 2_500;
 
-// The condition on the dataset ids occurs twice, so that no query plan reads the records of other datasets.
+// Selects the values that are not newer than the removal of their dataset. The condition on the dataset ids occurs
+// twice, so that no query plan reads the records of other datasets.
 const COVERED = `
 FROM projection.datasets JOIN projection.records ON records.dataset_id = datasets.dataset_id
 WHERE datasets.dataset_id = ANY ($1::uuid[]) AND records.dataset_id = ANY ($1::uuid[])

@@ -40,7 +40,7 @@ const INDEXES: Record<OptionalIndexName, { relation: string; columns: string }> 
 };
 export const OPTIONAL_INDEX_NAMES = Object.keys(INDEXES) as OptionalIndexName[];
 
-/** By name, because a cast to regclass needs a right to use the schema, which readers do not have. */
+/** Finds the table by name, because a cast to regclass needs a right to use the schema, which readers do not have. */
 const OF_RECORDS = `
 JOIN pg_class AS tables ON tables.oid = indexes.indrelid
 JOIN pg_namespace AS namespaces ON namespaces.oid = tables.relnamespace

@@ -91,7 +91,8 @@ export function createQueryStore(database: Database): QueryStore {
       // An earlier attempt may have written rows and crashed before it noticed the erasure.
       await eraseDatasets(database, idsOf(erased));
       const { datasets, records } = toRows(changes);
-      // The datasets are written first, because the feed of changes would skip a record whose dataset has no row yet.
+      // The datasets are written first, because the feed of changes (`/query/changes`) would skip a record whose
+      // dataset has no row yet.
       await allDone(chunkRows(datasets, () => 0).map((chunk) => execute(database, upsertDatasets(chunk))));
       const changed = await allDone(
         chunkRows(records, sizeOf).map((chunk) => execute(database, upsertRecords(chunk, database.dialect))),

@@ -1,10 +1,10 @@
-// The feed of changes is ordered by `projected_at`. A transaction that committed late must not add a row before the end of
-// a page that was already read. So a writer of records on PostgreSQL takes a shared advisory lock until its transaction
-// ends, and chooses `projected_at` after it has the lock. The key of the lock contains the time at which the writer asked
-// for it. A reader takes the time and then lists the locks. A writer that has no lock yet will choose a later time. A
-// writer that has a lock has chosen a time after that of its key. A writer whose lock is gone has committed, so the
-// reader's next statement sees its rows. This is exact as long as the clock of the server never goes back, and needs no
-// rights: every user may read pg_locks.
+// The feed of changes (`/query/changes`) lists records in the order of `projected_at`, page by page. A transaction that
+// committed late must not add a row before the end of a page that was already read. So a writer of records on
+// PostgreSQL takes a shared advisory lock until its transaction ends, and chooses `projected_at` after it has the lock.
+// The key of the lock contains the time at which the writer asked for it. A reader takes the time and then lists the
+// locks. A writer that has no lock yet will choose a later time. A writer that has a lock has chosen a time after that
+// of its key. A writer whose lock is gone has committed, so the reader's next statement sees its rows. This is exact as
+// long as the clock of the server never goes back, and needs no rights: every user may read pg_locks.
 //
 // Shared locks never wait for each other. Source: PostgreSQL manual, "Advisory Locks" and "pg_locks".
 

@@ -188,7 +188,7 @@ function Records({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
           columns={[
             { head: 'Key', kind: 'key', cell: ({ recordKey }) => <code>{recordKey}</code> },
             { head: 'Value', kind: 'wide', cell: ({ recordValue }) => <Value text={recordValue} /> },
-            { head: 'Count', kind: 'number', cell: ({ syncCount }) => syncCount },
+            { head: 'Sync count', kind: 'number', cell: ({ syncCount }) => syncCount },
             {
               head: 'Modified',
               kind: 'narrow',

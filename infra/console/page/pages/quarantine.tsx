@@ -198,7 +198,8 @@ function EventDetails({
       setError(failure instanceof Error ? failure.message : String(failure));
     }
   }
-  // Without a key, the user would be asked for one without having requested anything.
+  // Load the event immediately only if a developer key is known. Otherwise, the page would ask for a key, although the
+  // user requested nothing.
   useEffect(() => {
     hasKey().then(
       (known) => (known ? load() : undefined),

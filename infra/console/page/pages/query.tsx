@@ -183,7 +183,10 @@ function Choice({
   );
 }
 
-/** Returns the views and columns that the editor completes. Without them, it completes only keywords. */
+/**
+ * Returns the views and columns that the SQL editor completes. If they cannot be read, returns an empty schema, and the
+ * editor completes only keywords.
+ */
 async function readSchema(): Promise<Record<string, string[]>> {
   const result = await runSql(SCHEMA).catch(() => null);
   const schema: Record<string, string[]> = {};

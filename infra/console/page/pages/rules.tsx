@@ -92,7 +92,7 @@ function Current({ rules: { path, mode, onRuleError, datasets } }: { rules: Desc
         {mode === 'enforce'
           ? 'Decisions take effect.'
           : 'Mode observe: decisions are logged, but nothing is changed.'}{' '}
-        If a rule itself fails, the call is handled with <code>{onRuleError}</code>.
+        If a rule itself fails, <code>onRuleError</code> decides about the call: <code>{onRuleError}</code>.
       </p>
       {datasets.length === 0 && (
         <Empty>

@@ -95,7 +95,7 @@ export function EditRecord({
         <div class={conflict === null ? '' : 'versions'}>
           {conflict !== null && (
             <div>
-              <h3>The server has {conflict.server ? `(count ${conflict.server.SyncCount})` : ''}</h3>
+              <h3>The server has {conflict.server ? `(sync count ${conflict.server.SyncCount})` : ''}</h3>
               <Preformatted>
                 {conflict.server?.Value === undefined ? '(removed)' : formatJson(conflict.server.Value)}
               </Preformatted>

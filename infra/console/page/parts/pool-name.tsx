@@ -5,7 +5,10 @@ import { Id } from './value.tsx';
 
 const names = signal<ReadonlyMap<string, string>>(new Map());
 
-/** Loads the names of the pools. They need a developer key, so they are loaded only with the default key. */
+/**
+ * Loads the names of the pools if the service accepts the default developer key. With another key, the user would have
+ * to enter the key only for the names.
+ */
 export async function loadPoolNames(): Promise<void> {
   const { usesDefaultKey } = await loadSettings();
   if (usesDefaultKey) names.value = await poolNames();

@@ -10,7 +10,10 @@ import {
 import { isThroughPooler, setTimeouts, type Timeouts } from './prepare-connection.ts';
 import { type ClientSession, runTransaction } from './run-transaction.ts';
 
-/** The client's timeout is this much longer than the server's. It ends a statement whose answer was lost. */
+/**
+ * The client's timeout is this much longer than the server's. The client's timeout ends a statement whose answer was
+ * lost.
+ */
 export const NETWORK_GRACE_MS = 5_000;
 
 /** SQLSTATE of a statement that cannot run in a transaction block, such as CREATE INDEX CONCURRENTLY. */

@@ -11,8 +11,8 @@ const { serialize } = protocol;
 const MAX_STATEMENTS = 250;
 /**
  * Plans are made again after this time. A plan that was made for an almost empty table reads the whole table, and
- * PostgreSQL keeps a plan as long as the statistics of its tables stay the same. A server updates them in the background;
- * PGlite does not.
+ * PostgreSQL keeps a plan as long as the statistics of its tables stay the same. A PostgreSQL server updates the
+ * statistics in the background; PGlite does not.
  */
 const MAX_PLAN_AGE_MS = 2_000;
 
