@@ -45,7 +45,8 @@ function followCurrent(
   if (status === 'NOT_STARTED' || startedAt === null) return null;
   const known = stored.find((run) => run.startedAt === startedAt);
   if (known && (known.status === status || known.status === 'SUCCEEDED' || known.status === 'FAILED')) {
-    // If a command started the bulk publish, it stored the run without the stream's creation time. Add the time now.
+    // If a command started the bulk publish, it stored the run without the stream's creation time. Add the creation
+    // time now.
     const isNews = known.status === 'IN_PROGRESS' && known.streamCreatedAt === null;
     return isNews && streamCreatedAt !== null ? { ...known, streamCreatedAt } : null;
   }

@@ -71,7 +71,7 @@ export interface Open {
   shards: ShardsSeen;
 }
 
-/** The stream no longer has the records that would show completeness, or was recreated. */
+/** The stream no longer has the records that would show whether everything is projected, or was recreated. */
 export interface Lost {
   status: 'SUCCEEDED';
   completeness: 'unknown';

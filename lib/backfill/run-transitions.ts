@@ -63,7 +63,7 @@ export function published(run: RunFacts): OpenRun {
 /** The run still has records to be projected. After 15 minutes without progress, the run counts as stalled. */
 export function keepWaiting(run: OpenRun, waitingFor: string, shards: ShardsSeen, now: number): OpenRun {
   const since = isSame(shards, run.shards) ? (run.unmovedSince ?? now) : now;
-  // If the clock was set back, start counting again.
+  // If the clock was set back, count the time without progress from now on.
   const unmovedSince = Math.min(since, now);
   return {
     ...run,
@@ -80,7 +80,7 @@ export function cannotBeKnown(run: OpenRun, why: string, now: number): OpenRun {
   return { ...run, completeness: 'unknown', waitingFor: why, checkedAt: now };
 }
 
-/** The stream no longer has the records that would show completeness, or was recreated. */
+/** The stream no longer has the records that would show whether everything is projected, or was recreated. */
 export function cannotBeFound(run: OpenRun, now: number): PublishRun {
   const why =
     'its records may have expired before they were read, or may have been lost when the stream was recreated';

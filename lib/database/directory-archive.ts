@@ -35,9 +35,9 @@ export function packDirectory(directory: string): Buffer {
 }
 
 /**
- * Writes the files of an archive to `directory`, which only the owner can read. Zeros are written, too: a hole in a file
- * has no space on the disk yet. The function is synchronous, because awaiting each of a thousand small files takes six
- * times as much CPU time.
+ * Writes the files of an archive to `directory`, which only the owner can read. Zeros are written, too, because a file
+ * with a hole would need space on the disk later, when the disk may be full. The function is synchronous, because
+ * awaiting each of a thousand small files takes six times as much CPU time.
  */
 export function unpackDirectory(archive: Buffer, directory: string): void {
   let at = archive.indexOf('\n') + 1;

@@ -18,7 +18,10 @@ import { limitWaiting } from './waiting-line.ts';
 export type LocalDatabase = {
   /** Each use of the database, with connections of its own. The embedded database has one session for all of them. */
   uses: Readonly<Record<DatabaseUse, Database>>;
-  /** For readers. They have connections of their own, which only read, and never delay the service. */
+  /**
+   * For readers, whose statements only read. On a server, they have connections of their own. In the embedded database,
+   * their statements run when no statement of the service waits.
+   */
   queries: ReadDatabase;
   close(): Promise<void>;
 } & (
@@ -114,7 +117,7 @@ async function openEmbedded(directory: string, announce: (line: string) => void)
     if (isNew) {
       await writeFile(creating, '', { mode: 0o600 });
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      // After a change of the migrations, the empty template is still current.
+      // If the migrations have changed since the migrated template was created, the empty template still fits.
       if (!((await restoreTemplate(directory)) || (await restoreTemplate(directory, 'empty')))) {
         announce(`creating the embedded database in ${directory}, which takes a few seconds`);
       }

@@ -109,7 +109,7 @@ const LEAVES_ROLE =
 /** Identifiers with escapes, in which these names could be hidden. */
 const ESCAPED_IDENTIFIER = /\bu&\s*"/i;
 
-/** @throws {SqlError} the statement contains a function that could leave the role of the reader */
+/** @throws {SqlError} the statement contains a function that a reader must not call, or an identifier with escapes */
 export function requireHarmless(sql: string): void {
   const found = LEAVES_ROLE.exec(sql) ?? ESCAPED_IDENTIFIER.exec(sql);
   if (found === null) return;

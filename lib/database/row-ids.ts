@@ -16,7 +16,7 @@ export function identityRowId({
 
 /**
  * Hashes the id of an identity, without its pool. The row that marks a deleted identity contains this hash. The row can
- * therefore be found by the id, but does not reveal it.
+ * therefore be found by the identity's id, but does not reveal the id.
  */
 export function identityIdHash(identityId: string): string {
   return hashedUuid(identityId);

@@ -39,8 +39,8 @@ export function pageStatement(shape: TableShape, isFirst: boolean): string {
 }
 
 /**
- * Returns the statement that writes rows. The statement skips a row whose key belongs to another pool here. Each parameter
- * is an array with the values of one column.
+ * Returns the statement that writes rows. The statement skips a row whose key belongs to another pool in this database.
+ * Each parameter is an array with the values of one column.
  */
 export function upsertStatement(shape: TableShape): string {
   const columns = columnsOf(shape);

@@ -55,7 +55,10 @@ export function createWaitingLine({
     );
   }
 
-  /** Passes the place to the work that has waited longest. Work that arrives later cannot take the place first. */
+  /**
+   * Passes the place of the work that ended to the work that has waited longest. Work that arrives later cannot take
+   * this place.
+   */
   function leave(): void {
     const [next] = waiting;
     if (next === undefined) {

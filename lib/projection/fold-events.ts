@@ -56,7 +56,7 @@ function foldEvent(change: DatasetChange, records: Map<string, StreamRecord>, ev
   }
   for (const record of newestOfEachKey(event.records)) {
     // A record that is newer than the removal makes the dataset exist again. The record can be newer than the event
-    // itself, so its version counts too.
+    // itself, so the record's version counts, too.
     change.version = newest(change.version, record.version);
     const known = records.get(record.key);
     if (!known || compareVersions(record.version, known.version) > 0) records.set(record.key, record);

@@ -106,8 +106,8 @@ export async function redriveEvent(
 }
 
 /**
- * Projects a delivery that is in quarantine already. `store.quarantine` would not replace its old reason, so the reason
- * is returned instead.
+ * Projects a delivery that is in quarantine already. `store.quarantine` would not replace the stored reason, so the new
+ * reason is returned instead.
  */
 async function projectAgain(
   { store, fetchPayload }: RedriveDeps,

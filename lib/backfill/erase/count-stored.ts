@@ -5,7 +5,8 @@ import type { QueryRows, StoredOfIdentity } from './erasure-receipt.ts';
 import { findQuarantined } from './find-quarantined.ts';
 
 /**
- * Counts what is stored of identities of one pool, without calling a service.
+ * Counts what the query store contains of identities of one pool, and what the service's tables contain of them if they
+ * are in this database. Does not call a service.
  * @param isHere whether the service's tables are in this database
  */
 export async function countStored(

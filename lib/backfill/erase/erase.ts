@@ -27,7 +27,10 @@ export interface EraseDeps {
 /** How long to wait until the events of the deleted datasets are published. */
 const PUBLISH_WAIT_MS = 10_000;
 const POLL_MS = 200;
-/** Once an erasure is this old, a repeated erasure also erases the removal events that still wait to be published. */
+/**
+ * Once an erasure is this old, a repeated erasure also erases the removal events that still wait to be published. If
+ * their stream no longer exists, they would wait forever.
+ */
 const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -35,8 +38,8 @@ const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
  * service. If the service's tables are in this database, they are changed directly; otherwise, the service is called.
  * The query store then ignores all late events of these identities. Can be repeated at any time.
  *
- * If the process is stopped, the next call continues. It also finds the merged identities, because the service still
- * stores which identities were merged into a deleted identity.
+ * If the process is stopped, the next call continues. The next call also finds the merged identities, because the
+ * service still stores which identities were merged into a deleted identity.
  *
  * @throws {SetupError} the identity belongs to another pool or was merged into another identity, or neither the service
  *   nor the query store knows the pool; nothing was erased
@@ -52,7 +55,7 @@ export async function erase(deps: EraseDeps, options: EraseOptions): Promise<Era
   const hasPool = await tables.isHere(identityPoolId);
   const counted = await countStored(deps, identities, hasPool || options.isPoolMissing);
   const waiting = options.isPoolMissing ? await countWaiting(deps, identities) : 0;
-  // The tables can still contain events and payloads of a deleted pool.
+  // Even if the pool was deleted, the service's tables in this database can still contain its events and payloads.
   const isHere = hasPool || hasRows(counted.tables) || waiting > 0;
   const before = isHere ? counted : { ...counted, tables: null };
   const isKnown = isHere || !options.isPoolMissing || !isNothing(before);
@@ -108,7 +111,7 @@ function requireLiving({ identityPoolId, identityId }: IdentityKey, stored: Serv
   const { mergedInto } = stored;
   if (mergedInto !== null) {
     throw new SetupError(
-      `${identityId} was merged into ${mergedInto}, so nothing was erased; erase ${mergedInto}, which includes both`,
+      `${identityId} was merged into ${mergedInto}, so nothing was erased; erase ${mergedInto} instead, which also erases ${identityId}`,
     );
   }
 }
@@ -136,7 +139,7 @@ const NOTHING_LATE: LateIdentities = { identities: [], found: null };
 /**
  * Removes the identity at the service, and deletes all data.
  * @param identities the identity, then the identities that were merged into it
- * @returns the identities that were merged into it in the meantime
+ * @returns the identities that were merged into the identity since `identities` was read
  */
 async function removeIdentity(
   deps: EraseDeps,

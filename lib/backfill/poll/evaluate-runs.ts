@@ -65,8 +65,8 @@ export async function evaluateRuns(
 }
 
 /**
- * Reads the projected positions before the backlogs. Records that are projected between the two reads then count as
- * waiting.
+ * Reads how far each shard is projected before it reads the waiting records of the shards. A record that is projected
+ * between the two reads then counts as waiting, so no run counts as projected too early.
  */
 async function readShardsFor(
   { store, streams }: EvaluateDeps,
@@ -90,7 +90,8 @@ interface Kept {
 }
 
 /**
- * Reads which records the stream keeps. Call this after reading the shards, to detect a stream recreated since then.
+ * Reads which records the stream keeps. Call this after reading the shards, to detect a stream that was recreated while
+ * the shards were read.
  */
 async function readKept(
   { streams }: EvaluateDeps,

@@ -85,6 +85,6 @@ async function recordRecreation(
     findings.gapFound(gap);
   }
   for (const { shardId } of shards) await store.keepEmpty(streamName, shardId, createdAt);
-  // Last: if this function is interrupted, the next poll detects the new stream again.
+  // Save the creation time last. If this function is interrupted before, the next poll detects the new stream again.
   await store.keepSeenCreation(streamName, createdAt);
 }

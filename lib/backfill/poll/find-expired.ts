@@ -15,7 +15,7 @@ const QUIET_MS = 60 * 60 * 1000;
  * before the check.
  *
  * @param now epoch milliseconds
- * @returns epoch milliseconds; null if nothing can be missing
+ * @returns the time since which records may be missing, in epoch milliseconds; null if none can be missing
  * @throws {EvidenceError} the stream could not be read
  */
 export async function findExpired(

@@ -12,10 +12,10 @@ export interface RemadeStream {
 }
 
 /**
- * Detects whether a stream was deleted and created again since the last poll that read it. If no poll has read it, the
- * time of the last projected records is used instead. The records of the previous stream are lost, even if they were
- * not projected yet. Ignores each shard that a poll found without waiting records after the new stream was created: the
- * shard lost nothing.
+ * Detects whether a stream was deleted and created again since the last poll that read the stream. If no poll has read
+ * the stream, detects whether that happened since its last projected records arrived. The records of the previous
+ * stream are lost, even if they were not projected yet. Ignores each shard that a poll found without waiting records
+ * after the new stream was created: the shard lost nothing.
  *
  * The creation time identifies the stream. It is not compared with the times of polls, because the clocks of the stream
  * and of the poller differ, and either can be set back.

@@ -13,8 +13,8 @@ export interface PollDeps extends Omit<EvaluateDeps, 'store'> {
   /** The stream that is projected into the query store; null if every stream is projected. */
   streamName: string | null;
   /**
-   * Whether to record streaming settings and gaps. A one-off poll does not record settings and gaps, because it may not
-   * know which stream is projected.
+   * Whether to record streaming settings and gaps. The poll of the command `bulk-publish` does not record settings and
+   * gaps, because the command may not know which stream is projected.
    */
   keepsStreaming: boolean;
   /**

@@ -9,8 +9,8 @@ const NOT_READ: Backlog = { arrivals: [], hasMore: true, isConclusive: false };
 
 /**
  * Reads every shard of a stream. Reading starts after the shard's last projected record. In a closed shard, records
- * that arrived before `since` are skipped. Such records can stay in the shard until the retention period ends, although
- * `project-stream` no longer projects them.
+ * that arrived before `since` are skipped, because they belong to no bulk publish that is evaluated. Such records can
+ * stay in the shard until the retention period ends, even if `project-stream` never projects them.
  *
  * @param since start of the oldest bulk publish to evaluate, in epoch milliseconds
  * @throws {EvidenceError} the stream could not be read

@@ -10,7 +10,7 @@ export interface QuarantinedData {
 export interface EraseStore {
   /**
    * Makes the query store ignore all events of the identities from now on.
-   * @param erasedAt epoch milliseconds. Kept only if no time is stored yet, unless `isNewer` is true
+   * @param erasedAt epoch milliseconds. Replaces a stored time only if `isNewer` is true
    */
   markErased(
     identities: readonly IdentityKey[],

@@ -22,7 +22,7 @@ export interface ServiceRows {
 
 /** An identity in the tables of the service. */
 export interface ServiceIdentity {
-  /** The pool to which the identity belongs; null if Cognito Identity does not know the identity. */
+  /** The pool to which the identity belongs; null if the service's Cognito Identity does not know the identity. */
   identityPoolId: string | null;
   /** The identity into which this identity was merged; null if it was not merged. */
   mergedInto: string | null;

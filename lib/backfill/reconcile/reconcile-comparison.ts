@@ -49,7 +49,8 @@ export async function compareDataset(
     return { result: recordsChanged > 0 || change.removal !== null ? 'repaired' : 'same', leftOut };
   } catch (error) {
     if (error instanceof ValueRefusedError) return { result: 'value-refused', leftOut: 0 };
-    // The API can reject the dataset's name: the name of a merged copy can be longer than the API accepts.
+    // The API can reject the dataset's name: the name of a dataset that a merge of identities copied can be longer than
+    // the API accepts.
     if (error instanceof SyncClientError && error.condition === 'refused')
       return { result: 'refused', leftOut: 0 };
     throw error;

@@ -53,7 +53,9 @@ export function canBeStored({ key, value }: RemoteRecord): boolean {
   return isStorable(key) && isStorable(value ?? '');
 }
 
-/** Removes the dataset at its newest stored version, so that all stored records are removed, but no later write. */
+/**
+ * Returns a removal with the newest stored version of the dataset. It removes all stored records, but no later write.
+ */
 function removalOf(dataset: DatasetKey, known: KnownDataset): DatasetChange | null {
   if (isRemoved(known)) return null;
   const removal = newestOf(known);

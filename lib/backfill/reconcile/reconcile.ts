@@ -41,8 +41,8 @@ export interface ReconcileOptions {
  */
 export interface ReconcileOutcome extends ReconcileProgress {
   /**
-   * `stopped`: the signal stopped the call. A condition says why the service did not respond. Unless the end is
-   * `finished`, the next call continues the reconciliation.
+   * `stopped`: the signal stopped the call. A `SyncClientCondition` says why the service did not respond with a result.
+   * Unless the end is `finished`, the next call continues the reconciliation.
    */
   end: 'finished' | 'stopped' | SyncClientCondition;
   /** The error text of the service if it did not respond. */
@@ -65,7 +65,7 @@ export interface ReconcileOutcome extends ReconcileProgress {
  * the store does not know are not found; a bulk publish adds these identities. Continues where an interrupted call
  * ended. Can run concurrently with the projection: anything written in the meantime is newer and remains.
  *
- * @throws {DatabaseError} everything repaired before the error is saved
+ * @throws {DatabaseError} a statement failed; the repairs before the failure are kept
  */
 export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions): Promise<ReconcileOutcome> {
   const { api, store, now, sleep, maxCallsPerSecond = MAX_CALLS_PER_SECOND } = deps;

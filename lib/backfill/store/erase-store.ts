@@ -61,9 +61,9 @@ WHERE (dataset_id, record_id) IN (${withinBytes(
   LIMIT ${ERASE_ROWS}`,
 )})`;
 
-// Shortens the id to the region and the first two hexadecimal digits. A reconciliation that has not finished then
-// resumes slightly earlier: it compares at most one in 256 identities again. A prefix of an id is before the id in
-// every order.
+// Shortens the erased identity's id in the saved progress of a reconciliation to the region and the first two
+// hexadecimal digits. A reconciliation that has not finished then resumes slightly earlier: it compares at most one in
+// 256 identities again. A prefix of an id is before the id in every order.
 const ERASE_POSITION = `
 UPDATE projection.reconciliations
 SET after_identity_id = left($2::text, strpos($2::text, ':') + 2), after_dataset_name = ''

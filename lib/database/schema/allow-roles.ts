@@ -17,8 +17,8 @@ const SCHEMAS = { [WRITER_ROLE]: ['projection'], [SERVICE_ROLE]: ['sync', 'ident
 
 /**
  * Tables of other schemas whose rows a role can add and change. A migration follows the stream of another service, the
- * origin. For a removal that arrives there without a date, the migration stores the version that it assigns, as the
- * projection does.
+ * origin. Like the projection, it stores the versions that it assigns to removals that arrive on the stream without a
+ * date.
  */
 const TABLES = { [WRITER_ROLE]: [], [SERVICE_ROLE]: ['projection.dated_removals'] };
 

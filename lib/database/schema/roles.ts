@@ -5,7 +5,7 @@ import { runDefinition } from './run-definition.ts';
 export const READER_ROLE = 'query_reader';
 
 /**
- * The role of the deployed functions in an Aurora DSQL cluster. This role can read and change rows of schema
+ * The role of the query store's functions in an Aurora DSQL cluster. This role can read and change rows of schema
  * `projection`, but cannot create, alter or drop anything.
  */
 export const WRITER_ROLE = 'query_writer';
@@ -41,8 +41,8 @@ export async function createRole(database: Database, role: string): Promise<void
  * Lets the user of the connection become the reader role. A superuser always can. Since PostgreSQL 16, a user that has
  * created the role can grant it to itself. If neither is true, the statements of readers fail with advice.
  *
- * The role is tried only within a transaction: after a SET ROLE outside of one, a pooler could give the server connection
- * to another client while that connection still has the reader's rights.
+ * The role is tried only within a transaction: after a SET ROLE outside of a transaction, a pooler could give the
+ * server connection to another client while that connection still has the reader's rights.
  */
 export async function allowReaderRole(database: Database): Promise<void> {
   await database

@@ -56,7 +56,8 @@ FROM pg_index AS indexes
 JOIN pg_class AS relations ON relations.oid = indexes.indexrelid
 ${OF_RECORDS}`;
 
-// Aurora DSQL reports neither sizes nor which index a running build is for.
+// Aurora DSQL reports neither sizes nor which index a running build is for. So `building` is true if any index is being
+// built.
 const FIND_ON_DSQL = `
 SELECT
   relations.relname AS relation,
@@ -76,7 +77,10 @@ interface IndexRow {
   building: boolean;
 }
 
-/** Returns an SQL condition: whether the index answers queries. It uses the index of pg_class by name. */
+/**
+ * Returns an SQL condition: whether the index answers queries. PostgreSQL evaluates the condition with the index of
+ * pg_class on the names.
+ */
 export const isIndexReady = (name: OptionalIndexName) => `EXISTS (
   SELECT 1 FROM pg_class AS relations
   JOIN pg_namespace AS namespaces ON namespaces.oid = relations.relnamespace

@@ -453,7 +453,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     ]);
     await project([event()]);
     await expect(eraseIdentity()).rejects.toThrow(
-      `${IDENTITY} was merged into ${OTHER}, so nothing was erased; erase ${OTHER}, which includes both`,
+      `${IDENTITY} was merged into ${OTHER}, so nothing was erased; erase ${OTHER} instead, which also erases ${IDENTITY}`,
     );
     await expect(eraseIdentity(null, { identityPoolId: OTHER_POOL })).rejects.toThrow(
       `${IDENTITY} belongs to the pool ${POOL}, so nothing was erased; check --pool`,

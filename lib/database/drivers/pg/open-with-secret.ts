@@ -64,7 +64,8 @@ class SecretPool extends pg.Pool {
   }
 
   async #connect(): Promise<pg.PoolClient> {
-    // An idle connection needs no secret, and keeps working while the secret cannot be read.
+    // An idle connection needs no secret, and keeps working while the secret cannot be read. So the secret is read only
+    // if no connection is idle.
     const isFresh = this.idleCount === 0 && !(await this.#refresh());
     const used = this.#settings;
     try {

@@ -28,7 +28,7 @@ export async function prepareConnection(client: pg.ClientBase, timeouts: Timeout
   // manual, "Message Formats".
   const processId = 'processID' in client ? client.processID : null;
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  // SET needs no privilege. The privilege to call set_config can be revoked.
+  // Use SET instead of set_config: SET needs no privilege, but the privilege to call set_config can be revoked.
   if (rows[0]?.pid !== processId) throughPooler.add(client);
   // Sent one by one, because the SQL port of the embedded database accepts one statement at a time.
   else for (const statement of setTimeouts('SET', timeouts)) await client.query(statement);

@@ -48,8 +48,8 @@ export function readSqlOnPool(
 }
 
 /**
- * Begins the transaction. `SELECT 1` takes the snapshot, after which the transaction cannot become read-write. The cluster
- * of Aurora DSQL has no timeouts that a session could set.
+ * Begins a reader's transaction. `SELECT 1` takes the snapshot, after which the transaction cannot become read-write.
+ * Sets no timeouts on Aurora DSQL, because a session cannot set any there.
  */
 async function begin(
   client: pg.ClientBase,
@@ -128,7 +128,8 @@ function toResult({ fields, rows }: pg.QueryArrayResult<(string | null)[]>, maxR
 }
 
 /**
- * Converts an error. Server errors concern the statement, except class 57P. All other errors concern the connection.
+ * Converts an error. An error of the server concerns the statement, except an error of class 57P, with which the server
+ * ends the connection. All other errors concern the connection.
  */
 function toSqlError(error: unknown, isInCursor = true): Error {
   if (!(error instanceof pg.DatabaseError) || /^57P/.test(error.code ?? '')) return toDatabaseError(error);

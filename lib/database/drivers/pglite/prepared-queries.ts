@@ -67,7 +67,8 @@ export function createPreparedQueries(database: PGlite, now: () => number): Prep
   async function discardOldPlans(): Promise<void> {
     if (now() < plannedAt + MAX_PLAN_AGE_MS) return;
     plannedAt = now();
-    // Fails in a transaction that has failed, in which the next statement fails too.
+    // In a transaction that has failed, this statement fails, too. Ignore its error, because the next statement reports
+    // one.
     await send(serialize.query('DISCARD PLANS')).catch(() => undefined);
   }
 
