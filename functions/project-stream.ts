@@ -39,7 +39,7 @@ interface ProjectStreamDeps {
   parallelizationFactor: number;
   /**
    * Receives the counts of each batch, and the records of the batch. The counts include only the first `batch.events`
-   * records, which were projected. Lambda retries the other records.
+   * records, which were projected or quarantined. Lambda retries the other records.
    */
   report: (batch: BatchReport, records: readonly KinesisStreamRecord[]) => void;
   logger: Logger;

@@ -31,8 +31,8 @@ export interface RelayOutboxFunctionDeps extends Omit<RelayOutboxDeps, 'now'> {
 }
 
 /**
- * Time reserved for the last batch: an upload (12 s: a check of 2 s, and two attempts of 5 s), three attempts of a Kinesis
- * request (45 s), and the SQL statements before and after them.
+ * Time reserved for the last batch: an upload (12 s: 2 s to check whether the bucket has the payload already, and two
+ * attempts of 5 s), three attempts of a Kinesis request (45 s), and the SQL statements before and after them.
  */
 const BATCH_MS = 80_000;
 

@@ -48,7 +48,7 @@ const DATABASE = { maxConnections: 2, maxWaitMs: 5_000, lockTimeoutMs: 5_000, st
 
 /** The service with the current settings, and its connections to providers and origins. */
 interface OpenService extends Answering {
-  /** The texts of the settings. */
+  /** The settings as a JSON text, to find out whether they have changed. */
   texts: string;
   close(): void;
 }
@@ -98,7 +98,7 @@ function compose(env: Environment, { invokedFunctionArn }: Context): ServiceApiH
     afterWrite: publishNow,
     // Lambda runs nothing after the response, so push messages are sent before it.
     pushInBackground: false,
-    // The scheduled function `run-bulk-publish` finds the request.
+    // The scheduled function `run-bulk-publish` finds the requested bulk publish.
     afterBulkPublish: () => undefined,
     createLogger: createFailureLogger,
   };

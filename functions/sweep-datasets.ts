@@ -55,7 +55,7 @@ export function createSweepDatasets({
       first = outcome.next;
       const { tokens, leases, sums } = outcome;
       if (tokens + leases > 0) logger.info('removed expired tokens and leases', { tokens, leases });
-      if (sums > 0) logger.warn('corrected sums of the storage of identity pools', { sums });
+      if (sums > 0) logger.warn('corrected the stored storage usage of identity pools', { sums });
       return outcome;
     });
 }

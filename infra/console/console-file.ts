@@ -23,6 +23,7 @@ const TYPES: Readonly<Record<string, string>> = {
 /** @throws {Error} the console cannot contain a file of this type */
 export function toConsoleFile(name: string, text: string): ConsoleFile {
   const type = TYPES[extname(name)];
-  if (type === undefined) throw new Error(`${name} has an unexpected type`);
+  if (type === undefined)
+    throw new Error(`${name} has an unknown extension; add the extension to infra/console/console-file.ts`);
   return { type, text };
 }

@@ -76,7 +76,10 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
   function report(identityPoolId: string, problem: string): void {
     if (problems.get(identityPoolId) === problem) return;
     problems.set(identityPoolId, problem);
-    logger.error('changes at the origin of a pool that is being migrated do not reach this service', { identityPoolId, problem });
+    logger.error('changes at the origin of a pool that is being migrated do not reach this service', {
+      identityPoolId,
+      problem,
+    });
   }
 
   /** @param used receives the mapping that follows the pool */

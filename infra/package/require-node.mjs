@@ -16,7 +16,8 @@ if (major < 22 || (major === 22 && minor < 18)) {
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../.cache', import.meta.url));
 module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
 
-// Node 22 prints a warning when SQLite is used. The package uses only SQLite's file lock.
+// Node 22 prints a warning when SQLite is used. The package uses only SQLite's file lock, so this warning is not
+// printed.
 const { emitWarning } = process;
 process.emitWarning = (warning, ...more) => {
   if (more[0] === 'ExperimentalWarning' && String(warning).startsWith('SQLite')) return;

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
  * database. Fails if the operator does not confirm, or if the deployment or the migration fails.
  *
  * `--yes` deploys without asking. `--new=NAME` creates a resource again that remained when the stack was removed. Use
- * it if the resource cannot be imported. All other options are those of `serverless deploy`.
+ * `--new` if the resource cannot be imported. All other options are those of `serverless deploy`.
  */
 const SERVERLESS = fileURLToPath(new URL('../../node_modules/serverless/bin/serverless.js', import.meta.url));
 /** Options of `serverless deploy` that `serverless invoke` also has, with the same meaning. */

@@ -13,8 +13,8 @@ const RETENTION_MS = {
   tombstones: 365 * DAY_MS,
   datedRemovals: 365 * DAY_MS,
   /**
-   * Longer than failure objects are kept. The row must outlive its object, because it shows that the object was
-   * redriven.
+   * Longer than failure objects are kept. The row about an object must outlive the object, because the row shows that
+   * the object was redriven.
    */
   redrivenObjects: 400 * DAY_MS,
   gaps: 400 * DAY_MS,

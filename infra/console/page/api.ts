@@ -46,7 +46,10 @@ export async function postJson<Result>(path: string, body: object | string): Pro
   return readJson(await sendUntilServed(() => new Request(path, { method: 'POST', headers, body: text })));
 }
 
-/** Sends a request that only reads, again if the server is busy. `/healthz` is never busy: its 503 is an answer. */
+/**
+ * Sends a request that only reads. If the server is busy, sends the request again. `/healthz` is never busy: its 503 is
+ * an answer.
+ */
 async function sendUntilServed(create: () => Request): Promise<Response> {
   for (let attempt = 1; ; attempt += 1) {
     const request = create();

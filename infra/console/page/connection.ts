@@ -66,7 +66,7 @@ async function check(): Promise<void> {
     () => {
       retry = undefined;
       startConnection();
-      // If the server answers but rejects the subscription, the data is loaded again at this interval.
+      // If the server answers but rejects the subscription, the data is loaded again every RETRY_MS.
       freshness.value += 1;
     },
     wasConnected ? RETRY_MS : 0,

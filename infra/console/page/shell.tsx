@@ -24,7 +24,8 @@ export function Shell({ pages, page }: { pages: readonly ConsolePage[]; page: Co
   useEffect(() => {
     document.title = `${page.title} – cognito-sync-backend`;
     setMenuOpen(false);
-    // Screen readers read the heading of the new page. The first page keeps the focus at its start.
+    // Screen readers read the heading of the new page. When the console opens, the focus stays at the start of the
+    // page.
     if (shown.current !== page.name) heading.current?.focus();
     shown.current = page.name;
   }, [page]);

@@ -115,7 +115,10 @@ const MAX_ENVIRONMENT_BYTES = 4_096;
 /** Upper bound for the names of the variables of `service-api`, and for the values that are not parameters. */
 const OTHER_VARIABLES_BYTES = 950;
 
-/** Lambda measures the variables as JSON, as its error message shows. */
+/**
+ * Checks the size of the environment of `service-api`. Lambda measures the variables as JSON, as Lambda's error message
+ * shows.
+ */
 function environmentMistakes(given: Given): string[] {
   const { loginProviders, origins, rateLimits, trustedProxies } = given;
   const { databaseUrl, databaseSecret } = ownDatabase(given) ?? given;

@@ -88,7 +88,7 @@ export function createQueryStore(database: Database): QueryStore {
 
     async apply(given) {
       const { kept: changes, erased } = await splitErased(database, given, ({ dataset }) => dataset);
-      // An earlier attempt may have written rows and crashed before it noticed the erasure.
+      // An earlier attempt may have written rows and crashed before it noticed the erasure of the identity.
       await eraseDatasets(database, idsOf(erased));
       const { datasets, records } = toRows(changes);
       // The datasets are written first, because the feed of changes (`/query/changes`) would skip a record whose
@@ -109,7 +109,7 @@ export function createQueryStore(database: Database): QueryStore {
     async quarantine(deliveries) {
       const { kept, erased } = await splitErased(database, deliveries, identityOf);
       for (const delivery of kept) await quarantine(database, delivery);
-      // Checks for a late erasure, as `apply` does.
+      // Checks again whether identities were erased in the meantime, as `apply` does.
       const { erased: late } = await splitErased(database, kept, identityOf);
       for (const { position } of [...erased, ...late])
         await database.query(ERASE_QUARANTINED, [streamPositionId(position)]);

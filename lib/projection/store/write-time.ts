@@ -1,10 +1,11 @@
 // The feed of changes (`/query/changes`) lists records in the order of `projected_at`, page by page. A transaction that
 // committed late must not add a row before the end of a page that was already read. So a writer of records on
 // PostgreSQL takes a shared advisory lock until its transaction ends, and chooses `projected_at` after it has the lock.
-// The key of the lock contains the time at which the writer asked for it. A reader takes the time and then lists the
-// locks. A writer that has no lock yet will choose a later time. A writer that has a lock has chosen a time after that
-// of its key. A writer whose lock is gone has committed, so the reader's next statement sees its rows. This is exact as
-// long as the clock of the server never goes back, and needs no rights: every user may read pg_locks.
+// The key of the lock contains the time at which the writer asked for it. To find the time up to which all rows are
+// complete, a reader takes the current time and then lists the locks. A writer that has no lock yet will choose a later
+// time. A writer that has a lock has chosen a time after that of its key. A writer whose lock is gone has committed, so
+// the reader's next statement sees its rows. This is exact as long as the clock of the server never goes back, and
+// needs no rights: every user may read pg_locks.
 //
 // Shared locks never wait for each other. Source: PostgreSQL manual, "Advisory Locks" and "pg_locks".
 
@@ -20,8 +21,8 @@ export const LOCKED_WRITE_TIME = `(SELECT CASE WHEN pg_advisory_xact_lock_shared
 export const UNLOCKED_WRITE_TIME = 'now()';
 
 /**
- * The end of an SQL statement that selects from the locks of the writers of records. `started_at` is the time before which
- * a writer writes no row.
+ * The FROM clause of an SQL statement that reads the locks of the writers of records. `started_at` is the time before
+ * which a writer writes no row.
  */
 export const FROM_WRITERS = `
 FROM (
