@@ -39,8 +39,8 @@ const DESCRIPTIONS = {
 } as const;
 
 /**
- * Checks a value of the command line against the API's constraint for a member. The service therefore does not reject a
- * later request because of this value.
+ * Checks a value of the command line against the constraint that the API of Cognito Sync has for the request member
+ * `member`. The service therefore does not reject a later request because of this value.
  * @throws {UsageError} the value violates the constraint
  */
 export function checkMember(member: keyof typeof DESCRIPTIONS, value: string): void {

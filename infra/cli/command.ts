@@ -104,8 +104,8 @@ export interface Command extends CommandWith<CommandDeps> {
    */
   question?(args: string[]): string | undefined;
   /**
-   * For a command that edits text: how to do that in the operator's editor, which only the operator's own process can
-   * start. Undefined if these arguments need no editor.
+   * Returns how to edit the command's text in the operator's editor, which only the operator's own process can start.
+   * Undefined if these arguments need no editor. Absent if the command never edits text.
    * @throws as `prepare` does
    */
   inEditor?(args: string[]): EditorSession | undefined;

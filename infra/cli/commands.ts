@@ -11,7 +11,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'status',
     {
       summary:
-        'show stream, sync trigger, lag, quarantine, last bulk publish and gaps; --check fails if anything needs attention',
+        'show the stream, sync trigger, last bulk publish, quarantined events and gaps (times in which events may have been lost) of each identity pool, and the lag of each stream; with --check, exit with code 1 if anything needs attention',
       usage: ['status [--pool <id>] [--check] [--json]'],
       load: async () => (await import('./commands/status.ts')).status,
     },
@@ -20,7 +20,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'bulk-publish',
     {
       summary:
-        'start a bulk publish of a pool, watch the last one until its datasets are in the query store, or list the last ten',
+        'start a bulk publish, which sends all datasets of an identity pool to its stream; watch the last bulk publish until its datasets are in the query store; or list the last ten bulk publishes',
       usage: [
         'bulk-publish start --pool <id> [--json]',
         'bulk-publish watch --pool <id> [--timeout SECONDS] [--json]',
@@ -33,7 +33,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'reconcile',
     {
       summary:
-        'compare the query store with the service for one pool and repair the query store; resumes an interrupted run',
+        'compare the query store with the service for one identity pool and repair the query store; continues an interrupted run, unless --restart is given',
       usage: ['reconcile --pool <id> [--rate CALLS_PER_SECOND] [--restart] [--json]'],
       load: async () => (await import('./commands/reconcile.ts')).reconcile,
     },
@@ -42,7 +42,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'erase',
     {
       summary:
-        'erase all data of one identity at its service and in the database, and print a receipt; asks for confirmation',
+        'erase all data of one identity at the service and in the database, and print a receipt; asks for confirmation, unless --yes is given; --dry-run only counts the data',
       usage: ['erase --pool <id> --identity <id> [--dry-run] [--yes] [--json]'],
       load: async () => (await import('./commands/erase.ts')).erase,
     },
@@ -50,7 +50,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
   [
     'forget',
     {
-      summary: 'the old name of erase',
+      summary: 'the old name of `erase`, which does the same',
       usage: ['forget --pool <id> --identity <id> [--dry-run] [--yes] [--json]'],
       load: async () => (await import('./commands/erase.ts')).forget,
     },
@@ -59,7 +59,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'backup',
     {
       summary:
-        'write the complete service and its token key to a new file, also while the service runs; `restore` reads the file',
+        'write all data of the service and the key that signs its tokens to a new file, which `restore` reads; the service can keep running',
       usage: ['backup --out FILE [--json]'],
       load: async () => (await import('./commands/backup.ts')).backup,
     },
@@ -68,7 +68,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'export',
     {
       summary:
-        'write the records of the query store, or the complete service, to standard output or to --out; an interrupted export to --out continues with the same command',
+        'write the records of the query store, or with --service all data of the service, to standard output or to --out; the same command continues an interrupted export to --out; --since exports only records that were written to the query store since TIME',
       usage: [
         'export [--format jsonl|parquet] [--out PATH] [--pool ID] [--dataset NAME] [--since TIME]',
         'export --service [--out PATH]',
@@ -80,7 +80,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'import',
     {
       summary:
-        'read a file of `export --service` into an empty service; an interrupted import continues with the same command',
+        'read a file of `export --service` into an empty service; the same command continues an interrupted import; --discard deletes what an interrupted import has written',
       usage: ['import FILE [--json]', 'import --discard [--yes] [--json]'],
       load: async () => (await import('./commands/import.ts')).importData,
     },
@@ -88,7 +88,8 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
   [
     'indexes',
     {
-      summary: 'list, build or drop the optional indexes, with what each costs',
+      summary:
+        'list the optional indexes of the query store, with what each index is for and what it costs; build one; or drop one',
       usage: [
         'indexes [--json]',
         'indexes add numeric|text|changes [--json]',
@@ -101,7 +102,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'move',
     {
       summary:
-        'move an identity pool from another service (ORIGIN_ENDPOINT_URL): copy it, take it over, compare it, finish',
+        'migrate an identity pool from its current service, the origin (ORIGIN_ENDPOINT_URL, or else Amazon): copy the pool, take its identities over, report the progress, list the conflicts, compare both services, and finish the migration',
       usage: [
         'move copy --pool <id> [--rate CALLS_PER_SECOND] [--dry-run] [--json]',
         'move take-over --pool <id> [--identity <id>] [--rate CALLS_PER_SECOND] [--json]',
@@ -116,7 +117,8 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
   [
     'pools',
     {
-      summary: 'list the identity pools, or create one, which streams to cognito-sync by default',
+      summary:
+        'list the identity pools, or create one; it streams to cognito-sync, unless --stream or --no-stream is given',
       usage: [
         'pools [--json]',
         'pools add <identity pool id> [--stream NAME|--no-stream] [--provider KEY[=CLIENT_ID]]… [--json]',
@@ -128,7 +130,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'quarantine',
     {
       summary:
-        'list the events that could not be projected; show one with its payload; edit one with $EDITOR or --file and project it; project them again; dismiss them; or export them as JSON Lines',
+        'list the events in quarantine, which could not be projected (written to the query store); show one with its payload; edit the payload of one with $EDITOR or --file and project it; redrive (project again) all or some; dismiss some, so that bulk publishes no longer wait for them; or export all as JSON Lines',
       usage: [
         'quarantine list [--all] [--limit N] [--json]',
         'quarantine show ID [--json|--payload]',
@@ -144,7 +146,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'query',
     {
       summary:
-        'run one SQL statement that only reads, with the rights of query_reader, for at most ten seconds; prints a table, JSON or CSV',
+        'run one SQL statement that only reads, with the rights of the role query_reader, for at most ten seconds; prints a table, JSON or CSV',
       usage: ['query "SELECT …" [--max-rows N] [--json|--csv]'],
       load: async () => (await import('./commands/query.ts')).query,
     },
@@ -153,7 +155,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'redrive',
     {
       summary:
-        "project the events in quarantine again, or those in the event source mapping's failure destination",
+        "project (write to the query store) all events in quarantine again, or with --failures the events of the batches in the event source mapping's failure destination; --dismiss dismisses the events that still cannot be projected",
       usage: ['redrive [--dismiss] [--json]', 'redrive --failures s3://bucket/prefix|directory [--json]'],
       load: async () => (await import('./commands/redrive.ts')).redrive,
     },
@@ -166,7 +168,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
     'connect',
     {
       summary:
-        'turn on the stream of an identity pool (cognito-sync or --stream) and set its sync trigger; asks for confirmation',
+        'turn on the stream of an identity pool (--stream, or its current stream, or else cognito-sync) and, with --trigger, set its sync trigger; asks for confirmation, unless --yes is given',
       usage: ['connect --pool <id> [--stream NAME] [--role ARN] [--trigger FUNCTION_ARN] [--yes] [--json]'],
       load: async () => (await import('./commands/connect.ts')).connect,
     },
@@ -174,7 +176,8 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
   [
     'disconnect',
     {
-      summary: 'turn off the stream and the sync trigger of an identity pool; asks for confirmation',
+      summary:
+        'turn off the stream and the sync trigger of an identity pool; asks for confirmation, unless --yes is given',
       usage: ['disconnect --pool <id> [--yes] [--json]'],
       load: async () => (await import('./commands/disconnect.ts')).disconnect,
     },
@@ -183,7 +186,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
     'demo',
     {
       summary:
-        'show how two devices share a dataset, with a conflict; deletes the data at the end, unless --keep is given',
+        'show on a running local cloud how two devices share a dataset, with a conflict; deletes the data at the end, unless --keep is given',
       usage: ['demo [--keep]'],
       load: async () => (await import('./commands/demo.ts')).demo,
     },
@@ -192,7 +195,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
     'keys',
     {
       summary:
-        'create a key for SERVICE_KEYS, write it after the current keys to a new file, and print how to replace the old key',
+        'write a new file for SERVICE_KEYS with the current keys and one new key, and print the steps that replace the old key by the new one',
       usage: ['keys rotate developer|token --out FILE [--json]'],
       load: async () => (await import('./commands/keys.ts')).keys,
     },
@@ -210,7 +213,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
     'rules',
     {
       summary:
-        'check the sync rules (SYNC_RULES or else sync-rules.ts), or try them on events (- is standard input)',
+        'check the sync rules (the file SYNC_RULES, or else sync-rules.ts), or print what they do with the events in a file (- is standard input)',
       usage: ['rules check [--json]', 'rules try --event <file>|- [--json]'],
       load: async () => (await import('./commands/rules.ts')).rules,
     },
@@ -228,7 +231,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
     'tail',
     {
       summary:
-        'print one line for each sync that the local cloud answers: what the sync trigger decided, and when the change was in SQL; ends with Ctrl+C',
+        'print one line for each sync that the local cloud answers: what the sync trigger decided, and after how many milliseconds the change was in the query store; ends with Ctrl+C',
       usage: ['tail [--pool ID] [--identity ID] [--json]'],
       load: async () => (await import('./commands/tail.ts')).tail,
     },
@@ -241,7 +244,8 @@ const SERVICE_COMMANDS: readonly (readonly [string, CommandUsage])[] = [
   [
     'exec',
     {
-      summary: 'run a command, such as npm test, while a fresh service runs; returns its exit code',
+      summary:
+        'run a command, such as npm test, while a new, empty service runs; exits with the exit code of the command',
       usage: ['exec -- <command> [argument …]'],
     },
   ],

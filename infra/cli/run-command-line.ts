@@ -90,7 +90,7 @@ async function runWithEditor(
   terminal: CommandTerminal,
   messages: Messages,
 ): Promise<Outcome> {
-  // Loaded on use, because the commands of the other kind need none of these modules.
+  // Loaded on use, because the commands without a database need none of these modules.
   const { runOnDatabase } = await import('./run-on-database.ts');
   const session = await editorSessionOf(commandLine);
   if (session === undefined) return runOnDatabase(commandLine, terminal, messages);

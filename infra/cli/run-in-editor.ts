@@ -8,7 +8,7 @@ import { SetupError } from '../../lib/common/errors.ts';
 import type { CommandDeps, EditorSession } from './command.ts';
 import { type Outcome, outcomeOf } from './run-command.ts';
 
-/** Runs a command line with another `write`. */
+/** Runs a command line. `more.write`, if given, receives the text that the command writes. */
 type Run = (commandLine: readonly string[], more: Partial<Pick<CommandDeps, 'write'>>) => Promise<Outcome>;
 
 /**

@@ -59,7 +59,10 @@ export async function runOnDatabase(
   }
 }
 
-/** Any other kind of database belongs to a service in AWS, which has its keys in a secret. */
+/**
+ * Whether the service signs tokens with the key file. It never does if the database is of another kind than these two:
+ * such a database belongs to a service in AWS, which has its keys in a secret.
+ */
 function usesTokenKeyFile(env: Environment): boolean {
   const kind = readDatabaseIfAny(env)?.kind ?? 'embedded';
   return (kind === 'embedded' || kind === 'postgresql') && readServiceKeysJson(env).tokenKeys === undefined;

@@ -90,7 +90,7 @@ describe('the command tail', () => {
     await write(client, identity, 'game', [set('score', '4', 1)]);
     await expect.poll(() => lines.output().split('\n').length, { timeout: 20_000 }).toBe(3);
     const [first, second] = lines.output().split('\n');
-    expect(first).toMatch(/UpdateRecords {2}1 record {2}count 1 {2}\d+ ms {2}projected after \d+ ms$/);
+    expect(first).toMatch(/UpdateRecords {2}1 record {2}sync count 1 {2}\d+ ms {2}projected after \d+ ms$/);
     expect(second).toMatch(/rejected: score rejected by datasets\.game\.keys\.score \(.*go down/);
     await expect.poll(() => asJson.output().trim().split('\n').length, { timeout: 20_000 }).toBe(2);
     expect(

@@ -9,14 +9,17 @@ import { exportService } from './export/export-service.ts';
 
 const STOPPED = 'stopped; run the same command again to continue the backup';
 
-/** Writes a backup: an export of the complete service, with the token key and the checkpoints of origins' streams. */
+/**
+ * Writes a backup: an export of the complete service, with the token key, and with the checkpoints of the streams of
+ * origins (services from which pools are being migrated).
+ */
 export const backup: Command = {
   stopped: STOPPED,
   prepare(args) {
     const { out, asJson } = readArguments(args);
     return async (deps) => {
-      // The files are read before the data. A checkpoint that is older than the data only repeats events. A newer
-      // checkpoint could skip events.
+      // The files are read before the data. With a checkpoint that is older than the data, the restored service only
+      // applies some events again. With a newer checkpoint, it could skip events.
       const files = await readDataFiles(deps.dataDir, deps.usesTokenKeyFile());
       await exportService(deps, { out, files });
       if (deps.signal.aborted) throw new SetupError(STOPPED);

@@ -8,9 +8,9 @@ import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { printJson } from '../terminal/print-json.ts';
 
 const ANSWERS: Record<OptionalIndexName, string> = {
-  numeric: 'query.records_of(key) by numeric_value',
-  text: 'query.records_with(key, value)',
-  changes: 'the feed of changes, and export --since',
+  numeric: 'queries of query.records_of(key) by numeric_value',
+  text: 'queries of query.records_with(key, value)',
+  changes: 'the list of changes (/query/changes) and export --since',
 };
 // The lost write speed was measured in rows per second, for inserts and updates, on PostgreSQL and on the embedded
 // database.
@@ -18,7 +18,7 @@ const WRITE_SPEED = 'a quarter to a third of the write speed';
 const COSTS: Record<OptionalIndexName, string> = {
   numeric: WRITE_SPEED,
   text: WRITE_SPEED,
-  changes: 'about 40 % of what Aurora DSQL charges for full batches',
+  changes: 'about 40 % of what Aurora DSQL charges for full batches of events',
 };
 
 /** Lists the optional indexes with their cost, or adds or drops an index. */
@@ -45,7 +45,7 @@ async function list({ database, print }: CommandDeps, asJson: boolean): Promise<
   }
   for (const { name, state, bytes } of listed) {
     const size = state === 'absent' ? '' : sizeOf(bytes);
-    print(`${name.padEnd(9)}${state.padEnd(10)}${size.padStart(9)}  ${ANSWERS[name]}; costs ${COSTS[name]}`);
+    print(`${name.padEnd(9)}${state.padEnd(10)}${size.padStart(9)}  for ${ANSWERS[name]}; costs ${COSTS[name]}`);
     if (state === 'broken')
       print(`${''.padEnd(9)}its build was interrupted; run \`indexes add ${name}\` to build it again`);
   }

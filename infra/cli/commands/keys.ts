@@ -40,7 +40,7 @@ async function rotate(
   const { value, created } =
     kind === 'developer' ? addDeveloper(current, env) : await addTokenKey(current, env);
   const text = JSON.stringify(value, null, 2);
-  // Fails here, not at the start of a service, if the current keys cannot be in one file.
+  // If the keys are not valid together, this check fails now, and not later when a service starts with the file.
   readServiceKeys({ SERVICE_KEYS: text });
   await writeNew(file, `${text}\n`);
   const steps = kind === 'developer' ? developerSteps(file, created) : tokenSteps(file);
@@ -70,7 +70,7 @@ async function addTokenKey(current: ServiceKeysJson, env: Environment): Promise<
   return { value: { ...current, tokenKeys }, created: 'a new token key' };
 }
 
-/** Reads the key that the service uses as long as SERVICE_KEYS has no token keys. @returns the key in base64 */
+/** Reads the token key that the service uses if SERVICE_KEYS has no token keys. @returns the key in base64 */
 async function readKeyFile({ DATA_DIR }: Environment): Promise<string> {
   const { path, tokenKey } = dataPaths(DATA_DIR || DEFAULT_DATA_DIR);
   try {
@@ -100,7 +100,7 @@ function developerSteps(file: string, created: string): string[] {
     `Set SERVICE_KEYS=${file}, and restart the services one after another. They now accept both keys.`,
     `Let every program that signs as a developer use ${created}.`,
     'Move the new key to the first place of `developers`, and restart the services one after another. They now call themselves with the new key.',
-    'Remove the old key from `developers`, and restart the services one after another. The old key is now rejected.',
+    'Remove the old key from `developers`, and restart the services one after another. They now reject the old key.',
   ];
 }
 
@@ -109,6 +109,6 @@ function tokenSteps(file: string): string[] {
     `Set SERVICE_KEYS=${file}, and restart the services one after another. They now accept tokens of both keys.`,
     'Move the new key to the first place of `tokenKeys`, and restart the services one after another. They now sign with the new key.',
     'Wait seven days. Links to large payloads that were signed with the old key are valid that long; tokens at most 24 hours.',
-    'Remove the old key from `tokenKeys`, and restart the services one after another. Tokens of the old key are now rejected.',
+    'Remove the old key from `tokenKeys`, and restart the services one after another. They now reject tokens of the old key.',
   ];
 }

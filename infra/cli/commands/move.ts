@@ -8,10 +8,16 @@ import { status } from './move/status.ts';
 import { takeOverPool } from './move/take-over.ts';
 import { verify } from './move/verify.ts';
 
-/** Calls per second to the origin. Amazon publishes no rate limit; this rate does not slow down an app's devices. */
+/**
+ * Calls per second to the origin, the service from which the pool is moved. Amazon publishes no rate limit; this rate
+ * does not slow down an app's devices.
+ */
 const DEFAULT_RATE = 10;
 
-/** An app that is still in use usually writes within a month. */
+/**
+ * How long no old version of the app must have written before `move finish` ends a migration. An old version that is
+ * still in use usually writes within a month.
+ */
 const DEFAULT_QUIET_FOR = '30d';
 
 const OPTIONS = {
@@ -33,7 +39,10 @@ function readReasons(list: string): Set<FinishReason> {
   throw new UsageError(`--ignore takes a list of ${FINISH_REASONS.join(', ')}`);
 }
 
-/** Moves an identity pool from another service: copies it, takes identities over, reports, compares, and finishes. */
+/**
+ * Migrates an identity pool from another service: copies it, takes its identities over, reports the progress, lists the
+ * conflicts, compares both services, and finishes the migration.
+ */
 export const move: Command = {
   stopped: 'stopped; everything done so far is kept, and the next run of the command continues there',
   prepare(args) {

@@ -71,7 +71,7 @@ interface Backup {
   files: BackupFiles;
   /** Pools that are being migrated. */
   movingPools: ReadonlySet<string>;
-  /** The highest sync count of a dataset. */
+  /** The highest sync count of all datasets in the backup. */
   highestCount: number;
 }
 
@@ -91,7 +91,8 @@ async function readBackup(path: string): Promise<Backup> {
       const { item, identityPoolId } = checked ?? {};
       if (item?.type === 'dataset') highestCount = Math.max(highestCount, Number(item.row.sync_count));
       if (item?.type === 'row' && item.table === MOVING_POOLS.name && identityPoolId) {
-        // The row remains after `move finish`, but the counts of the pool then no longer follow the origin's.
+        // The row remains after `move finish`. From then on, the pool is no longer compared with the origin, so its sync
+        // counts can be raised.
         if (item.row.finished_ms === null) movingPools.add(identityPoolId);
       }
       return checked;
@@ -148,8 +149,9 @@ async function importInto(
 }
 
 /**
- * Wraps the target so that the sync counts of the backup are raised. The count of a dataset is needed for its records,
- * so a restore always starts at the beginning of the file.
+ * Wraps the target so that it writes each dataset and record of the backup with a higher sync count than the file has.
+ * The new count of a record depends on the dataset before it in the file, so a restore always starts at the beginning of
+ * the file.
  */
 function raising(target: ImportTarget, raise: Raise): ImportTarget {
   return {

@@ -12,7 +12,7 @@ import { type Seeded, seedIdentity } from './seed/seed-identity.ts';
 
 const MAX_IDENTITIES = 1_000_000;
 const MAX_SEED = 999_999_999;
-/** Identities that are written concurrently. */
+/** Number of identities that are written concurrently. */
 const CONCURRENCY = 8;
 
 /** Fills a pool with made-up data, through the API, as devices would. */
@@ -28,7 +28,7 @@ export const seed: ProcessCommand = {
       pool: { type: 'string' },
       seed: { type: 'string', default: '1' },
     });
-    if (identities === undefined) throw new UsageError('seed requires --identities with their number');
+    if (identities === undefined) throw new UsageError('seed requires --identities with the number of identities to write');
     if (pool !== undefined) checkMember('IdentityPoolId', pool);
     const number = readNumber('--identities', identities, { min: 1, max: MAX_IDENTITIES });
     const first = readNumber('--seed', given, { min: 0, max: MAX_SEED });
@@ -70,7 +70,7 @@ async function run(given: SeedArguments, { env, print, progress }: ProcessDeps):
     client.destroy();
   }
   const showProjected = (done: number) =>
-    progress({ text: 'identities in SQL', share: { done, total: given.identities } });
+    progress({ text: 'identities in the query store', share: { done, total: given.identities } });
   const missing = await awaitProjection(url, identityPoolId, identityIds, showProjected);
   const milliseconds = Math.round(performance.now() - startedAt);
   if (given.asJson) {

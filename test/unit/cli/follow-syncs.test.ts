@@ -70,7 +70,7 @@ describe('tail', () => {
       [50, projected(4)],
     ]);
     expect(lines()).toEqual([
-      '12:00:00.000  us-east-1:ada  game  UpdateRecords  2 records  count 3  4 ms  projected after 38 ms',
+      '12:00:00.000  us-east-1:ada  game  UpdateRecords  2 records  sync count 3  4 ms  projected after 38 ms',
     ]);
   });
 

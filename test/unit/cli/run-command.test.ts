@@ -55,7 +55,7 @@ describe('the command line', () => {
     },
     {
       line: ['pools', 'add', 'a:0', '--provider', 'https://a.example?x'],
-      error: 'does not start with a key of Logins',
+      error: 'does not start with the name of a login provider',
     },
     {
       line: ['pools', 'add', 'a:0', '--provider', 'login.example=a'],

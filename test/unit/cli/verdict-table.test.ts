@@ -132,7 +132,7 @@ describe('the verdict table', () => {
       ],
       ['gone', '1 -> (none)', '(none)', 'none', 'accepted'],
       ['badge', 'gold', 'datasets.game.derive', 'derived', 'derive requested the change'],
-      ['Not shown: 1 unchanged.'],
+      ['Unchanged records, not shown: 1.'],
     ]);
   });
 

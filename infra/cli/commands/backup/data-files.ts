@@ -5,8 +5,8 @@ import { type DataPaths, dataPaths } from '../../../../lib/database/data-directo
 import type { BackupFiles } from '../../../../lib/export/service-file.ts';
 
 /**
- * The checkpoints of the service's own stream are not a part of a backup. A restored service has a new stream, and a bulk
- * publish fills its query store.
+ * Start of the names of the checkpoint files of the service's own stream. A backup does not contain these files: a
+ * restored service has a new stream, and a bulk publish fills its query store.
  */
 const OWN_CHECKPOINTS = 'project-stream.';
 const CHECKPOINTS = '.checkpoints.json';

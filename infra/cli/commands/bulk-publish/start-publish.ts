@@ -38,7 +38,7 @@ export async function startPublish(
     if (isRefused) {
       throw new SetupError(
         nextAllowedAt === null
-          ? `${identityPoolId} was published less than 24 hours ago`
+          ? `${identityPoolId} was published less than 24 hours ago; try again later`
           : `${identityPoolId} was published less than 24 hours ago; the next bulk publish is allowed at ${timeText(nextAllowedAt)}`,
       );
     }

@@ -57,7 +57,7 @@ export async function watchLast(
   if (endOf(run) !== 'projected') throw new SetupError(`${identityPoolId}: ${describeRun(run)}`);
   if (mayLack) {
     throw new SetupError(
-      `${identityPoolId}: ${describeRun(run)}; it started before the pool's last gap ended, so identities that were created during the gap may be missing; after the end of the gap, run \`bulk-publish start --pool ${identityPoolId}\``,
+      `${identityPoolId}: ${describeRun(run)}; it started before the pool's last gap ended (a time in which events may have been lost), so identities that were created during the gap may be missing; after the end of the gap, run \`bulk-publish start --pool ${identityPoolId}\``,
     );
   }
   if (!asJson) print(`${identityPoolId}: ${describeRun(run)}`);

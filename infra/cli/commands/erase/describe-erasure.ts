@@ -63,8 +63,8 @@ function describeFound(
 function describeMoved({ conflicts, bridgedKeys, unbridgedDatasets }: ServiceRows): string[] {
   return [
     ...(conflicts > 0 ? [count(conflicts, 'conflict')] : []),
-    ...(bridgedKeys > 0 ? [count(bridgedKeys, 'key')] : []),
-    ...(unbridgedDatasets > 0 ? [count(unbridgedDatasets, 'dataset')] : []),
+    ...(bridgedKeys > 0 ? [count(bridgedKeys, 'bridged key')] : []),
+    ...(unbridgedDatasets > 0 ? [count(unbridgedDatasets, 'waiting dataset')] : []),
   ].map((counted) => `${counted} of a migration`);
 }
 

@@ -9,7 +9,10 @@ import { createIdentityDataStore } from '../../../../lib/sync/store/identity-dat
 import { createSyncStore } from '../../../../lib/sync/store/sync-store.ts';
 import { createUnpublishedStore } from '../../../../lib/sync/store/unpublished-store.ts';
 
-/** Creates the access to the service's tables in this database. The tables belong to several rooms. */
+/**
+ * Creates the access to the service's tables in this database: those of the identities, of the datasets and of
+ * migrations.
+ */
 export function createServiceTables(database: Database, now: () => number): ServiceTables {
   const { markDeleted, ...unpublished } = createUnpublishedStore(database);
   const { describe, countIdentity, identityExists } = createMergedIdentities(database);
@@ -41,8 +44,9 @@ export function createServiceTables(database: Database, now: () => number): Serv
       await identities.deleteIdentity(identityId, now());
     },
     async deleteData(identity) {
-      // `deleteIdentityData` deletes only the data of an identity that is marked as deleted. The identity may lack the
-      // mark: if only developers have written its data, it never had one, and the mark of an earlier deletion expires.
+      // `deleteIdentityData` deletes only the data of an identity that is marked as deleted. The mark can be missing for
+      // two reasons: only developers have written data for this id, so there was no identity to delete; or the mark of
+      // an earlier deletion has expired.
       if (!(await identityExists(identity))) await markDeleted(identity, now());
       await deleteIdentityData(identity);
     },

@@ -10,8 +10,8 @@ import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 
 /**
- * The service knows which identities were deleted in the last 25 hours, and leaves their data out. A longer export
- * could contain data of deleted identities.
+ * Maximum duration of an export. The service knows which identities were deleted in the last 25 hours, and the export
+ * leaves their data out. A longer export could contain data of deleted identities.
  */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 

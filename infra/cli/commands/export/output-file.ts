@@ -12,13 +12,14 @@ interface Written {
   sha256: string;
 }
 
-/** The progress is saved once this many bytes were written, or this much time has passed. */
+/** The progress is saved when this many bytes were written, or this much time has passed, since it was last saved. */
 const SAVE_BYTES = 16 * 1024 * 1024;
 const SAVE_MS = 500;
 
 /**
- * Opens the file of an export. Until the export is complete, the data is in `<path>.partial`, and `<path>.progress` says
- * how far it is. Then the file gets its name, and `<path>.sha256` contains its checksum.
+ * Opens the file of an export. Until the export is complete, the data is in `<path>.partial`, and `<path>.progress`
+ * contains the state from which an interrupted export continues. When the export is complete, `<path>.partial` is
+ * renamed to `path`, and `<path>.sha256` contains the checksum.
  *
  * @throws {SetupError} the file exists, or the interrupted export cannot continue
  */
@@ -90,7 +91,7 @@ export async function openOutputFile(
   };
 }
 
-/** Opens the data, after the part that was written before. Adds this part to the hash. */
+/** Opens the partial file for writing after the part that an interrupted export wrote. Adds that part to the hash. */
 async function openPartial(
   path: string,
   written: Written | null,
@@ -106,7 +107,8 @@ async function openPartial(
     throw new SetupError(`${path} was changed; delete ${remove} to start again`);
   }
   const file = await open(path, 'a', 0o600);
-  // Appending writes to the end, so the part that was written after the progress was saved must go.
+  // The export appends to the end of the file. So the part that was written after the progress was last saved is
+  // removed; the export writes it again.
   await file.truncate(bytes);
   return file;
 }

@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import type { Cursor } from '../../../../lib/export/ports/section.ts';
 import type { CommandDeps } from '../../command.ts';
 
-/** How far an export is. */
+/** The progress of an export. An interrupted export continues at its `cursor`. */
 export interface ExportState {
   /** Epoch milliseconds. */
   startedAt: number;
   exportId: string;
   cursor: Cursor;
-  /** Number of items that were written. */
+  /** Number of items that were written so far: records, or lines of an export of the service. */
   items: number;
 }
 
 /** Where an export writes its text. */
 export interface TextOutput {
-  /** Where an interrupted export ended; null for a new export. */
+  /** The state at which an interrupted export continues; null for a new export. */
   resumed: ExportState | null;
   /** Writes text. If the export is interrupted later, it continues at `state` or at an earlier state. */
   write(text: string, state: ExportState): Promise<void>;

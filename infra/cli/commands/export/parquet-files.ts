@@ -9,7 +9,7 @@ import { readProgress, saveProgress, writeSafely, writing } from './saved-progre
 
 /** Where an export writes Parquet files. */
 export interface ParquetOutput {
-  /** Where an interrupted export ended; null for a new export. */
+  /** The state at which an interrupted export continues; null for a new export. */
   resumed: ExportState | null;
   write(records: readonly ExportedRecord[], state: ExportState): Promise<void>;
   finish(state: ExportState): Promise<void>;
@@ -20,7 +20,7 @@ interface Part {
   sha256: string;
 }
 
-/** A part is in memory until it is written. */
+/** Limits of a part, which becomes one file. The rows of a part are in memory until its file is written. */
 const PART_ROWS = 100_000;
 const PART_BYTES = 32 * 1024 * 1024;
 /** Names that start with an underscore are ignored by programs that read a directory of Parquet files. */

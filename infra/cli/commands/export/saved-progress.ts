@@ -2,12 +2,12 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { ExportState } from './output.ts';
 
-/** What is saved beside an incomplete export. */
+/** The content of the progress file of an incomplete export. */
 export interface SavedProgress<Written> {
   /** The options of the command. An export continues only with the same options. */
   options: string;
   state: ExportState;
-  /** What had been written when the progress was saved. */
+  /** The data that was written when the progress was saved: its length and hash, or its complete files. */
   written: Written;
 }
 

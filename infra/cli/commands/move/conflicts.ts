@@ -9,8 +9,9 @@ import { readCopiedPool } from './read-copied-pool.ts';
 const PAGE = 500;
 
 /**
- * Lists the decided conflicts of a pool, oldest first: changes that the other side's change has overwritten. There can be
- * many, so `asJson` writes the list of the one object in parts.
+ * Lists the decided conflicts of a pool, oldest first. In such a conflict, both this service and the origin changed a
+ * record or a dataset, and one change has overwritten the other. There can be many conflicts, so with `asJson`, the list
+ * in the JSON object is written in parts.
  *
  * @throws {SetupError} the pool was never copied
  */
@@ -29,7 +30,7 @@ export async function conflicts(
   if (isEmpty) print(`${identityPoolId}: no conflicts`);
 }
 
-/** Ends the object even if the command is interrupted, so that the output is always valid JSON. */
+/** Writes the JSON object. Ends it even if the command is interrupted, so that the output is always valid JSON. */
 async function writeJson(deps: CommandDeps, identityPoolId: string): Promise<void> {
   let separator = '';
   await deps.write(`{"identityPoolId":${JSON.stringify(identityPoolId)},"conflicts":[`);

@@ -109,7 +109,7 @@ function describe(
     ),
     ...(rest > 0 ? [`  and ${rest} more`] : []),
     ...(unread > 0
-      ? [`  not completely read at the origin: ${unread}; a gap is repaired only by a complete copy`]
+      ? [`  identities or datasets that could not be read completely at the origin: ${unread}; run \`move copy\` again, because only a complete copy repairs lost events`]
       : []),
     ...(isPoolMade && syncTrigger ? [`  The origin's sync trigger ${syncTrigger} is not set here.`] : []),
   ];
@@ -122,7 +122,7 @@ function describePlan(identityPoolId: string, origin: string, plan: Plan): strin
     `${identityPoolId} from ${origin}: dry run, nothing was written`,
     `  ${plan.isPoolNew ? 'would create the pool' : 'the pool exists here'}`,
     `  ${count(plan.identities, 'identity', 'identities')}, ${count(plan.datasets, 'dataset')}, ${count(plan.records, 'record')}, ${plan.bytes} bytes`,
-    `  ${count(plan.aboveLimits, 'dataset')} above a limit of this service (they would be copied)`,
+    `  ${count(plan.aboveLimits, 'dataset')} above a limit of this service (they would be copied nevertheless)`,
     ...(plan.unread > 0
       ? [
           `  datasets of ${count(plan.unread, 'identity', 'identities')} not included: the origin failed to list them`,
@@ -145,7 +145,7 @@ function requireFinished({ end, message }: CopyOutcome): void {
       throw new SetupError(message ?? end);
     case 'lost':
       throw new SetupError(
-        'another process works on this pool now, because this one did not respond for two minutes',
+        'another process works on this pool now, because this process did not extend its lease for two minutes; `move status` names the other process',
       );
     case 'being-deleted':
       throw new SetupError(

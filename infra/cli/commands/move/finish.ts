@@ -27,7 +27,7 @@ interface FinishArguments {
 /** Maximum number of items of each kind that are printed. */
 const NAMED = 20;
 
-/** Finishes the migration of a pool. @throws {SetupError} it is not finished; the message says why */
+/** Finishes the migration of a pool. @throws {SetupError} the migration is not finished; the message says why */
 export async function finish(deps: CommandDeps, given: FinishArguments): Promise<void> {
   const { identityPoolId, quietForMs, asJson, ignored, isDryRun } = given;
   const { database, now, signal, print, progress } = deps;
@@ -127,7 +127,7 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
     ...someOf(notTakenOver, ({ reason, identityId, datasetName }) => {
       return `${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`;
     }),
-    `  ${count(bridge.marks, 'dataset')} waiting for the bridge, ${count(bridge.owedKeys, 'key')} not written at the origin${problems.length === 0 ? '' : ` (${problems.join(', ')})`}`,
+    `  ${count(bridge.marks, 'dataset')} waiting for the bridge to the origin, ${count(bridge.owedKeys, 'key')} not written at the origin yet${problems.length === 0 ? '' : ` (${problems.join(', ')})`}`,
     ...someOf(waiting, ({ identityId, datasetName, problem }) => {
       return `waiting: ${identityId} ${datasetName}${problem === null ? '' : ` (${problem})`}`;
     }),
@@ -137,7 +137,7 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
     ...(left.unknownLogins === 0
       ? []
       : [
-          `  ${count(left.unknownLogins, 'identity', 'identities')} with a login that was never used here: after the end, these users get new identities`,
+          `  ${count(left.unknownLogins, 'identity', 'identities')} with a login that was never used here: after the end of the migration, these users get new identities`,
         ]),
   ];
 }
@@ -159,7 +159,7 @@ function explain(
     case 'copy-incomplete':
       return `the last copy is not complete; run \`move copy --pool ${identityPoolId}\``;
     case 'events-missing':
-      return 'events of the origin may be missing; run `move copy`';
+      return 'events of the origin may have been lost; run `move copy`, which copies the changes again';
     case 'not-followed':
       return 'not all events of the origin are applied, so the time of the last write there is unknown; keep the service running, and try again later';
     case 'not-quiet':
@@ -169,13 +169,13 @@ function explain(
     case 'replicas':
       return 'identities could not be taken over; run the command again';
     case 'waiting':
-      return 'the bridge has not written everything at the origin; see `move status`';
+      return 'the bridge has not written every change to the origin yet; `move status` counts the waiting datasets and their problems';
     case 'differences':
       return 'the two services have different values; run `move copy`, then `move verify`';
     case 'unknown-logins':
-      return 'after the end, the origin is no longer asked, so users whose logins were never used here would get new identities, without their data; wait until they have signed in here, or accept this with --ignore unknown-logins';
+      return 'after the end of the migration, this service no longer asks the origin, so users whose logins were never used here would get new identities, without their data; wait until they have signed in here, or accept this with --ignore unknown-logins';
     case 'origin':
-      return 'the origin did not respond';
+      return 'the origin did not respond; try again later';
     case 'busy':
       return 'another process works on the pool or an identity; try again later';
   }

@@ -52,16 +52,16 @@ function describe({ pool, moved, bridge }: MigrationReport): string[] {
     ...(moved.takenOver === 0
       ? []
       : [
-          `  bridge: ${bridge.datasets} datasets compared since their takeover, ${bridge.marks} datasets wait, ${bridge.problems} of them failed${problemsOf(bridge)}, ${bridge.conflicts} conflicts decided`,
+          `  bridge: ${bridge.datasets} datasets compared since their takeover, ${bridge.marks} datasets waiting for the next comparison with the origin, ${bridge.problems} of these failed${problemsOf(bridge)}, ${bridge.conflicts} conflicts decided`,
         ]),
     `  ${lastOldWrite === null ? 'no write by an old version of the app known' : `last write by an old version of the app ${timeText(lastOldWrite)}`}`,
     `  written by the copy: ${progress.counts.records} records of ${progress.counts.datasets} datasets`,
-    `  ${followedUpTo === null ? 'no event of the origin applied yet' : `followed up to ${timeText(followedUpTo)}`}`,
+    `  ${followedUpTo === null ? 'no event of the origin applied yet' : `last applied event of the origin arrived ${timeText(followedUpTo)}`}`,
     ...(gapSince === null
       ? []
-      : [`  events may be missing since ${timeText(gapSince)}; run \`move copy\` to repair this`]),
-    `  ${verifiedAt === null ? 'never verified' : `${differences} differences at ${timeText(verifiedAt)}`}`,
+      : [`  events of the origin may be missing since ${timeText(gapSince)}; run \`move copy\` to copy their changes`]),
+    `  ${verifiedAt === null ? 'never compared with the origin by \`move verify\`' : `${differences} differences found by \`move verify\` at ${timeText(verifiedAt)}`}`,
     ...(finishedAt === null ? [] : [`  finished ${timeText(finishedAt)}`]),
-    ...(lease ? [`  running: ${lease.holder} lease until ${timeText(lease.until)}`] : []),
+    ...(lease ? [`  running: ${lease.holder} with a lease until ${timeText(lease.until)}`] : []),
   ];
 }

@@ -24,7 +24,10 @@ interface TakeOverArguments {
 /** Maximum number of problems that are printed. */
 const NAMED = 20;
 
-/** Takes over the identities of a pool, or one of them. @throws {SetupError} an identity remains a replica */
+/**
+ * Takes over the identities of a pool, or one of them: from then on, this service owns them, and not the origin.
+ * @throws {SetupError} an identity was not taken over
+ */
 export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments): Promise<void> {
   const { identityPoolId, identityId, maxCallsPerSecond, asJson } = given;
   const { database, now, signal, print, progress } = deps;

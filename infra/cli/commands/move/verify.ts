@@ -51,7 +51,7 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
     if (asJson) printJson(print, { ...toJson(identityPoolId, verified), waiting: marks });
     else for (const line of describe(identityPoolId, verified)) print(line);
     if (!asJson && marks > 0)
-      print(`  ${count(marks, 'dataset')} waiting for the bridge; run \`move verify\` again when none waits`);
+      print(`  ${count(marks, 'dataset')} waiting for the bridge to the origin, so their differences may disappear; run \`move verify\` again when no dataset waits`);
     if (verified.isStopped) throw new SetupError('stopped before all identities were compared');
     const { length } = verified.differences;
     if (verified.isCutShort)
@@ -59,7 +59,7 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
         `more than ${length} differences, so the rest was not compared; run \`move copy\` first`,
       );
     if (length > 0)
-      throw new SetupError(`${count(length, 'difference')}; if a copy is running, wait until it has ended`);
+      throw new SetupError(`${count(length, 'difference')}; if a copy is running, wait until it has ended; otherwise run \`move copy\`, then \`move verify\` again`);
   });
 }
 

@@ -28,7 +28,10 @@ export async function withOrigin(
   }
 }
 
-/** Every command starts with this call. Its retries take about a minute, so the first failure is reported. */
+/**
+ * Reports the first failure of `readPool`, the request with which every command starts. The command then retries this
+ * request for about a minute.
+ */
 function reportingRetries(origin: Origin, progress: CommandDeps['progress']): Origin {
   return {
     ...origin,

@@ -31,7 +31,7 @@ export function readProviders(values: readonly string[]): ProviderMembers {
     if (reason !== undefined) throw new UsageError(`logins of ${key} are not supported: ${reason}`);
     if (!KEY.test(key))
       throw new UsageError(
-        `--provider ${value} does not start with a key of Logins, such as accounts.google.com=<client id>`,
+        `--provider ${value} does not start with the name of a login provider; use, for example, accounts.google.com=<client id>`,
       );
     const isOidc = !SOCIAL.has(key) && !USER_POOL.test(key);
     if (!isOidc && clientId === '') throw new UsageError(`--provider takes ${key}=<client id>`);

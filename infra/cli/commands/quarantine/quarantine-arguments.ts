@@ -35,7 +35,7 @@ const OPTIONS_OF: Readonly<Record<Action, readonly string[]>> = {
   dismiss: ['json'],
 };
 
-/** @throws {UsageError} */
+/** Parses the arguments of `quarantine`. @throws {UsageError} they are invalid */
 export function readArguments(args: string[]): QuarantineArguments & { action: Action; ids: string[] } {
   const { values, positionals } = readCommandLine(args, {
     all: { type: 'boolean' },

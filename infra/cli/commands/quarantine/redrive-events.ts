@@ -49,7 +49,7 @@ function describe(result: RedrivenEvent): string {
     case 'projected':
       return result.records === 0 || result.recordsChanged > 0
         ? 'projected'
-        : 'projected, but 0 rows changed: the rows are as new as this event; to replace the rows, raise lastModifiedDate and syncCount in the event';
+        : 'projected, but 0 rows changed: the rows in the query store are as new as this event; to replace them, raise lastModifiedDate and syncCount in the payload with `quarantine edit`';
     case 'refused':
       return `cannot be projected: ${result.reason}`;
     case 'unavailable':

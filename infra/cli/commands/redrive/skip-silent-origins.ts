@@ -1,6 +1,9 @@
 import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stream/ports/fetch-payload.ts';
 
-/** Number of consecutive timeouts after which requests to an origin are skipped. Each timeout may take 15 seconds. */
+/**
+ * Number of consecutive timeouts after which requests to an origin (scheme, host and port of a payload's URL) are
+ * skipped. Each timeout may take 15 seconds.
+ */
 const MAX_IN_A_ROW = 3;
 
 /**

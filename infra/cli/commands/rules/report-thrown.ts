@@ -6,7 +6,7 @@ type Report = (what: string) => void;
 
 /**
  * Wraps rules so that each error that a user's function throws is passed to `report` with its message. The verdict of
- * the rules omits the message, because verdicts can be logged. It says only that a function threw.
+ * the rules omits the message, because verdicts can be logged. The verdict says only that a function threw.
  * @param report receives, for example, `datasets.game.keys.score: validate threw: oops (/home/me/sync-rules.ts:7:13)`
  */
 export function reportThrown(rules: SyncRules, report: Report): SyncRules {

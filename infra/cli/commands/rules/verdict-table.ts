@@ -43,7 +43,7 @@ export function verdictTable(
   }
   return [
     ...(rows.length > 0 ? formatTable([HEAD, ...rows], columns) : []),
-    ...(unchanged > 0 ? [`Not shown: ${unchanged} unchanged.`] : []),
+    ...(unchanged > 0 ? [`Unchanged records, not shown: ${unchanged}.`] : []),
   ];
 }
 

@@ -124,7 +124,7 @@ async function reportPool(
   // yet.
   const streaming = asked.now && { identityPoolId, ...asked.now.streaming, checkedAt: now() };
   const change = streaming && streamingChange(seen, streaming).opens;
-  // The poller stores a gap before it stores the settings. Between the two, the gap is already in the list.
+  // The poller stores a gap before it stores the settings. Between these two writes, the list already has the gap.
   const isStored = gaps.some(({ cause, since }) => cause === change?.cause && since === change.since);
   const opens = isStored ? null : change;
   return {

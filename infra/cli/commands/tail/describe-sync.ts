@@ -16,7 +16,7 @@ export function describeSync(fate: SyncFate): string {
     datasetName ?? '-',
     operation,
     ...(operation === 'UpdateRecords' ? [count(records, 'record')] : []),
-    ...(syncCount === null ? [] : [`count ${syncCount}`]),
+    ...(syncCount === null ? [] : [`sync count ${syncCount}`]),
     `${durationMs} ms`,
     becameOf(fate),
   ];

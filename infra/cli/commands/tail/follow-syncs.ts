@@ -18,7 +18,7 @@ export interface SyncFate extends SyncActivity {
   projectedAfterMs: number | null;
 }
 
-/** How long a sync waits for its projection. */
+/** How long a sync waits until its change is in the query store. After that, the sync is reported without a time. */
 const WAIT_MS = 10_000;
 /**
  * A projection that was reported at most this long before its sync belongs to the sync. An older projection can belong
@@ -39,8 +39,9 @@ export interface SyncFollower {
 }
 
 /**
- * Combines the activities that belong to a sync. The feed has the decision of the sync trigger before the sync, and the
- * projection usually after it. Reports each sync once, as soon as its fate is known.
+ * Combines the activities that belong to a sync. In the local cloud's feed of activities, the decision of the sync
+ * trigger is before the sync, and the projection usually after the sync. Reports each sync once, as soon as its fate is
+ * known.
  */
 export function followSyncs(report: (fate: SyncFate) => void): SyncFollower {
   const triggers = new Map<string, TriggerActivity>();
