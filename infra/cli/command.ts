@@ -41,7 +41,9 @@ export interface CommandDeps {
    * @throws {SetupError} a variable is invalid
    */
   openOrigin: (identityPoolId: string) => Promise<Origin>;
-  /** The settings for events that are too large for the stream; null if this process cannot create links to payloads. */
+  /**
+   * The settings for events that are too large for the stream; null if this process cannot create links to payloads.
+   */
   offloading: Offloading | null;
   /**
    * Describes the login providers that a pool accepts. Returns null if the service does not verify logins.

@@ -245,7 +245,7 @@ const SERVICE_COMMANDS: readonly (readonly [string, CommandUsage])[] = [
     'exec',
     {
       summary:
-        'run a command, such as npm test, while a new, empty service runs; exits with the exit code of the command',
+        'start a new service (empty, unless DATA_DIR is set), run a command such as npm test, stop the service, and exit with the exit code of the command',
       usage: ['exec -- <command> [argument …]'],
     },
   ],

@@ -1,7 +1,9 @@
 import { CognitoSyncServiceException } from '../../lib/aws/cognito-sync-client.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 
-/** Replaces an error of a client by a SetupError with the cause, if the operator can fix it. Returns any other error. */
+/**
+ * Replaces an error of a client by a SetupError with the cause, if the operator can fix it. Returns any other error.
+ */
 export function explainClientFailure(error: unknown): unknown {
   if (error instanceof CognitoSyncServiceException) {
     return new SetupError(

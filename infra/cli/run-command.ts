@@ -67,7 +67,7 @@ export async function questionOf([name = '', ...args]: readonly string[]): Promi
   return (await COMMANDS.get(name)?.load())?.question?.(args);
 }
 
-/** Returns how to edit the text of the command; undefined if the command needs no editor or its arguments are invalid. */
+/** Returns how to edit the command's text; undefined if the command needs no editor or its arguments are invalid. */
 export async function editorSessionOf([name = '', ...args]: readonly string[]): Promise<
   EditorSession | undefined
 > {

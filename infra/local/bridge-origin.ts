@@ -11,7 +11,7 @@ import type { Schedule } from './schedules/schedule.ts';
 import { startScheduledFunction } from './schedules/scheduled-function.ts';
 
 const INTERVAL_MS = 1_000;
-/** The local cloud ends a run with the signal when it stops, so a run may take long. */
+/** Time limit of a run. A run may take that long, because the local cloud aborts the run when the local cloud stops. */
 const BUDGET_MS = 60_000;
 
 interface BridgeOriginDeps {
@@ -20,12 +20,14 @@ interface BridgeOriginDeps {
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
   offloading: Offloading;
-  /** Called after a change here, so that the relay publishes its event. */
+  /** Called after the bridge has changed data of this service, so that the relay publishes the event of the change. */
   onWritten: () => void;
   notifyDevices: (change: PushedChange) => Promise<void>;
 }
 
-/** Starts the schedule of the bridge. */
+/**
+ * Starts the schedule of the bridge, which keeps data of pools that are being migrated equal here and at the origin.
+ */
 export function startOriginBridge({
   database,
   region,

@@ -10,8 +10,9 @@ import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
 
 const USAGE = `Usage:
   npx cognito-sync-backend exec -- <command> [argument …]
-      Starts a fresh service, runs the command, and stops the service`;
-/** As in shells. */
+      Starts a new service (empty, unless DATA_DIR is set), runs the command, stops the service, and exits with the
+      exit code of the command`;
+/** Exit codes as in shells: that of a command that was not found, and the number to which that of a signal is added. */
 const NOT_FOUND = 127;
 const SIGNAL_BASE = 128;
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -33,7 +33,7 @@ const FUNCTION_NAME = 'follow-origin';
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000002';
 /** Time between two checks for pools that are being migrated, as long as no such pool was found. */
 const INTERVAL_MS = 1_000;
-/** Time between two checks after that. They also find out whether all events of each pool are applied. */
+/** Time between two checks after such a pool was found. A check also finds out whether all its events are applied. */
 const CHECK_EVERY_MS = 30_000;
 /** Maximum time for which an event can be on its way from the stream to the mapping, or in a batch in progress. */
 const MARGIN_MS = 60_000;
@@ -82,7 +82,10 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
     });
   }
 
-  /** @param used receives the mapping that follows the pool */
+  /**
+   * Follows a pool that is being migrated: starts the mapping on the stream of its origin, unless it runs already.
+   * @param used receives the key of this mapping in `followed`
+   */
   async function followPool({ identityPoolId, origin }: MovingPool, used: Set<string>): Promise<void> {
     const settings = deps.readOrigin(identityPoolId);
     const name = originName(settings);

@@ -66,7 +66,10 @@ export interface LocalConfig {
   pushProviders: PushProviders;
 }
 
-/** @throws {SetupError} a variable is invalid; the message has its name, its value (unless secret) and what is valid */
+/**
+ * Reads the settings from environment variables.
+ * @throws {SetupError} a variable is invalid; the message has its name, its value (unless secret) and what is valid
+ */
 export function readLocalConfig(env: Environment): LocalConfig {
   const { developers, tokenKeys } = readServiceKeys(env);
   const [credentials, ...otherDevelopers] = developers;

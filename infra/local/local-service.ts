@@ -44,14 +44,14 @@ export interface LocalServiceDeps
   uses: Readonly<Record<DatabaseUse, Database>>;
   /** Counts the requests of the service's APIs. */
   observer: RequestObserver;
-  /** Receives the push messages. */
+  /** The activity feed, to which each sent push message is reported. */
   feed: ActivityFeed;
   /** The providers that send push messages. Messages of other push applications go to the inbox. */
   pushProviders: PushProviders;
   /** Reads the address and the credentials of a migration's origin. */
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
-  /** Returns the origin of the port that serves `routes`. Called only once the port is listening. */
+  /** Returns the origin of the port that serves `routes`. Called only after the port is listening. */
   origin: () => string;
 }
 

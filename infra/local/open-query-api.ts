@@ -21,7 +21,7 @@ export function openQueryApi({
 }: {
   queries: ReadDatabase;
   jobs: Database;
-  /** Sign the cursors of pages. */
+  /** The keys that sign the cursors of pages. */
   tokenKeys: NonNullable<LocalConfig['tokenKeys']>;
   fetchPayload: FetchPayload;
 }): QueryApi {

@@ -12,8 +12,8 @@ export interface OperatorSocketOptions {
    */
   path: string;
   /**
-   * The dependencies of a command. `print`, `write`, `progress` and `signal` are missing, because each connection creates its
-   * own.
+   * The dependencies of a command. `print`, `write`, `progress` and `signal` are missing, because each connection
+   * creates its own.
    */
   deps: Omit<CommandDeps, 'print' | 'write' | 'progress' | 'signal'>;
 }
@@ -53,8 +53,8 @@ export async function openOperatorSocket({
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
-      // Closing the connections cancelled these commands. They still use the database until they have ended, so wait
-      // for them.
+      // Closing the connections has cancelled the commands in `cancellable`. They still use the database until they
+      // have ended, so wait for them.
       await Promise.allSettled(cancellable);
       await rm(path, { force: true });
     },

@@ -50,8 +50,8 @@ export async function recoverStream(deps: RecoverDeps): Promise<void> {
   }
   const enabled = await pools.enable(streamName, missingStream(streamName));
   if (lost.length === 0 && enabled === 0) {
-    // A restore begins bulk publishes before the stream exists. If one ended before the first poll, the poller would
-    // otherwise assume that it used an earlier stream, and its completeness would be unknown.
+    // A restore begins bulk publishes before the stream exists. If a bulk publish ended before the first poll, the
+    // poller would otherwise assume that it used an earlier stream, and could not tell whether it is complete.
     if (isNew && (await store.readSeenCreation(streamName)) === null) await keepCreation(deps, store);
     return;
   }

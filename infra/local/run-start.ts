@@ -8,11 +8,11 @@ import { readLocalConfig } from './local-config.ts';
 import { readyBox } from './ready-box.ts';
 import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
 
-/** Time limit for the requests in flight. A sync trigger can take five seconds. */
+/** Time for which a stopping process waits until the requests in flight are answered. A sync trigger can take 5 s. */
 const DRAIN_TIMEOUT_MS = 10_000;
 /**
- * Time limit for stopping the services afterwards, because users do not wait longer. Then the process exits, and the
- * next start retries the interrupted work.
+ * Time limit for stopping the services after these requests, because users do not wait longer. Then the process exits,
+ * and the next start retries the interrupted work.
  */
 const STOP_TIMEOUT_MS = 1_300;
 

@@ -40,7 +40,8 @@ export interface LocalCloudOptions extends Partial<LocalConfig> {
  * Starts the local cloud. It consists of the Cognito Sync API, Cognito Identity, Kinesis, the event source mapping, the
  * functions that `serverless.yml` deploys, and a database. The services share one HTTP port. Without options, the local
  * cloud is an instance for a test: it uses free ports and a temporary directory, which `close` removes.
- * This module imports only what it needs before the database starts to open.
+ * This module imports only what is needed before it starts to open the database. Other modules are imported while the
+ * database is being opened.
  *
  * @throws {SetupError} a port is taken, the data directory is in use, the database is unavailable, or the sync rules
  * cannot be loaded

@@ -136,7 +136,7 @@ export async function startServices(foundation: Foundation, started: Resources):
 
 /**
  * Opens the services behind the HTTP port: functions, database, Cognito Sync and Cognito Identity, and Kinesis.
- * @param origin returns the origin of the port; called only once the port is listening
+ * @param origin returns the origin of the port; called only after the port is listening
  */
 async function openServices(
   { config, directory, opening, streams }: Foundation,

@@ -20,7 +20,7 @@ export async function readTokenKey(path: string): Promise<Buffer> {
   const key = await readFile(path);
   if (key.length !== KEY_BYTES) {
     throw new SetupError(
-      `${path} does not contain a key of ${KEY_BYTES} bytes; delete it to create a new one (syncs in progress start over)`,
+      `${path} does not contain a key of ${KEY_BYTES} bytes; delete the file, and the next start creates a new key (syncs in progress start over)`,
     );
   }
   return key;

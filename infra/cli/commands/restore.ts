@@ -91,8 +91,8 @@ async function readBackup(path: string): Promise<Backup> {
       const { item, identityPoolId } = checked ?? {};
       if (item?.type === 'dataset') highestCount = Math.max(highestCount, Number(item.row.sync_count));
       if (item?.type === 'row' && item.table === MOVING_POOLS.name && identityPoolId) {
-        // The row remains after `move finish`. From then on, the pool is no longer compared with the origin, so its sync
-        // counts can be raised.
+        // The row remains after `move finish`. From then on, the sync counts of the pool are no longer compared with
+        // those of the origin, so they can be raised.
         if (item.row.finished_ms === null) movingPools.add(identityPoolId);
       }
       return checked;
@@ -150,8 +150,8 @@ async function importInto(
 
 /**
  * Wraps the target so that it writes each dataset and record of the backup with a higher sync count than the file has.
- * The new count of a record depends on the dataset before it in the file, so a restore always starts at the beginning of
- * the file.
+ * The new count of a record depends on its dataset, which precedes the record in the file. A restore therefore always
+ * starts at the beginning of the file.
  */
 function raising(target: ImportTarget, raise: Raise): ImportTarget {
   return {

@@ -5,7 +5,7 @@ import { watchBatches } from './watch-batches.ts';
 import { createCurrentRequest, watchCalls } from './watch-calls.ts';
 import { watchFunctions } from './watch-functions.ts';
 
-/** Creates the activity feed, the observers that report to it, and the route that serves it. */
+/** Creates the activity feed, the observers that report to the feed, and the route that serves the feed. */
 export function observeActivity(invoke: InvokeLocalFunction) {
   const feed = createActivityFeed({ now: Date.now });
   const observed = { current: createCurrentRequest(), now: () => performance.now() };

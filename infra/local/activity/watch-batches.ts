@@ -5,7 +5,7 @@ import { MAX_DATASETS, type ProjectedActivity } from '../../../lib/query/activit
 import type { ActivityFeed } from '../../../lib/query/activity-feed.ts';
 import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
 
-/** Reports the batches that the projection has written to the feed. */
+/** Reports to the activity feed each batch that the projection has written to the query store. */
 export function watchBatches(
   feed: ActivityFeed,
 ): (batch: BatchReport, records: readonly KinesisStreamRecord[]) => void {

@@ -4,7 +4,7 @@ import type { ActivityFeed } from '../../../lib/query/activity-feed.ts';
 import { INTERNAL_ERROR, refusalOf } from '../../../lib/wire/errors.ts';
 import type { WatchCall } from '../../../lib/wire/sync-api.ts';
 
-/** The operations that change what a device or its app has stored. */
+/** The operations that are reported: those that change data, or register or subscribe a device. */
 const REPORTED = new Set([
   'DeleteDataset',
   'RegisterDevice',
@@ -13,7 +13,7 @@ const REPORTED = new Set([
   'UpdateRecords',
 ]);
 
-/** The id of the request that is being answered. Set only while someone listens to the feed. */
+/** The id of the request that is being answered. Set only while a client listens to the feed. */
 export type CurrentRequest = AsyncLocalStorage<string>;
 
 export function createCurrentRequest(): CurrentRequest {
@@ -21,7 +21,7 @@ export function createCurrentRequest(): CurrentRequest {
 }
 
 /**
- * Reports the calls of Cognito Sync to the feed.
+ * Reports to the activity feed each call of an operation in `REPORTED`.
  * @param now milliseconds, for durations
  */
 export function watchCalls(
@@ -58,7 +58,7 @@ export function watchCalls(
   };
 }
 
-/** Returns the count of the deleted dataset, or the highest count of the written records. */
+/** Returns the sync count of the deleted dataset, or the highest sync count of the written records. */
 function syncCountOf(output: object): number | null {
   const dataset = 'Dataset' in output && isObject(output.Dataset) ? output.Dataset : {};
   const counts = [dataset, ...listOf(output, 'Records')].map((record) =>

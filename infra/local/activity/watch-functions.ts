@@ -7,7 +7,7 @@ import type { InvokeLocalFunction } from '../functions/local-functions.ts';
 import type { CurrentRequest } from './watch-calls.ts';
 
 /**
- * Reports the decisions of sync triggers to the feed.
+ * Reports to the activity feed what sync triggers decide about updates.
  * @param now milliseconds, for durations
  */
 export function watchFunctions(
@@ -53,7 +53,10 @@ export function watchFunctions(
   };
 }
 
-/** Returns the decisions that rejected the whole update. If the function has no rules, returns one without a rule. */
+/**
+ * Returns the decisions that rejected the whole update. If the function has no rules, returns one decision that names
+ * no rule.
+ */
 function rejectedBy(decisions: readonly RuleDecision[], reason: string): RecordDecision[] {
   if (decisions.length === 0) return [{ key: null, decision: 'rejected', rule: null, reason }];
   return decisions.map(({ key, rule, reason: why }) => ({ key, decision: 'rejected', rule, reason: why }));

@@ -1,7 +1,7 @@
 import type { ActivityFeed } from '../../../lib/query/activity-feed.ts';
 import type { PushChannel, PushDevice } from '../../../lib/sync/ports/push.ts';
 
-/** Reports the push messages that a channel has sent to the feed. */
+/** Wraps a push channel, and reports to the activity feed each push message that the channel has sent. */
 export function watchPush(feed: ActivityFeed, channel: PushChannel): PushChannel {
   return {
     register: (device) => channel.register(device),

@@ -49,8 +49,8 @@ const MAX_RECORDS_PER_READ = 100;
 /**
  * Limit for reading ahead, in batches per lane, counted from the first record of the shard that is not processed. If
  * one lane makes no progress, the other lanes continue until this limit is reached. The limit applies to the number of
- * records and to their bytes. After a crash, the records that the other lanes have processed since then are delivered
- * again.
+ * records and to their bytes. After a crash, the records after that first record that the other lanes have processed
+ * are delivered again.
  */
 const MAX_BATCHES_AHEAD = 4;
 

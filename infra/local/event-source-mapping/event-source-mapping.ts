@@ -86,7 +86,7 @@ export function startEventSourceMapping(given: EventSourceMappingDeps): EventSou
   };
 }
 
-/** @returns milliseconds until the next discovery */
+/** Lists the shards, and starts and stops pollers to match the list. @returns milliseconds until the next discovery */
 async function discover(
   { reader, streamName, options, random }: MappingDeps,
   shards: ShardSet,

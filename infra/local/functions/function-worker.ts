@@ -44,7 +44,7 @@ report({ loaded: true });
 // the call changes only this thread. On other systems, it would change the whole process.
 if (process.platform === 'linux') lowerPriority();
 
-/** The decisions of the sync rules in the current invocation, if it is watched. */
+/** The decisions of the sync rules in the current invocation, if the reply should contain them (`isWatched`). */
 let decisions: RuleDecision[] = [];
 let isWatched = false;
 subscribe(DECISIONS_CHANNEL, (made) => {

@@ -25,7 +25,10 @@ export interface InvocationPort {
  */
 export type LoadReport = { path: string; stamp: string } | { loaded: true };
 
-/** How often a sync rule made a decision in one invocation, for metrics. The rule's author chooses the name, so it is not trusted. */
+/**
+ * How often a sync rule made a decision in one invocation, for metrics. The author of the rules file chooses the name
+ * of the rule, so the name is not trusted.
+ */
 export interface DecisionsMessage {
   rule: string;
   action: string;

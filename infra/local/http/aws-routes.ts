@@ -64,7 +64,7 @@ async function sendParts(
   await pipeline(parts, response).catch(() => undefined);
 }
 
-/** Splits a large body, because sending it at once would take tens of milliseconds. */
+/** Splits a large body. Sending it in one piece would take tens of milliseconds, in which other requests wait. */
 async function* split(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += LARGE_LENGTH) {
     yield bytes.subarray(at, at + LARGE_LENGTH);

@@ -35,7 +35,7 @@ interface HttpPortDeps {
   projection: { totals: () => ProjectionTotals };
   /** Returns the pipeline; undefined while the local cloud starts. */
   pipeline: () => Pipeline | undefined;
-  /** Called only once the port is listening. */
+  /** Called only after the port is listening. */
   fetchPayload: FetchPayload;
 }
 

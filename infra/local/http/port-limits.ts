@@ -4,8 +4,8 @@
  */
 export interface PortLimits {
   /**
-   * Maximum open connections. Connections from this machine are counted separately, so other machines cannot use all of
-   * them.
+   * Maximum open connections. Connections from this machine are counted separately, so other machines cannot keep this
+   * machine from connecting.
    */
   connections: number;
   /** Maximum open connections from one address, except loopback and trusted proxies. */

@@ -11,7 +11,7 @@ const PATH = `${LIST}/`;
  * would close an idle connection.
  */
 const KEEP_OPEN_MS = 15_000;
-/** If a client leaves more than this many bytes unread, it is considered disconnected. */
+/** If a client leaves more than this many bytes unread, it is disconnected, so that it does not fill the memory. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 interface PushRouteDeps {

@@ -8,8 +8,8 @@ import type { Route } from './http-server.ts';
 import { sendResponse } from './send-response.ts';
 
 /**
- * The service in the scope of the signatures of operators: the name that API Gateway expects of IAM callers, which signing
- * clients know. Source: API Gateway Developer Guide, "Invoke a method using IAM authorization".
+ * The service in the scope of the signatures of operators: the name that API Gateway expects of IAM callers, which
+ * signing clients know. Source: API Gateway Developer Guide, "Invoke a method using IAM authorization".
  */
 const SERVICE = 'execute-api';
 

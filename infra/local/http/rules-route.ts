@@ -5,7 +5,10 @@ import { askRules, type RulesQuestion } from '../rules/ask-rules.ts';
 import { type Route, sendJson } from './http-server.ts';
 
 const PATH = '/console/rules';
-/** A sync trigger event contains a whole dataset, which has at most 1 MiB. JSON can escape each byte with six characters. */
+/**
+ * A sync trigger event contains a whole dataset, which has at most 1 MiB. JSON can escape each byte with six
+ * characters.
+ */
 const MAX_EVENT_BYTES = 8 * 1024 * 1024;
 
 /**

@@ -74,7 +74,7 @@ function describe(state: StoredState | null): Metric[] {
     ]),
     gauge(
       'outbox_events',
-      'Events that are not published yet, parked events included; counted up to 100,000.',
+      'Events that are not published yet, including parked events (rejected repeatedly); counted up to 100,000.',
       of(({ outboxEvents }) => outboxEvents),
     ),
     gauge(
@@ -84,7 +84,7 @@ function describe(state: StoredState | null): Metric[] {
     ),
     gauge(
       'outbox_parked_events',
-      'Events that the stream rejected repeatedly, among the oldest 10,000.',
+      'Events that the stream rejected repeatedly, among the oldest 10,000 unpublished events.',
       of(({ outboxParked }) => outboxParked),
     ),
     gauge(

@@ -26,7 +26,9 @@ export interface LocalMetrics {
   read(pipeline: PipelineState): Metric[];
 }
 
-/** Creates the counters. No label is an identity, a pool, a dataset or a key, so the number of time series is bounded. */
+/**
+ * Creates the counters. No label is an identity, a pool, a dataset or a key, so the number of time series is bounded.
+ */
 export function createLocalMetrics(): LocalMetrics {
   const requests = createCounter();
   const durations = createHistogram(DURATION_BOUNDS);

@@ -15,7 +15,8 @@ try {
   const service = { url: cloud.url, region: DEFAULT_REGION, credentials: DEFAULT_CREDENTIALS };
   const end = () => cloud.close().then(() => process.exit(0));
   process.once('disconnect', end);
-  // A signal of the terminal also ends the test runner, which closes the channel.
+  // Ctrl+C in the terminal also ends the test runner. This closes the channel, and the event `disconnect` ends this
+  // process.
   process.on('SIGINT', () => undefined);
   process.on('message', async ({ id, call, identities }: TestCloudRequest) => {
     try {

@@ -21,7 +21,10 @@ export interface TestCloud extends AsyncDisposable {
 export interface SeedIdentity {
   /** Id of an identity. Default: the service creates one, or finds the identity of `logins`. */
   identityId?: string;
-  /** Tokens by provider name. The service accepts any token for the same user. Default: a guest. */
+  /**
+   * Tokens by provider name. The service does not verify tokens: the same token, or the same `sub` in a JWT, always
+   * means the same user. Without logins, the identity is a guest.
+   */
   logins?: Record<string, string>;
   /** Values by dataset name and record key. */
   datasets?: Record<string, Record<string, string>>;
@@ -42,7 +45,7 @@ const CLOUD_PROCESS = fileURLToPath(new URL('./cloud-process.ts', import.meta.ur
 
 /**
  * Starts a service for tests, on free ports and a temporary directory. It runs in a process of its own, so that it
- * works the same under every test runner, and also from CommonJS. The process ends with this one.
+ * works the same under every test runner, and also from CommonJS. That process ends when the caller's process ends.
  *
  * @throws {Error} the service cannot be started; the message says why and what to do
  */

@@ -44,9 +44,9 @@ export function createServiceTables(database: Database, now: () => number): Serv
       await identities.deleteIdentity(identityId, now());
     },
     async deleteData(identity) {
-      // `deleteIdentityData` deletes only the data of an identity that is marked as deleted. The mark can be missing for
-      // two reasons: only developers have written data for this id, so there was no identity to delete; or the mark of
-      // an earlier deletion has expired.
+      // `deleteIdentityData` deletes only the data of an identity that is marked as deleted. The mark can be missing
+      // for two reasons: only developers have written data for this id, so there was no identity to delete; or the mark
+      // of an earlier deletion has expired.
       if (!(await identityExists(identity))) await markDeleted(identity, now());
       await deleteIdentityData(identity);
     },

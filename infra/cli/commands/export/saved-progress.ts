@@ -53,7 +53,9 @@ export async function saveProgress<Written>(path: string, progress: SavedProgres
   await writeSafely(path, JSON.stringify(progress));
 }
 
-/** Writes a complete file that only its owner can read. After a crash, the file is either complete or does not exist. */
+/**
+ * Writes a complete file that only its owner can read. After a crash, the file is either complete or does not exist.
+ */
 export async function writeSafely(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w', 0o600);

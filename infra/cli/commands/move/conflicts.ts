@@ -10,8 +10,8 @@ const PAGE = 500;
 
 /**
  * Lists the decided conflicts of a pool, oldest first. In such a conflict, both this service and the origin changed a
- * record or a dataset, and one change has overwritten the other. There can be many conflicts, so with `asJson`, the list
- * in the JSON object is written in parts.
+ * record or a dataset, and one change has overwritten the other. There can be many conflicts, so with `asJson`, the
+ * list in the JSON object is written in parts.
  *
  * @throws {SetupError} the pool was never copied
  */

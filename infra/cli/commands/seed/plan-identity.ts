@@ -36,8 +36,8 @@ const ITEMS = ['sword', 'shield', 'lantern', 'rope', 'map', 'compass', 'potion']
 const MAX_LEVEL = 60;
 
 /**
- * Plans the data of one identity: a saved game, often settings, and for some identities a second device with a conflict,
- * removed records or a deleted dataset. The record `level` of the saved game always stays.
+ * Plans the data of one identity: a saved game, often settings, and for some identities a second device with a
+ * conflict, removed records or a deleted dataset. The record `level` of the saved game always stays.
  *
  * @param region the region of the pool; identity ids start with it
  * @param index the number of the identity. The same seed and number always give the same plan
