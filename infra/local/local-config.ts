@@ -62,7 +62,7 @@ export interface LocalConfig {
   readOrigin: (identityPoolId: string) => OriginSettings;
   /** Settings of login providers that an identity pool cannot store. */
   loginProviders: LoginProviders;
-  /** The providers that send push messages. Messages of other push applications go to the inbox. */
+  /** The providers that send push messages. Messages of other push applications go to the inbox (GET /push). */
   pushProviders: PushProviders;
 }
 

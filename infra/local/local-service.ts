@@ -46,7 +46,7 @@ export interface LocalServiceDeps
   observer: RequestObserver;
   /** The activity feed, to which each sent push message is reported. */
   feed: ActivityFeed;
-  /** The providers that send push messages. Messages of other push applications go to the inbox. */
+  /** The providers that send push messages. Messages of other push applications go to the inbox (GET /push). */
   pushProviders: PushProviders;
   /** Reads the address and the credentials of a migration's origin. */
   readOrigin: (identityPoolId: string) => OriginSettings;

@@ -71,7 +71,7 @@ describe.each(CLOUDS)('the command query, $name', ({ name, open }) => {
   ])('rejects a statement that %s', async (_, sql) => {
     const { code, stdout, stderr } = await query(sql);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain('the statement was not run: ');
+    expect(stderr).toContain('the statement failed: ');
     expect((await query('select count(*) from query.records', '--json')).stdout).toContain('[["3"]]');
   });
 

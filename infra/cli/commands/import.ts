@@ -103,7 +103,9 @@ function describe({ isResumed, skipped, publishing, silent, ...counts }: ImportO
   const pools = counts.identityPoolIds;
   return [
     `${isResumed ? 'continued the import: ' : ''}${count(pools.length, 'identity pool')}, ${count(counts.identities, 'identity', 'identities')}, ${count(counts.datasets, 'dataset')}, ${count(counts.records, 'record')}`,
-    ...(skipped > 0 ? [`  ${count(skipped, 'line')} skipped, because their data was deleted during the export`] : []),
+    ...(skipped > 0
+      ? [`  ${count(skipped, 'line')} skipped, because their data was deleted during the export`]
+      : []),
     ...publishing.map((id) => `  ${id}: a bulk publish fills the query store while the service runs`),
     ...silent.map((id) => `  ${id}: does not stream, so the query store does not receive its data`),
   ];

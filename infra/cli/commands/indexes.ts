@@ -45,7 +45,9 @@ async function list({ database, print }: CommandDeps, asJson: boolean): Promise<
   }
   for (const { name, state, bytes } of listed) {
     const size = state === 'absent' ? '' : sizeOf(bytes);
-    print(`${name.padEnd(9)}${state.padEnd(10)}${size.padStart(9)}  for ${ANSWERS[name]}; costs ${COSTS[name]}`);
+    print(
+      `${name.padEnd(9)}${state.padEnd(10)}${size.padStart(9)}  for ${ANSWERS[name]}; costs ${COSTS[name]}`,
+    );
     if (state === 'broken')
       print(`${''.padEnd(9)}its build was interrupted; run \`indexes add ${name}\` to build it again`);
   }

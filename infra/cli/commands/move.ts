@@ -36,7 +36,7 @@ function readReasons(list: string): Set<FinishReason> {
   const names = list.split(',').filter((name) => name !== '');
   const reasons = FINISH_REASONS.filter((reason) => names.includes(reason));
   if (reasons.length === names.length) return new Set(reasons);
-  throw new UsageError(`--ignore takes a list of ${FINISH_REASONS.join(', ')}`);
+  throw new UsageError(`--ignore takes a comma-separated list of ${FINISH_REASONS.join(', ')}`);
 }
 
 /**

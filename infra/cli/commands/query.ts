@@ -45,18 +45,21 @@ async function run(
   for (const line of describeResult(result, maxRows)) deps.print(line);
 }
 
-/** @throws {SetupError} the database rejected the statement */
+/** @throws {SetupError} the statement is invalid, not allowed, too slow, or has too large a result */
 async function read({ queries }: CommandDeps, sql: string, maxRows: number): Promise<SqlResult> {
   try {
     return await createSqlRunner(queries).run(sql, maxRows);
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
     const at = error.position === null ? '' : ` (at character ${error.position})`;
-    throw new SetupError(`the statement was not run: ${error.message}${at}`);
+    throw new SetupError(`the statement failed: ${error.message}${at}`);
   }
 }
 
-/** A note about left out rows goes to standard error, because standard output may be a file. */
+/**
+ * Writes the rows as CSV. A note about rows that were left out goes to standard error, because standard output may be a
+ * file.
+ */
 async function writeCsv(
   { write, progress }: CommandDeps,
   { columns, rows, isTruncated }: SqlResult,
@@ -64,5 +67,6 @@ async function writeCsv(
 ): Promise<void> {
   await write(csvLine(columns.map(({ name }) => name)));
   for (const row of rows) await write(csvLine(row));
-  if (isTruncated) progress({ text: `more than ${maxRows} rows; the others were left out` });
+  if (isTruncated)
+    progress({ text: `more than ${maxRows} rows; the others were left out, use a higher --max-rows` });
 }

@@ -120,7 +120,9 @@ function describe(
     ),
     ...(skipped > named.length ? [`  and ${skipped - named.length} more skipped`] : []),
     ...(leftOut > 0 ? [`  ${count(leftOut, 'record')} left out, because SQL text cannot store them`] : []),
-    ...(gapsRepaired > 0 ? [`  ${count(gapsRepaired, 'gap')} repaired (times in which removals may have been lost)`] : []),
+    ...(gapsRepaired > 0
+      ? [`  ${count(gapsRepaired, 'gap')} repaired (times in which removals may have been lost)`]
+      : []),
     ...(isStreaming
       ? []
       : ['  The pool does not stream, so the query store will not receive later changes.']),

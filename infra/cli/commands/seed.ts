@@ -28,7 +28,8 @@ export const seed: ProcessCommand = {
       pool: { type: 'string' },
       seed: { type: 'string', default: '1' },
     });
-    if (identities === undefined) throw new UsageError('seed requires --identities with the number of identities to write');
+    if (identities === undefined)
+      throw new UsageError('seed requires --identities with the number of identities to write');
     if (pool !== undefined) checkMember('IdentityPoolId', pool);
     const number = readNumber('--identities', identities, { min: 1, max: MAX_IDENTITIES });
     const first = readNumber('--seed', given, { min: 0, max: MAX_SEED });

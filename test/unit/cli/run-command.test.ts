@@ -118,7 +118,10 @@ describe('the command line', () => {
       line: ['move', 'finish', '--pool', 'a:0', '--quiet-for', '30'],
       error: '--quiet-for takes a duration such as 30d',
     },
-    { line: ['move', 'finish', '--pool', 'a:0', '--ignore', 'all'], error: '--ignore takes a list of copy' },
+    {
+      line: ['move', 'finish', '--pool', 'a:0', '--ignore', 'all'],
+      error: '--ignore takes a comma-separated list of copy',
+    },
     { line: ['move', 'finish'], error: 'move finish requires --pool with the id of an identity' },
     {
       line: ['move', 'verify', '--pool', 'a:0', '--ignore', 'busy'],

@@ -15,7 +15,7 @@ export interface ErasureContext {
   why: string | null;
 }
 
-/** Describes the receipt for people, one line per item. */
+/** Describes the receipt of an erasure for people, one line per item. */
 export function describeErasure(receipt: ErasureReceipt, context: ErasureContext): string[] {
   const { identityPoolId, identityId, mergedIdentities, isDryRun, erasedAt, found, remains } = receipt;
   const verb = isDryRun ? 'would erase' : 'erased';
@@ -100,7 +100,7 @@ function describeRemaining(remaining: Remaining, { service, why }: ErasureContex
   }
 }
 
-/** Converts the receipt for programs. */
+/** Converts the receipt of an erasure to an object for JSON output. */
 export function erasureToJson({ erasedAt, remains, ...receipt }: ErasureReceipt, context: ErasureContext) {
   return {
     ...receipt,

@@ -8,7 +8,7 @@ export interface ExportArguments {
   out: string | null;
   identityPoolId: string | null;
   datasetName: string | null;
-  /** Epoch milliseconds. */
+  /** Selects the records that were projected since this time, in epoch milliseconds. Null selects all. */
   since: number | null;
 }
 

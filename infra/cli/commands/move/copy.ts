@@ -25,7 +25,10 @@ const SKIPPED_NAMED = 20;
 
 const STOPPED = 'stopped; everything copied so far is kept, and the next run of `move copy` continues there';
 
-/** Copies a pool from the origin. @throws {SetupError} the copy did not finish */
+/**
+ * Copies a pool from the origin, the service from which it is migrated.
+ * @throws {SetupError} the copy did not finish
+ */
 export async function copy(deps: CommandDeps, given: CopyArguments): Promise<void> {
   const { identityPoolId, maxCallsPerSecond, asJson } = given;
   const { database, now, signal, print, progress } = deps;
@@ -109,7 +112,9 @@ function describe(
     ),
     ...(rest > 0 ? [`  and ${rest} more`] : []),
     ...(unread > 0
-      ? [`  identities or datasets that could not be read completely at the origin: ${unread}; run \`move copy\` again, because only a complete copy repairs lost events`]
+      ? [
+          `  identities or datasets that could not be read completely at the origin: ${unread}; run \`move copy\` again, because only a complete copy repairs lost events`,
+        ]
       : []),
     ...(isPoolMade && syncTrigger ? [`  The origin's sync trigger ${syncTrigger} is not set here.`] : []),
   ];

@@ -167,7 +167,7 @@ function explain(
         ? `no write by an old version of the app is known, so the period of ${durationText(quietForMs)} starts with the last copy; wait, or choose a shorter --quiet-for`
         : `an old version of the app wrote in the last ${durationText(quietForMs)}; wait, or choose a shorter --quiet-for`;
     case 'replicas':
-      return 'identities could not be taken over; run the command again';
+      return 'some identities are not taken over: they could not be taken over, or were created while the command ran; run `move finish` again';
     case 'waiting':
       return 'the bridge has not written every change to the origin yet; `move status` counts the waiting datasets and their problems';
     case 'differences':

@@ -59,8 +59,10 @@ function describe({ pool, moved, bridge }: MigrationReport): string[] {
     `  ${followedUpTo === null ? 'no event of the origin applied yet' : `last applied event of the origin arrived ${timeText(followedUpTo)}`}`,
     ...(gapSince === null
       ? []
-      : [`  events of the origin may be missing since ${timeText(gapSince)}; run \`move copy\` to copy their changes`]),
-    `  ${verifiedAt === null ? 'never compared with the origin by \`move verify\`' : `${differences} differences found by \`move verify\` at ${timeText(verifiedAt)}`}`,
+      : [
+          `  events of the origin may be missing since ${timeText(gapSince)}; run \`move copy\` to copy their changes`,
+        ]),
+    `  ${verifiedAt === null ? 'never compared with the origin by `move verify`' : `${differences} differences found by \`move verify\` at ${timeText(verifiedAt)}`}`,
     ...(finishedAt === null ? [] : [`  finished ${timeText(finishedAt)}`]),
     ...(lease ? [`  running: ${lease.holder} with a lease until ${timeText(lease.until)}`] : []),
   ];

@@ -20,7 +20,10 @@ interface VerifyArguments {
 /** Maximum number of differences that are printed. */
 const NAMED = 50;
 
-/** Compares a pool with the origin. @throws {SetupError} there are differences, or the comparison did not finish */
+/**
+ * Compares a pool that is being migrated with its state at the origin.
+ * @throws {SetupError} there are differences, or the comparison did not finish
+ */
 export async function verify(deps: CommandDeps, given: VerifyArguments): Promise<void> {
   const { identityPoolId, sample, maxCallsPerSecond, asJson } = given;
   const { database, now, signal, print, progress } = deps;
@@ -51,7 +54,9 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
     if (asJson) printJson(print, { ...toJson(identityPoolId, verified), waiting: marks });
     else for (const line of describe(identityPoolId, verified)) print(line);
     if (!asJson && marks > 0)
-      print(`  ${count(marks, 'dataset')} waiting for the bridge to the origin, so their differences may disappear; run \`move verify\` again when no dataset waits`);
+      print(
+        `  ${count(marks, 'dataset')} waiting for the bridge to the origin, so their differences may disappear; run \`move verify\` again when no dataset waits`,
+      );
     if (verified.isStopped) throw new SetupError('stopped before all identities were compared');
     const { length } = verified.differences;
     if (verified.isCutShort)
@@ -59,7 +64,9 @@ export async function verify(deps: CommandDeps, given: VerifyArguments): Promise
         `more than ${length} differences, so the rest was not compared; run \`move copy\` first`,
       );
     if (length > 0)
-      throw new SetupError(`${count(length, 'difference')}; if a copy is running, wait until it has ended; otherwise run \`move copy\`, then \`move verify\` again`);
+      throw new SetupError(
+        `${count(length, 'difference')}; if a copy is running, wait until it has ended; otherwise run \`move copy\`, then \`move verify\` again`,
+      );
   });
 }
 

@@ -8,7 +8,7 @@ import type { CommandDeps } from '../../command.ts';
 type AfterFailure = 'continues' | 'starts again';
 
 /**
- * Opens the origin, runs `work` with it and closes it.
+ * Opens the origin, from which the pool is migrated, runs `work` with it and closes it.
  *
  * @throws {SetupError} a request failed; the message says what to do
  */

@@ -3,7 +3,10 @@ import type { CommandDeps } from '../../command.ts';
 import { printJson } from '../../terminal/print-json.ts';
 import { describeDismissed } from '../redrive/from-quarantine.ts';
 
-/** Dismisses events, so that bulk publishes no longer wait for them. Unknown and dismissed events are ignored. */
+/**
+ * Dismisses events in quarantine, so that bulk publishes no longer wait for them. Ignores unknown ids and events that
+ * were already projected or dismissed.
+ */
 export async function dismissEvents(
   { database, print }: CommandDeps,
   quarantineIds: readonly string[],

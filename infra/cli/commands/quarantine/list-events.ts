@@ -12,7 +12,7 @@ import type { QuarantineArguments } from './quarantine-arguments.ts';
 
 const PAGE_SIZE = 500;
 
-/** Lists the events, newest first, without their payloads. */
+/** Lists the events in quarantine, newest first, without their payloads. */
 export async function listEvents(
   { database, print }: CommandDeps,
   { isAll, limit, asJson }: Pick<QuarantineArguments, 'isAll' | 'limit' | 'asJson'>,
@@ -41,7 +41,7 @@ export async function listEvents(
   if (isCut) print(`There are more events; list them with \`--limit\` above ${limit}.`);
 }
 
-/** Writes the events with their payloads as JSON Lines, newest first. */
+/** Writes the events in quarantine with their payloads as JSON Lines, newest first. */
 export async function exportEvents(
   { database, write }: CommandDeps,
   { isAll }: Pick<QuarantineArguments, 'isAll'>,
@@ -54,7 +54,10 @@ export async function exportEvents(
   }
 }
 
-/** Reads the events, newest first. @param isAll whether events that were projected or dismissed are included */
+/**
+ * Reads the events in quarantine, newest first. @param isAll whether events that were projected or dismissed are
+ * included
+ */
 async function* readEvents(
   database: CommandDeps['database'],
   isAll: boolean,

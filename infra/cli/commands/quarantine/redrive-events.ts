@@ -6,7 +6,8 @@ import { toRedriveDeps } from '../redrive/from-quarantine.ts';
 import { unknownEvent } from './show-event.ts';
 
 /**
- * Projects an edited payload instead of an event's own. The payload is checked like that of any event.
+ * Projects (writes to the query store) an edited payload instead of the payload of an event in quarantine. The edited
+ * payload is checked like that of any event.
  * @throws {SetupError} no event has the id, or the new payload cannot be projected
  */
 export async function editEvent(
@@ -24,7 +25,7 @@ export async function editEvent(
 }
 
 /**
- * Projects events again.
+ * Projects events in quarantine again.
  * @throws {SetupError} an event was not projected
  */
 export async function redriveEvents(

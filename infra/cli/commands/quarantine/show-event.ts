@@ -8,7 +8,7 @@ import { printJson } from '../../terminal/print-json.ts';
 import type { QuarantineArguments } from './quarantine-arguments.ts';
 
 /**
- * Shows an event with its payload. Indents the payload if it is JSON.
+ * Shows an event in quarantine with its payload. Indents the payload if it is JSON.
  * @throws {SetupError} no event has the id
  */
 export async function showEvent(
