@@ -77,7 +77,7 @@ export interface CommandUsage {
 
 /** A command of the operator's command line. Its work needs the dependencies `Deps`. */
 export interface CommandWith<Deps> {
-  /** The options that may be given more than once, without the two hyphens. */
+  /** The names, without `--`, of the options that may be given more than once. */
   repeatable?: readonly string[];
   /**
    * Parses the arguments before any resource is opened.

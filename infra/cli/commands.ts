@@ -118,7 +118,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'pools',
     {
       summary:
-        'list the identity pools, or create one; it streams to cognito-sync, unless --stream or --no-stream is given',
+        'list the identity pools, or create one; the new pool streams to cognito-sync, unless --stream or --no-stream is given',
       usage: [
         'pools [--json]',
         'pools add <identity pool id> [--stream NAME|--no-stream] [--provider KEY[=CLIENT_ID]]… [--json]',
@@ -130,7 +130,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'quarantine',
     {
       summary:
-        'list the events in quarantine, which could not be projected (written to the query store); show one with its payload; edit the payload of one with $EDITOR or --file and project it; redrive (project again) all or some; dismiss some, so that bulk publishes no longer wait for them; or export all as JSON Lines',
+        'list the events in quarantine, which could not be projected (written to the query store); show one with its payload; edit the payload of one with $EDITOR or --file and project it; redrive (project again) all or some; dismiss some, so that bulk publishes no longer wait for them; or export them as JSON Lines; --all includes the events that were projected or dismissed',
       usage: [
         'quarantine list [--all] [--limit N] [--json]',
         'quarantine show ID [--json|--payload]',
@@ -195,7 +195,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
     'keys',
     {
       summary:
-        'write a new file for SERVICE_KEYS with the current keys and one new key, and print the steps that replace the old key by the new one',
+        'write a new file for SERVICE_KEYS with the current keys and one new key, and print the steps that replace the old key with the new one',
       usage: ['keys rotate developer|token --out FILE [--json]'],
       load: async () => (await import('./commands/keys.ts')).keys,
     },

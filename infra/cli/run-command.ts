@@ -62,7 +62,7 @@ export async function fromAnywhere([name = '', ...args]: readonly string[], cwd:
   return [name, ...(command?.fromAnywhere?.(args, cwd) ?? args)];
 }
 
-/** Returns the question that the operator must confirm first, if any. @throws {UsageError} */
+/** Returns the question that the operator must confirm first, if any. @throws {UsageError} the arguments are invalid */
 export async function questionOf([name = '', ...args]: readonly string[]): Promise<string | undefined> {
   return (await COMMANDS.get(name)?.load())?.question?.(args);
 }

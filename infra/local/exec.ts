@@ -12,8 +12,9 @@ const USAGE = `Usage:
   npx cognito-sync-backend exec -- <command> [argument …]
       Starts a new service (empty, unless DATA_DIR is set), runs the command, stops the service, and exits with the
       exit code of the command`;
-/** Exit codes as in shells: that of a command that was not found, and the number to which that of a signal is added. */
+/** Exit code if the command is not found, as in shells. */
 const NOT_FOUND = 127;
+/** If a signal ends the command, the exit code is this number plus the number of the signal, as in shells. */
 const SIGNAL_BASE = 128;
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Variables that would make the command use other credentials than the service's, or ignore AWS_ENDPOINT_URL. */

@@ -29,11 +29,14 @@ import { ACCOUNT_ID } from './names.ts';
 import { type Schedule, startSchedule } from './schedules/schedule.ts';
 
 const FUNCTION_NAME = 'follow-origin';
-/** UUID of the event source mapping. The names of its discarded records contain it. */
+/** UUID of the event source mapping. The names of the files with discarded records contain this UUID. */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000002';
 /** Time between two checks for pools that are being migrated, as long as no such pool was found. */
 const INTERVAL_MS = 1_000;
-/** Time between two checks after such a pool was found. A check also finds out whether all its events are applied. */
+/**
+ * Time between two checks after such a pool was found. Each check also finds out whether all events of the pools are
+ * applied.
+ */
 const CHECK_EVERY_MS = 30_000;
 /** Maximum time for which an event can be on its way from the stream to the mapping, or in a batch in progress. */
 const MARGIN_MS = 60_000;
@@ -42,13 +45,13 @@ const sleep = (ms: number) => timer(ms, undefined, { ref: false });
 
 interface FollowOriginDeps {
   database: Database;
-  /** Directory of the event source mappings. */
+  /** Directory with the checkpoints and the discarded records of the event source mappings. */
   directory: string;
   region: string;
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;
   offloading: Offloading;
-  /** Called after a batch that changed something. */
+  /** Called after a batch that changed data of this service, so that the relay publishes the events of the changes. */
   onWritten: () => void;
 }
 

@@ -75,7 +75,10 @@ async function run(deps: CommandDeps, path: string, asJson: boolean): Promise<vo
   else for (const line of describe(outcome)) print(toSafeLine(line));
 }
 
-/** @throws {SetupError} the path is not a file, for example a pipe, which cannot be read twice */
+/**
+ * Returns the size of the file in bytes.
+ * @throws {SetupError} the path is not a file, for example a pipe, which cannot be read twice
+ */
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch(() => null);
   if (found === null) throw new SetupError(`there is no file ${path}`);

@@ -31,7 +31,7 @@ const OPTIONS = {
 
 const isAction = (action: string): action is keyof typeof OPTIONS => Object.hasOwn(OPTIONS, action);
 
-/** @throws {UsageError} a reason is unknown */
+/** Parses the value of `--ignore`. @throws {UsageError} a reason is unknown */
 function readReasons(list: string): Set<FinishReason> {
   const names = list.split(',').filter((name) => name !== '');
   const reasons = FINISH_REASONS.filter((reason) => names.includes(reason));

@@ -107,7 +107,10 @@ async function readBackup(path: string): Promise<Backup> {
   return { files, movingPools, highestCount };
 }
 
-/** @returns whether the directory exists @throws {SetupError} it contains something */
+/**
+ * Checks that the data directory is empty or does not exist.
+ * @returns whether the directory exists @throws {SetupError} the directory contains something
+ */
 async function requireEmpty(dataDir: string): Promise<boolean> {
   let names: string[];
   try {

@@ -74,7 +74,8 @@ const DECISION_OF: Readonly<Record<RuleDecision['action'], RecordDecision['decis
 
 /**
  * Returns what the function decided about each changed record. The decision is found by comparing the event with the
- * answer, because a function may have no rules, and rules may only observe. `decisions` adds the rule and the reason.
+ * answer, because a function may have no rules, and the decisions of rules in mode `observe` take no effect.
+ * `decisions` adds the rule and the reason.
  */
 function decideRecords(event: object, answer: unknown, decisions: readonly RuleDecision[]): RecordDecision[] {
   const before = recordsOf(event);

@@ -159,7 +159,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
 /**
  * Returns the lane of a record, 0 to `parallelizationFactor` - 1. All records of a partition key have the same lane, so
  * they stay in order. The hash is not MD5, by which Kinesis chooses the shard: the MD5 hashes of all keys of a shard
- * are in one range, so they are not random.
+ * are in one range, so the keys might not be spread evenly over the lanes.
  *
  * Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams":
  * `ParallelizationFactor` preserves the order per partition key. AWS does not document how keys are assigned to

@@ -7,7 +7,7 @@ import type { FailureRecord } from './failure-record.ts';
 export interface FailureDestination {
   /**
    * Resolves when the failure record is stored. The caller may repeat a call that failed. If a crash interrupts a call,
-   * the next start repeats it, so the same records may be stored twice.
+   * the mapping repeats the call after the next start, so the same records may be stored twice.
    */
   keep(record: FailureRecord): Promise<void>;
 }

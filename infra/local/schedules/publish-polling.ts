@@ -31,7 +31,7 @@ export interface PublishPollingDeps {
   region: string;
   client: KinesisClient;
   database: Database;
-  /** Directory of the event source mappings. */
+  /** Directory with the checkpoints and the discarded records of the event source mappings. */
   directory: string;
 }
 

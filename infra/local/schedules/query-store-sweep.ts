@@ -17,7 +17,7 @@ const BUDGET_MS = 500;
 export interface QueryStoreSweepDeps {
   database: Database;
   region: string;
-  /** Directory of the event source mappings. */
+  /** Directory with the checkpoints and the discarded records of the event source mappings. */
   directory: string;
 }
 

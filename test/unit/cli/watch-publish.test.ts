@@ -123,7 +123,7 @@ describe('bulk-publish watch', () => {
 
   it('times out', async () => {
     await expect(watch([{ run: SUCCEEDED }], 10_000)).rejects.toThrow(
-      /^not projected after 10 s: .*2 events$/,
+      /^the bulk publish is not projected after 10 s: .*2 events$/,
     );
   });
 

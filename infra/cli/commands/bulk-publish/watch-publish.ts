@@ -48,7 +48,10 @@ export async function watchPublish(
     progress({ text: failure ? `${waitsFor} (${failure.message})` : waitsFor });
     if (!signal.aborted && !hasTimedOut()) await sleep(INTERVAL_MS);
     if (signal.aborted) throw new SetupError('stopped watching; the bulk publish continues');
-    if (hasTimedOut()) throw new SetupError(`not projected after ${(timeoutMs ?? 0) / 1000} s: ${waitsFor}`);
+    if (hasTimedOut())
+      throw new SetupError(
+        `the bulk publish is not projected after ${(timeoutMs ?? 0) / 1000} s: ${waitsFor}`,
+      );
   }
 
   function hasTimedOut(): boolean {

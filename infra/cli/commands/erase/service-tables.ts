@@ -23,7 +23,7 @@ export function createServiceTables(database: Database, now: () => number): Serv
     identityData: createIdentityDataStore(database),
     now,
     sleep,
-    // The service publishes the events within seconds.
+    // Nothing to do: the relay of the service publishes the events within seconds.
     afterWrite: () => undefined,
   });
   return {

@@ -20,7 +20,7 @@ export interface CopyArguments {
   asJson: boolean;
 }
 
-/** Maximum number of skipped items that are printed. */
+/** Maximum number of skipped identities and datasets that are printed. */
 const SKIPPED_NAMED = 20;
 
 const STOPPED = 'stopped; everything copied so far is kept, and the next run of `move copy` continues there';

@@ -24,7 +24,7 @@ interface FinishArguments {
   asJson: boolean;
 }
 
-/** Maximum number of items of each kind that are printed. */
+/** Maximum number of entries that are printed per list: identities, datasets or differences. */
 const NAMED = 20;
 
 /** Finishes the migration of a pool. @throws {SetupError} the migration is not finished; the message says why */

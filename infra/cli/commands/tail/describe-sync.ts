@@ -3,7 +3,7 @@ import { count } from '../../terminal/format.ts';
 import { cutTo } from '../../terminal/terminal-text.ts';
 import type { SyncFate } from './follow-syncs.ts';
 
-/** Number of decisions that a line names. The others are only counted. */
+/** Maximum number of decisions that a line names. Further decisions are only counted. */
 const MAX_NAMED = 3;
 const MAX_KEY_LENGTH = 40;
 

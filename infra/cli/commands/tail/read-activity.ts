@@ -38,7 +38,7 @@ async function* readEvents({ body }: Response): AsyncGenerator<TimedActivity> {
       }
     }
   } catch {
-    // The connection was cut off. For the operator, this is the same as its end.
+    // The connection was cut off. For the operator, this means the same as a connection that the local cloud closed.
   }
   throw new SetupError('the local cloud stopped');
 }
