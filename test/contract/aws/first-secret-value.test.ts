@@ -37,7 +37,7 @@ describe.skipIf(noMoto)('the first value of a secret', () => {
   const readValue = async (name: string) =>
     (await client.send(new GetSecretValueCommand({ SecretId: name }))).SecretString;
 
-  it('is written to a secret without a value, once', async () => {
+  it('is written if the secret has no value; a second write is ignored', async () => {
     await client.send(new CreateSecretCommand({ Name: 'keys' }));
     expect(await writeFirstSecretValue(client, 'keys', 'first')).toBe(true);
     expect(await writeFirstSecretValue(client, 'keys', 'second')).toBe(false);
@@ -51,16 +51,16 @@ describe.skipIf(noMoto)('the first value of a secret', () => {
     expect(await readValue('rotated')).toBe('new');
   });
 
-  it('is reported with the name of the secret, without the value, if the secret does not exist', async () => {
+  it('causes an error that names the secret, but not the value, if the secret does not exist', async () => {
     const failed = writeFirstSecretValue(client, 'missing', 'hunter2');
     await expect(failed).rejects.toThrow(/^the secret missing cannot be written: ResourceNotFoundException/);
     await expect(failed).rejects.not.toThrow('hunter2');
   });
 });
 
-it('the first value of a secret is that of another deployment if both write at the same time', async () => {
+it('writeFirstSecretValue returns false if another deployment writes the first value concurrently', async () => {
   const written: string[] = [];
-  // The other deployment writes between the two calls.
+  // The other deployment writes its value between DescribeSecret, which finds none, and PutSecretValue, which fails.
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray()).toString();
     response.setHeader('content-type', 'application/x-amz-json-1.1');
@@ -73,7 +73,7 @@ it('the first value of a secret is that of another deployment if both write at t
   const address = server.address();
   const client = open(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`);
   expect(await writeFirstSecretValue(client, 'keys', 'first')).toBe(false);
-  // Both deployments give the first version the same id, so Secrets Manager accepts only one of them.
+  // Every deployment gives the first version this id, so Secrets Manager accepts only the earlier of the two writes.
   expect(written).toEqual(['00000000-0000-4000-8000-000000000001']);
   client.destroy();
   server.close();

@@ -28,7 +28,7 @@ describe('the Kinesis reader on an emulator', () => {
     return page.records.map(({ data }) => new TextDecoder().decode(data));
   }
 
-  it('opens a shard at every position', async () => {
+  it('opens an iterator at each type of position', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, ['k:0', 'k:1', 'k:2', 'k:3']);
     const oldest = await reader.openIterator(streamName, 'shardId-000000000000', { type: 'TRIM_HORIZON' });

@@ -20,7 +20,7 @@ const connectTo = (endpoint: string) =>
     credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
   });
 
-/** Returns the error of an invocation that Lambda answers in this way. */
+/** Invokes a function while Lambda responds with `answer`. Returns the error of the invocation. */
 async function errorFor(answer: LambdaAnswer): Promise<unknown> {
   api = await startLambdaApi(async () => answer);
   return errorOf(connectTo(api.endpoint)(ARN, EVENT, OPTIONS));
@@ -89,7 +89,7 @@ describe('the invocation of a function through AWS Lambda', () => {
     expect(String(error)).not.toContain('secret value');
   });
 
-  it('times out if Lambda does not respond, including all retries', async () => {
+  it('times out if Lambda does not respond; the timeout includes all retries', async () => {
     const silent = createServer(() => undefined);
     const endpoint = await listen(silent);
     const startedAt = performance.now();

@@ -36,19 +36,19 @@ const open = (options: Partial<Parameters<typeof openPayloadBucket>[0]> = {}) =>
     now,
     ...options,
   });
-/** The function that puts payloads into the bucket. */
+/** Opens the bucket with the credentials of the function that uploads payloads. */
 const openAsWriter = () => open({ credentials: async () => WRITER });
 const pathOf = (payloadId: string) => `/${BUCKET}/payloads/${payloadId}`;
 
 describe('the bucket of payloads', () => {
-  it('stores a payload under its id, and replaces an earlier upload', async () => {
+  it('stores a payload under its id, and replaces an earlier upload with the same id', async () => {
     const payloadId = randomUUID();
     await open().upload(payloadId, 'earlier');
     await open().upload(payloadId, BODY);
     expect([...s3.objects]).toEqual([[pathOf(payloadId), BODY]]);
   });
 
-  it('knows whether a payload was stored within the last twelve hours', async () => {
+  it('reports whether a payload was stored within the last twelve hours', async () => {
     const [stored, other] = [randomUUID(), randomUUID()];
     await openAsWriter().upload(stored, BODY);
     const isStored = (payloadId: string) => openAsWriter().isStored(payloadId);
@@ -80,7 +80,7 @@ describe('the bucket of payloads', () => {
     expect((await fetch(url)).status).toBe(403);
   });
 
-  it('returns a URL on the regional endpoint of S3 that names the bucket', async () => {
+  it('returns a URL whose host is the name of the bucket at the regional endpoint of S3', async () => {
     const payloadId = randomUUID();
     const urls = ['eu-west-1', 'cn-north-1'].map((region) =>
       open({ endpoint: null, region }).urlOf(payloadId),
@@ -115,7 +115,7 @@ describe('the bucket of payloads', () => {
     expect(s3.objects.get(pathOf(payloadId))).toBe(BODY);
   });
 
-  it('rejects an upload if nothing answers, or if the function has no credentials', async () => {
+  it('rejects an upload if no server listens, or if the function has no credentials', async () => {
     const endpoint = `http://127.0.0.1:${await freePort()}`;
     const refused = open({ endpoint }).upload(randomUUID(), BODY);
     await expect(refused).rejects.toMatchObject({ code: 'ECONNREFUSED' });
@@ -143,7 +143,7 @@ describe('the fetch of a payload in the bucket of the stack', () => {
     return { url: await openAsWriter().urlOf(payloadId), path: pathOf(payloadId) };
   }
 
-  it('uses the credentials of the function, so that the signature in the URL does not matter', async () => {
+  it('uses the credentials of the function, so that an expired or missing signature in the URL does not matter', async () => {
     const { url } = await put();
     s3.credentials = [ROLE, { ...WRITER, isExpired: true }];
     expect((await fetch(url)).status).toBe(400);
@@ -164,7 +164,7 @@ describe('the fetch of a payload in the bucket of the stack', () => {
     await expect(fetchWith()(url)).rejects.toThrow(PayloadRefusedError);
   });
 
-  it('fails for now if the function has no credentials', async () => {
+  it('fails temporarily if the function has no credentials', async () => {
     const { url } = await put();
     const credentials = () => Promise.reject(new Error('not set'));
     const fetched = fetchWith(open({ credentials }))(url);
@@ -186,14 +186,14 @@ describe('the fetch of a payload in the bucket of the stack', () => {
     ['an encoded path', (url: string) => url.replace('/payloads/', '/%70ayloads/')],
     ['user info', (url: string) => url.replace('http://', 'http://user@')],
     ['another port', (url: string) => url.replace(/:\d+\//, ':1/')],
-  ])('does not use the credentials for %s', async (_, change) => {
+  ])('does not use the credentials of the function for a URL with %s', async (_, change) => {
     const { url } = await put();
     s3.requests.length = 0;
     await expect(fetchWith()(change(url))).rejects.toThrow(PayloadRefusedError);
     expect(s3.requests).toEqual([]);
   });
 
-  it('does not use the credentials for a bucket of the same name in another region', async () => {
+  it('does not use the credentials of the function for a bucket of the same name in another region', async () => {
     const bucket = open({ endpoint: null, region: 'eu-west-1' });
     const foreign = await open({ endpoint: null, region: 'us-east-1' }).urlOf(randomUUID());
     expect(await bucket.readableUrl(foreign)).toBeNull();

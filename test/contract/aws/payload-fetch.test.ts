@@ -79,7 +79,7 @@ async function errorOf(bytes: Promise<Uint8Array>): Promise<Error> {
 }
 
 describe('fetching a payload', () => {
-  it('returns the exact bytes, requests no encoding, and reuses the connection', async () => {
+  it('returns the exact bytes, requests an uncompressed response, and reuses the connection', async () => {
     const bytes = Buffer.from('[{"key":"鍵"}]');
     const { origin, requests, openConnections } = await startObjects(respond(200, bytes));
     const fetchPayload = fetchFrom(origin);
@@ -150,7 +150,7 @@ describe('a payload is refused without a retry', () => {
     ['gzip', gzipSync('[]')],
     ['aws-chunked', '[]'],
     ['GZIP', ''],
-  ])('for a body in %s', async (encoding, body) => {
+  ])('for a body with the content encoding %s', async (encoding, body) => {
     const { origin, requests } = await startObjects(respond(200, body, { 'content-encoding': encoding }));
     const error = await errorOf(fetchFrom(origin)(`${origin}${PATH}`));
     expect(error).toBeInstanceOf(PayloadRefusedError);
@@ -246,7 +246,7 @@ describe('a payload is reported as unavailable', () => {
     await vi.waitFor(async () => expect(await openConnections()).toBe(0));
   });
 
-  it('or, if its link has expired, as refused', async () => {
+  it('but as refused once its link has expired', async () => {
     const { origin } = await startObjects(respond(500));
     const errorAt = (time: number) => errorOf(fetchFrom(origin, { now: () => time })(`${origin}${PATH}`));
     expect(await errorAt(EXPIRY - 1)).toBeInstanceOf(PayloadUnavailableError);
@@ -257,7 +257,7 @@ describe('a payload is reported as unavailable', () => {
     );
   });
 
-  it('or, if its link has no expiry time, as refused, because every link of Cognito has one', async () => {
+  it('but as refused if its link has no expiry time, because every link of Cognito has one', async () => {
     const { origin, requests } = await startObjects(respond(503));
     const error = await errorOf(fetchFrom(origin)(`${origin}/payloads/1`));
     expect(error).toBeInstanceOf(PayloadRefusedError);

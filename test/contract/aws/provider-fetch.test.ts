@@ -54,7 +54,7 @@ const unavailable = async (response: Promise<unknown>): Promise<string> => {
 };
 
 describe('createProviderFetch', () => {
-  it('returns a JSON document and sends no credentials that were not given', async () => {
+  it('returns a JSON document, and sends an Authorization header only if the caller gave one', async () => {
     const { origin, requests } = await startProvider(answer(200, '{"keys":[]}'));
     expect(await fetchFrom(origin)).toEqual({ status: 200, body: { keys: [] } });
     expect(requests).toMatchObject([
@@ -69,7 +69,7 @@ describe('createProviderFetch', () => {
     expect(requests[1]?.headers).toMatchObject({ authorization: 'Bearer x' });
   });
 
-  it('returns a response in which the provider says that the request is invalid', async () => {
+  it('returns the status and the body of a response with the status 400', async () => {
     const { origin } = await startProvider(answer(400, '{"error":"invalid_token"}'));
     expect(await fetchFrom(origin)).toEqual({ status: 400, body: { error: 'invalid_token' } });
   });

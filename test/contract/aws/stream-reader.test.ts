@@ -20,7 +20,7 @@ describe('the stream reader on an emulator', () => {
   });
   afterAll(() => emulator.close());
 
-  it('counts the records after a position, even if the position is from an earlier stream of that name', async () => {
+  it('counts the records after a position, even if the position is from an earlier stream with the same name', async () => {
     const streamName = await emulator.createStream(1);
     const streams = createKinesisStreamReader(emulator.client);
     const count = async (after: string | null) =>
@@ -59,7 +59,7 @@ describe('reading the backlog of a shard', () => {
     behind?: number;
     isLast?: boolean;
   }
-  /** Creates a stream reader for a shard of these pages. The last page repeats. */
+  /** Creates a stream reader for a shard whose reads return these pages. The last page repeats. */
   function open(pages: Page[], openIterator?: KinesisReader['openIterator']) {
     let reads = 0;
     let pauses = 0;
@@ -118,7 +118,7 @@ describe('reading the backlog of a shard', () => {
     expect(await read([{ behind: 9_000 }])).toEqual({ arrivals: [], hasMore: true, isConclusive: false });
   });
 
-  it('skips records that are too old to count', async () => {
+  it('skips records that arrived before `notBefore`', async () => {
     const old = Array.from({ length: 100 }, () => NEW_YEAR - 1);
     expect(
       await read([{ arrivals: old }, { arrivals: old }, { arrivals: [NEW_YEAR - 1, NEW_YEAR] }], NEW_YEAR),

@@ -63,7 +63,7 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
     expect(await tables.count(other.identity)).toMatchObject(stored);
   });
 
-  it('keep the datasets that the bridge still has to delete at the origin', async () => {
+  it('are kept for a dataset that the bridge, which sends writes to the origin, still has to delete there', async () => {
     const { identity, tables } = await prepare();
     await setBridges(database, identity.identityPoolId, true);
     await tables.eraseUnpublished(identity, { withRemovals: false });
@@ -88,7 +88,7 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
     });
   });
 
-  it('do not count deleted replicas as identities that must still be taken over', async () => {
+  it('do not count copied identities that were erased or deleted before `move finish` took them over', async () => {
     const { identity, tables } = await prepare();
     const { identityPoolId } = identity;
     const [erased, owned] = [randomUUID(), randomUUID()].map((id) => ({
@@ -116,7 +116,7 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
     const counted = { identities: 1, takenOver: 1, copied: 0 };
     expect(await store.countIdentities(identityPoolId, 9)).toEqual(counted);
     expect(await store.countIdentities(identityPoolId, 9, 100)).toEqual(counted);
-    // They still must not come back.
+    // Another listing of the origin must not restore the erased and deleted identities.
     await store.putIdentities(identityPoolId, given, { ...about, startedAt: 2 });
     expect(await store.countIdentities(identityPoolId, 9)).toEqual(counted);
   });

@@ -96,7 +96,7 @@ describe('the command erase', () => {
     return result;
   };
 
-  it('rejects a pool that neither the service nor the query store knows, without a receipt', async () => {
+  it('rejects a pool that neither the service nor the query store knows, and prints no receipt', async () => {
     expect(await erase(refusing('not-found'))).toEqual(NOT_KNOWN);
     expect(await erase(refusing('not-found'), '--json')).toEqual(NOT_KNOWN);
   });
@@ -216,7 +216,7 @@ describe('the command erase', () => {
     });
   });
 
-  it('still has its old name, with a note that does not disturb the JSON', async () => {
+  it('also runs under its old name `forget`, and prints a note about the new name outside of the JSON', async () => {
     await createPool(database);
     const note = 'forget is now called erase; it also deletes the identity and its datasets at the service';
     const text = await run('forget', withPool());

@@ -46,7 +46,7 @@ describe('the command redrive', () => {
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  /** Returns the outcome of the command and its output, with paths relative to the directory. */
+  /** Returns the outcome of the command and its output, with paths relative to the directory of failure objects. */
   async function redrive(args: string[], fetchPayload: FetchPayload = noPayloads, now = () => NEW_YEAR) {
     const lines: string[] = [];
     const print = (line: string) => lines.push(line.replaceAll(`${directory}/`, ''));
@@ -102,7 +102,7 @@ describe('the command redrive', () => {
     expect(await keys()).toEqual(['there']);
   });
 
-  it('suggests --dismiss for unreadable events, after which no bulk publish waits for them', async () => {
+  it('suggests --dismiss for unreadable events; after that command, no bulk publish waits for these events', async () => {
     await projectBatch(createQueryStore(database), await readDeliveries([deliver(Buffer.from('garbage'))]));
     const { streamName } = inline('any').position;
     const range = { streamName, from: 0, to: NEW_YEAR * 2 };
@@ -126,7 +126,7 @@ describe('the command redrive', () => {
     expect((await redrive(['--dismiss', '--json'])).lines).toEqual([JSON.stringify({ quarantine: nothing })]);
   });
 
-  it('sends no more requests to an origin that keeps timing out, and fetches from other origins', async () => {
+  it('after three timeouts, sends no more requests to that origin, but still fetches from other origins', async () => {
     const urls = Array.from({ length: 6 }, (_, index) => [
       `https://silent/${index}`,
       `https://well/${index}`,
@@ -154,7 +154,7 @@ describe('the command redrive', () => {
     }
   });
 
-  it('counts a slow rejection as a timeout, and a fast rejection as a response', async () => {
+  it('counts a slow rejection as a timeout, so it stops after three of them; fast rejections do not stop it', async () => {
     const deliveries = Array.from({ length: 6 }, (_, index) => offloaded(`https://a/${index}`));
     await projectBatch(createQueryStore(database), await readDeliveries(deliveries));
     for (const { tookMs, requests } of [

@@ -72,7 +72,7 @@ const insertMove = (finishedMs: number | null) =>
     [POOL, finishedMs],
   );
 
-it('restore raises the counts of a pool whose migration is finished', () =>
+it('restore raises the sync counts of a pool whose migration is finished', () =>
   inFolder(async (folder) => {
     await insertMove(2);
     const { file } = await backUp({ folder });
@@ -83,7 +83,7 @@ it('restore raises the counts of a pool whose migration is finished', () =>
     expect(Math.min(...(await countsOf(target)))).toBeGreaterThanOrEqual(restoredCount(startedAt, 0));
   }));
 
-it('restore keeps the counts of a pool that is being migrated, and names the next command', () =>
+it('restore keeps the sync counts of a pool that is being migrated, and names the next command', () =>
   inFolder(async (folder) => {
     await insertMove(null);
     const { file } = await backUp({ folder });
@@ -96,12 +96,12 @@ it.each([
   ['an older', 300, 1],
   ['a newer', 1, 300],
 ])(
-  'restore exceeds the counts of an earlier restore of %s backup',
+  'restore gives higher sync counts than an earlier restore of %s backup into another database',
   (_, firstAge, secondAge) =>
     inFolder(async (folder) => {
       const backUpAgo = (days: number) => backUp({ folder, now: () => Date.now() - days * DAY_MS });
       await restore(folder, (await backUpAgo(firstAge)).file);
-      // A moment for the devices of the first service. The counts of restores grow once per second.
+      // The sync counts that restores assign grow once per second, so the second restore must start a second later.
       await sleep(1_000);
       const secondUrl = await createPostgresDatabase();
       await restore(folder, (await backUpAgo(secondAge)).file, secondUrl);
@@ -131,7 +131,7 @@ it('restore rejects a database that has identities', () =>
     expect(await countsOf(target)).toEqual([]);
   }));
 
-it('restore rejects an export without keys', () =>
+it('restore rejects an export, because it contains no keys of the service', () =>
   inFolder(async (folder) => {
     const file = join(folder, 'export.jsonl');
     await writeFile(file, await runExport({ database: source }, '--service'));
@@ -147,7 +147,7 @@ it('backup includes the token key of the data directory', () =>
     expect(await readFile(file, 'utf8')).toContain(KEY.toString('base64'));
   }));
 
-it('backup leaves out an old token key if SERVICE_KEYS has token keys', () =>
+it('backup leaves out the token key of the data directory if SERVICE_KEYS has token keys', () =>
   inFolder(async (folder) => {
     const { file, printed } = await backUp({ folder, usesTokenKeyFile: () => false });
     expect(printed.join()).toContain(
@@ -158,7 +158,7 @@ it('backup leaves out an old token key if SERVICE_KEYS has token keys', () =>
     expect(stdout).toContain('start with the same SERVICE_KEYS as before');
   }));
 
-it('backup writes nothing if the data directory is wrong and has no key', () =>
+it('backup fails if the data directory has no token key, because DATA_DIR may be wrong', () =>
   inFolder(async (folder) => {
     const file = join(folder, 'backup.jsonl');
     const work = await prepareCommand(['backup', '--out', file]);
@@ -168,10 +168,10 @@ it('backup writes nothing if the data directory is wrong and has no key', () =>
   }));
 
 it.each([
-  ['the settings of the service name token keys', { SERVICE_KEYS: true }, 0],
-  ['neither the data directory nor the settings have a token key', {}, 1],
+  ['succeeds if SERVICE_KEYS has token keys', { SERVICE_KEYS: true }, 0],
+  ['fails if neither the data directory nor SERVICE_KEYS has a token key', {}, 1],
 ])(
-  'a command of another process knows the keys: %s',
+  'backup in another process than the service %s',
   (_, { SERVICE_KEYS = false }: { SERVICE_KEYS?: boolean }, expected) =>
     inFolder(async (folder) => {
       const keys = JSON.stringify({ tokenKeys: [KEY.toString('base64')] });

@@ -10,7 +10,7 @@ import { startFunctionCloud } from '../../fixtures/wire/function-cloud.ts';
 
 const KEYS = { accessKeyId: 'developer', secretAccessKey: 'Q9dXyL2mN8sT' };
 
-/** Stands for AWS: it has neither the Cognito Sync API nor the keys of the service. */
+/** A Kinesis emulator that represents AWS. It has neither the Cognito Sync API nor the keys of the service. */
 let aws: KinesisEmulator;
 let service: LocalCloud;
 let databaseUrl: string;
@@ -64,20 +64,20 @@ describe('the commands on a service in AWS', () => {
     });
   });
 
-  it('start and watch a bulk publish: the service publishes it, and Kinesis has its stream', async () => {
+  it('start and watch a bulk publish at the service, whose stream is in AWS', async () => {
     expect(await run(['bulk-publish', 'start'])).toMatchObject({ stderr: '', code: 0 });
     expect(await run(['status', '--json'])).toMatchObject({
       stderr: '',
       stdout: expect.stringContaining('cognito-sync-prod'),
     });
-    // The function `run-bulk-publish` does not run in this test.
+    // The function `run-bulk-publish` does not run in this test, so the bulk publish makes no progress.
     expect(await run(['bulk-publish', 'watch', '--timeout', '1'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('not projected after 1 s'),
     });
   });
 
-  it('name the service if it rejects the keys in SERVICE_KEYS', async () => {
+  it('name the URL of the service in the error if the service rejects the keys in SERVICE_KEYS', async () => {
     const other = { accessKeyId: 'other', secretAccessKey: 'other' };
     expect(await run(['bulk-publish', 'start'], other)).toMatchObject({
       code: 1,

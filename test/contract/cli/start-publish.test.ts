@@ -76,7 +76,7 @@ describe('the command bulk-publish start', () => {
     });
   });
 
-  it('stores the bulk publish that it started, with the name of its stream', async () => {
+  it('stores a bulk publish, with the name of its stream, only if the command started that bulk publish', async () => {
     const runs = () => createPublishStore(database).readRuns(POOL);
     await start(database, 'published-less-than-a-day-ago');
     await start(database, 'in-progress');

@@ -41,7 +41,7 @@ describe('the maintenance of the embedded database', () => {
     expect(await pagesOf('sync.outbox')).toBeLessThan(60);
   });
 
-  it('vacuums only tables with many dead rows', async () => {
+  it('vacuums only tables that were never vacuumed or have many dead rows', async () => {
     expect(await maintain()).toEqual([]);
     await database.query(
       'INSERT INTO sync.spent_tokens SELECT gen_random_uuid(), 1, gen_random_uuid() FROM generate_series(1, 1000)',
@@ -50,7 +50,7 @@ describe('the maintenance of the embedded database', () => {
       database.query(
         `DELETE FROM sync.spent_tokens WHERE session_id IN (SELECT session_id FROM sync.spent_tokens LIMIT ${count})`,
       );
-    // The table has never been vacuumed.
+    // The table has no dead rows, but was never vacuumed.
     expect(await maintain()).toEqual(['sync.spent_tokens']);
     await remove(100);
     expect(await maintain()).toEqual([]);
@@ -85,7 +85,7 @@ describe('the maintenance of the embedded database', () => {
     await expect(run()).rejects.toThrow('statement timed out');
   });
 
-  it('limits the write-ahead log', async () => {
+  it('keeps the write-ahead log below ten files while the service writes and deletes much data', async () => {
     const walFiles = async () =>
       (
         await database.query<{ n: number }>(

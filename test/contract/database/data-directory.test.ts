@@ -9,7 +9,7 @@ import { DirectoryInUseError } from '../../../lib/database/directory-lock.ts';
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'data-directory-'));
-  // The user shares this directory. Even so, the files in it must not be readable for others.
+  // The mode of this directory lets other users read it. The files in it must still be readable only for the owner.
   await chmod(directory, 0o755);
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
@@ -58,7 +58,7 @@ describe('if the lock file of a data directory is removed', () => {
     await rm(join(path, 'lock'));
     const holder = join(path, 'holder.json');
     const own = await readFile(holder, 'utf8');
-    // The parent of this process runs.
+    // Let `holder.json` name the parent of this process, because that process is certain to run.
     await writeFile(holder, JSON.stringify({ pid: process.ppid, since: '2026-01-01T00:00:00.000Z' }));
     const second = takeDataDirectory(path);
     await expect(second).rejects.toThrow(DirectoryInUseError);

@@ -196,7 +196,7 @@ describe('a pool of one connection', () => {
   const open = async (options: Partial<PoolOptions>) =>
     openPg({ connectionString: await createEmptyPostgresDatabase(), maxConnections: 1, ...options });
 
-  it('does not count the wait for the connection as a part of connecting', async () => {
+  it('does not apply the connect timeout to statements that wait for the one connection', async () => {
     const database = await open({ connectTimeoutMs: 1_500 });
     try {
       await database.query('SELECT 1');
@@ -207,7 +207,7 @@ describe('a pool of one connection', () => {
     }
   });
 
-  it('refuses statements above its limits; the refused statements have no effect', async () => {
+  it('refuses statements that wait too long, or that exceed the number of waiting statements, without any effect', async () => {
     const database = await open({ maxWaiting: 1, maxWaitMs: 100 });
     try {
       await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');

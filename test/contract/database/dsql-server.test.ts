@@ -32,7 +32,7 @@ describe('a statement outside of a transaction on Aurora DSQL', () => {
     expect([faults, await texts()]).toEqual([[], ['a']]);
   });
 
-  it('is repeated only a few times', async () => {
+  it('fails after three attempts', async () => {
     faults = ['closed', 'closed', 'closed', 'closed'];
     await expect(database.query(KEEP, [1, 'a'])).rejects.toThrow('terminated');
     expect(faults).toEqual(['closed']);
@@ -77,7 +77,7 @@ describe('a connection to Aurora DSQL', () => {
       (await reader.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
     const start = now;
     const first = await process();
-    // A connection that is idle for longer is not used again, regardless of its age.
+    // The clock advances in steps of nine seconds, because a connection that was idle for longer is not used again.
     while ((await process()) === first && now < start + 3_600_000) now += 9_000;
     expect(now - start).toBeGreaterThan(49 * 60_000);
     expect(now - start).toBeLessThan(56 * 60_000);
@@ -85,7 +85,7 @@ describe('a connection to Aurora DSQL', () => {
   });
 });
 
-// The tests of the service rely on these properties.
+// The tests of the service rely on these properties of the test double.
 describe("a PostgreSQL server under Aurora DSQL's rules", () => {
   it('counts the bytes of changed and deleted rows, not only the bytes of parameters', async () => {
     await database.query(

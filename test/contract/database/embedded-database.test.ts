@@ -37,7 +37,7 @@ it('after a sort timed out, the embedded database removes the sort’s temporary
   expect(temporaryFiles()).toEqual([]);
 });
 
-// V8 of Node 24 can abort the process while it frees such code. See lib/common/start-thread.ts.
+// V8 of Node 24 can abort the process while it frees code that threads share. See lib/common/start-thread.ts.
 it.runIf(process.versions.node.startsWith('24.'))(
   'V8 frees no code that threads share, although a thread ends at a timeout',
   { timeout: 240_000 },
@@ -45,7 +45,7 @@ it.runIf(process.versions.node.startsWith('24.'))(
     const ownDir = join(directory, 'own');
     await placeEmptyEmbeddedDatabase(ownDir);
     const { href } = new URL('../../../lib/database/drivers/pglite/open-pglite.ts', import.meta.url);
-    // A file, because a thread inherits the flags of its process, and would not accept --input-type.
+    // The script is a file, because a thread inherits the flags of its process and would not accept --input-type.
     const script = join(directory, 'time-out.mjs');
     const code = `
       import { openPglite } from ${JSON.stringify(href)};

@@ -55,7 +55,7 @@ it.each([
     () => openFromEnvironment({ DATABASE_URL: connectionString }, noSecret),
   ],
 ])('a pool closes an idle connection after %s', async (_time, idleMs, open) => {
-  // The pool uses these timers, and pg uses them only for its timeouts.
+  // Only these timers are fake: the pool closes idle connections with them, and pg uses them only for its timeouts.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
   const opened = open();

@@ -78,7 +78,7 @@ describe('a PostgreSQL database whose login is in a secret', () => {
     expect(secret.reads).toBe(1);
   });
 
-  it('switches to a new password without a failed query', async () => {
+  it('keeps using an open connection after a password change, and reads the new password for the next connection', async () => {
     const secret = scriptedSecret({ username, password });
     const database = open(secret);
     await database.query(WHO);
@@ -91,7 +91,7 @@ describe('a PostgreSQL database whose login is in a secret', () => {
     expect(secret.reads).toBe(2);
   });
 
-  it('reads a new password once for concurrent callers', async () => {
+  it('reads the secret once if concurrent callers need the new password', async () => {
     const secret = scriptedSecret({ username, password });
     const database = open(secret);
     // The outer transaction holds its connection, so each of the other queries opens a new connection.

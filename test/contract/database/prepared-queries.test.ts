@@ -49,7 +49,7 @@ describe('statements with values on the embedded database', () => {
     expect(await preparedTimes(INSERT)).toEqual([3]);
   });
 
-  it('are not prepared if they are invalid', async () => {
+  it('fail with the same error each time if they are invalid', async () => {
     for (let attempt = 0; attempt < 2; attempt += 1) {
       await expect(database.query('SELECT $1::text FROM absent', ['a'])).rejects.toMatchObject({
         code: '42P01',

@@ -114,7 +114,7 @@ describe('the role query_writer', () => {
     expect(await count('query.stream_progress')).toBe(1);
   });
 
-  it('can track bulk publishes and record gaps', async () => {
+  it('can store bulk publishes, and gaps: periods whose removals may be missing in the query store', async () => {
     const poller = openPoller(asWriter);
     poller.pool().details = inProgress(NEW_YEAR);
     await poller.poll();
@@ -180,7 +180,7 @@ describe('the role service_writer', () => {
   });
   afterAll(() => asService.close());
 
-  it('is mapped only to the roles of the service', async () => {
+  it('is mapped only to the IAM roles of the service', async () => {
     expect(await mappings()).toContainEqual({ pg_role_name: SERVICE_ROLE, arn: API });
     expect(await mappings()).not.toContainEqual({ pg_role_name: SERVICE_ROLE, arn: WRITERS[0] });
     expect(await mappings()).not.toContainEqual({ pg_role_name: WRITER_ROLE, arn: API });
@@ -210,7 +210,7 @@ describe('the role service_writer', () => {
     expect(await createMovedRows(asService).count(identity)).toMatchObject({ conflicts: 0 });
   });
 
-  it('can follow an origin, whose removals can arrive without a date', async () => {
+  it('can follow an origin, even if its events of removals have no date', async () => {
     const position = { streamName: 'origin/s', shardId: 'shard', sequenceNumber: '1', arrivedAt: 1 };
     const version = { lastModifiedDate: 5, syncCount: 1 };
     const { keepRemovalVersion } = createQueryStore(asService);
@@ -242,7 +242,7 @@ describe('the role query_reader', () => {
   });
   afterAll(() => asReader.close());
 
-  it('is mapped only to the role of the query API', async () => {
+  it('is mapped only to the IAM role of the query API', async () => {
     const readers = (await mappings()).filter(({ pg_role_name }) => pg_role_name === READER_ROLE);
     expect(readers).toEqual([{ pg_role_name: READER_ROLE, arn: API }]);
   });

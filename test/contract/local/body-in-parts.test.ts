@@ -8,7 +8,7 @@ const PARTS = 400;
 
 let created = 0;
 let isEnded = false;
-/** Creates the parts of a body. Fails after some parts if the path asks for a failure. */
+/** Creates the parts of a body. Fails after three parts if the path ends with "fails". */
 async function* createBody(path: string): AsyncGenerator<string> {
   try {
     for (created = 0; created < PARTS; created += 1) {

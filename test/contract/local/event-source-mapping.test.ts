@@ -126,8 +126,8 @@ function unreliableFunction(random: () => number) {
 }
 
 /**
- * Recreates a stream with one shard. Repeats this until the emulator distinguishes the new stream from the previous
- * one, because the emulator compares only the second of creation.
+ * Recreates a stream with one shard. The emulator distinguishes two streams of one name only by the second of their
+ * creation, so this function repeats the creation until that second has changed.
  */
 async function recreate(streamName: string): Promise<void> {
   const [before] = await reader.listShards(streamName);
@@ -200,7 +200,7 @@ describe('an event source mapping on an emulator', () => {
     },
   );
 
-  it('keeps the order of each key across concurrent batches of a shard', async () => {
+  it('keeps the order of the records of each key across concurrent batches of a shard', async () => {
     const streamName = await emulator.createStream(1);
     const texts = ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => numbered(key, 100));
     const interleaved = texts[0]?.flatMap((_, index) => texts.map((ofKey) => ofKey[index] ?? '')) ?? [];
@@ -289,7 +289,7 @@ describe('an event source mapping on an emulator', () => {
     await again.close();
   });
 
-  it('retries from a poison record on, with the same records, until the function accepts it', async () => {
+  it('if the function reports a failed record, retries the batch from that record until the function accepts it', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, numbered('k', 10));
     const batches: string[][] = [];
@@ -321,7 +321,7 @@ describe('an event source mapping on an emulator', () => {
     );
   });
 
-  it('retries the entire batch after the function throws, and shows the reason only in the status', async () => {
+  it('retries the entire batch after the function throws, and shows the error message only in the status, not in the log', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, numbered('k', 5));
     const batches: string[][] = [];
@@ -341,7 +341,7 @@ describe('an event source mapping on an emulator', () => {
     expect(JSON.stringify(logLines())).not.toContain('no such table');
   });
 
-  it('treats a result that is not JSON as a failure', async () => {
+  it('retries the batch if the result of the function is not JSON, or is malformed', async () => {
     const streamName = await emulator.createStream(1);
     await emulator.put(streamName, ['k:0']);
     const results: unknown[] = [1n, { toJSON: () => ({ batchItemFailures: 'all' }) }];
@@ -498,7 +498,7 @@ describe('an event source mapping on an emulator', () => {
     );
   });
 
-  it('keeps the order of each key across a split and a merge', async () => {
+  it('keeps the order of the records of each key across a split and a merge of shards', async () => {
     const streamName = await emulator.createStream(1);
     const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
     const phase = (from: number) =>

@@ -40,7 +40,7 @@ async function send(headers: Record<string, string>, body = '{}', method = 'POST
     headers,
     setHost: !('Host' in headers),
   });
-  // The server may close the connection after its response without reading the entire body. That is no failure.
+  // The server may respond and close the connection without reading the entire body. This error is expected.
   outgoing.on('error', () => undefined);
   outgoing.end(body);
   const [response] = await once(outgoing, 'response');
@@ -54,7 +54,7 @@ const TARGET = {
   'Content-Type': 'application/x-amz-json-1.1',
 };
 
-/** Returns the headers of a request that the developer has signed. */
+/** Returns the headers of a request that is signed with the developer's key. */
 async function signed(operation: string, body: string): Promise<Record<string, string>> {
   const { headers } = await localSigner('kinesis').sign({
     method: 'POST',
@@ -96,7 +96,7 @@ describe('the HTTP server', () => {
     },
   );
 
-  it('lets no page of another origin read its responses', async () => {
+  it('sends no CORS headers, so that pages of other origins cannot read its responses', async () => {
     const response = await send({ ...TARGET, Origin: 'http://127.0.0.1:4580', Host: '127.0.0.1:4580' });
     expect(response.status).toBe(400);
     expect(Object.keys(response.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);

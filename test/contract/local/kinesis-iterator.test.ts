@@ -35,7 +35,7 @@ function from(streamName: string, type: string) {
 }
 
 it.each(['TRIM_HORIZON', 'LATEST'])(
-  'an iterator from %s returns a record whose time is before an earlier, empty page',
+  'an iterator from %s returns a record that is put after an empty page, even if its timestamp is before that page',
   async (type) => {
     await callEarlier(10, 'CreateStream', { StreamName: type, ShardCount: 1 });
     const opened = await callEarlier(9, 'GetShardIterator', from(type, type));

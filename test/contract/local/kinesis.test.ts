@@ -384,7 +384,7 @@ describe('streams that cannot be used', () => {
     body: Buffer.from(JSON.stringify(input)),
   });
 
-  it('are reported once if another process uses them', async () => {
+  it('are reported with a remedy if another process uses them', async () => {
     const locked = createKinesisEmulator(join(directory, 'kinesis'), verify);
     await expect(locked.opened()).rejects.toThrow(
       /^another process uses the streams in .*; end that process$/,

@@ -216,7 +216,7 @@ describe('a local function', () => {
     ['returns a symbol', null],
     ['returns NaN', { value: null }],
     ['returns the maximum', expect.stringMatching(/^x{9}/)],
-  ])('that %s succeeds with the JSON form', async (way, result) => {
+  ])('that %s succeeds; the caller receives the result as JSON represents it', async (way, result) => {
     expect(await invoke('misbehave', { way })).toEqual(result);
   });
 
@@ -244,12 +244,12 @@ describe('a local function', () => {
     ['an empty object', {}],
     ['an answer that is not a string', { answer: { toString: 1, valueOf: 1 } }],
     ['an error that is not a string', { error: { toString: 1, valueOf: 1 } }],
-  ])('that replies with %s times out', async (_, message) => {
+  ])('that replies with %s instead of an answer times out', async (_, message) => {
     const own = create({ 'patches-port': moduleOf('patches-port') });
     await expect(invoke('patches-port', { message }, 500, own)).rejects.toEqual(failed('timed-out'));
   });
 
-  it('that exits after it has returned succeeds, even if our process is busy', async () => {
+  it('that exits after it has returned succeeds, even if the calling process is busy', async () => {
     const own = create({ misbehave: moduleOf('misbehave') });
     await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
     const result = invoke('misbehave', { way: 'returns and exits' }, TIMEOUT_MS, own);
@@ -393,7 +393,7 @@ describe('a local function', () => {
     await slow;
   });
 
-  it('has its full timeout from the moment when it gets a thread', async () => {
+  it('has its full timeout from the moment when it gets a thread, even if the call was queued', async () => {
     const own = create({ remaining: moduleOf('remaining') });
     const call = (ms: number) =>
       own.invoke(arnOf('remaining'), { ms }, { identityId: 'one', timeoutMs: 5_000 });

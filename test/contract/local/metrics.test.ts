@@ -122,7 +122,7 @@ it('/metrics answers while the database is down, with the metrics that need no d
   }
 });
 
-it('a database that never answers counts as down, and is asked once for all waiting scrapes', async () => {
+it('/metrics reports a database that never answers as down, and queries it once for all waiting scrapes', async () => {
   let connections = 0;
   const silent = createServer((socket) => {
     connections += 1;

@@ -144,7 +144,7 @@ describe('the operator socket', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('that closes before a command prints anything causes the same error', async () => {
+  it('that closes before a command prints anything causes an error', async () => {
     const path = join(directory, 'operator.sock');
     const queried = Promise.withResolvers<void>();
     const slow: Database = {
@@ -162,7 +162,7 @@ describe('the operator socket', () => {
     await expected;
   });
 
-  it('relays the progress of a command, and stops it when its caller disconnects', async () => {
+  it('relays the progress of a command, and stops the command when its caller disconnects', async () => {
     const path = join(directory, 'operator.sock');
     const ended = Promise.withResolvers<void>();
     const pages = createPages();
@@ -231,7 +231,7 @@ describe('the operator socket', () => {
     await expected;
   });
 
-  it('does not read further pages while the client does not take the output', async () => {
+  it('reads no further pages of the query store while the client does not read the output', async () => {
     const path = join(directory, 'operator.sock');
     let pages = 0;
     const row = {

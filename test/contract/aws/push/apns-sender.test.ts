@@ -89,7 +89,7 @@ describe('a message to APNs', () => {
     expect(await failureOf(send())).toMatchObject({ name: 'PushError', reason: 'failed', message });
   });
 
-  it("fails if the key is not the team's", async () => {
+  it('fails if the key belongs to another team', async () => {
     const key = (await startOther()).key;
     sender = open({ key });
     expect(await failureOf(send())).toMatchObject({
@@ -102,7 +102,7 @@ describe('a message to APNs', () => {
     [5_000, { status: 429, body: { reason: 'TooManyRequests' }, headers: { 'retry-after': '5' } }],
     [null, { status: 500, body: { reason: 'InternalServerError' } }],
     [null, { status: 503, body: { reason: 'Shutdown' } }],
-  ])('may be sent again after %s ms', async (retryAfterMs, response) => {
+  ])('fails temporarily, with the retry delay that APNs names: %s ms', async (retryAfterMs, response) => {
     apns.responses.push(response);
     expect(await failureOf(send())).toMatchObject({ reason: 'temporary', retryAfterMs });
     await send();
@@ -111,7 +111,7 @@ describe('a message to APNs', () => {
 });
 
 describe('a connection to APNs', () => {
-  it('is replaced after APNs has asked for it, and after it broke', async () => {
+  it('is replaced after APNs has asked for that; a message fails temporarily if no replacement can be opened', async () => {
     await send();
     apns.goAway();
     await expect.poll(async () => [await failureOf(send()), apns.connections()]).toEqual([undefined, 2]);
@@ -136,7 +136,7 @@ describe('a connection to APNs', () => {
     expect(apns.connections()).toBe(2);
   });
 
-  it('fails temporarily if the server accepts connections and says nothing', async () => {
+  it('fails temporarily if the server accepts connections and sends nothing', async () => {
     sender = open({ endpoint: await startSilentServer() });
     expect(await failureOf(send())).toMatchObject({ name: 'PushError', reason: 'temporary' });
   });
@@ -154,7 +154,7 @@ describe('a connection to APNs', () => {
 });
 
 describe('a provider token', () => {
-  it('is replaced between 20 and 60 minutes after it was issued', async () => {
+  it('is replaced 45 minutes after it was issued; APNs allows 20 to 60 minutes', async () => {
     await send();
     clock.now += 44 * 60_000;
     await send();

@@ -90,7 +90,7 @@ describe('a message to FCM', () => {
     [0, fcmError(500, 'INTERNAL')],
     [0, fcmError(503, 'UNAVAILABLE')],
     [0, { status: 502, headers: { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' } }],
-  ])('may be sent again after %d ms', async (retryAfterMs, response) => {
+  ])('fails temporarily, with the retry delay that FCM names (0: none): %d ms', async (retryAfterMs, response) => {
     fcm.responses.push(response);
     expect(await failureOf(send())).toMatchObject({
       reason: 'temporary',
@@ -98,7 +98,7 @@ describe('a message to FCM', () => {
     });
   });
 
-  it('may be sent again if FCM cannot be reached, or does not respond', async () => {
+  it('fails temporarily if FCM cannot be reached, or does not respond', async () => {
     sender = open({ endpoint: `http://127.0.0.1:${await freePort()}` });
     expect(await failureOf(send())).toMatchObject({
       reason: 'temporary',

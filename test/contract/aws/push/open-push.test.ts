@@ -62,7 +62,7 @@ async function register(push: PushChannel, applicationArn: string, token: string
 }
 
 describe('the push channel with providers', () => {
-  it('sends each message through the provider of the application, and the others through the fallback', async () => {
+  it('sends a message through the provider of its application, or through the fallback if that application has none', async () => {
     const push = open();
     const devices = [
       await register(push, GCM_APP, FCM_TOKEN),
@@ -79,7 +79,7 @@ describe('the push channel with providers', () => {
     expect(inbox.devices()).toEqual([{ deviceId: `device of ${OTHER_APP}`, messages: 1 }]);
   });
 
-  it('rejects a text that cannot be a token, and does not repeat it', async () => {
+  it('rejects the registration of a text that cannot be a device token, without quoting the text', async () => {
     const push = open();
     for (const arn of [GCM_APP, APNS_APP]) {
       const failure = await failureOf(register(push, arn, 'not a token'));
@@ -89,14 +89,14 @@ describe('the push channel with providers', () => {
     }
   });
 
-  it('still reaches devices that registered before their application got a provider', async () => {
+  it('reaches devices through the fallback if they registered before their application got a provider', async () => {
     const device = await register(open({}), GCM_APP, FCM_TOKEN);
     await open().send(device, MESSAGE);
     expect(inbox.devices()).toEqual([{ deviceId: device.deviceId, messages: 1 }]);
     expect(fcm.requests).toEqual([]);
   });
 
-  it('does not give tokens to the fallback after their application lost its provider', async () => {
+  it('fails a message, instead of giving the device token to the fallback, after the application lost its provider', async () => {
     const device = await register(open(), GCM_APP, FCM_TOKEN);
     for (const push of [open({}), open({ [APNS_APP]: apns.provider }), open({ [GCM_APP]: { sns: {} } })]) {
       const failure = await failureOf(push.send(device, MESSAGE));

@@ -146,7 +146,7 @@ describe('Amazon SNS as the push channel', () => {
   it.each([
     failed('EndpointDisabled', 'Endpoint is disabled'),
     failed('NotFound', 'Endpoint does not exist', 404),
-  ])('reports a device that the platform no longer knows as disabled', async (response) => {
+  ])('reports a device as disabled if SNS has disabled or deleted its endpoint', async (response) => {
     const { push } = await scriptSns(response);
     expect(await failureOf(push.send(DEVICE, MESSAGE))).toMatchObject({
       name: 'PushError',
