@@ -156,7 +156,7 @@ describe('the fetch of a payload in the bucket of the stack', () => {
     ["the function's credentials have expired", [400, 'ExpiredToken']],
     ['S3 is overloaded', [503, 'SlowDown']],
     ['the connection is closed', 'reset'],
-  ])('fails for now if %s, and permanently only after the URL has expired', async (_, fault) => {
+  ])('fails temporarily if %s, and permanently only after the URL has expired', async (_, fault) => {
     const { url } = await put();
     s3.faultOf = (method) => (method === 'GET' ? fault : null);
     await expect(fetchWith()(url)).rejects.toThrow(PayloadUnavailableError);

@@ -278,7 +278,7 @@ describe('a local function', () => {
     ['returns and rejects', 'it threw after it had responded'],
     ['throws an uncaught error', 'it threw an uncaught error'],
     ['leaves a rejection unhandled', 'it threw an uncaught error'],
-  ])('that %s is logged without what it threw: %s', async (way, reason) => {
+  ])('that %s is logged without the text of the thrown error: %s', async (way, reason) => {
     const lines: string[] = [];
     const own = create({ misbehave: moduleOf('misbehave') }, lines);
     await invoke('misbehave', { way: 'fine' }, TIMEOUT_MS, own);
@@ -291,7 +291,7 @@ describe('a local function', () => {
   });
 
   // Exhausting the memory takes seconds, so one test covers both the error and the log.
-  it('that exhausts its memory fails, is logged without what it threw, and works on the next call', async () => {
+  it('that exhausts its memory fails, is logged without the text of the error, and works on the next call', async () => {
     const lines: string[] = [];
     const own = create({ misbehave: moduleOf('misbehave') }, lines);
     const exhausting = invoke('misbehave', { way: 'exhausts its memory' }, TIMEOUT_MS, own);

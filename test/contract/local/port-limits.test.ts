@@ -188,7 +188,7 @@ describe('a body in many small parts', () => {
     expect(await open(chunked(2_000)).response()).toMatchObject({ status: 200, body: '{"bytes":2000}' });
   });
 
-  it('is rejected if it has more parts, because each part takes processor time', async () => {
+  it('is rejected if it has 10,000 parts, because each part takes processor time', async () => {
     await start();
     const { status, body } = await open(chunked(10_000)).response();
     expect({ status, body }).toMatchObject({ status: 400, body: expect.stringContaining('too many parts') });
@@ -274,7 +274,7 @@ describe('a connection between two requests', () => {
       // The time is longer than the 60 s and 90 s after which SDKs close an idle connection.
       headerLines: expect.arrayContaining(['Keep-Alive: timeout=120']),
     });
-    // Node checks the time limits once per interval, which is not longer than the limit.
+    // Both time limits have passed after two seconds, including the interval at which Node checks them.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     exchange.socket.write(upload('/upload', 2));
     expect(await exchange.response()).toMatchObject({ status: 200, body: '{"bytes":2}' });
@@ -311,7 +311,7 @@ describe('connections', () => {
   });
 
   it.skipIf(address === undefined)(
-    'count as ten each for a while after they were closed because of too many requests without a response',
+    'count as ten each toward the limit per address for a while after the server closed them for sending too many requests without waiting for responses',
     async () => {
       await start({ host: '0.0.0.0', limits: { connectionsPerAddress: 5, penaltyMs: 60_000 } });
       await open(upload('/hold', 1).repeat(500), address).closed;

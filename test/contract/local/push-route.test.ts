@@ -128,7 +128,7 @@ describe('GET /push/{deviceId}', () => {
     },
   );
 
-  it('does not confuse message ids of different runs', async () => {
+  it('starts from the first message if Last-Event-ID is from an earlier run of the server', async () => {
     await send('a');
     const { id } = await (await readPush(url, phone)).next();
     inbox = createPushInbox({ randomId: randomUUID });

@@ -29,7 +29,7 @@ describe('a start that creates the stream', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  /** Starts, and polls for the first time when the bulk publish that began before the start has succeeded. */
+  /** Creates the stream as `npm start` does. Polls once, after a bulk publish that began before that has succeeded. */
   async function startAndPoll() {
     const checkpoints = await openCheckpointFile({
       directory,
@@ -53,7 +53,7 @@ describe('a start that creates the stream', () => {
     expect(await startAndPoll()).toEqual({ states: ['SUCCEEDED', 'projected'], gaps: [], lines: [] });
   });
 
-  it('lets the poller record a gap if it has seen an earlier stream', async () => {
+  it('lets the poller store a gap (a period of possibly missing removals) if the poller has seen an earlier stream', async () => {
     await createPublishStore(database).keepSeenCreation(STREAM_NAME, 1);
     const { states, gaps } = await startAndPoll();
     expect(states).toEqual(['SUCCEEDED', 'unknown']);

@@ -85,7 +85,7 @@ describe('/console/rules', () => {
     ['does not exist', undefined, 'not found'],
     ['ends its process', 'process.exit(3)', 'ended early'],
     ['has an invalid rule', "export default 'x'", 'defineRules'],
-  ])('says why a file cannot be used that %s', async (_, text, message) => {
+  ])('returns 422 and the reason if the rules file %s', async (_, text, message) => {
     if (text === undefined) await rm(file);
     else await writeFile(file, text);
     const { status, answer } = await ask();
@@ -93,7 +93,7 @@ describe('/console/rules', () => {
     expect(JSON.stringify(answer)).toContain(message);
   });
 
-  it('stops a file that never ends', async () => {
+  it('stops a rules file that never finishes loading', async () => {
     await writeFile(file, 'for (;;);');
     await expect(askRules(file, { kind: 'describe' }, 500)).rejects.toThrow('did not finish within 0.5 s');
   });

@@ -5,7 +5,7 @@ import { toAwsFailure } from '../../../lib/aws/aws-failure.ts';
 describe('a failure of a call to AWS', () => {
   const about = { message: 'full', $metadata: { httpStatusCode: 400 } };
 
-  it('is a limit instead of throttling if a write exceeds a limit', () => {
+  it('has the condition "limit" for LimitExceededException on a write, and "throttled" on a read', () => {
     const full = new LimitExceededException(about);
     expect(toAwsFailure(full, 'write')).toEqual({
       condition: 'limit',

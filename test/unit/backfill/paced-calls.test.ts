@@ -6,7 +6,7 @@ import {
   retryPaced,
 } from '../../../lib/backfill/reconcile/reconcile-calls.ts';
 
-/** A clock on which `sleep` takes exactly its time. */
+/** Creates a clock on which each `sleep` takes exactly the requested time. */
 function createClock() {
   const clock = { now: 0 };
   const sleeping: { at: number; wake: () => void }[] = [];
@@ -40,7 +40,7 @@ describe('paced calls', () => {
     expect(startedAt).toEqual(Array.from({ length: 20 }, (_, index) => index * 100));
   });
 
-  it('wait no longer than their turn if the clock was set back', async () => {
+  it('wait only for the interval between two calls, even if the clock was set back', async () => {
     let now = 1_000_000;
     const waits: number[] = [];
     const paced = createPacedCalls({
@@ -68,7 +68,7 @@ describe('paced calls', () => {
     const calls = Promise.allSettled([one(fail('throttled')), other(fail('unavailable'))]);
     await clock.runUntilIdle();
     await calls;
-    // The second call is not retried.
+    // Only the first call is retried, because `about` names only the condition "throttled".
     expect(startedAt).toEqual([0, 100, 200]);
   });
 });

@@ -67,8 +67,8 @@ describe('the status', () => {
       { needsPublishAfter: START },
       `a bulk publish is needed: no bulk publish that started after 2026-01-01T00:00:00Z is in the query store; run \`bulk-publish start --pool ${POOL}\``,
     ],
-    ['a failed run', { lastRun: failed(FACTS) }, 'has failed'],
-    ['a stalled run', { lastRun: STALLED }, 'has stalled'],
+    ['a failed bulk publish', { lastRun: failed(FACTS) }, 'has failed'],
+    ['a stalled bulk publish', { lastRun: STALLED }, 'has stalled'],
     [
       'events in quarantine',
       {
@@ -80,8 +80,8 @@ describe('the status', () => {
       'in quarantine: 2 not-json, 1 unstorable-text; run `redrive` to project them again',
     ],
     ['a pool that could not be queried', { now: null, problem: 'no permission' }, `${POOL}: no permission`],
-    ['a run in progress', { lastRun: PUBLISHED }, null],
-    ['a run with unknown outcome', { lastRun: cannotBeKnown(PUBLISHED, 'x', START) }, null],
+    ['a bulk publish in progress', { lastRun: PUBLISHED }, null],
+    ['a bulk publish with an unknown outcome', { lastRun: cannotBeKnown(PUBLISHED, 'x', START) }, null],
     ['a pool that never streamed', { lastRun: null, now: null }, null],
   ])('lists the findings of %s, if any', (_, pool, finding) => {
     const todo = findingsOf(reportOf(pool));

@@ -133,7 +133,7 @@ describe('tail', () => {
     ]);
   });
 
-  it('gives up on a sync that is not projected', () => {
+  it('prints that a sync was not projected after ten seconds without a projection', () => {
     const { fates, lines, giveUp } = follow([[0, sync()]]);
     giveUp(9_999);
     expect(fates).toEqual([]);

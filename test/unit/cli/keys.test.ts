@@ -38,7 +38,7 @@ describe('keys rotate', () => {
         secretAccessKey: expect.stringMatching(/^[\w-]{40}$/),
       },
     ]);
-    // Services continue to use the key in the data directory.
+    // The file has no token keys, so services continue to use the token key in the data directory.
     expect(tokenKeys).toBeNull();
     expect(stdout).toContain(developers[1]?.accessKeyId);
     for (const { secretAccessKey } of developers) expect(stdout).not.toContain(secretAccessKey);

@@ -27,7 +27,7 @@ describe('a connection plan', () => {
     });
   });
 
-  it('leaves settings that already have the wanted value or are not given', () => {
+  it('does not change settings that already have the requested value, or for which no value is requested', () => {
     expect(planConnection(CONNECTED, NOTHING, 'cognito-sync')).toEqual({ changes: [] });
     const same = { streamName: 'mine', roleArn: ROLE, syncTrigger: TRIGGER };
     expect(planConnection(CONNECTED, same, 'cognito-sync')).toEqual({ changes: [] });

@@ -35,7 +35,7 @@ describe('the progress view', () => {
     ]);
   });
 
-  it('clears its line for other output only once', () => {
+  it('clears its line for other output only if it has drawn the line since the last time', () => {
     const { view, written } = open(true);
     view.clear();
     view.show({ text: 'waits' });

@@ -26,7 +26,7 @@ describe('readEvents', () => {
     expect(read(recorded)).toEqual([recorded]);
   });
 
-  it('fills in everything except the dataset name and the records', () => {
+  it('fills in all missing members except the dataset name and the records', () => {
     expect(read({ datasetName: 'game', datasetRecords: {} })).toEqual([
       {
         version: 2,

@@ -70,7 +70,7 @@ async function watch(
 }
 
 describe('bulk-publish watch', () => {
-  it('reports what it waits for until the run is projected', async () => {
+  it('reports what it waits for until the bulk publish is projected', async () => {
     const { run, progressTexts } = await watch([{ run: RUN }, { run: SUCCEEDED }, { run: PROJECTED }]);
     expect(run).toBe(PROJECTED);
     expect(progressTexts).toEqual([
@@ -81,10 +81,10 @@ describe('bulk-publish watch', () => {
 
   it.each([
     ['failed', failed(FACTS)],
-    ['ended unseen', endedUnseen(FACTS, START)],
+    ['ended with an outcome that the service no longer reports', endedUnseen(FACTS, START)],
     ['stalled', keepWaiting(SUCCEEDED, '2 events', SUCCEEDED.shards, START + 60 * 60 * 1000)],
     ['has an unknown outcome', cannotBeKnown(SUCCEEDED, 'a test', START)],
-  ])('ends on a run that %s', async (_, ended) => {
+  ])('ends if the bulk publish %s', async (_, ended) => {
     expect((await watch([{ run: ended }])).run).toBe(ended);
   });
 
@@ -92,7 +92,7 @@ describe('bulk-publish watch', () => {
     await expect(watch([{ run: null }])).rejects.toThrow('was never published');
   });
 
-  it('keeps watching while the service does not respond, even if the stored run has ended', async () => {
+  it('keeps watching while the service does not respond, even if the bulk publish in the store has ended', async () => {
     const results = [
       failing('unavailable', PROJECTED),
       failing('throttled', PROJECTED),
@@ -121,13 +121,13 @@ describe('bulk-publish watch', () => {
     },
   );
 
-  it('times out', async () => {
+  it('fails if the bulk publish is not projected within the timeout', async () => {
     await expect(watch([{ run: SUCCEEDED }], 10_000)).rejects.toThrow(
       /^the bulk publish is not projected after 10 s: .*2 events$/,
     );
   });
 
-  it('ends when it is aborted, unless the run has ended', async () => {
+  it('fails when it is aborted, unless the bulk publish has already ended', async () => {
     const stop = new AbortController();
     stop.abort();
     await expect(watch([{ run: RUN }], null, stop)).rejects.toThrow('stopped watching');

@@ -115,7 +115,7 @@ describe('readLocalConfig', () => {
     expect(readLocalConfig({ SYNC_RULES: '' }).rulesFile).toBe(join(ROOT, 'sync-rules.ts'));
   });
 
-  it('verifies logins unless only this machine reaches the port, with the default credentials', () => {
+  it('trusts logins only if no other machine can reach the port and the default credentials are used', () => {
     const own = { AWS_ACCESS_KEY_ID: 'own', AWS_SECRET_ACCESS_KEY: 'own' };
     expect(readLocalConfig({ HOST: '::1' }).logins).toBe('trusted');
     for (const env of [own, { ...own, HOST: '192.0.2.1' }, { LOGINS: 'verified' }]) {
@@ -329,7 +329,7 @@ describe('readDatabase', () => {
     expect(readDatabase({ DSQL_ENDPOINT: inVpc })).toMatchObject({ region: 'ap-southeast-2' });
   });
 
-  it('rejects an environment with neither or both of these variables, and names them', () => {
+  it('rejects an environment with neither or both of DATABASE_URL and DSQL_ENDPOINT, and names them', () => {
     expect(() => readDatabase({})).toThrow(/DATABASE_URL is not set.*DSQL_ENDPOINT/);
     expect(() => readDatabase({ DATABASE_URL: URL_OF_DATABASE, DSQL_ENDPOINT: HOST })).toThrow(
       'DATABASE_URL and DSQL_ENDPOINT are both set; set only the one for the database that you use',

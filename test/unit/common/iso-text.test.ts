@@ -4,7 +4,7 @@ import { toIsoText } from '../../../lib/common/iso-text.ts';
 
 it('returns the same text as Date, for every time that Date supports', () => {
   const time = fc.integer({ min: -8.64e15, max: 8.64e15 });
-  // The second time is often on the same day.
+  // The second time is often on the same day, because the function reuses the text of the last day.
   const nextTime = fc.integer({ min: -1e8, max: 1e8 });
   fc.assert(
     fc.property(time, nextTime, (epochMs, distance) => {

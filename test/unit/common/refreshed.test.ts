@@ -72,7 +72,7 @@ describe('a refreshed value', () => {
     expect(await value.get()).toBe(5);
   });
 
-  it('that is too old does not stand in for a slow read', async () => {
+  it('that is too old is not returned in place of a slow read', async () => {
     await value.get();
     const { promise, resolve } = Promise.withResolvers<void>();
     reading = promise;
@@ -83,7 +83,7 @@ describe('a refreshed value', () => {
     expect(await latest).toBe(2);
   });
 
-  it('remains in use while it is read slowly, and then changes', async () => {
+  it('is still returned while a slow read runs, and is replaced when that read ends', async () => {
     await value.get();
     const { promise, resolve } = Promise.withResolvers<void>();
     reading = promise;

@@ -102,7 +102,7 @@ describe('readServiceKeys', () => {
 describe('SERVICE_KEYS', () => {
   const env = { SERVICE_KEYS: JSON.stringify(ALL) };
 
-  it('are the keys of the service and of the programs on this machine, which use the first one', () => {
+  it('contains the keys of the service; programs on this machine use the first developer key', () => {
     expect(readLocalConfig(env)).toMatchObject({
       credentials: OLD,
       otherDevelopers: [NEW],
@@ -111,7 +111,7 @@ describe('SERVICE_KEYS', () => {
     expect(readClientConfig(env).credentials).toEqual(OLD);
   });
 
-  it('may be the only credentials off loopback, but not with the default secret key in any place', () => {
+  it('suffices for a HOST that other machines reach, unless one of its keys has the default secret key', () => {
     expect(readLocalConfig({ ...env, HOST: '192.0.2.1' }).host).toBe('192.0.2.1');
     const withDefault = JSON.stringify({ developers: [OLD, { ...DEFAULT_CREDENTIALS, accessKeyId: 'NEW' }] });
     expect(() => readLocalConfig({ SERVICE_KEYS: withDefault, HOST: '192.0.2.1' })).toThrow(

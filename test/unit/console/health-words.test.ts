@@ -44,7 +44,7 @@ describe('describeHealth', () => {
       'bad',
       'relay-outbox (Error)',
     ],
-    ['the rows are late', { mappings: shard({ millisBehind: 65_000 }) }, 'warn', '1 min behind the stream'],
+    ['the query store is behind the stream', { mappings: shard({ millisBehind: 65_000 }) }, 'warn', '1 min behind the stream'],
     [
       'a login provider is unavailable',
       { logins: { mode: 'verified', keySets: [{ source: 'https://example.com', lastError: 'timed out' }] } },
@@ -72,7 +72,7 @@ describe('describeHealth', () => {
 });
 
 describe('lagOf', () => {
-  it('is that of the slowest shard, or unknown without shards', () => {
+  it('is the lag of the slowest shard, or null without shards', () => {
     expect(lagOf(HEALTHY)).toBe(20);
     expect(lagOf(withHealth({ mappings: [] }))).toBeNull();
   });

@@ -15,7 +15,7 @@ describe('toCsv', () => {
     expect(csv('a', 'b,c', 'say "x"', null, '')).toBe('a,"b,c","say ""x""",,""');
   });
 
-  it('makes formulas harmless but keeps numbers', () => {
+  it('puts an apostrophe before formulas, so that spreadsheets do not run them, but not before numbers', () => {
     expect(csv('=1+1', '@x', '-5', '+x', '-x')).toBe("'=1+1,'@x,-5,'+x,'-x");
   });
 });

@@ -21,12 +21,12 @@ const EXCEPTIONS = [
   // A guest is removed with its devices, and only while it has no dataset.
   'lib/identity/store/guest-sweep.ts: sync.datasets',
   'lib/identity/store/guest-sweep.ts: sync.devices',
-  // A merged identity is removed only once none of its datasets may still be moved.
+  // A merged identity is removed only if no merge is pending that may still move its datasets.
   'lib/identity/store/guest-sweep.ts: sync.pending_merges',
   // An identity is removed in the transaction that revokes its credentials, and not while its datasets are moved.
   'lib/identity/store/delete-identity-statements.ts: sync.deleted_identities',
   'lib/identity/store/delete-identity-statements.ts: sync.pending_merges',
-  // Both services share the row of a pool. An identity must not be created in a deleted pool.
+  // Cognito Sync and Cognito Identity share the row of a pool. An identity must not be created in a deleted pool.
   'lib/identity/store/identity-statements.ts: sync.identity_pools',
   'lib/identity/store/copied-identities.ts: sync.identity_pools',
   // The merge of two identities and the request to move the datasets are committed together.
@@ -40,7 +40,7 @@ const EXCEPTIONS = [
   // The data of a deleted pool includes its identities.
   'lib/sync/store/pool-data-statements.ts: identity.identities',
   'lib/sync/store/pool-data-statements.ts: identity.logins',
-  // The service dates removals of an origin as the projection does.
+  // For a removal without a date from an origin, the service and the projection must use the same date.
   'lib/database/schema/allow-roles.ts: projection.dated_removals',
 ];
 

@@ -78,7 +78,7 @@ describe('the queue of the embedded database', () => {
     expect(started).toEqual(['read 1', 'read 2']);
   });
 
-  it('limits the pause between two reads', async () => {
+  it('starts the next read at most ten seconds after a read that delayed the service', async () => {
     void queue.runRead(unit('read 1', 5_000));
     void queue.runService(unit('service'));
     await pass(5_002);

@@ -15,7 +15,7 @@ const { panels }: Dashboard = JSON.parse(
   readFileSync(new URL('../../../docs/grafana-dashboard.json', import.meta.url), 'utf8'),
 );
 
-/** The metrics are described even without a database. */
+/** A database that is down. The metrics are listed with their names even then. */
 const down: Database = {
   query: () => Promise.reject(new DatabaseError('down', 'ECONNREFUSED')),
   transaction: () => Promise.reject(new DatabaseError('down', 'ECONNREFUSED')),

@@ -14,7 +14,7 @@ const again = (row: Record<string, number | null>) =>
 const record: ServiceItem = { type: 'record', row: { sync_count: 3 } };
 const raised = (sync_count: number): ServiceItem => ({ type: 'record', row: { sync_count } });
 
-it('gives a dataset and the records that follow it the same count', () => {
+it('gives a dataset and the records that follow it the same sync count', () => {
   const raise = createRaise(() => false, TO);
   expect(raise(dataset({ sync_count: 5, counted_sync_count: 5, deleted_sync_count: 2 }))).toEqual(
     dataset({ sync_count: TO, counted_sync_count: TO, deleted_sync_count: 2 }),
@@ -22,7 +22,7 @@ it('gives a dataset and the records that follow it the same count', () => {
   expect(raise(record)).toEqual(raised(TO));
 });
 
-it('does not raise the count of sizes that are not those of the dataset', () => {
+it('does not raise counted_sync_count if it differs from sync_count, because the stored sizes are then outdated', () => {
   const raise = createRaise(() => false, TO);
   for (const counted_sync_count of [4, null]) {
     expect(raise(dataset({ sync_count: 5, counted_sync_count }))).toEqual(
@@ -39,7 +39,7 @@ it('leaves a deleted dataset deleted, and its records hidden', () => {
   expect(raise(record)).toBe(record);
 });
 
-it('raises the count of a deletion during the backup, so that the import erases the old records', () => {
+it('raises the sync count of a deletion during the backup, so that the import erases the old records', () => {
   const raise = createRaise(() => false, TO);
   raise(dataset({ sync_count: 5, deleted_sync_count: 2 }));
   expect(raise(record)).toEqual(raised(TO));
@@ -55,7 +55,7 @@ it('raises the count of a deletion during the backup, so that the import erases 
   expect(raise(record)).toEqual(raised(TO + 1));
 });
 
-it('does not raise the count of a deletion before the backup', () => {
+it('does not raise the sync count of a deletion before the backup', () => {
   const raise = createRaise(() => false, TO);
   raise(dataset({ sync_count: 5, deleted_sync_count: 2 }));
   expect(raise(again({ sync_count: 8, deleted_sync_count: 2 })).row).toMatchObject({
@@ -84,19 +84,19 @@ it.each([
   ['an older backup, and then a newer one', 1_000, 50_000],
   ['a newer backup, and then an older one', 50_000, 1_000],
   ['a backup from after an earlier restore, and then one from before it', restoredCount(NOW, 0) + 100, 1_000],
-])('raises counts above those that devices have from an earlier restore: %s', (_, first, second) => {
+])('raises sync counts above those that devices have from an earlier restore: %s', (_, first, second) => {
   // Between the restores, a device has made three updates per second.
   const ofDevice = restoredCount(NOW + HOUR_MS, first) + 3 * 600;
   expect(restoredCount(NOW + HOUR_MS + 600_000, second)).toBeGreaterThan(ofDevice);
 });
 
-it('raises counts above those of the backup, even if the clock is behind', () => {
+it('raises sync counts above those of the backup, even if the clock is behind', () => {
   const highest = restoredCount(NOW, 0) + 5;
   for (const now of [0, NOW - HOUR_MS]) {
     expect(restoredCount(now, highest)).toBeGreaterThan(highest + 100_000);
   }
 });
 
-it('gives counts that the SDK for .NET can read', () => {
+it('gives sync counts below 2^31, the limit of the SDK for .NET, until 2043', () => {
   expect(restoredCount(Date.UTC(2043, 0), 1_000)).toBeLessThan(2 ** 31);
 });

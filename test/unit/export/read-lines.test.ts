@@ -7,7 +7,7 @@ async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 }
 
 describe('readLines', () => {
-  it('returns the lines and their ends, for any chunks', async () => {
+  it('returns each line with the byte offset of its end, however the file is divided into chunks', async () => {
     const line = fc.string({ unit: 'grapheme' }).map((text) => `${text.replaceAll('\n', '')}\n`);
     await fc.assert(
       fc.asyncProperty(fc.array(line), fc.integer({ min: 1, max: 9 }), async (lines, size) => {

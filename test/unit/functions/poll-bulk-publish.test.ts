@@ -22,7 +22,7 @@ import {
 } from '../../fixtures/backfill/publish-poller.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
-/** Creates an in-memory store with only what a pool without a bulk publish needs. */
+/** Creates an in-memory store. Methods that matter only for projected bulk publishes return nothing. */
 function memoryStore(): PublishStore {
   const runs: PublishRun[] = [];
   const seen = new Map<string, SeenStreaming>();
@@ -102,7 +102,7 @@ describe('the function that polls bulk publishes', () => {
     ]);
   });
 
-  it('logs the outcome of a run only once, and a gap only once', async () => {
+  it('logs the outcome of a bulk publish only once, and a gap (a period of possibly missing removals) only once', async () => {
     const { poll, pool, logged } = openFunction();
     await poll();
     pool().details = failed(NEW_YEAR, 'the role');
@@ -199,7 +199,7 @@ describe('the settings of the function', () => {
     },
   );
 
-  it('name the failure destination', () => {
+  it('name the failure destination, which FAILURES names if FAILURE_DESTINATION is not set', () => {
     expect(readFailureDestination({})).toBeNull();
     expect(readFailureDestination({ FAILURES: 's3://former' })).toBe('s3://former');
     expect(readFailureDestination({ FAILURES: 's3://former', FAILURE_DESTINATION: 's3://bucket' })).toBe(

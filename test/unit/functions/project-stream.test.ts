@@ -48,7 +48,7 @@ async function reportOf(
 }
 
 describe('the report of a batch', () => {
-  it('contains the lag of its last event', async () => {
+  it('contains the lag of the last event in the batch', async () => {
     const { reports, saved } = await reportOf([inline(1_000), inline(9_000)]);
     expect(reports).toEqual([
       { events: 2, records: 1, recordsChanged: 1, quarantined: 0, batchMs: 0, lagMs: 1_000 },
@@ -73,7 +73,7 @@ describe('the report of a batch', () => {
     expect((await reportOf([inline(11_000)])).reports).toMatchObject([{ lagMs: 0 }]);
   });
 
-  it('is the only line of a batch without failures; a quarantined event is logged with the counts', async () => {
+  it('is the only output of a batch without failures; a quarantined event also causes a warning with the counts', async () => {
     const logger = createLogger('test');
     const info = vi.spyOn(logger, 'info');
     const warn = vi.spyOn(logger, 'warn');

@@ -6,7 +6,7 @@ import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Outbox, OutboxRow } from '../../../lib/sync/ports/outbox.ts';
 
 const TIMEOUT_MS = limits['relay-outbox'].timeout * 1_000;
-/** Three attempts of a request to Kinesis; a check and two attempts of an upload. */
+/** The longest publish takes three attempts of a request to Kinesis; the longest upload, a check and two attempts. */
 const SLOWEST_PUBLISH_MS = 45_000;
 const SLOWEST_UPLOAD_MS = 12_000;
 
@@ -16,7 +16,7 @@ const linked = (payloadId: string) =>
     payloadType: 'S3Url',
   });
 
-/** Creates rows without end for each of the streams: one with its records, and several with a payload each. */
+/** Creates an outbox that always has nine rows for each stream: one with its records, and eight with a payload each. */
 function endlessOutbox(streams: readonly string[]): Outbox {
   let count = 0;
   const rowsOf = (streamName: string) =>
@@ -45,7 +45,7 @@ describe('a run of relay-outbox in Lambda', () => {
     vi.useRealTimers();
   });
 
-  /** Runs the function. Each step of a stream takes as long as it can take. */
+  /** Runs the function. If `isSlow` is true, each request takes as long as its timeouts and retries allow. */
   async function run(streams: readonly string[], isSlow = true) {
     let uploading = 0;
     let mostUploads = 0;
@@ -70,7 +70,7 @@ describe('a run of relay-outbox in Lambda', () => {
             mostUploads = Math.max(mostUploads, uploading);
             if (uploads % 4 === 1) spend(SLOWEST_UPLOAD_MS);
             await new Promise(setImmediate);
-            // The time of a run without delays ends here.
+            // A run without delays takes no time on this clock, so let its time end after 100 uploads.
             if (!isSlow && uploads === 100) vi.setSystemTime(TIMEOUT_MS);
             uploading -= 1;
           },

@@ -36,7 +36,7 @@ afterEach(() => {
 });
 
 describe('the sync trigger', () => {
-  it('logs and counts decisions, and sends the reason of validate only to the device', async () => {
+  it('logs and counts decisions, and sends the text that `validate` returned to the device, but not to the log', async () => {
     const { trigger, info, reported } = createTrigger({
       datasets: {
         game: {

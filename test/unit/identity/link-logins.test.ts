@@ -101,7 +101,7 @@ describe('linkLogins if the origin of a migration names an identity', () => {
   const named = { ...withLogins('named', 'p', 'q'), copied: ['p', 'q'] };
   const guest = identity('guest', 0, true);
 
-  it('links the logins to the named identity, although its replica already has logins of these providers', () => {
+  it('links the logins to the named identity, although its copy has logins of these providers whose users only the origin knows', () => {
     expect(decide({ named, unowned: [login('x')] })).toEqual({
       identityId: 'named',
       isNew: false,
@@ -111,7 +111,7 @@ describe('linkLogins if the origin of a migration names an identity', () => {
     });
   });
 
-  it('creates an identity if the named one was deleted here', () => {
+  it('creates an identity if the named identity was deleted in this service', () => {
     expect(decide({ named: null, unowned: [login('x')] })).toMatchObject({ identityId: 'new', isNew: true });
   });
 
@@ -124,7 +124,7 @@ describe('linkLogins if the origin of a migration names an identity', () => {
     });
   });
 
-  it('rejects another requested identity: its id proves nothing', () => {
+  it('rejects another requested identity, because knowing an id proves nothing, unless it owns one of the logins', () => {
     const asked = withLogins('asked', 'r');
     expect(() => decide({ asked, named, unowned: [login('x')] })).toThrow("Logins don't match");
     expect(() => decide({ asked: { ...asked, isUnlinked: true }, named })).toThrow("Logins don't match");
@@ -143,7 +143,7 @@ describe('linkLogins if the origin of a migration names an identity', () => {
       expect(decision).toMatchObject({ identityId: 'asked', merge: ['named'], link: [login('x')] });
   });
 
-  it('still rejects a second known login of a provider', () => {
+  it('rejects a second login of a provider if this service knows the user of the first login', () => {
     const both = { ...named, copied: ['q'] };
     expect(() => decide({ named: both, unowned: [login('x')] })).toThrow(
       'only one login of a public provider',
@@ -205,7 +205,7 @@ describe('the logins of an identity', () => {
     expect(rejection({ asked, owned: merged }, { merge: ['b', 'c'] })).toEqual(tooMany);
   });
 
-  it('may exceed these limits if they were linked earlier', () => {
+  it('may exceed the limits per provider and per identity if they were linked earlier', () => {
     const many = withLogins('a', ...Array.from({ length: 2 * MAX_LOGINS }, () => 'google'));
     expect(rejection({ asked: many }, {})).toBeNull();
     expect(decide({ asked: many, owned: [owned(many)] })).toMatchObject({ identityId: 'a' });

@@ -15,7 +15,7 @@ describe('an OpenID token', () => {
     now = NEW_YEAR;
   });
 
-  it('contains its identity id, and whether the identity is authenticated', () => {
+  it('contains the id of its identity, and whether that identity is authenticated', () => {
     const open = (providers: string[]) => tokens.open(tokens.issue(identity, providers, 1));
     const times = { issuedAt: NEW_YEAR, expiresAt: NEW_YEAR / 1000 + 1 };
     expect(open([])).toEqual({ state: 'valid', identity, isAuthenticated: false, ...times });
@@ -46,7 +46,7 @@ describe('an OpenID token', () => {
     expect(tokens.open(tokens.issue(identity, providers, 1))).toMatchObject({ state: 'valid' });
   });
 
-  it('is invalid unless our key signed it as an OpenID token', () => {
+  it('is invalid unless a key of the service signed it as an OpenID token', () => {
     const token = tokens.issue(identity, [], 600);
     const [header = '', payload = '', signature = ''] = token.split('.');
     const content = `${header}.${payload}`;

@@ -134,7 +134,7 @@ describe('the signer of a request', () => {
     expect(() => verify(request, 'cognito-sync')).toThrow(expect.objectContaining(error));
   });
 
-  it('is rejected after an hour', async () => {
+  it('is rejected an hour after its credentials were issued', async () => {
     const later = NEW_YEAR + CREDENTIALS_LIFETIME_MS;
     const request = await signed(credentials, later);
     const verify = verifyAt(later);

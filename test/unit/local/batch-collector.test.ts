@@ -61,7 +61,7 @@ it('does not wait for the window once the batch is full', async () => {
   expect(await next()).toEqual({ numbers: '1 2 3', now: LOCAL_OPTIONS.pollIntervalMs });
 });
 
-it('does not wait at all without a window, or at the end of the shard', async () => {
+it('does not wait at all without a batching window, or at the end of a closed shard', async () => {
   expect(await collectFrom([['a', 'b']], {}).next()).toEqual({ numbers: '1 2', now: 0 });
   const settings = { maximumBatchingWindowMs: 300_000, parallelizationFactor: 2 };
   const { collector, next } = collectFrom([[left, right, left]], settings, true);
@@ -74,7 +74,7 @@ it('does not wait at all without a window, or at the end of the shard', async ()
   expect(collector.end()).toBe('drained');
 });
 
-it('gives each lane the records of its own keys, and counts the batching window of each lane separately', async () => {
+it('gives each lane (the source of one of the concurrent batches) the records of its own keys, and its own batching window', async () => {
   const settings = { maximumBatchingWindowMs: 1_000, parallelizationFactor: 2, batchSize: 2 };
   const { next, stop } = collectFrom([[left], [], [right, left]], settings);
   const [one, other] = await Promise.all([next(0), next(1)]);

@@ -89,7 +89,7 @@ describe('a record that breaks the function', () => {
     expect(failures.kept.map(payloadTexts)).toEqual([['a', 'b', 'c', 'd']]);
   });
 
-  it('is discarded with the later records of its batch if the function reports it, with the last request id', async () => {
+  it('if the function reports it, is discarded with the later records of its batch; the failure record has the last request id', async () => {
     const failures = memoryFailures();
     const requestIds: string[] = [];
     const settings = { ...SETTINGS, maximumRetryAttempts: 1 };

@@ -106,7 +106,7 @@ describe('a failing stream reader', () => {
     await until(() => expect(done).toEqual(texts('a', 10)));
   });
 
-  it('reopens an idle iterator after the last record read', async () => {
+  it('replaces an iterator that was unused for a minute with one that starts after the last record read', async () => {
     const { reader, opened } = scriptedReader(new Map([['s0', { texts: texts('a', 3) }]]));
     const { done, invoke } = createFunction();
     let aheadMs = 0;
@@ -153,7 +153,7 @@ describe('shards', () => {
     ]);
   });
 
-  it('that were drained before a restart are not delivered again', async () => {
+  it('that were read to their end before a restart are not delivered again', async () => {
     const shards = new Map<string, ScriptedShard>([
       ['parent', { texts: texts('a', 3), closed: true }],
       ['child', { texts: texts('c', 3), parents: ['parent'] }],
@@ -183,7 +183,7 @@ describe('shards', () => {
     ['with other sequence numbers', '100', false],
     ['with the same sequence numbers, after its deletion was observed', '0', true],
   ])(
-    'of a re-created stream are read even if the shards of the old stream were drained: %s',
+    'of a re-created stream are read even if the shards of the old stream were read to their end: %s',
     async (_name, first, sawDeletion) => {
       const shards = new Map<string, ScriptedShard>([['s0', { texts: texts('a', 3), closed: true }]]);
       let gone = false;
@@ -250,7 +250,7 @@ describe('a failing checkpoint store', () => {
   });
 });
 
-it('backs off up to ten seconds, and starts over after progress', async () => {
+it('doubles the pause between retries up to ten seconds, and starts again with the shortest pause after progress', async () => {
   const pausesMs: number[] = [];
   const { reader } = scriptedReader(new Map([['s0', { texts: texts('a', 3) }]]));
   let attempts = 0;

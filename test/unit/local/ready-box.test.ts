@@ -18,10 +18,10 @@ it.each([
   ['::', ['http://192.168.1.20:4580']],
   ['10.0.0.5', ['http://10.0.0.5:4580']],
   ['fd00::5', ['http://[fd00::5]:4580']],
-])('the addresses for phones of HOST=%s', (host, urls) => {
+])('clientUrls returns the addresses that a phone can reach if HOST=%s', (host, urls) => {
   expect(clientUrls(host, '4580', interfaces)).toEqual(urls);
 });
 
-it('shows the wildcard address if the machine has no other address', () => {
+it('clientUrls returns the wildcard address if the machine has only loopback addresses', () => {
   expect(clientUrls('0.0.0.0', '4580', { lo: interfaces.lo })).toEqual(['http://0.0.0.0:4580']);
 });

@@ -49,7 +49,7 @@ describe('a batch that failed as a whole', () => {
     [2, [1, 1]],
     [5, [3, 2]],
     [500, [250, 250]],
-  ])('of %i records is split into %j, without counting a retry', (count, sizes) => {
+  ])('of %i records is split into %j if bisecting is on, without counting a retry', (count, sizes) => {
     const attempt = tried(count, 1);
     const next = afterFailure(attempt, failed, { ...bisecting, maximumRetryAttempts: 0 });
     if (next.step !== 'split') throw new Error(next.step);

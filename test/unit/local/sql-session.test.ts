@@ -165,7 +165,7 @@ describe('a simple query', () => {
 });
 
 describe('the extended protocol', () => {
-  it('sends each Execute to the database in its own unit, and responds like a single session', async () => {
+  it('sends each Execute to the database in its own unit, and responds as if one session had run all of them', async () => {
     const { send, units } = connect();
     const two = [bind('', 'a'), describePortal(''), execute(''), bind('', 'a'), execute('')];
     expect(await send(parse('a', 'select 1'), ...two, SYNC)).toBe(

@@ -21,7 +21,7 @@ const valuesOf = ({ records }: { records: readonly SyncRecord[] }) =>
   records.map(({ Key, Value }) => [Key, Value]);
 
 describe('the choice of the records that a merge copies', () => {
-  it('keeps the date that decides, because the copy gets a new date of the service', () => {
+  it('stores the date that decides a conflict as the device date of the copy, because the copy gets a new LastModifiedDate', () => {
     const { records } = chooseMerged(
       [record('a', '1', null, 7), record('b', '1', 9, 7), record('c', '1', 5, 7)],
       null,
@@ -29,7 +29,7 @@ describe('the choice of the records that a merge copies', () => {
     expect(records.map(({ DeviceLastModifiedDate }) => DeviceLastModifiedDate)).toEqual([7, 7, 5]);
   });
 
-  it('lets a wrong clock win only up to the date at which the service received the record', () => {
+  it('counts a device date in the future only as the date at which the service received the record', () => {
     const ahead = record('a', 'ahead', 900, 20);
     expect(chooseMerged([ahead], stored(record('a', 'kept', 30)))).toMatchObject({
       records: [],
@@ -37,12 +37,12 @@ describe('the choice of the records that a merge copies', () => {
     });
   });
 
-  it('copies no tombstones if there is no copy and no live record', () => {
+  it('copies no tombstones if the copy does not exist and there is no live record', () => {
     expect(chooseMerged([record('a', null, 1)], null)).toEqual({ records: [], conflicts: [] });
     expect(valuesOf(chooseMerged([record('a', null, 1), record('b', '1', 1)], null))).toHaveLength(2);
   });
 
-  it('ignores equal values', () => {
+  it('neither copies equal values nor reports them as conflicts', () => {
     const copy = stored(record('a', '1', 1), record('b', null, 1));
     const both = [record('a', '1', 2), record('b', null, 2)];
     expect(chooseMerged(both, copy)).toEqual({ records: [], conflicts: [] });

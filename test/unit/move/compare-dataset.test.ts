@@ -20,12 +20,12 @@ const there = (rows: [string, string | null, number][], syncCount = 3) => ({
 const NONE = { exists: false, syncCount: 0, rows: [], records: [] };
 
 describe('the comparison of a dataset with the origin', () => {
-  it('finds nothing if values and counts are equal', () => {
+  it('finds nothing if values and sync counts are equal', () => {
     expect(compareDataset(here([['a', '1', 2]]), there([['a', '1', 2]]), true)).toBeNull();
     expect(compareDataset(NONE, NONE, true)).toBeNull();
   });
 
-  it('counts keys whose live values differ; a tombstone is no live value', () => {
+  it('counts keys whose live values differ; a tombstone counts like a missing record', () => {
     const rows: [string, string | null, number][] = [
       ['a', '1', 1],
       ['b', '2', 2],
@@ -40,7 +40,7 @@ describe('the comparison of a dataset with the origin', () => {
     expect(compareDataset(here([['c', null, 3]]), there([]), false)).toBeNull();
   });
 
-  it('compares counts only if asked, tombstones included', () => {
+  it('compares sync counts, also those of tombstones, only if the caller requests it', () => {
     expect(compareDataset(here([['a', '1', 2]]), there([['a', '1', 3]]), true)).toEqual({ kind: 'counts' });
     expect(compareDataset(here([['a', '1', 2]], 4), there([['a', '1', 2]]), true)).toEqual({
       kind: 'counts',
@@ -54,7 +54,7 @@ describe('the comparison of a dataset with the origin', () => {
     expect(compareDataset(here([]), NONE, true)).toEqual({ kind: 'not-at-origin' });
   });
 
-  it('finds no difference if only one side has a dataset of tombstones, unless counts must be equal', () => {
+  it('finds no difference if only one side has the dataset, with only tombstones, unless sync counts must be equal', () => {
     const tombstones: [string, null, number][] = [['a', null, 2]];
     expect(compareDataset(here(tombstones), NONE, false)).toBeNull();
     expect(compareDataset(NONE, there(tombstones), false)).toBeNull();

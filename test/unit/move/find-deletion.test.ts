@@ -10,7 +10,7 @@ const rowAt = (syncCount: number) => ({
 });
 
 describe('the count of a deletion', () => {
-  it('is found by asking the origin whether a deletion followed a count', async () => {
+  it('is found in fewer than ten calls, which ask the origin whether a deletion followed a given sync count', async () => {
     for (let deletion = 2; deletion < 100; deletion += 1) {
       let calls = 0;
       const wasDeletedAfter = async (count: number) => {
@@ -23,7 +23,7 @@ describe('the count of a deletion', () => {
     }
   });
 
-  it('is 0, without a call, if a row has the count 1 or 2', async () => {
+  it('is 0, without a call, if a row has the sync count 1 or 2, because a deletion erases all rows and has at least the count 2', async () => {
     const fail = () => Promise.reject(new Error('no call is needed'));
     for (const first of [1, 2]) {
       expect(await findDeletion(fail, { records: [rowAt(first), rowAt(9)], syncCount: 9 })).toBe(0);

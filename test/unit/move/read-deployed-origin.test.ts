@@ -13,7 +13,7 @@ describe('the origin of a deployed function', () => {
     expect(settings).not.toHaveProperty('endpoint');
   });
 
-  it('is another service, called with the first key of its developers', () => {
+  it('is another service if ORIGIN_ENDPOINT_URL is set, called with the first developer key of that service', () => {
     const env = { ...ENV, ORIGIN_ENDPOINT_URL: 'https://origin.example.com' };
     const keys = { developers: [DEVELOPER, { ...DEVELOPER, accessKeyId: 'SECOND' }] };
     const settings = readDeployedOrigin(

@@ -17,7 +17,7 @@ describe('the settings of the origin', () => {
     });
   });
 
-  it('come from the variables of the origin; standard variables are used only if those of the origin are unset', () => {
+  it('come from the ORIGIN_* variables; the AWS_* variables are used only if those are unset', () => {
     const env = {
       AWS_REGION: 'us-west-2',
       AWS_ACCESS_KEY_ID: 'own',
@@ -55,7 +55,7 @@ describe('the settings of the origin', () => {
     });
   });
 
-  it('use the default credentials for an origin on this machine, unless credentials are named', () => {
+  it('use the default credentials for an origin on this machine, unless a variable names other credentials', () => {
     const local = { ORIGIN_ENDPOINT_URL: 'http://127.0.0.1:4590' };
     expect(read(local).credentials).toEqual({ accessKeyId: 'local', secretAccessKey: 'local' });
     expect(read({ ...local, AWS_PROFILE: 'admin' }).credentials).toBeUndefined();

@@ -50,7 +50,7 @@ describe('the activity feed', () => {
     ]);
   });
 
-  it('passes only the activities of the pool and the identity, and of a batch only their datasets', () => {
+  it('passes only activities of the requested pool and identity, and from a projected batch only the datasets of that identity', () => {
     const feed = createActivityFeed({ now: Date.now });
     const received: unknown[] = [];
     feed.listen({ identityPoolId: 'pool', identityId: 'a' }, (_, activity) => received.push(activity));

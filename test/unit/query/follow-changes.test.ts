@@ -20,7 +20,7 @@ const pageAt = (place: string, items: RecordChange[] = []): QueryPage<RecordChan
   next: [place],
 });
 
-/** A feed with the given pages, and its clock. After the last page, nothing changes any more. */
+/** Creates a feed of changes with the given pages, and its clock. After the last page, nothing changes any more. */
 function createFeed(pages: (QueryPage<RecordChange> | Error)[]) {
   const reads: Position[] = [];
   const feed = { timeMs: 0, isGone: false };

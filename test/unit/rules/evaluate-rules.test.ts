@@ -56,6 +56,7 @@ const ofKey = (a: KeyOptions, change: object, rules: RulesOptions = {}) =>
 const isAccepted = (a: KeyOptions, change: object) => ofKey(a, change).decisions.length === 0;
 
 describe('a change', () => {
+  // The last column: whether the rules accept the change.
   it.each<[string, KeyOptions, object, boolean]>([
     ['of a server-owned key', { serverOwned: true }, changed('1', '2'), false],
     ['that adds a server-owned key', { serverOwned: true }, added('2'), false],
@@ -406,7 +407,7 @@ describe('derive', () => {
     ]);
   });
 
-  it('removes keys, adds keys over tombstones, and applies the last call for a key', () => {
+  it('removes keys, adds keys over tombstones, and applies only the last call for a key', () => {
     const derive: DatasetOptions['derive'] = ({ set, remove }) => {
       remove('a');
       remove('never');

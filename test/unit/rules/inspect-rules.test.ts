@@ -44,7 +44,7 @@ describe('rules that never apply', () => {
     [['k'.repeat(1_024), `${'😀'.repeat(1_024)}*`], []],
   ])('are found among the keys %j', (names, findings) => expect(ofKeys(names)).toEqual(findings));
 
-  it.each([['k'.repeat(1_025)], [`${'k'.repeat(1_025)}*`]])('are found if a key is too long', (name) => {
+  it.each([['k'.repeat(1_025)], [`${'k'.repeat(1_025)}*`]])('are found if their key is too long for a record', (name) => {
     expect(ofKeys([name])).toEqual([expect.stringMatching(/^error .*: no (record|key) /)]);
   });
 
@@ -54,7 +54,7 @@ describe('rules that never apply', () => {
     ['Game_2.0:a-b', true],
     ['g'.repeat(128), true],
     ['g'.repeat(129), false],
-    // A copy that a merge of identities creates.
+    // The name of a copy that a merge of identities creates: the dataset's name, a dot and an identity id.
     [`${'g'.repeat(128)}${SUFFIX}`, true],
     [`${'g'.repeat(129)}${SUFFIX}`, false],
     [`${'g'.repeat(128)}*`, true],
@@ -226,7 +226,7 @@ describe('examples', () => {
     },
   );
 
-  it('of a glob use a key that only this glob matches', () => {
+  it('of a glob are evaluated with a key that only this glob matches', () => {
     const seen: string[] = [];
     const remember: KeyOptions = {
       validate: ({ key, datasetName, records }) => {

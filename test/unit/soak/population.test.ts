@@ -5,14 +5,14 @@ import { createPopulationLedger, type Side } from '../../soak/population/ledger.
 const PLACE = { identityId: 'ada', datasetName: 'game' };
 const NAME = 'ada game';
 
-/** Devices of both sides that write one dataset. Each write is acknowledged one second after it was sent. */
+/** Devices of the origin and of the target that write one dataset. One write follows another after one second. */
 function createDevices() {
   const ledger = createPopulationLedger();
   let at = 0;
   const counts = { origin: 0, target: 1_000 };
   return {
     ledger,
-    /** @param base the count that the device knows; of the last write by default */
+    /** @param base the sync count that the device knows; 0, of no write, by default */
     write(side: Side, key: string, value: string | null, base = 0) {
       at += 1_000;
       counts[side] += 1;
@@ -30,7 +30,7 @@ function createDevices() {
       at += 1_000;
       ledger.deleted(side, PLACE, { sentAt: at - 500, ackedAt: at });
     },
-    /** Checks the population with these final records on both sides, or on each side. */
+    /** Checks the population with these final records at the origin and at the target, by default the same. */
     check(origin: Record<string, string>, given: Partial<Population> = {}, target = origin): string[] {
       return checkPopulation({
         changes: ledger.changes,
@@ -61,7 +61,7 @@ describe('the checker of the population test', () => {
     expect(devices.check({ a: '1' }, {}, {}).join()).toContain('target nothing');
   });
 
-  it('accepts a change that a device overwrote knowingly, on either side, and none that a device did not know', () => {
+  it('accepts an overwritten change only if the device that overwrote it, on either side, had received it before', () => {
     const devices = createDevices();
     const first = devices.write('origin', 'a', '1');
     devices.write('target', 'a', '2', first);
@@ -72,7 +72,7 @@ describe('the checker of the population test', () => {
     expect(devices.check({ a: '2', b: '4' }).join(), 'no conflict was listed').toContain('3, count 1002');
   });
 
-  it('accepts a change that lost a listed conflict with the same date', () => {
+  it('accepts a change that lost a conflict if the list of conflicts has that conflict with the date of the change', () => {
     const devices = createDevices();
     devices.write('target', 'a', '1');
     devices.write('origin', 'a', '2');
@@ -83,7 +83,7 @@ describe('the checker of the population test', () => {
     expect(devices.check({ a: '1' }, listed(1_999))).toHaveLength(1);
   });
 
-  it('accepts that a change without an answer is stored or not, but not that it hides a loss', () => {
+  it('accepts that a change without an answer is stored or not, but not that the acknowledged change before it is lost', () => {
     const devices = createDevices();
     const first = devices.write('origin', 'a', '1');
     devices.doubt('origin', 'a', '2', first);

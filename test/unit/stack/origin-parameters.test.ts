@@ -30,7 +30,7 @@ describe('the parameters of a migration', () => {
     expect(check({}).serviceRoles).not.toContainEqual({ Ref: 'FollowOriginRole' });
   });
 
-  it('name the pools of Amazon, which are the only ones in the policies', () => {
+  it('name the pools of Amazon; the IAM policies allow only these pools', () => {
     const deployment = check(AMAZON);
     expect(deployment).toMatchObject({ origin: 'yes', originIsAmazon: 'yes', originStreamName: 'old' });
     expect(deployment.originDataArns).toEqual([

@@ -264,7 +264,7 @@ describe('the parameters of a deployment', () => {
       expect.stringMatching(/^loginProviders: .* not a JSON object/),
       expect.stringMatching(/^rateLimits: .* not a JSON object/),
     ]);
-    // This one is usually an environment variable, which can belong to another deployment.
+    // This parameter is not rejected: its environment variable can be set for another deployment.
     expect(problemsOf({ database: 'dsql', serviceDatabaseUrl: SECRET_URL })).toEqual([]);
   });
 
@@ -273,7 +273,7 @@ describe('the parameters of a deployment', () => {
     ['on with the service if it names a stream', { service: 'on', streamArn: STREAM }],
     ['on with the service if it names pools', { service: 'on', identityPools: POOL }],
     ['on with the service if it has a policy', { service: 'on', bulkPublishPolicy: 'first' }],
-    ['on with the service if wanted', { service: 'on', poller: 'on' }],
+    ['on with the service and poller=on', { service: 'on', poller: 'on' }],
   ])('switch the poller: %s', (_, parameters) => {
     const given = checkParameters({ database: 'dsql', ...parameters }, PROD);
     expect(given).toMatchObject({ poller: 'yes' });
@@ -282,7 +282,7 @@ describe('the parameters of a deployment', () => {
 
   it.each<[string, Partial<DeploymentParameters>]>([
     ['off with the service', { service: 'on', serviceConcurrency: '9' }],
-    ['off if unwanted', { poller: 'off' }],
+    ['off with poller=off', { poller: 'off' }],
   ])('switch the poller: %s', (_, parameters) => {
     const vpc = { vpcSubnets: 'subnet-0123abcd', vpcSecurityGroups: 'sg-0123abcd' };
     const given = checkParameters(

@@ -73,7 +73,7 @@ describe('the plan of a deployment', () => {
     expect(plan.creates).toEqual(['FailuresBucket', 'FailuresBucketPolicy', 'MigrateLambdaFunction']);
   });
 
-  it('names changed properties, but no values, and ignores the key of the code and the order of members', () => {
+  it('names changed properties, but no values, and ignores the S3 key of the code and the order of members', () => {
     const { MigrateLambdaFunction: before, ...others } = PACKAGED.Resources;
     const deployed = {
       Resources: {

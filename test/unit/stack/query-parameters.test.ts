@@ -25,7 +25,7 @@ function problemsOf(parameters: Partial<DeploymentParameters>): string[] {
 }
 
 describe('the parameters of the query API', () => {
-  it('leave it out by default, also if an environment variable has an address for another deployment', () => {
+  it('leave out the query API by default, even if an environment variable has an address for another deployment', () => {
     const off = checkParameters({ database: 'dsql', queryDatabaseUrl: READER }, PROD);
     expect(off).toMatchObject({
       queryApi: 'no',
@@ -36,7 +36,7 @@ describe('the parameters of the query API', () => {
     expect(JSON.stringify([off.vpcRoles, off.tracedRoles])).not.toContain('QueryApiRole');
   });
 
-  it('connect it to the cluster of the stack, which needs no address', () => {
+  it('connect the query API to the cluster of the stack, which needs no address', () => {
     expect(checkParameters(CLUSTER, PROD)).toMatchObject({
       queryApi: 'yes',
       queryUsesCluster: 'yes',
@@ -46,7 +46,7 @@ describe('the parameters of the query API', () => {
     });
   });
 
-  it('connect it to a PostgreSQL server with a login of its own', () => {
+  it('connect the query API to a PostgreSQL server with its own login', () => {
     expect(checkParameters({ ...SERVER, queryDatabaseUrl: READER }, PROD)).toMatchObject({
       databaseUrl: WRITER,
       queryUsesCluster: 'no',

@@ -52,7 +52,7 @@ describe('the URL of a payload is allowed', () => {
     expect(checkPayloadUrl(text, POLICY).protocol).toBe('https:');
   });
 
-  it('at our own origin, even if this origin uses plain http and a private address', () => {
+  it('at the origin in PAYLOAD_ORIGIN, even if this origin uses plain http and a private address', () => {
     const own = `${OWN}/payloads/1?expires=1&signature=1`;
     expect(checkPayloadUrl(own, WITH_OWN).href).toBe(own);
     expect(checkPayloadUrl('https://s3.amazonaws.com/k', WITH_OWN).host).toBe('s3.amazonaws.com');
@@ -60,7 +60,7 @@ describe('the URL of a payload is allowed', () => {
 });
 
 it.each([OWN, `${OWN}/`, `${OWN}/healthz`, `${OWN}/payloads`, `${OWN}/payloads/../healthz`])(
-  'the URL of a payload is refused at our own origin unless its path is under /payloads/: %s',
+  'the URL of a payload is refused at the origin in PAYLOAD_ORIGIN unless its path is under /payloads/: %s',
   (url) => {
     expect(refusal(url, WITH_OWN)).toBe('the path does not start with /payloads/');
   },
@@ -194,7 +194,7 @@ describe('the URL of a payload is refused', () => {
   ])('because $reason', ({ reason, hosts }) => {
     it.each(hosts)('https://%s', (host) => {
       expect(refusal(`https://${host}${SECRET}`)).toBe(reason);
-      // A policy that allows our own origin must not allow these hosts either.
+      // A policy that also allows the origin in PAYLOAD_ORIGIN must not allow these hosts either.
       expect(refusal(`https://${host}${SECRET}`, WITH_OWN)).toBe(reason);
     });
   });
@@ -238,7 +238,7 @@ describe('the URL of a payload is refused', () => {
     ['http://2130706433:4580/x', NOT_CANONICAL],
     ['blob:http://127.0.0.1:4580/x', 'the scheme is not https'],
     ['http://127.0.0.1:4580\\x', INVALID_URL],
-  ])('%s, which is not our own origin', (text, reason) => {
+  ])('%s, which is not at the origin in PAYLOAD_ORIGIN', (text, reason) => {
     expect(refusal(text, WITH_OWN)).toBe(reason);
   });
 
@@ -315,7 +315,7 @@ describe('a presigned URL expires', () => {
     expect(at(query)).toBeNull();
   });
 
-  it('at a valid or at an unknown time, for any query', () => {
+  it('at a valid time or at an unknown time (null), for any query', () => {
     const name = fc.constantFrom('X-Amz-Date', 'X-Amz-Expires', 'Expires');
     const value = fc.oneof(fc.string(), fc.nat().map(String), fc.constant('20260101T000000Z'));
     fc.assert(

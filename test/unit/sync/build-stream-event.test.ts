@@ -57,7 +57,7 @@ describe('the stream event of an update', () => {
     });
   });
 
-  it('contains a URL if it would exceed the limit, and the records become the payload', () => {
+  it('contains the URL of a payload with the records if the event would exceed the limit with inline records', () => {
     const { partitionKey, data, payload } = eventOf(bytes - 1);
     expect(partitionKey).toBe(IDENTITY);
     expect(Object.entries(JSON.parse(data))).toEqual([

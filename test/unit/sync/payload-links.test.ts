@@ -24,7 +24,7 @@ function setUp(key = KEY) {
 const targetOf = (url: string) => url.slice(ORIGIN.length);
 
 describe('payload links', () => {
-  it('point to our own origin and pass the URL check of stream readers', () => {
+  it('point to the origin of the service and pass the URL check of stream readers', () => {
     const { links } = setUp();
     const { url, payloadId } = links.create();
     expect(url).toMatch(

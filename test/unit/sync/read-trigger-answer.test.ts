@@ -15,7 +15,7 @@ const STORED = new Map(
     { Key, Value, SyncCount: index + 1 },
   ]),
 );
-/** The dataset's count. */
+/** The dataset's sync count. */
 const COUNT = 9;
 const patch = (key: string, value: string | null, syncCount = COUNT): Patch => ({
   key,

@@ -300,7 +300,7 @@ describe('the relay', () => {
 
   describe('with a stream per pool', () => {
     const gone = { error: 'ResourceNotFoundException', retryable: true, noStream: true as const };
-    /** Returns the second word of the event, which names its stream; null if it has none. */
+    /** Returns the second word of the event, which names its stream; null if the event has only one word. */
     const streamOf = (event: string) => event.split(' ')[1] ?? null;
     const alternating = (count: number) =>
       numbered(count).map((name, index) => `${name} ${index % 2 === 0 ? 'bad' : 'good'}`);

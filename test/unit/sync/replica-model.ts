@@ -17,7 +17,7 @@ export const DATASET = { identityPoolId: 'us-east-1:1', identityId: 'us-east-1:2
 /** A value that SQL text cannot store. */
 export const UNSTORABLE = '\0';
 
-/** A dataset at the origin, as Cognito Sync keeps it. Counts continue across a deletion. */
+/** A dataset at the origin, as Cognito Sync keeps it. Its sync count continues after a deletion. */
 export class Origin {
   version: Version = { lastModifiedDate: 10, syncCount: 0 };
   deletedSyncCount = 0;
@@ -55,7 +55,7 @@ export class Origin {
     this.version = { lastModifiedDate: lastModifiedDate + afterMs, syncCount: syncCount + 1 };
   }
 
-  /** What the copy reads at this moment; null if the dataset does not exist. */
+  /** Returns what `move copy` reads at this moment; null if the dataset does not exist. */
   async list(): Promise<ReplicaChange | null> {
     if (!this.exists) return null;
     const listed: ReplicaRecord[] = [...this.rows.values()].map((row) => ({
@@ -84,7 +84,7 @@ export class Origin {
   }
 }
 
-/** The replica, as the store keeps it. */
+/** The replica (the dataset's copy in this service), as the store keeps it. */
 export class Replica {
   stored: StoredReplica | null = null;
   readonly rows = new Map<string, StoredReplicaRecord & { value: string | null }>();
@@ -120,7 +120,7 @@ export class Replica {
     for (const key of erasedKeys) this.rows.delete(key);
   }
 
-  /** Removes the dataset as it was when the copy read it here, as `move copy` does if the origin does not list it. */
+  /** Removes the version of the replica that `move copy` has read, as it does if the origin does not list the dataset. */
   remove({ lastModifiedDate, syncCount }: StoredReplica, countAtOrigin: number): void {
     const version = { lastModifiedDate, syncCount };
     const removal = { lastModifiedDate, syncCount: Math.max(syncCount + 1, countAtOrigin) };
@@ -134,7 +134,7 @@ export class Replica {
     }
   }
 
-  /** What a device sees. */
+  /** Returns what a device sees. */
   view(): View {
     const { syncCount = 0, deletedSyncCount = 0, lastModifiedDate = 10 } = this.stored ?? {};
     const visible = [...this.rows].filter(([, { version }]) => version.syncCount > deletedSyncCount);

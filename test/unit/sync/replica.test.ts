@@ -51,7 +51,7 @@ const ANY = stepsOf(
   [3, following],
 );
 
-/** Reads the dataset as `move copy` does. @returns what the copy writes later */
+/** Reads the dataset as `move copy` does. @returns a function that writes what was read to the replica */
 async function readFrom(origin: Origin, replica: Replica): Promise<() => void> {
   const known = replica.stored;
   const listed = await origin.list();
@@ -82,7 +82,7 @@ const withoutKeys = (view: View, isLeftOut: (row: View['rows'][number]) => boole
   rows: view.rows.filter((row) => !isLeftOut(row)),
 });
 
-/** The listing has the dates of the rows that are left, so the date of the dataset can be older. */
+/** Leaves out the dataset's date: a listing has only the dates of the remaining rows, so the copied date can be older. */
 const withoutDate = ({ lastModifiedDate: _, ...view }: View) => view;
 
 describe('a replica', () => {
@@ -112,7 +112,7 @@ describe('a replica', () => {
         const isUnstorable = ({ key }: { key: string }) => origin.rows.get(key)?.value === UNSTORABLE;
         const view = withoutDate(withoutKeys(replica.view(), isUnstorable));
         const expected = withoutDate(withoutKeys(viewOf(origin), isUnstorable));
-        // A deletion that the copy has not seen has no count; a device learns of it from the missing dataset.
+        // The replica lacks the count of a deletion that no copy saw; devices learn of it from the missing dataset.
         expect(origin.exists ? view : view.rows).toEqual(origin.exists ? expected : []);
       }),
       { numRuns: 4_000 },
@@ -163,7 +163,7 @@ describe('a replica', () => {
     );
   });
 
-  it('writes nothing again when a copy is repeated', async () => {
+  it('writes nothing when the same copy is applied again', async () => {
     const origin = new Origin();
     const replica = new Replica();
     origin.update(['a', 'b'], '1', 1);
@@ -196,7 +196,7 @@ describe('a replica', () => {
     ]);
   });
 
-  it('takes the author and the missing date of the device from a listing, and publishes nothing for that', async () => {
+  it('takes the author of a record, which events lack, from a listing, and publishes nothing for that', async () => {
     const origin = new Origin();
     const replica = new Replica();
     origin.update(['a'], '1', 1);

@@ -10,7 +10,7 @@ const device = (deviceId: string): PushDevice => ({
 });
 const busy = (retryAfterMs: number | null = null) => new PushError('temporary', 'FCM: 503', retryAfterMs);
 
-/** The errors of the next attempts per device. Without one, an attempt succeeds. */
+/** The errors of the next attempts, per device. If none is left, an attempt succeeds. */
 let failures: Map<string, Error[]>;
 let attempts: string[];
 let slept: number[];
@@ -51,7 +51,7 @@ describe('the queue of a push application', () => {
     expect(attempts).toHaveLength(4);
   });
 
-  it('waits at least as long as the platform demands, but not longer than a minute', async () => {
+  it('waits at least as long as the platform demands, and gives up if that is longer than a minute', async () => {
     failures.set('phone', [busy(30_000)]);
     await send('phone');
     expect(slept).toEqual([31_000]);

@@ -136,7 +136,7 @@ describe('a NextToken', () => {
     expect(() => tokens.verifyPage(nextToken, GAME)).toThrow(invalid('NextToken'));
   });
 
-  it('of records may start at count 0', () => {
+  it('of records may start at sync count 0', () => {
     const { tokens } = createTokens();
     const page = { ...PAGE, lastSyncCount: 0 };
     expect(tokens.verifyPage(tokens.issuePage(page, GAME), GAME)).toEqual(page);

@@ -20,7 +20,7 @@ const stsError = (code: string): WireResponse => ({
   body: `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code></Error></ErrorResponse>`,
 });
 
-/** Answers one event with `first`, or with `OK` once the keys were read again. */
+/** Answers one event with `first`, or with the body "again" if the keys are read again. */
 async function answer(first: WireResponse | Error) {
   const service = (response: WireResponse | Error): Answering => ({
     acceptsOrigin: () => true,
@@ -79,7 +79,7 @@ describe('an event whose request is rejected', () => {
 });
 
 describe('an event whose answer is an error of the server', () => {
-  it('is reported, regardless of the entry point', async () => {
+  it('is reported as a server error, also if the service throws; other answers are not reported', async () => {
     expect(await answer(errorResponse(500, 'InternalErrorException'))).toMatchObject({ serverErrors: 1 });
     expect(await answer(new Error('a bug'))).toMatchObject({ statusCode: 500, serverErrors: 1 });
     expect(await answer(errorResponse(400, 'LimitExceededException'))).toMatchObject({ serverErrors: 0 });

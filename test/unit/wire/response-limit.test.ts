@@ -69,7 +69,7 @@ describe('an update whose response would be too large for its entry point', () =
     ['characters of three bytes', [set('a', '€'.repeat(320_000))]],
     ['many small records', small(2_500)],
     ['no patches', []],
-  ])('is not one of %s that fits', async (_, patches) => {
+  ])('is distinguished from an update whose response fits, which is carried out: %s', async (_, patches) => {
     const { result, calls } = await update(loadBalancerEvent, patches);
     expect(calls).toBe(1);
     expect(result.statusCode).toBe(200);

@@ -14,7 +14,7 @@ const reading = (secrets: Readonly<Record<string, string>>) => (id: { secretId: 
 const none = reading({});
 
 describe('the settings of the service in AWS', () => {
-  it('come from the variables or from the secrets', async () => {
+  it('come from the environment variables, or from the secrets that the variables name', async () => {
     const texts = { keys: KEYS, loginProviders: PROVIDERS, pushProviders: PUSH, originKeys: '' };
     const given = { SERVICE_KEYS: KEYS, LOGIN_PROVIDERS: PROVIDERS, PUSH_PROVIDERS: PUSH };
     expect(await createSettingsReader(given, none)()).toEqual(texts);
@@ -35,7 +35,7 @@ describe('the settings of the service in AWS', () => {
     });
   });
 
-  it('need no providers', async () => {
+  it('need neither login providers nor push providers', async () => {
     const texts = await createSettingsReader({ SERVICE_KEYS: KEYS }, none)();
     const { loginProviders, pushProviders } = parseServiceSettings(texts);
     expect([loginProviders, pushProviders]).toEqual([new Map(), new Map()]);

@@ -142,7 +142,7 @@ describe('the keys of a provider', () => {
     expect(provider.urls().length).toBe(4);
   });
 
-  it('do not cause a rejection while the provider is unavailable: an unknown key may be a new one', async () => {
+  it('while the provider is unavailable, a token with an unknown key is not rejected, because the key may be new; the login fails as unavailable', async () => {
     await logIn();
     goDown();
     await expect(logIn(1)).rejects.toEqual(UNAVAILABLE);
@@ -156,7 +156,7 @@ describe('the keys of a provider', () => {
     expect(await logIn(1)).toBe('ann');
   });
 
-  it('are requested again five seconds after they could not be loaded; until then, logins fail at once', async () => {
+  it('are requested again five seconds after they could not be loaded; until then, logins fail immediately', async () => {
     goDown();
     await expect(Promise.all([logIn(), logIn()])).rejects.toEqual(UNAVAILABLE);
     now += 4_999;
@@ -168,7 +168,7 @@ describe('the keys of a provider', () => {
     expect(await logIn()).toBe('ann');
   });
 
-  it('can delay one login by the time limit of a login in total, although it loads them twice', async () => {
+  it('delay a login by at most the time limit of a login, even if that login loads the keys twice', async () => {
     const timeoutMs = 1_200;
     const started: string[] = [];
     const late = createLoginVerifier({

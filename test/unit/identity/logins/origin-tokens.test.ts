@@ -71,7 +71,7 @@ describe('OpenID tokens of an origin', () => {
     expect(await open(AMAZON, POOL, await sign({ exp: NOW / 1000 - 301 }))).toEqual({ state: 'expired' });
   });
 
-  it('of another instance of this service are opened with its token keys', async () => {
+  it('are opened with the token keys of the origin if the origin is another instance of this service', async () => {
     const secret = Buffer.alloc(32, 1);
     const token = createOpenIdTokens({ keys: [secret], now: () => NOW }).issue(
       { identityPoolId: POOL, identityId: ID },
@@ -82,7 +82,7 @@ describe('OpenID tokens of an origin', () => {
     expect(await open({ secrets: [Buffer.alloc(32, 2)] }, POOL, token)).toEqual({ state: 'invalid' });
   });
 
-  it('cannot be judged while the keys cannot be loaded', async () => {
+  it('can be neither accepted nor rejected while the keys of the origin cannot be loaded', async () => {
     isDown = true;
     const fresh = { ...AMAZON, jwksUri: 'https://other.example/keys' };
     await expect(open(fresh, POOL, await sign())).rejects.toThrow(ProviderUnavailableError);

@@ -59,7 +59,7 @@ const publishAt = (url: string) => documents.set(url, { status: 200, body: { key
 describe('a login of accounts.google.com', () => {
   const GOOGLE = 'accounts.google.com';
 
-  it('is verified with the keys of Google, and has the pool’s client id as its audience', async () => {
+  it('is verified with the keys of Google, and must have the pool’s client id as its audience', async () => {
     publishAt(GOOGLE_KEYS);
     const pool = { SupportedLoginProviders: { [GOOGLE]: 'web.apps.example' } };
     for (const iss of [`https://${GOOGLE}`, GOOGLE]) {
@@ -164,7 +164,7 @@ describe('a login of Facebook', () => {
     expect(Object.fromEntries(query)).toEqual({ input_token: TOKEN, access_token: '1234|s3cret' });
   });
 
-  it('is reused for a minute, but not after the token has expired', async () => {
+  it('is not verified again for a minute, unless its token expires earlier', async () => {
     answer({ expires_at: SECONDS + 30 });
     const { verify } = openVerifier(settings);
     const again = () => verify(poolWith(pool), FACEBOOK, TOKEN);
@@ -415,7 +415,7 @@ describe('a login of www.amazon.com', () => {
     },
   );
 
-  it('fails if Amazon answers with something else', async () => {
+  it('fails with ExternalServiceException if Amazon answers with an unexpected response', async () => {
     for (const profile of [
       { status: 200, body: {} },
       { status: 200, body: [] },

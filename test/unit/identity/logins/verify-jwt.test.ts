@@ -57,7 +57,7 @@ describe('an ID token', () => {
     return createLoginVerifier({ settings, fetchJson, now: () => NOW }).verify(POOL, KEY, token);
   }
   const verifyClaims = async (changed: object) => verify(await key.sign(claims(changed)));
-  /** Signs with node:crypto, because jose does not sign what this function must sign. */
+  /** Signs any text as the payload. Uses node:crypto, because jose signs only JSON objects that it has built. */
   function signRaw(header: object, payload: string): string {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const content = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(payload)}`;
@@ -170,7 +170,7 @@ describe('an ID token', () => {
       }
     });
 
-    it('was issued, or is valid, from more than five minutes in the future', async () => {
+    it('has an issue time (iat) or a start of validity (nbf) more than five minutes in the future', async () => {
       expect(await verifyClaims({ iat: SECONDS + 300, nbf: SECONDS + 300, exp: SECONDS + 900 })).toBe('ann');
       await expect(verifyClaims({ iat: SECONDS + 301 })).rejects.toEqual(NOT_YET_VALID);
       await expect(verifyClaims({ nbf: SECONDS + 301 })).rejects.toEqual(NOT_YET_VALID);
