@@ -88,7 +88,7 @@ describe.each(DATABASES)('the rows of a migration in an erasure on $name', ({ op
     });
   });
 
-  it('do not count copied identities that were erased or deleted before `move finish` took them over', async () => {
+  it('no longer count as copied identities after an erasure, or after a deletion before `move finish` took the identity over', async () => {
     const { identity, tables } = await prepare();
     const { identityPoolId } = identity;
     const [erased, owned] = [randomUUID(), randomUUID()].map((id) => ({

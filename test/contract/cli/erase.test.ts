@@ -101,19 +101,19 @@ describe('the command erase', () => {
     expect(await erase(refusing('not-found'), '--json')).toEqual(NOT_KNOWN);
   });
 
-  it('continues if only the query store has data of the pool', async () => {
+  it('accepts a pool of which only the query store has data', async () => {
     await project(deliver(toBytes(wireEvent({ identityId: OTHER_IDENTITY }))));
     const { lines } = await erase(refusing('not-found'));
     expect(lines[1]).toBe(NOTHING_STORED);
   });
 
-  it('continues if the poller has seen the pool stream', async () => {
+  it('accepts a pool whose streaming settings the poller has stored', async () => {
     const seen = { identityPoolId: POOL, streamName: 'cognito-sync', isEnabled: true, checkedAt: NEW_YEAR };
     await createPublishStore(database).keepSeen(seen);
     expect((await erase(refusing('not-found'))).lines[1]).toBe(NOTHING_STORED);
   });
 
-  it('continues if the pool was reconciled before', async () => {
+  it('accepts a pool that was reconciled before', async () => {
     await createReconcileStore(database).beginReconciliation(POOL, NEW_YEAR, { restart: false });
     expect((await erase(refusing('not-found'))).lines[1]).toBe(NOTHING_STORED);
   });

@@ -171,7 +171,7 @@ it.each([
   ['succeeds if SERVICE_KEYS has token keys', { SERVICE_KEYS: true }, 0],
   ['fails if neither the data directory nor SERVICE_KEYS has a token key', {}, 1],
 ])(
-  'backup in another process than the service %s',
+  'backup, in a process other than that of the service, %s',
   (_, { SERVICE_KEYS = false }: { SERVICE_KEYS?: boolean }, expected) =>
     inFolder(async (folder) => {
       const keys = JSON.stringify({ tokenKeys: [KEY.toString('base64')] });

@@ -100,7 +100,7 @@ describe.each(DATABASES)('a transaction on $name', ({ openEmpty }) => {
     expect(await numbers(database)).toEqual([2]);
   });
 
-  it('loses no update when many run concurrently', async () => {
+  it('loses no update when many transactions run concurrently', async () => {
     await insert(database, 0);
     await Promise.all(
       Array.from({ length: 12 }, () =>

@@ -434,7 +434,7 @@ describe('an event source mapping on an emulator', () => {
     expect(rest).toEqual(numbered('k', 16, 10));
   });
 
-  it('with LATEST, delivers records that arrive after its first start, even while it is stopped', async () => {
+  it('with the starting position LATEST, delivers records that arrive after its first start, even those that arrive while it is stopped', async () => {
     const streamName = await emulator.createStream(1);
     const directory = await checkpointDirectory();
     const latest = { directory, settings: { ...settings, startingPosition: 'LATEST' as const } };

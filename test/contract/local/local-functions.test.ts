@@ -344,7 +344,7 @@ describe('a local function', () => {
     for (const thread of further) expect(thread).toBeOneOf(threads);
   });
 
-  it('runs in a thread that becomes free before a new thread has loaded', async () => {
+  it('runs a queued call in a thread that becomes free, even if a new thread is still loading', async () => {
     const own = create({ 'slow-second': moduleOf('slow-second') });
     const call = (ms: number) => invoke('slow-second', { ms }, TIMEOUT_MS, own);
     const thread = await call(0);

@@ -49,7 +49,7 @@ describe('a start that creates the stream', () => {
     return { states: transitions.map(({ to }) => to), gaps, lines };
   }
 
-  it('lets the poller trust a bulk publish that a restore began before the stream existed', async () => {
+  it('lets the poller count a bulk publish as projected that a restore began before the stream existed', async () => {
     expect(await startAndPoll()).toEqual({ states: ['SUCCEEDED', 'projected'], gaps: [], lines: [] });
   });
 

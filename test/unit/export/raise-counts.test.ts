@@ -47,7 +47,7 @@ it('raises the sync count of a deletion during the backup, so that the import er
     sync_count: TO,
     deleted_sync_count: TO,
   });
-  // The dataset was then created again.
+  // After that deletion, the dataset was created again.
   expect(raise(again({ sync_count: 8, deleted_sync_count: 6 })).row).toMatchObject({
     sync_count: TO + 1,
     deleted_sync_count: TO,

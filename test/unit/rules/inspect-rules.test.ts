@@ -44,7 +44,7 @@ describe('rules that never apply', () => {
     [['k'.repeat(1_024), `${'😀'.repeat(1_024)}*`], []],
   ])('are found among the keys %j', (names, findings) => expect(ofKeys(names)).toEqual(findings));
 
-  it.each([['k'.repeat(1_025)], [`${'k'.repeat(1_025)}*`]])('are found if their key is too long for a record', (name) => {
+  it.each([['k'.repeat(1_025)], [`${'k'.repeat(1_025)}*`]])('are found if their key is too long', (name) => {
     expect(ofKeys([name])).toEqual([expect.stringMatching(/^error .*: no (record|key) /)]);
   });
 

@@ -120,7 +120,7 @@ export class Replica {
     for (const key of erasedKeys) this.rows.delete(key);
   }
 
-  /** Removes the version of the replica that `move copy` has read, as it does if the origin does not list the dataset. */
+  /** Removes the version that `move copy` read of the replica, as it does if the origin does not list the dataset. */
   remove({ lastModifiedDate, syncCount }: StoredReplica, countAtOrigin: number): void {
     const version = { lastModifiedDate, syncCount };
     const removal = { lastModifiedDate, syncCount: Math.max(syncCount + 1, countAtOrigin) };

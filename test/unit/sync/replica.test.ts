@@ -82,7 +82,7 @@ const withoutKeys = (view: View, isLeftOut: (row: View['rows'][number]) => boole
   rows: view.rows.filter((row) => !isLeftOut(row)),
 });
 
-/** Leaves out the dataset's date: a listing has only the dates of the remaining rows, so the copied date can be older. */
+/** Leaves out the dataset's date: a listing has only the dates of the remaining rows, so this date can be older. */
 const withoutDate = ({ lastModifiedDate: _, ...view }: View) => view;
 
 describe('a replica', () => {

@@ -35,7 +35,7 @@ describe('the source address', () => {
     ],
     ['the peer if the header is malformed', '10.1.2.3', 'for=198.51.100.1', '10.1.2.3'],
     ['the IPv4 address of a mapped peer', '::ffff:203.0.113.1', undefined, '203.0.113.1'],
-    ['the IPv4 address that a mapped proxy names in mapped form', '::ffff:10.1.2.3', '::ffff:198.51.100.1', '198.51.100.1'],
+    ['the IPv4 address that a mapped proxy names', '::ffff:10.1.2.3', '::ffff:198.51.100.1', '198.51.100.1'],
     ['the address that a proxy names, without its port', '10.1.2.3', '198.51.100.1:4711', '198.51.100.1'],
     ['an IPv6 address in brackets', 'fd00::1', '[2001:db8::1]:4711', '2001:db8::1'],
     ['a bare IPv6 address', 'fd00::1', '2001:db8::1', '2001:db8::1'],

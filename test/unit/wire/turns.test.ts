@@ -41,11 +41,11 @@ function startRequests() {
   return { request, asking, running, answerOf, finish: (name: string) => finishes.get(name)?.() };
 }
 
-/** Longer than a request keeps its turn while it waits for a provider. */
+/** Sleeps longer than a request that waits for a provider keeps its turn. */
 const untilYielded = () => sleep(100);
 
 describe('a request that waits for a login provider', () => {
-  it('lets other requests of its address run', async () => {
+  it('gives its turn, the permission to run, to other requests of its address', async () => {
     const { request, running } = startRequests();
     for (const name of ['1', '2', '3']) void request(name, ['down']);
     for (const name of ['4', '5', '6']) void request(name, ['cached']);
@@ -72,7 +72,7 @@ describe('a request that waits for a login provider', () => {
     expect(running).toEqual(['1', '2', 'slow', '3']);
   });
 
-  it('fails without a turn if the provider fails, and holds no turn afterwards', async () => {
+  it('fails without a turn if the provider fails, and takes no turn when another provider answers later', async () => {
     const { request, running, answerOf } = startRequests();
     const failing = request('failing', ['down', 'slow']);
     await untilYielded();

@@ -90,7 +90,7 @@ describe('a message to FCM', () => {
     [0, fcmError(500, 'INTERNAL')],
     [0, fcmError(503, 'UNAVAILABLE')],
     [0, { status: 502, headers: { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' } }],
-  ])('fails temporarily, with the retry delay that FCM names (0: none): %d ms', async (retryAfterMs, response) => {
+  ])('fails temporarily, with the retry delay of FCM (0: none): %d ms', async (retryAfterMs, response) => {
     fcm.responses.push(response);
     expect(await failureOf(send())).toMatchObject({
       reason: 'temporary',

@@ -317,7 +317,7 @@ describe('a login of Facebook', () => {
     ['the app exceeded its limit', 403, { error: { code: 4 } }, 'Facebook answered 403 with error 4'],
     ['the answer has no error', 400, {}, 'Facebook answered 400 without an error code'],
     ['the answer is not an object', 200, [], 'Facebook answered 200 without an error code'],
-  ])('fails if %s, and the operator learns why', async (_, status, body, reason) => {
+  ])('fails if %s, and the reason is reported to the operator', async (_, status, body, reason) => {
     documents.set(DEBUG_TOKEN, { status, body });
     const report = vi.fn();
     const { fetchJson } = provider;
