@@ -207,7 +207,7 @@ describe('a pool of one connection', () => {
     }
   });
 
-  it('refuses statements that wait too long, or that exceed the number of waiting statements, without any effect', async () => {
+  it('refuses, without any effect, statements that wait too long or exceed the maximum number of waiting statements', async () => {
     const database = await open({ maxWaiting: 1, maxWaitMs: 100 });
     try {
       await database.query('CREATE TABLE numbers (id bigint PRIMARY KEY)');

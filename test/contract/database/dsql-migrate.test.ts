@@ -81,8 +81,8 @@ describe("migrations in Aurora DSQL's dialect", () => {
 });
 
 describe('the statements that are checked against the rules of Aurora DSQL', () => {
-  // Whether PostgreSQL cannot prepare a statement: it is sent only to the embedded server, is valid only on Aurora DSQL,
-  // or is a command such as SET, which PREPARE does not accept.
+  // Whether PostgreSQL cannot prepare a statement: it is sent only to the embedded server, is valid only on Aurora
+  // DSQL, or is a command such as SET, which PREPARE does not accept.
   const isElsewhere = ({ file, sql }: { file: string; sql: string }) =>
     file.endsWith('/pglite-worker.ts') ||
     /\bsys\./.test(sql) ||

@@ -29,7 +29,7 @@ describe('a start that creates the stream', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  /** Creates the stream as `npm start` does. Polls once, after a bulk publish that began before that has succeeded. */
+  /** Creates the stream as `npm start` does, then polls. The bulk publish began before the stream, and succeeded. */
   async function startAndPoll() {
     const checkpoints = await openCheckpointFile({
       directory,

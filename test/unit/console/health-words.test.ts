@@ -44,7 +44,7 @@ describe('describeHealth', () => {
       'bad',
       'relay-outbox (Error)',
     ],
-    ['the query store lags', { mappings: shard({ millisBehind: 65_000 }) }, 'warn', '1 min behind the stream'],
+    ['the rows are late', { mappings: shard({ millisBehind: 65_000 }) }, 'warn', '1 min behind the stream'],
     [
       'a login provider is unavailable',
       { logins: { mode: 'verified', keySets: [{ source: 'https://example.com', lastError: 'timed out' }] } },

@@ -22,7 +22,7 @@ import {
 } from '../../fixtures/backfill/publish-poller.ts';
 import { NEW_YEAR, POOL } from '../../fixtures/sync/stream-events.ts';
 
-/** Creates an in-memory store. Methods that matter only for projected bulk publishes return nothing. */
+/** Creates an in-memory store. Methods that these tests do not need store nothing and return empty results. */
 function memoryStore(): PublishStore {
   const runs: PublishRun[] = [];
   const seen = new Map<string, SeenStreaming>();

@@ -131,7 +131,7 @@ describe('a failure record', () => {
     expect(read).toThrow(error);
   });
 
-  it.each([-62_135_596_800, 253_402_300_799.999])('accepts the arrival time %d', (approximateArrivalTimestamp) => {
+  it.each([-62_135_596_800, 253_402_300_799.999])('accepts arrival at %d', (approximateArrivalTimestamp) => {
     expect(readFailureObject(withSecond({}, { approximateArrivalTimestamp }))).toHaveLength(2);
   });
 

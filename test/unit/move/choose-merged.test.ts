@@ -29,7 +29,7 @@ describe('the choice of the records that a merge copies', () => {
     expect(records.map(({ DeviceLastModifiedDate }) => DeviceLastModifiedDate)).toEqual([7, 7, 5]);
   });
 
-  it('counts a device date in the future only as the date at which the service received the record', () => {
+  it('replaces a device date that is later than LastModifiedDate with LastModifiedDate, so that a wrong clock does not win', () => {
     const ahead = record('a', 'ahead', 900, 20);
     expect(chooseMerged([ahead], stored(record('a', 'kept', 30)))).toMatchObject({
       records: [],

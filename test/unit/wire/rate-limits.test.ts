@@ -65,7 +65,7 @@ describe('the default rate limits', () => {
     expect(allowed(scope, 'b', cost(operation))).toBe(burst);
   });
 
-  it('allow 25 calls of GetId in each of ten seconds after the burst', () => {
+  it('allow 250 calls of GetId in the ten seconds after the burst', () => {
     const { allowed, clock } = limits();
     allowed('issuing', 'a', 8);
     let count = 0;

@@ -57,7 +57,7 @@ describe('an ID token', () => {
     return createLoginVerifier({ settings, fetchJson, now: () => NOW }).verify(POOL, KEY, token);
   }
   const verifyClaims = async (changed: object) => verify(await key.sign(claims(changed)));
-  /** Signs any text as the payload. Uses node:crypto, because jose signs only JSON objects that it has built. */
+  /** Signs any text as the payload. Uses node:crypto, because SignJWT of jose accepts only an object of claims. */
   function signRaw(header: object, payload: string): string {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const content = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(payload)}`;
