@@ -35,7 +35,7 @@ async function startOrigin() {
 
 const refuse = () => Promise.reject(new PushError('failed', 'there is no other channel'));
 
-it('after a secret has changed, closes the connections of the previous handler once its last invocation has ended', async () => {
+it('after a secret has changed, the connections of the previous handler are closed once its last invocation has ended', async () => {
   const origin = await startOrigin();
   const apns = await startApnsServer();
   const sns = await startSnsApi();

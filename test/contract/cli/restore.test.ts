@@ -45,7 +45,7 @@ interface Backup {
   now?: () => number;
 }
 
-/** Runs `backup` with a data directory that contains a token key. @returns the path of the file and the printed lines */
+/** Runs `backup` with a data directory that contains a token key. @returns the path of the backup, the printed lines */
 async function backUp({ folder, ...deps }: Backup) {
   const file = join(folder, `${randomUUID()}.jsonl`);
   const printed: string[] = [];
@@ -171,7 +171,7 @@ it.each([
   ['succeeds if SERVICE_KEYS has token keys', { SERVICE_KEYS: true }, 0],
   ['fails if neither the data directory nor SERVICE_KEYS has a token key', {}, 1],
 ])(
-  'backup, in a process other than that of the service, %s',
+  'backup without a running service %s',
   (_, { SERVICE_KEYS = false }: { SERVICE_KEYS?: boolean }, expected) =>
     inFolder(async (folder) => {
       const keys = JSON.stringify({ tokenKeys: [KEY.toString('base64')] });

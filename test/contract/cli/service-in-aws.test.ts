@@ -34,7 +34,7 @@ beforeAll(async () => {
   await service.reset();
 }, 60_000);
 beforeEach(() => {
-  // The SDK reads the AWS credentials from the environment of the process.
+  // The SDK reads AWS credentials only from the environment of the process, not from the argument of `operate`.
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'operator');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
 });

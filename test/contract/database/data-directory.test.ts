@@ -78,7 +78,7 @@ describe('if the lock file of a data directory is removed', () => {
     await expect(takeDataDirectory(path)).rejects.toThrow('is in use by process');
   });
 
-  it('the process that locked the directory notices that another process has locked it since', async () => {
+  it('the process that locked the directory notices that another process locked the directory after the removal', async () => {
     let other: DatabaseSync | undefined;
     const { onLost } = await watched(async () => {
       await rm(join(path, 'lock'));

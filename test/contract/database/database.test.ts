@@ -192,11 +192,11 @@ it('a transaction fails if its connection breaks; the next transaction gets a ne
   }
 });
 
-describe('a pool of one connection', () => {
+describe('a connection pool', () => {
   const open = async (options: Partial<PoolOptions>) =>
     openPg({ connectionString: await createEmptyPostgresDatabase(), maxConnections: 1, ...options });
 
-  it('does not apply the connect timeout to statements that wait for the one connection', async () => {
+  it('does not apply the connect timeout to statements that wait for its only connection', async () => {
     const database = await open({ connectTimeoutMs: 1_500 });
     try {
       await database.query('SELECT 1');

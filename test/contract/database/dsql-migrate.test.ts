@@ -20,7 +20,7 @@ afterEach(() => server.close());
 const runningJobs = async () =>
   (await server.query(`SELECT 1 FROM sys.jobs WHERE status <> 'completed'`)).rows.length;
 
-describe("migrations in Aurora DSQL's dialect", () => {
+describe('migrations in the dialect of Aurora DSQL', () => {
   it('use only supported statements, and wait until their indexes are built', async () => {
     expect(await migrate(double.database)).toEqual(names);
     const indexes = double.statements.filter((sql) => sql.startsWith('CREATE INDEX'));

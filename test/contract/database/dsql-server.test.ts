@@ -86,7 +86,7 @@ describe('a connection to Aurora DSQL', () => {
 });
 
 // The tests of the service rely on these properties of the test double.
-describe("a PostgreSQL server under Aurora DSQL's rules", () => {
+describe('a PostgreSQL server with the rules of Aurora DSQL', () => {
   it('counts the bytes of changed and deleted rows, not only the bytes of parameters', async () => {
     await database.query(
       "INSERT INTO texts SELECT id, repeat('x', 1000000) FROM generate_series(1, 11) AS id",

@@ -79,7 +79,7 @@ describe('/metrics', () => {
   });
 });
 
-it('counts calls of the sync trigger, and the decisions of the rules', async () => {
+it('/metrics counts calls of the sync trigger, and the decisions of the rules', async () => {
   const folder = await makeRulesFolder();
   await folder.write(
     'rules.ts',

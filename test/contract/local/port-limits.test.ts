@@ -271,10 +271,10 @@ describe('a connection between two requests', () => {
     const { status, headerLines } = await exchange.response();
     expect({ status, headerLines }).toMatchObject({
       status: 200,
-      // The time is longer than the 60 s and 90 s after which SDKs close an idle connection.
+      // 120 s are longer than the 60 s and 90 s after which SDKs close an idle connection.
       headerLines: expect.arrayContaining(['Keep-Alive: timeout=120']),
     });
-    // Both time limits have passed after two seconds, including the interval at which Node checks them.
+    // Both limits in `start` have passed after two seconds, including the interval at which Node checks time limits.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     exchange.socket.write(upload('/upload', 2));
     expect(await exchange.response()).toMatchObject({ status: 200, body: '{"bytes":2}' });

@@ -106,7 +106,7 @@ function startWriting(streamName: string) {
 }
 
 it.for([1, 3])(
-  'keeps the order of the records of each key, and loses none, during a split and a merge of shards: %i concurrent batches',
+  'the mapping keeps the order of the records of each key, and loses none, during a split and a merge of shards: %i concurrent batches',
   async (parallelizationFactor, { skip }) => {
     if (missing !== undefined) skip(missing);
     const streamName = `resharded-${parallelizationFactor}`;

@@ -36,7 +36,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-it('keeps every acknowledged write while statements of readers time out again and again', {
+it('the embedded database keeps every acknowledged write while statements of readers time out again and again', {
   timeout: 240_000,
 }, async () => {
   let isReading = true;

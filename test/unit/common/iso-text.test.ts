@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { toIsoText } from '../../../lib/common/iso-text.ts';
 
-it('returns the same text as Date, for every time that Date supports', () => {
+it('toIsoText returns the same text as Date, for every time that Date supports', () => {
   const time = fc.integer({ min: -8.64e15, max: 8.64e15 });
   // The second time is often on the same day, because the function reuses the text of the last day.
   const nextTime = fc.integer({ min: -1e8, max: 1e8 });
@@ -16,6 +16,6 @@ it('returns the same text as Date, for every time that Date supports', () => {
 });
 
 it.each([0, -1, 999, 86_399_999, 86_400_000, 253_402_300_799_999, -62_135_596_800_000])(
-  'returns the text of the time %i',
+  'toIsoText returns the same text as Date for the time %i',
   (epochMs) => expect(toIsoText(epochMs)).toBe(new Date(epochMs).toISOString()),
 );

@@ -64,7 +64,7 @@ describe('PUSH_PROVIDERS', () => {
     });
   });
 
-  it('can replace the default addresses, and can contain credentials for SNS', () => {
+  it('can replace the default addresses of the providers, and can contain credentials for SNS', () => {
     const providers = read({
       [GCM]: {
         fcm: {

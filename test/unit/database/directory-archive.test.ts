@@ -14,7 +14,7 @@ const FILES = {
   'base/1/line\nbreak': Buffer.from('{"not":"the header"}\n'),
 };
 
-it('unpacks the same files and directories, readable only by their owner', () => {
+it('unpackDirectory creates the files and directories of the packed directory, readable only by their owner', () => {
   const [from, to] = [join(directory, 'from'), join(directory, 'to')];
   for (const path of ['base/1', 'without files/inner'])
     mkdirSync(join(from, path), { recursive: true, mode: 0o755 });

@@ -72,7 +72,7 @@ const NOT_RECORDED = [
   'lib/projection/store/upsert-changes.ts: DO UPDATE with a condition',
 ];
 
-describe("Aurora DSQL's rules", () => {
+describe('the rules of Aurora DSQL', () => {
   it('allow every statement of the migrations', () => {
     expect(migrationStatements().length).toBeGreaterThan(60);
     expect(broken(migrationStatements())).toEqual([]);

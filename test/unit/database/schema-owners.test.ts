@@ -23,13 +23,13 @@ const EXCEPTIONS = [
   'lib/identity/store/guest-sweep.ts: sync.devices',
   // A merged identity is removed only if no merge is pending that may still move its datasets.
   'lib/identity/store/guest-sweep.ts: sync.pending_merges',
-  // An identity is removed in the transaction that revokes its credentials, and not while its datasets are moved.
+  // An identity is removed in the transaction that revokes its credentials, and not while a merge moves its datasets.
   'lib/identity/store/delete-identity-statements.ts: sync.deleted_identities',
   'lib/identity/store/delete-identity-statements.ts: sync.pending_merges',
   // Cognito Sync and Cognito Identity share the row of a pool. An identity must not be created in a deleted pool.
   'lib/identity/store/identity-statements.ts: sync.identity_pools',
   'lib/identity/store/copied-identities.ts: sync.identity_pools',
-  // The merge of two identities and the request to move the datasets are committed together.
+  // The merge of two identities and the request to move their datasets are committed together.
   'lib/identity/store/identity-statements.ts: sync.pending_merges',
   // An import replaces a pool that holds nothing, in the transaction that starts the import.
   'lib/export/store/import-target.ts: sync.identity_pools',

@@ -14,7 +14,7 @@ const again = (row: Record<string, number | null>) =>
 const record: ServiceItem = { type: 'record', row: { sync_count: 3 } };
 const raised = (sync_count: number): ServiceItem => ({ type: 'record', row: { sync_count } });
 
-it('gives a dataset and the records that follow it the same sync count', () => {
+it('a restore gives a dataset and the records that follow it the same sync count', () => {
   const raise = createRaise(() => false, TO);
   expect(raise(dataset({ sync_count: 5, counted_sync_count: 5, deleted_sync_count: 2 }))).toEqual(
     dataset({ sync_count: TO, counted_sync_count: TO, deleted_sync_count: 2 }),
@@ -22,7 +22,7 @@ it('gives a dataset and the records that follow it the same sync count', () => {
   expect(raise(record)).toEqual(raised(TO));
 });
 
-it('does not raise counted_sync_count if it differs from sync_count, because the stored sizes are then outdated', () => {
+it('a restore does not raise counted_sync_count if it differs from sync_count, because the stored sizes are then outdated', () => {
   const raise = createRaise(() => false, TO);
   for (const counted_sync_count of [4, null]) {
     expect(raise(dataset({ sync_count: 5, counted_sync_count }))).toEqual(
@@ -31,7 +31,7 @@ it('does not raise counted_sync_count if it differs from sync_count, because the
   }
 });
 
-it('leaves a deleted dataset deleted, and its records hidden', () => {
+it('a restore leaves a deleted dataset deleted, and its records hidden', () => {
   const raise = createRaise(() => false, TO);
   raise(dataset({ sync_count: 1 }));
   const deleted = dataset({ sync_count: 5, deleted_sync_count: 5 });
@@ -39,7 +39,7 @@ it('leaves a deleted dataset deleted, and its records hidden', () => {
   expect(raise(record)).toBe(record);
 });
 
-it('raises the sync count of a deletion during the backup, so that the import erases the old records', () => {
+it('a restore raises the sync count of a deletion during the backup, so that the import erases the old records', () => {
   const raise = createRaise(() => false, TO);
   raise(dataset({ sync_count: 5, deleted_sync_count: 2 }));
   expect(raise(record)).toEqual(raised(TO));
@@ -55,7 +55,7 @@ it('raises the sync count of a deletion during the backup, so that the import er
   expect(raise(record)).toEqual(raised(TO + 1));
 });
 
-it('does not raise the sync count of a deletion before the backup', () => {
+it('a restore does not raise the sync count of a deletion before the backup', () => {
   const raise = createRaise(() => false, TO);
   raise(dataset({ sync_count: 5, deleted_sync_count: 2 }));
   expect(raise(again({ sync_count: 8, deleted_sync_count: 2 })).row).toMatchObject({
@@ -64,14 +64,14 @@ it('does not raise the sync count of a deletion before the backup', () => {
   });
 });
 
-it('does not change the items of pools that are being migrated', () => {
+it('a restore does not change the items of pools that are being migrated', () => {
   const raise = createRaise((id) => id === 'moving', TO);
   const moving = dataset({ sync_count: 5 }, 'moving');
   expect(raise(moving)).toBe(moving);
   expect(raise(record)).toBe(record);
 });
 
-it('does not change items that are neither datasets nor records', () => {
+it('a restore does not change items that are neither datasets nor records', () => {
   const row: ServiceItem = { type: 'row', table: 'sync.devices', row: { sync_count: 1 } };
   expect(createRaise(() => false, TO)(row)).toBe(row);
 });
@@ -84,19 +84,19 @@ it.each([
   ['an older backup, and then a newer one', 1_000, 50_000],
   ['a newer backup, and then an older one', 50_000, 1_000],
   ['a backup from after an earlier restore, and then one from before it', restoredCount(NOW, 0) + 100, 1_000],
-])('raises sync counts above those that devices have from an earlier restore: %s', (_, first, second) => {
+])('the sync counts of a restore exceed those of devices after an earlier one: %s', (_, first, second) => {
   // Between the restores, a device has made three updates per second.
   const ofDevice = restoredCount(NOW + HOUR_MS, first) + 3 * 600;
   expect(restoredCount(NOW + HOUR_MS + 600_000, second)).toBeGreaterThan(ofDevice);
 });
 
-it('raises sync counts above those of the backup, even if the clock is behind', () => {
+it('a restore gives sync counts above those of the backup, even if the clock is behind', () => {
   const highest = restoredCount(NOW, 0) + 5;
   for (const now of [0, NOW - HOUR_MS]) {
     expect(restoredCount(now, highest)).toBeGreaterThan(highest + 100_000);
   }
 });
 
-it('gives sync counts below 2^31, the limit of the SDK for .NET, until 2043', () => {
+it('a restore gives sync counts below 2^31, the limit of the SDK for .NET, until 2043', () => {
   expect(restoredCount(Date.UTC(2043, 0), 1_000)).toBeLessThan(2 ** 31);
 });

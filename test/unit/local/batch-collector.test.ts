@@ -49,19 +49,19 @@ function collectFrom(pages: string[][], settings: Partial<typeof SETTINGS>, ende
   return { collector, next, stop: () => stopping.abort() };
 }
 
-it('waits for the batching window, counted from the oldest record', async () => {
+it('the collector waits for the batching window, counted from the oldest record', async () => {
   const settings = { maximumBatchingWindowMs: 1_050 };
   const { next } = collectFrom([['a', 'b'], [], ['c']], settings);
   expect(await next()).toEqual({ numbers: '1 2 3', now: 1_050 });
 });
 
-it('does not wait for the window once the batch is full', async () => {
+it('the collector does not wait for the batching window once the batch is full', async () => {
   const settings = { maximumBatchingWindowMs: 300_000, batchSize: 3 };
   const { next } = collectFrom([['a', 'b'], [], ['c']], settings);
   expect(await next()).toEqual({ numbers: '1 2 3', now: LOCAL_OPTIONS.pollIntervalMs });
 });
 
-it('does not wait at all without a batching window, or at the end of a closed shard', async () => {
+it('the collector does not wait at all without a batching window, or at the end of a closed shard', async () => {
   expect(await collectFrom([['a', 'b']], {}).next()).toEqual({ numbers: '1 2', now: 0 });
   const settings = { maximumBatchingWindowMs: 300_000, parallelizationFactor: 2 };
   const { collector, next } = collectFrom([[left, right, left]], settings, true);
@@ -74,7 +74,7 @@ it('does not wait at all without a batching window, or at the end of a closed sh
   expect(collector.end()).toBe('drained');
 });
 
-it('gives each lane (the source of one of the concurrent batches) the records of its own keys, and its own batching window', async () => {
+it('the collector gives each lane (the source of one of the concurrent batches) the records of its own keys, and its own batching window', async () => {
   const settings = { maximumBatchingWindowMs: 1_000, parallelizationFactor: 2, batchSize: 2 };
   const { next, stop } = collectFrom([[left], [], [right, left]], settings);
   const [one, other] = await Promise.all([next(0), next(1)]);
@@ -84,7 +84,7 @@ it('gives each lane (the source of one of the concurrent batches) the records of
   expect(await next(1)).toMatchObject({ numbers: '' });
 });
 
-it('always assigns a key to the same lane, and uses all lanes', () => {
+it('laneOf always assigns a key to the same lane, and uses all lanes', () => {
   const keys = Array.from({ length: 1_000 }, (_, index) => `key${index}`);
   for (let factor = 1; factor <= 10; factor++) {
     const lanes = keys.map((key) => laneOf(key, factor));

@@ -161,7 +161,7 @@ describe('a record that is too old', () => {
   });
 });
 
-it('discards a record that exceeds the payload limit, and delivers the other records', async () => {
+it('the mapping discards a record that exceeds the payload limit, and delivers the other records', async () => {
   const failures = memoryFailures();
   const { batches, invoke } = throwingAt('none');
   const huge = 'x'.repeat(5 * 1024 * 1024);

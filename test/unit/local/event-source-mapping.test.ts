@@ -250,7 +250,7 @@ describe('a failing checkpoint store', () => {
   });
 });
 
-it('doubles the pause between retries up to ten seconds, and starts again with the shortest pause after progress', async () => {
+it('the mapping doubles the pause between retries up to ten seconds, and starts again with the shortest pause after progress', async () => {
   const pausesMs: number[] = [];
   const { reader } = scriptedReader(new Map([['s0', { texts: texts('a', 3) }]]));
   let attempts = 0;
@@ -277,7 +277,7 @@ it('doubles the pause between retries up to ten seconds, and starts again with t
   expect(pausesMs).toEqual([...full, 50, 100, 200]);
 });
 
-it('closes while it waits for a retry, without another invocation or checkpoint', async () => {
+it('the mapping closes while it waits for a retry, without another invocation or checkpoint', async () => {
   const invoke = vi.fn(async () => {
     throw new Error('down');
   });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Resources } from '../../../infra/local/resources.ts';
 
-it('closes resources once, in reverse order, and all of them even if one fails', async () => {
+it('disposeAsync closes resources once, in reverse order, and all of them even if one fails', async () => {
   const closed: string[] = [];
   const resources = new Resources();
   resources.defer(() => closed.push('first'));
@@ -15,7 +15,7 @@ it('closes resources once, in reverse order, and all of them even if one fails',
   expect(closed).toEqual(['third', 'second', 'first']);
 });
 
-it('closes nothing after its resources were moved', async () => {
+it('disposeAsync closes nothing after move() has passed the resources on', async () => {
   const closed: string[] = [];
   const resources = new Resources();
   resources.defer(() => closed.push('moved'));

@@ -19,7 +19,7 @@ function started(save: CheckpointStore['save'] = memoryCheckpoints().save) {
   return { progress, saved };
 }
 
-it('keeps the checkpoint before the first record that is not processed', async () => {
+it('the progress of a shard keeps the checkpoint before the first record that is not processed', async () => {
   const { progress, saved } = started();
   progress.processed([record(2), record(5)]);
   await progress.save();
@@ -43,7 +43,7 @@ it('keeps the checkpoint before the first record that is not processed', async (
   expect([saved(), progress.oldestArrival(), progress.ahead]).toEqual([['2', '5'], undefined, 0]);
 });
 
-it('never moves the checkpoint back after a failed save', async () => {
+it('the progress of a shard never moves the checkpoint back after a failed save', async () => {
   let broken = true;
   const { progress, saved } = started(async () => {
     if (broken) throw new Error('no space left on device');

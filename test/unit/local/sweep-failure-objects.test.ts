@@ -21,7 +21,7 @@ async function put(path: string, days: number): Promise<void> {
   await utimes(file, time, time);
 }
 
-it('removes failure objects after 90 days', async () => {
+it('sweepFailureObjects removes failure objects after 90 days', async () => {
   await put('failures/aws/lambda/1/shard/2025/09/01/old', 91);
   await put('failures/aws/lambda/1/shard/2025/10/10/young', 89);
   expect(await sweepFailureObjects(join(directory, 'failures'), NEW_YEAR)).toBe(1);
@@ -29,7 +29,7 @@ it('removes failure objects after 90 days', async () => {
   expect(left.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual(['young']);
 });
 
-it('does not follow symbolic links', async () => {
+it('sweepFailureObjects does not follow symbolic links', async () => {
   await put('elsewhere/old', 91);
   await mkdir(join(directory, 'failures'));
   await symlink(join(directory, 'elsewhere'), join(directory, 'failures', 'link'));
@@ -38,6 +38,6 @@ it('does not follow symbolic links', async () => {
   expect(await readdir(join(directory, 'elsewhere'))).toEqual(['old']);
 });
 
-it('removes nothing if the directory does not exist', async () => {
+it('sweepFailureObjects removes nothing if the directory does not exist', async () => {
   expect(await sweepFailureObjects(join(directory, 'failures'), NEW_YEAR)).toBe(0);
 });

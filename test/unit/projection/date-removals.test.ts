@@ -5,7 +5,7 @@ import { datasetKeyText } from '../../../lib/projection/fold-events.ts';
 
 const DATASET = { identityPoolId: 'us-east-1:1', identityId: 'us-east-1:2', datasetName: 'game' };
 
-it('gives a removal without a version the date of the known version and the next sync count, or its arrival time and 0', () => {
+it('dateRemovals gives a removal without a version the date of the known version and the next sync count, or its arrival time and 0', () => {
   const removal: ReadableDelivery = {
     kind: 'readable',
     event: { kind: 'removal', dataset: DATASET, lastModifiedDate: null, syncCount: null },

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { numericValue } from '../../../lib/projection/numeric-value.ts';
 
 it.each(['0', '-0', '7', '-12.50', '1e3', '1E-7', '0.1e+2', '9'.repeat(40), `0.${'3'.repeat(39)}`, '1e39'])(
-  'accepts %s as a number',
+  'numericValue accepts %s as a number',
   (text) => {
     expect(numericValue(text)).toBe(text);
   },
@@ -28,11 +28,11 @@ it.each([
   '1e-40',
   '1e999999999',
   `1e${'9'.repeat(400)}`,
-])('treats %s as text', (text) => {
+])('numericValue treats %s as text', (text) => {
   expect(numericValue(text)).toBeNull();
 });
 
-it('accepts the numbers that JSON writes', () => {
+it('numericValue accepts the numbers that JSON.stringify writes', () => {
   fc.assert(
     fc.property(fc.oneof(fc.double({ min: -1e12, max: 1e12, noNaN: true }), fc.integer()), (number) => {
       const text = JSON.stringify(Math.abs(number) < 1e-12 ? 0 : number);

@@ -41,7 +41,7 @@ function createFeed(pages: (QueryPage<RecordChange> | Error)[]) {
   return { feed, reads, options };
 }
 
-it('reads the next page only when the caller asks for it', async () => {
+it('followChanges reads the next page only when the caller asks for it', async () => {
   const { reads, options } = createFeed([pageAt('2', [CHANGE]), pageAt('3', [CHANGE])]);
   const pages = followChanges(pageAt('1', [CHANGE]), options);
   expect((await pages.next()).value).toMatchObject({ next: ['1'] });
@@ -51,14 +51,14 @@ it('reads the next page only when the caller asks for it', async () => {
   expect(reads).toEqual([['1']]);
 });
 
-it('returns a change soon after it can be read', async () => {
+it('followChanges returns a change within a second after the change can be read', async () => {
   const { feed, options } = createFeed([pageAt('1'), pageAt('2', [CHANGE])]);
   const pages = followChanges(pageAt('1'), options);
   expect((await pages.next()).value).toMatchObject({ items: [CHANGE], next: ['2'] });
   expect(feed.timeMs).toBeLessThanOrEqual(1_000);
 });
 
-it('returns an empty page when nothing has changed for 15 seconds', async () => {
+it('followChanges returns an empty page when nothing has changed for 15 seconds', async () => {
   const { feed, options } = createFeed([]);
   const pages = followChanges(pageAt('1'), options);
   expect((await pages.next()).value).toEqual(pageAt('1'));
@@ -66,7 +66,7 @@ it('returns an empty page when nothing has changed for 15 seconds', async () => 
   expect(feed.timeMs).toBeLessThan(20_000);
 });
 
-it('repeats a read that failed because the database was busy, and rejects any other failure', async () => {
+it('followChanges repeats a read that failed because the database was busy, and rejects on any other failure', async () => {
   const { reads, options } = createFeed([new Error('busy'), pageAt('2', [CHANGE]), new Error('broken')]);
   const pages = followChanges(pageAt('1'), options);
   expect((await pages.next()).value).toMatchObject({ next: ['2'] });
@@ -74,7 +74,7 @@ it('repeats a read that failed because the database was busy, and rejects any ot
   await expect(pages.next()).rejects.toThrow('broken');
 });
 
-it('ends when the caller is gone', async () => {
+it('followChanges ends when the caller is gone', async () => {
   const { feed, reads, options } = createFeed([]);
   const pages = followChanges(pageAt('1', [CHANGE]), options);
   await pages.next();

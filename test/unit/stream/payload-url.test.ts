@@ -253,7 +253,7 @@ describe('the URL of a payload is refused', () => {
     const piece = fc.oneof(host, fc.constantFrom('.', '@', ':', '/', '\\', '#', '%2e', '\t', ':443'));
     const text = fc.oneof(
       fc.string(),
-      // Not fc.webUrl(): fast-check takes two seconds to prepare its paths.
+      // fc.webUrl() is not used, because fast-check takes two seconds to prepare the paths of its URLs.
       fc
         .tuple(fc.constantFrom('https', 'http'), fc.webAuthority(), fc.string(), fc.webQueryParameters())
         .map(([scheme, authority, path, search]) => `${scheme}://${authority}/${path}?${search}`),
