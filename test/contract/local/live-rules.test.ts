@@ -244,7 +244,7 @@ describe('sync rules that are loaded before the first call', () => {
     expect(await loading).toContain('worse');
   });
 
-  it('are not reported if a function fails without importing them', async () => {
+  it('are not reported as the problem if a function that does not import them cannot be loaded', async () => {
     expect(await functions.load('broken')).toBeUndefined();
   });
 });

@@ -3,13 +3,13 @@ import { beganBeforeGapEnd, needsPublishAfter } from '../../../lib/backfill/need
 
 const projected = (startedAt: number) => ({ startedAt, completeness: 'projected' as const });
 
-describe('a pool with gaps', () => {
+describe('a pool with gaps (periods whose removals may be missing)', () => {
   const gaps = [
     { since: 1, until: 9 },
     { since: 2, until: 5 },
   ];
 
-  it('needs a projected bulk publish that started after the last gap ended', () => {
+  it('needs a projected bulk publish that started when the last gap ended, or later', () => {
     expect(needsPublishAfter(gaps, [])).toBe(9);
     expect(needsPublishAfter(gaps, [projected(8)])).toBe(9);
     expect(needsPublishAfter(gaps, [{ startedAt: 10, completeness: 'waiting' }])).toBe(9);

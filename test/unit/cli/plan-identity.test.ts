@@ -21,7 +21,7 @@ function liveRecords(steps: readonly SeedStep[]): Set<string> {
 }
 
 describe('planIdentity', () => {
-  it('gives the same identity for the same seed and number, and other identities for others', () => {
+  it('gives the same identity for the same seed and number, and another identity for another seed or number', () => {
     expect(planIdentity(POOL_REGION, 1, 7)).toEqual(plans[7]);
     expect(new Set(plans.map(({ identityId }) => identityId)).size).toBe(plans.length);
     expect(planIdentity(POOL_REGION, 2, 7).identityId).not.toBe(plans[7]?.identityId);

@@ -104,7 +104,7 @@ describe('the checker of the population test', () => {
     expect(devices.check({ b: '2' }).join()).toContain('returned after the dataset was deleted');
   });
 
-  it('ignores the removal of a record that neither the device nor its side had', () => {
+  it('ignores the removal of a record that neither the device nor its service had; such a removal explains no loss', () => {
     const devices = createDevices();
     const first = devices.write('origin', 'a', '1');
     devices.write('target', 'a', null);

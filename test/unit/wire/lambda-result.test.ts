@@ -62,7 +62,7 @@ describe('the result for a response', () => {
     ['4 MB that take 8 MB in JSON', URL_ENTRY, '"'.repeat(4 * MIB)],
     ['3 MB in characters of three bytes', URL_ENTRY, '€'.repeat(3 * MIB)],
     ['1 MB behind a load balancer', BALANCER, 'x'.repeat(1_000_000)],
-  ])('is an error of the API if the body has %s', async (_size, entryPoint, body) => {
+  ])('is an error of the API if the body is too large: %s', async (_size, entryPoint, body) => {
     const result = await writeResult(respond(body), entryPoint);
     expect(result).toMatchObject({
       statusCode: 400,

@@ -152,7 +152,7 @@ describe('an access token', () => {
   });
 });
 
-it.each(['', 'with space', 'line\nbreak', 'ü', 'x'.repeat(4_097)])('%j is not a token', (text) => {
+it.each(['', 'with space', 'line\nbreak', 'ü', 'x'.repeat(4_097)])('%j is not a device token', (text) => {
   expect(sender.readToken(text)).toBeNull();
   expect(sender.readToken(TOKEN)).toBe(TOKEN);
 });
