@@ -23,7 +23,7 @@ const LONG_KEY = 'k'.repeat(1_000);
 const INVALID_PATCHES = 1_900_000;
 const NESTED_ARRAYS = 2_000_000;
 const CONNECTIONS = 100;
-/** Pause after each action of a worker. Without it, a rejected guest would only measure how fast it can send. */
+/** Pause after each action of a worker. Without it, a guest would send rejected requests as fast as its CPU allows. */
 const PAUSE_MS = 2;
 
 // A guest that misbehaves until its standard input ends: `fairness-guest.ts <MisbehaviourSettings as JSON>`. A real
@@ -41,7 +41,10 @@ const misbehave: Record<Misbehaviour, (guest: Guest) => Promise<void>> = {
 await misbehave[settings.misbehaviour](await createGuest(settings));
 console.log('{}');
 
-/** Removes keys that never existed, and lists the dataset. */
+/**
+ * Removes keys that never existed, and lists the dataset. The service must not store a tombstone (the row of a removed
+ * record) for such a key, because the listing would become slower with each removal.
+ */
 async function writeTombstones(guest: Guest): Promise<void> {
   keepDoing(4, async (worker, call) => {
     const name = `tombstones-${worker}`;

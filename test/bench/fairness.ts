@@ -16,7 +16,7 @@ const GUESTS = 4;
 const UPDATE_EVERY_MS = 125;
 const UNDISTURBED_SECONDS = 20;
 const DISTURBED_SECONDS = 40;
-/** The limits let a guest that was quiet before send this long at full speed. The table shows this time separately. */
+/** The rate limits let a guest that was idle before send at full speed for this long. The table has a column for it. */
 const BURST_SECONDS = 6;
 /** Time for the service to finish what a misbehaving guest has started. */
 const CALM_MS = 4_000;

@@ -83,7 +83,7 @@ async function measure(
   return { lags, eventsPerSecond: ((putCount - 1) * EVENTS_PER_PUT) / seconds };
 }
 
-/** Reads the count that the handler reports after a commit. The request does not load the database. */
+/** Reads from /healthz how many events the stream handler has committed. This request does not query the database. */
 async function projectedEvents(url: string): Promise<number> {
   const response = await fetch(`${url}/healthz`);
   const { projection } = (await response.json()) as { projection: { recordsChanged: number } };

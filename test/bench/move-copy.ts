@@ -131,7 +131,10 @@ function toTables({ seconds, memory, statusMs }: Measured): Table[] {
   ];
 }
 
-/** Fills a pool at the origin, and enables streaming only then: no event of the data is needed. @returns its id */
+/**
+ * Fills a pool at the origin. Enables streaming only after that, because the benchmark needs no events of the data.
+ * @returns the id of the pool
+ */
 async function fill(database: Parameters<typeof newPool>[0]): Promise<string> {
   const pool = await newPool(database);
   const store = createMoveStore(database, { offloading: null, now: Date.now });

@@ -17,7 +17,7 @@ const CLIENTS = 8;
 /** V8 optimizes the servers' code in the first rounds. */
 const WARM_UP_ROUNDS = 3;
 const ROUNDS = 4;
-/** Pushes, and pulls, of each dataset in each round. */
+/** Number of pushes of each dataset in each round; PULLS is the number of pulls. */
 const PUSHES = 2;
 const PULLS = 5;
 const BARE = 'bare endpoint, PostgreSQL';
@@ -31,8 +31,8 @@ interface Contender {
 }
 
 /**
- * Compares pushes and pulls of ten records with Parse Server and PouchDB Server, which npm installs into a temporary
- * folder, or into PEERS_DIR, which is kept.
+ * Compares this service with Parse Server and PouchDB Server, by pushes and pulls of ten records. npm installs the two
+ * servers into the folder PEERS_DIR, which is kept. If PEERS_DIR is not set, npm installs them into a temporary folder.
  */
 export async function benchPeers(): Promise<Table[]> {
   await using started = new AsyncDisposableStack();

@@ -8,12 +8,12 @@ export interface Page {
   path: string;
   /** The parameters of a round, without the cursor. */
   parameters?: (round: number) => Record<string, string>;
-  /** How often it is measured, if its bare SQL is slow. */
+  /** Number of measured requests; set only for lists whose bare SQL is slow. The default is ROUNDS in query.ts. */
   rounds?: number;
   /** The body; the method is then POST. */
   body?: object;
   sql: string;
-  /** The parameters of the SQL, which continues after `last`, the last row of the page before. */
+  /** The parameters of `sql`. The statement returns the rows after `last`, which is the last row of the page before. */
   values?: (round: number, last: Row | undefined) => unknown[];
 }
 
@@ -30,7 +30,7 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 const STATEMENT = 'select dataset_name, count(*) from query.datasets group by 1 order by 1';
 
-/** All lists. Each statement is the fastest that we know for its page, and a page has 100 rows, if there are as many. */
+/** All lists. Each statement is the fastest that we know for its page. A page has up to 100 rows. */
 export const PAGES: Record<string, Page> = {
   pools: {
     path: 'pools',

@@ -10,16 +10,16 @@ export const POOLS = Array.from(
   (_, index) => `us-east-1:0000000${index}-0000-4000-8000-000000000001`,
 );
 export const DATASETS = ['game', 'settings'];
-/** With its datasets and keys, this makes a million records. */
+/** Identities per pool. The default makes a million records in all pools, datasets and keys. */
 const IDENTITIES = Number(process.env.QUERY_IDENTITIES ?? 1_000);
 const KEYS = 50;
-/** The stream handler writes that many rows at a time, all with the same time. */
+/** Number of rows with the same `projected_at`, as if the stream handler had written them in one batch. */
 const BATCH_ROWS = 2_500;
 const START_MS = Date.UTC(2026, 0, 1);
 
 /** The key whose values are numbers, all of them different. */
 export const NUMBER_KEY = 'key-00';
-/** The key whose values are one of a few texts. */
+/** The key whose value is always one of TEXTS texts. */
 export const TEXT_KEY = 'key-01';
 /** One of the texts. */
 export const TEXT = 'language 7';
@@ -28,12 +28,12 @@ const keys = Array.from({ length: KEYS }, (_, index) => `key-${String(index).pad
 
 export const RECORDS = POOLS.length * IDENTITIES * DATASETS.length * KEYS;
 
-/** Returns an identity of a pool. A larger number starts again with the first. */
+/** Returns an identity of a pool. After the last identity, the numbers continue with the first one. */
 export function identityOf(pool: string, number: number): string {
   return `us-east-1:${String(number % IDENTITIES).padStart(8, '0')}-${pool.slice(14, 18)}-4000-8000-000000000001`;
 }
 
-/** Rows of the other lists: a few pages of each. */
+/** Statements that insert several pages of rows for each of the other lists. */
 const OTHERS = [
   `INSERT INTO projection.quarantine
    SELECT md5(i::text)::uuid, 'not-json: the data is not JSON', NULL, 'cognito-sync', 'shardId-000000000000', i::text,

@@ -3,7 +3,7 @@ import { createQueryRoute } from '../../infra/local/http/query-route.ts';
 import { openQueryApi } from '../../infra/local/open-query-api.ts';
 import { openDatabase } from '../../lib/database/open-local.ts';
 
-// Serves the query API as the local cloud does, without its other parts, and prints the port.
+// Serves the query API as the local cloud does, without the other parts of the local cloud, and prints the port.
 const [, , databaseUrl = ''] = process.argv;
 // Exits when standard input ends, so this process does not outlive its parent process.
 process.stdin.once('end', () => process.exit()).resume();

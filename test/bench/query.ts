@@ -17,8 +17,8 @@ const WARM_UP = 300;
 const MAX_RATIO = 3;
 
 /**
- * Measures each list of the query API over HTTP, from the request to the complete response, and bare SQL for the same page
- * on a connection of its own. Both go from page to page, in turn.
+ * Measures each list of the query API over HTTP, from the request to the complete response. After each request,
+ * measures bare SQL for the same page, on a connection of its own. Then continues with the next page of the list.
  */
 export async function benchQuery(): Promise<Table[]> {
   const server = await startPostgresServer();
@@ -113,7 +113,8 @@ async function measure(page: Page & { name: string }, client: pg.Client, api: Ap
     if (page.body === undefined && page.path !== 'counts' && items.length !== rows.length) {
       throw new Error(`${page.path}: the route has ${items.length} items, bare SQL has ${rows.length} rows`);
     }
-    // After the last page, both start again. The feed has a cursor even then.
+    // After the last page, the route and bare SQL start again with the first page. The number of rows shows the last
+    // page. The cursor does not, because the feed of changes returns a cursor even with its last page.
     cursor = rows.length < 100 ? null : next;
     last = cursor === null ? undefined : rows.at(-1);
   }

@@ -71,10 +71,10 @@ async function bench(database: string): Promise<{ rows: Table['rows']; handlerRa
     bare: [] as number[],
     handler: [] as number[],
   }));
-  // The targets alternate, so that a machine that slows down affects both.
+  // The targets alternate, so that a machine that slows down affects all of them.
   for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round += 1) {
     for (const target of TARGETS) {
-      // New connections for each turn: the server closes connections that are idle during the other target's turn.
+      // Opens new connections, because a server closes connections that are idle while the other targets are measured.
       const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
       const clients = Array.from({ length: CLIENTS }, (_, index) =>
         createClient(agent, ports[target], target, `${round}${index}`),
@@ -183,7 +183,7 @@ function createClient(agent: Agent, port: number, target: Target, name: string) 
      * Signs one UpdateRecords for each dataset. As on a device, its session token comes from a listing of the current
      * version.
      * @param prefix the start of the keys
-     * @param syncCount the count that the patches have
+     * @param syncCount the sync count that each patch sends for its record
      */
     async signPushes(prefix: string, syncCount: number): Promise<Signed[]> {
       const signed: Signed[] = [];

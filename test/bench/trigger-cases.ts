@@ -92,8 +92,8 @@ function eventText({ third, placeholder = '' }: { third: string; placeholder?: s
 }
 
 /**
- * One key in four is the exact name of a rule. It matches no rule if it contains the placeholder or if all names are
- * used. The other keys match globs.
+ * Returns the key of a record. Three of four keys match the glob of a rule. The fourth key is the exact name of a rule.
+ * If the keys contain the placeholder, or if all names are already used, the fourth key matches no rule.
  */
 function keyOf(record: number, placeholder: string): string {
   const rule = record % RULES_PER_FORM;

@@ -150,7 +150,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     await expectAgreement(games, { score: '45' });
   });
 
-  it('deletes a dataset, and another device learns of it', async () => {
+  it('deletes a dataset, and the next sync of another device reports the deletion', async () => {
     const { page, onDevice } = await pageAndDevice({ score: '42' });
     expect(await page.evaluate(() => app.deleteGame())).toEqual(SUCCESS);
     expect((await callsIn(page)).at(-1)).toBe('deleteDataset');
@@ -189,7 +189,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     });
   });
 
-  it("receives the service's error message if the service returns no credentials", async () => {
+  it("receives the service's error message if the service returns no credentials for an empty token", async () => {
     await expect(start(await openPage(), '')).rejects.toThrow(
       'ValidationException: 1 validation error detected',
     );
@@ -218,7 +218,7 @@ describe.skipIf(missing)('amazon-cognito-js in a browser', () => {
     '/query/records',
     '/console',
     '/nothing',
-  ])('cannot read %s', async (path) => {
+  ])('cannot read %s from a page of another origin', async (path) => {
     const page = await openPage();
     expect(await fetchFrom(page, cloud.url + path)).toBe('blocked');
   });

@@ -15,7 +15,7 @@ interface ExportedType {
  * Finds names that more than one module declares and exports as an interface, type alias or class.
  *
  * @param root the directory that holds functions, lib and infra
- * @returns one line per name: the places, and what to do
+ * @returns one line per name: the places of the types, and what to do
  */
 export function findDuplicateTypeNames(root: string): string[] {
   const files = globSync('{functions,lib,infra}/**/*.ts', { cwd: root }).sort();

@@ -98,7 +98,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(other.local.lastSyncCount).toBe(3);
   });
 
-  it('creates a removed key again with the count of its tombstone', async () => {
+  it('creates a removed key again with the sync count of its tombstone', async () => {
     const { game } = await newPair();
     game.remove('level');
     await game.synchronize();
@@ -107,7 +107,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(game.local.records.get('level')).toEqual({ value: '2', syncCount: 3, isModified: false });
   });
 
-  it('lets the app resolve a conflict that the listing reveals', async () => {
+  it('lets the app resolve a conflict if the listing contains a record that the device changed too', async () => {
     const { game, other } = await newPair();
     game.put('level', '2');
     await game.synchronize();
@@ -124,7 +124,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(game.values()).toEqual({ level: '3' });
   });
 
-  it('lists again and succeeds after a conflicting write between listing and update', async () => {
+  it('lists again and succeeds if another device writes the same record between listing and update', async () => {
     const { tablet, game, other } = await newPair();
     other.put('level', '3');
     let isFirst = true;
@@ -145,13 +145,13 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(other.values()).toEqual({ level: '3' });
   });
 
-  it('lowers its sync count after a conflict until the listing returns the record that it missed', async () => {
+  it('lists from a lower sync count after a conflict, so that the listing returns the record that the device missed', async () => {
     const { phone, game } = await newPair();
     game.put('coins', '1');
     await game.synchronize();
     game.put('level', '2');
     await game.synchronize();
-    // This state occurs in real apps: the device knows the dataset's count, but not the count of the record.
+    // This state occurs in real apps: the device has the sync count of the dataset, but not that of the record.
     game.local.records.set('level', { value: '9', syncCount: 0, isModified: true });
     phone.remote.takeCalls();
     expect(await game.synchronize({ onConflict: () => 'local' })).toEqual(SUCCESS);
@@ -165,7 +165,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(game.local.lastSyncCount).toBe(4);
   });
 
-  it('fetches records written between listing and update with the next sync', async () => {
+  it('fetches a record that another device wrote between listing and update with the next sync', async () => {
     const { game, other } = await newPair();
     other.put('name', 'Ada');
     const onceListed = async () => {
@@ -180,11 +180,11 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(other.local.lastSyncCount).toBe(3);
   });
 
-  it('keeps its data if the service has never seen the dataset', async () => {
+  it('fails the sync and keeps its data if the service does not know the dataset that the device has synced', async () => {
     const phone = await newPhone();
     const game = phone.openDataset('game');
     game.put('level', '1');
-    // A device has this count if it has synced with another service.
+    // A device has a sync count above 0 for an unknown dataset if it has synced with another service.
     game.local.lastSyncCount = 7;
     const sync = game.synchronize({ onDatasetDeleted: () => true });
     await expect(sync).rejects.toMatchObject({ code: 'InvalidParameterException' });
@@ -202,7 +202,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(await list(client, identityOf(phone), 'game')).toMatchObject({ DatasetExists: false });
   });
 
-  it('reports the deletion of a dataset once, and then syncs from count 0', async () => {
+  it('reports the deletion of a dataset once, and then syncs from sync count 0', async () => {
     const { game, other } = await newPair();
     game.delete();
     await game.synchronize();
@@ -221,7 +221,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(deletions).toBe(1);
   });
 
-  it('reports the deletion of a dataset that was created again in the meantime', async () => {
+  it('reports the deletion of a dataset that another device deleted and created again', async () => {
     const { phone, game, other } = await newPair();
     game.delete();
     await game.synchronize();
@@ -263,7 +263,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
     expect(await other.synchronize()).toEqual(SUCCESS);
     expect(Object.keys(other.values())).toHaveLength(1_024);
     expect(other.local.lastSyncCount).toBe(4);
-    // Android requests pages. With its tombstones, the dataset does not fit into one page.
+    // Android requests pages of 1,024 records. The listing also contains tombstones, so it does not fit into one page.
     const listings = platform === 'android' ? ['ListRecords 1', 'ListRecords 1'] : ['ListRecords 1'];
     expect(tablet.remote.takeCalls()).toEqual(listings);
     expect(await game.synchronize()).toEqual(SUCCESS);
@@ -328,7 +328,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
       });
     });
 
-    it('offers the copies from the listing if the device has no local copy', async () => {
+    it('offers the app the copies that the listing names if the device has no local copy of the dataset', async () => {
       const logins = newLogins();
       const tablet = await newPhone(logins);
       const game = tablet.openDataset('game');
@@ -373,7 +373,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
       expect(await copy.synchronize()).toEqual(SUCCESS);
     }
 
-    it('keeps the guest’s identity on the first device of the person', async () => {
+    it('keeps the guest’s identity if no identity has the login yet', async () => {
       const phone = await newPhone();
       const game = phone.openDataset('game');
       game.put('level', '1');
@@ -421,7 +421,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
   });
 
   describe('with a device registered for push', () => {
-    // Only the local cloud has an inbox in place of the devices.
+    // Only the local cloud stores push messages in an inbox, which the test reads in place of the devices.
     it.runIf(isLocalPort)(
       'receives messages about changes of a subscribed dataset, except about its own changes',
       async () => {
@@ -460,7 +460,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
 });
 
 describe('the Android SDK', () => {
-  it('fails a sync if the app does not handle a deleted dataset', async () => {
+  it('fails a sync if the app does not handle the deletion of the dataset by another device', async () => {
     const phone = createMobileDevice({ platform: 'android', url: cloud.url, identityPoolId: IdentityPoolId });
     await phone.logIn();
     const game = phone.openDataset('game');

@@ -24,7 +24,7 @@ async function runScript(name: string): Promise<unknown> {
 }
 
 describe.skipIf(missing)('boto3', () => {
-  it('works for a player, a user of a backend and a developer', async () => {
+  it('syncs as a player, as a user of the app’s own backend, and as a developer', async () => {
     expect(await runScript('boto3_sync.py')).toEqual({
       player: {
         stored: '7 ü 😀',

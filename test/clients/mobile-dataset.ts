@@ -156,8 +156,8 @@ function toLocal({ value, syncCount }: RemoteRecord): LocalRecord {
 }
 
 /**
- * Pushes the changed records. After a conflict, lowers the local count, so that the next listing returns the records
- * that this device has missed.
+ * Pushes the changed records. After a conflict, lowers the sync count that the device has stored for the dataset, so
+ * that the next listing returns the records that this device has missed.
  * @returns false after a conflict
  */
 async function push(
@@ -182,8 +182,8 @@ async function push(
 }
 
 /**
- * Raises the local count, but only if no other device wrote since the listing. Otherwise the next listing would not
- * return the records of that device.
+ * Raises the sync count that the device has stored for the dataset, but only if no other device wrote since the
+ * listing. Otherwise the next listing would not return the records of the other device.
  */
 function advance(
   platform: Platform,

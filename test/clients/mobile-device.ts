@@ -191,7 +191,7 @@ function readCredentials({ IdentityId, Credentials }: Json): Pick<MobileUser, 'i
 
 const PUSH_KEYS = ['source', 'identityPoolId', 'identityId', 'datasetName', 'syncCount'];
 
-/** Reads a push message as the SDK does. Android requires all five keys as strings. iOS passes `data` to the app. */
+/** Reads a push message as the SDK does. Android ignores it unless PUSH_KEYS are strings; iOS reads only the source. */
 function readPush(platform: Platform, message: string): PushUpdate | null {
   const parsed: unknown = JSON.parse(message);
   const data = isObject(parsed) && isObject(parsed.data) ? parsed.data : {};

@@ -76,7 +76,7 @@ describe('CognitoIdentityCredentials', () => {
     }
   });
 
-  it('accept a token that the app’s own backend has issued', async () => {
+  it('accept a token that the app’s own backend has requested for its user', async () => {
     const { IdentityId, Token } = await logInAtBackend(url, { IdentityPoolId, user: 'alan' });
     const Logins = { 'cognito-identity.amazonaws.com': Token };
     for (const more of [{}, { RoleArn: ROLE }]) {
@@ -185,7 +185,7 @@ describe('a player', () => {
     await refused(sync.unsubscribeFromDataset({ ...game, DeviceId }), 'ResourceNotFoundException', 404);
   });
 
-  it('reads page by page', async () => {
+  it('reads the records of a dataset page by page', async () => {
     const player = await logIn();
     await write(player, [SET, { ...SET, Key: 'coins' }, { ...SET, Key: 'name' }]);
     const request = { ...player.game, MaxResults: 2 };
@@ -234,7 +234,7 @@ describe('a developer', () => {
   });
 
   // Only the local cloud runs bulk publishes by itself.
-  it.runIf(isLocalPort)('runs a bulk publish', async () => {
+  it.runIf(isLocalPort)('starts a bulk publish and reads its status', async () => {
     const pool = { IdentityPoolId: await createPlayerPool(url) };
     const details = () => developer.getBulkPublishDetails(pool).promise();
     expect(await details()).toMatchObject({

@@ -206,7 +206,7 @@ describe('an error is an instance of its class:', () => {
     await expect(oneMore).rejects.toBeInstanceOf(LimitExceededException);
   });
 
-  it('InvalidConfigurationException', async () => {
+  it('InvalidConfigurationException, if a device registers in a pool without push applications', async () => {
     const player = await logIn({}, await newPool(cloud.database));
     const device = { ...player.identity, Platform: 'GCM' as const, Token: 'token' };
     const registered = player.client.send(new RegisterDeviceCommand(device));

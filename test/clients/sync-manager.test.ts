@@ -290,7 +290,7 @@ describe('a conflict', () => {
     expect(await stored(phone)).toEqual({ score: '50', name: 'Ada' });
   });
 
-  it('makes this client miss other changes until a full listing, if it is resolved with the local record', async () => {
+  it('makes this client miss other changes until a refresh of the metadata if the app chooses the local record', async () => {
     const games = await twoGames({ score: '42', name: 'Ada' });
     await games.onPhone.putAll({ score: '50', name: 'Eve' });
     await games.onPhone.sync();
@@ -300,7 +300,8 @@ describe('a conflict', () => {
     });
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.getAll()).toEqual({ score: '45', name: 'Ada' });
-    // The client has a flaw here, as after concurrent pushes. In both cases, a refresh of the metadata helps.
+    // The client has the same flaw after concurrent pushes: it stores the sync count of its own push and so skips
+    // earlier changes. In both cases, refreshDatasetMetadata makes the next sync return them.
     await games.tablet.refreshDatasetMetadata();
     await expectAgreement(games, { score: '45', name: 'Eve' });
   });
@@ -343,18 +344,18 @@ describe('concurrent pushes by two devices', () => {
     await expectAgreement(games, { score: '45' });
   });
 
-  it('of different records are both stored, but this client misses a record until a full listing', async () => {
+  it('of different records are both stored, but this client misses a record until a refresh of the metadata', async () => {
     const games = await twoGames({ score: '42' });
     await games.onPhone.put('score', '50');
     await games.onTablet.put('level', '7');
     overtake(games);
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await stored(games.phone)).toEqual({ score: '50', level: '7' });
-    // The client has a flaw: it stores the count of its own push as the last count that it has read, so it misses
-    // records that were written before.
+    // The client has a flaw: it stores the sync count of its own push as the last count that it has read. So it misses
+    // records that another device wrote between its listing and its push.
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.get('score')).toBe('42');
-    // Refreshing the metadata also resets the client's count.
+    // Refreshing the metadata also resets the sync count that the client has stored, so it lists all records next time.
     expect(await games.tablet.refreshDatasetMetadata()).toEqual(['game']);
     await expectAgreement(games, { score: '50', level: '7' });
   });
@@ -470,7 +471,7 @@ describe('a deleted dataset', () => {
     expect(await onPhone.getAll()).toEqual({ score: '42' });
   });
 
-  it('is kept by another device if the handler for deleted datasets returns false', async () => {
+  it('is kept by another device if the app there does not handle the deletion', async () => {
     const { phone, onTablet } = await deleted();
     expect(await onTablet.sync()).toEqual(CANCELLED);
     expect(await onTablet.sync()).toEqual(CANCELLED);
@@ -694,7 +695,7 @@ describe('the limits', () => {
     expect(await stored(phone)).toEqual(values);
   });
 
-  it('allow a listing of more than one page with removed records', async () => {
+  it('allow a dataset so many removed records that a listing has more than one page; the client reads all pages', async () => {
     const { phone, tablet } = await twoDevices();
     const onPhone = await phone.open('game');
     // Only slightly more records than fit into a page. With many more records, this client overflows the stack: it

@@ -211,7 +211,7 @@ describe('a device with amazon-cognito-js', () => {
     await expectSynced(phone, onPhone, { score: '1200', 'badge-gold': 'yes' });
   });
 
-  it('gets the higher score of two devices, even if the app chooses the lower one', async () => {
+  it('gets the higher score of two devices, even if the app resolves the conflict with the lower one', async () => {
     await onPhone.put('score', '10');
     await onPhone.sync();
     const tablet = await newDevice();

@@ -55,7 +55,7 @@ function startCommand(args: string[], env: Record<string, string>) {
   return { output: () => printed.output, errors: () => printed.errors };
 }
 
-/** Reads the feed from now on. */
+/** Reads the feed of activities from now on. */
 async function watch(parameters: Record<string, string> = {}) {
   const reader = await readEvents(`${cloud.url}/query/activity?${new URLSearchParams(parameters)}`);
   await reader.nextComment();
@@ -159,7 +159,7 @@ describe('GET /query/activity', () => {
       requestId: trigger.requestId,
       at: expect.stringMatching(/^\d{4}-.*Z$/),
     });
-    // The first projection can be that of the first update.
+    // The feed may first report the projection of the update that was written before the feed was opened.
     const updates: unknown[] = [];
     await vi.waitUntil(
       async () => {
@@ -229,7 +229,7 @@ describe('GET /query/activity', () => {
     expect(datasets).toEqual([expect.objectContaining({ identityId: one.IdentityId })]);
   });
 
-  it('rejects other parameters, methods and origins, and more listeners than the limit', async () => {
+  it('rejects unknown parameters, other methods than GET, other origins, and listeners above the limit', async () => {
     const address = `${cloud.url}/query/activity`;
     expect((await fetch(`${address}?user=1`)).status).toBe(400);
     expect((await fetch(address, { method: 'POST' })).status).toBe(405);

@@ -125,7 +125,8 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
   it('report removals missed while streaming was off, and repair them with reconcile', {
     timeout: TIMEOUT_MS,
   }, async () => {
-    // The poller may have recorded a gap that started before the pool was connected.
+    // Repairs a gap (a period whose removals may be missing in SQL) that the poller of the pool's settings may have
+    // recorded for the time before the pool was connected.
     await onPool('reconcile', '--rate', '1000');
     expect(await onPool('status', '--check')).toMatchObject({ code: 0, stderr: '' });
     await onPool('disconnect', '--yes');
@@ -306,7 +307,7 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
 });
 
 describe('the backfill commands on a PostgreSQL server', () => {
-  it('query the service directly, without the poller', { timeout: TIMEOUT_MS }, async () => {
+  it('query the service directly, instead of the cloud on the data directory', { timeout: TIMEOUT_MS }, async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
     const databaseUrl = await createPostgresDatabase();
     const cloud = await startCloud({ dataDir, databaseUrl });

@@ -16,7 +16,8 @@ import { createSyncClient } from '../fixtures/wire/sync-client.ts';
 const DATASETS = 2_000;
 const SOON = { timeout: 60_000, interval: 50 };
 
-// On PostgreSQL, because the embedded database takes four times the CPU time. crash.test.ts kills it.
+// On PostgreSQL, because the embedded database takes four times the CPU time. crash.test.ts kills a process with an
+// embedded database.
 describe('a bulk publish of 2,000 datasets', () => {
   let dataDir: string;
   beforeEach(async () => {

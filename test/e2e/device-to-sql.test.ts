@@ -98,7 +98,7 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
     expect(await records(identity)).toHaveLength(1);
   });
 
-  it('keeps text, numbers and dates', async () => {
+  it('has the same text, numbers and dates in SQL as in the service', async () => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date('2024-02-29T23:59:59.999Z');
     const text = 'Zoë 😀 \u2028 \ufeff "\\ {}';
@@ -128,7 +128,7 @@ describe.each(CLOUDS)('a dataset that a device writes, $name', ({ open }) => {
         record_value: text,
         numeric_value: null,
         last_modified_date: Records[1]?.LastModifiedDate,
-        // The device sent no date, so the event contains the record's own date.
+        // The device sent no date, so the event contains the record's LastModifiedDate.
         device_last_modified_date: Records[1]?.LastModifiedDate,
       },
     ]);

@@ -156,7 +156,7 @@ describe.each(CLOUDS)('the erasure of a person, $name', ({ name, open }) => {
       (await database.query('SELECT 1 FROM sync.bulk_publishes WHERE completed_ms IS NOT NULL')).rows.length;
     await expect.poll(published, WAIT).toBe(1);
 
-    // What a crash or an operator may leave behind.
+    // Adds the rows of the person that a crash or an operator may leave behind.
     const key = { identityPoolId: IdentityPoolId, identityId: personId };
     const badEvent = wireEvent({ ...key, kinesisSyncRecords: [wireRecord({ key: 'quarantined-key' })] });
     const refused = { ...deliver(toBytes(badEvent)), kind: 'refused' as const, reason: 'test', ...key };
@@ -229,7 +229,8 @@ describe.each(CLOUDS)('the erasure of a person, $name', ({ name, open }) => {
       return found;
     };
     expect(await search()).toEqual([]);
-    // Only these hashes remain, from which no id can be computed. They keep late events and old tokens out.
+    // Only the hash of the identity remains, so that late events and old tokens are rejected. The identity's id cannot
+    // be computed from the hash. The hash of the dataset does not remain.
     expect(await columnsWith(hashes[0])).toEqual(['projection.erased_identities.identity_row_id']);
     expect(await columnsWith(hashes[1])).toEqual([]);
 
@@ -244,7 +245,7 @@ describe.each(CLOUDS)('the erasure of a person, $name', ({ name, open }) => {
     await expect(logIn(guestId, Token)).rejects.toMatchObject(notAuthorized);
     await expect(logIn(guestId)).rejects.toMatchObject(notAuthorized);
 
-    // Every event is delivered once more, late, and a newer one as well.
+    // Every event of the person is delivered again, and also an event that is newer than the erasure.
     const late = wireEvent({
       ...key,
       lastModifiedDate: Date.now(),

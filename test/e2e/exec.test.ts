@@ -56,7 +56,7 @@ describe('exec', () => {
       DATABASE_URL: 'postgres://app@127.0.0.1:1/app',
     });
     const removed = ['AWS_SESSION_TOKEN', 'AWS_PROFILE', 'AWS_ENDPOINT_URL_COGNITO_SYNC'];
-    // The app under test may listen on PORT, so the service's port must not be there.
+    // The app under test may listen on PORT, so PORT must not contain the port of the service.
     for (const name of [...removed, 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS', 'PORT'])
       expect(env).not.toHaveProperty(name);
     await expect(fetch(`${env.AWS_ENDPOINT_URL}/healthz`)).rejects.toThrow('fetch failed');

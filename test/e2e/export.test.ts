@@ -47,7 +47,7 @@ async function runMeasured(args: readonly string[], env: Record<string, string>)
   return { code, stdout, stderr, peakMiB };
 }
 
-/** The file of the test below has 90 MB. */
+/** Maximum memory of an export and of an import, in MiB. The exported file has 90 MB. */
 const MAX_MIB = 350;
 
 describe('a service that is exported and imported', () => {
@@ -126,7 +126,7 @@ describe('an export to a pipe that is closed', () => {
   it.each([
     { state: 'runs', isRunning: true },
     { state: 'is stopped', isRunning: false },
-  ])('ends quietly, while the service $state', { timeout: 120_000 }, async ({ isRunning }) => {
+  ])('exits with 0 and prints no error, while the service $state', { timeout: 120_000 }, async ({ isRunning }) => {
     const cloud = isRunning ? await startEmbeddedCloud() : null;
     try {
       if (cloud) await insertDatasets(cloud.database, 5_000);
@@ -152,7 +152,7 @@ describe('a command that is killed', () => {
   });
   afterAll(() => source.close());
 
-  it('continues in constant memory: export --out, and import', { timeout: 240_000 }, async () => {
+  it('continues when it is run again, with limited memory: export --out, and import', { timeout: 240_000 }, async () => {
     const targetUrl = await createPostgresDatabase();
     const target = openPg({ connectionString: targetUrl });
     await inFolder(async (folder) => {

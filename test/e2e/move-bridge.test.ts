@@ -33,7 +33,7 @@ describe.each(CLOUDS)('a bridge between two services, $name', ({ open }) => {
   const whenIdle = () =>
     vi.waitFor(async () => expect(await marks()).toBe(0), { timeout: 60_000, interval: 300 });
 
-  /** A guest with a dataset that this service owns. */
+  /** Creates a guest with a dataset at the origin, copies it, and lets the target take the guest over. */
   async function takeOver(values: Record<string, string>): Promise<string> {
     const guest = await both.newGuest(pool);
     await write(
@@ -49,7 +49,7 @@ describe.each(CLOUDS)('a bridge between two services, $name', ({ open }) => {
   }
   const countHere = async (guest: string) => (await read('target', guest, 'game')).syncCount;
 
-  it('writes back what changes here, and applies what old versions write at the origin', async () => {
+  it('writes changes of the target to the origin, and changes that old app versions make at the origin to the target', async () => {
     const guest = await takeOver({ score: '1', level: '1' });
     await write(both.target.sync, at(guest), 'game', [set('score', '2', await countHere(guest))]);
     await expectLive(guest, 'game', { score: '2', level: '1' });
@@ -57,7 +57,7 @@ describe.each(CLOUDS)('a bridge between two services, $name', ({ open }) => {
     await write(both.origin.sync, at(guest), 'game', [remove('level', syncCount), set('new', '3', 0)]);
     await expectLive(guest, 'game', { score: '2', new: '3' });
     await whenIdle();
-    // No echo: neither side writes again.
+    // The bridge must not send a change back to the side where it was made, so both sides stay as they are.
     const before = [await read('origin', guest, 'game'), await read('target', guest, 'game')];
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     expect([await read('origin', guest, 'game'), await read('target', guest, 'game')]).toEqual(before);
@@ -80,7 +80,7 @@ describe.each(CLOUDS)('a bridge between two services, $name', ({ open }) => {
     expect((await read('target', guest, 'ours')).exists).toBe(false);
   });
 
-  it('decides a conflict by the newest date, and stores the conflict', async () => {
+  it('gives both sides the same record after both have changed it concurrently', async () => {
     const guest = await takeOver({ score: '1' });
     const { syncCount } = await read('origin', guest, 'game');
     await write(both.target.sync, at(guest), 'game', [set('score', 'here', await countHere(guest))]);

@@ -141,11 +141,11 @@ describe('move copy', () => {
     });
   });
 
-  it('does not make an identity with logins a guest', async () => {
+  it('does not make an identity with a developer login a guest if the copy stops before it has the login', async () => {
     const pool = await both.newPool();
     const player = await both.logIn(pool, 'ada');
     const stop = new AbortController();
-    // The listing is complete, but the developer users are not copied yet.
+    // Stops the copy when the identities are listed, but before the developer users are copied.
     const wrap = (origin: Origin): Origin => ({
       ...origin,
       listDeveloperUsers: () => {
@@ -180,7 +180,7 @@ describe('move copy', () => {
       async () => expect((await listed('origin', pool, survivor, name)).DatasetExists).toBe(true),
       { timeout: 30_000 },
     );
-    // An identity that was created in the last minutes may be new, and is left to the next copy.
+    // A copy skips identities that were created in the last minutes, so the clock of this copy is an hour ahead.
     const later = { now: () => Date.now() + 3_600_000 };
     const { exitCode } = await both.run(['move', 'copy', '--pool', pool, '--rate', '1000'], later);
     expect(exitCode).toBe(0);
@@ -196,7 +196,7 @@ describe('move copy', () => {
     }
   });
 
-  it('says that the origin does not respond, and that the comparison starts again', async () => {
+  it('verify says that the origin does not respond, and that the next run starts from the beginning', async () => {
     const pool = await both.newPool();
     expect(await copy(pool)).toMatchObject({ exitCode: 0 });
     const stop = new AbortController();
@@ -209,7 +209,7 @@ describe('move copy', () => {
       signal: stop.signal,
       progress({ text }) {
         texts.push(text);
-        // The retries take a minute.
+        // Stops the command after its first message, because its retries take a minute.
         setTimeout(() => stop.abort());
       },
     });
@@ -239,7 +239,7 @@ describe('move copy', () => {
     expect(listed.Identities).toEqual([]);
   });
 
-  it('says that the pool does not stream, copies nothing and exits with 1', async () => {
+  it('copies nothing and exits with 1 if the pool does not stream at the origin', async () => {
     const pool = await both.newPool({ streams: false });
     const { exitCode, error } = await copy(pool);
     expect(exitCode).toBe(1);
@@ -248,7 +248,7 @@ describe('move copy', () => {
     expect((await both.run(['move', 'status', '--pool', pool])).error).toContain('was never copied');
   });
 
-  it('continues after a failure, and compares no identity twice', async () => {
+  it('continues an interrupted copy when it is run again, and reads no identity twice', async () => {
     const pool = await both.newPool();
     const ids = [];
     for (let index = 0; index < 6; index += 1) ids.push(await both.newGuest(pool));
@@ -317,7 +317,7 @@ describe('move copy', () => {
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ end: 'finished', counts: { copied: 1, missing: 1 } });
   });
 
-  it('reads a dataset again that changes while it is listed, and names one that never stops changing', async () => {
+  it('reads a dataset again if it changes while it is listed, and skips and reports it if it never stops changing', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(pool, guest), 'game', [set('score', '1')]);
@@ -407,7 +407,8 @@ describe('move copy', () => {
     await write(both.origin.sync, at(pool, guest), 'game', [set('score', 'secret-1')]);
     await copy(pool);
     await write(both.origin.sync, at(pool, guest), 'game', [set('score', 'secret-2', 1)]);
-    // The clock jumps over the time that a write may be in flight.
+    // Each reading of the clock is 20 s later than the one before, so that `move verify` does not have to wait for
+    // writes that may be in flight.
     let now = Date.now();
     const deps = { now: () => (now += 20_000) };
     const line = ['move', 'verify', '--pool', pool, '--rate', '1000'];

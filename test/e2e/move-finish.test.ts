@@ -29,7 +29,7 @@ describe('the end of a migration', () => {
     });
   });
 
-  it('is refused while old versions write, and otherwise stops following and bridging', async () => {
+  it('is refused while old app versions write at the origin, and otherwise stops the follower and the bridge', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     const at = { IdentityPoolId: pool, IdentityId: guest };
@@ -65,7 +65,7 @@ describe('the end of a migration', () => {
     expect(refused.json.reasons).toContain('not-quiet');
     expect(refused.error).toContain('not-quiet');
 
-    // The follower has run for less than a minute, so the time of the last event is still unknown.
+    // The follower of the stream has run for less than a minute, so it is still unknown up to when it applied events.
     const finished = await move('finish', '--quiet-for', '0s', '--ignore', 'not-followed');
     expect(finished).toMatchObject({
       exitCode: 0,

@@ -21,7 +21,8 @@ describe.each(CLOUDS)('a target that follows the origin, $name', ({ open }) => {
   const at = (id: string) => ({ IdentityPoolId: pool, IdentityId: id });
   const listed = async (side: 'origin' | 'target', id: string, name: string) => {
     const { $metadata: _, SyncSessionToken: __, ...answer } = await list(both[side].sync, at(id), name);
-    // An event does not name its author.
+    // Leaves out the members that the copy of the target cannot have: a stream event does not contain LastModifiedBy,
+    // and always contains a device date, even if the device sent none.
     const Records = answer.Records?.map(
       ({ LastModifiedBy: ___, DeviceLastModifiedDate: ____, ...record }) => record,
     );
@@ -34,7 +35,7 @@ describe.each(CLOUDS)('a target that follows the origin, $name', ({ open }) => {
     );
   const verify = () => both.run(['move', 'verify', '--pool', pool, '--rate', '1000', '--json']);
 
-  it('applies writes, removals and deletions of datasets that follow the copy', async () => {
+  it('applies writes, removals and deletions of datasets that the origin makes after the copy', async () => {
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(guest), 'game', [set('score', '1'), set('level', '1')]);
     await write(both.origin.sync, at(guest), 'old', [set('a', '1')]);
@@ -47,7 +48,7 @@ describe.each(CLOUDS)('a target that follows the origin, $name', ({ open }) => {
     expect({ exitCode, ...JSON.parse(lines[0] ?? '') }).toMatchObject({ exitCode: 0, differences: [] });
   });
 
-  it('shows in the query store what it has followed', async () => {
+  it('shows the records that it has applied in its query store', async () => {
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(guest), 'game', [set('score', '41')]);
     await expectEqual(guest, 'game');

@@ -156,7 +156,7 @@ describe('logins during a migration', () => {
     60_000,
   );
 
-  describe('of users who came after the copy, and whose app names the identity', () => {
+  describe('of users whom the origin created after the copy, and whose app sends the identity id', () => {
     /** Creates an identity at the origin, without data: the target receives no event of the identity. */
     async function newIdentity(user: string) {
       const Logins = await loginOf(user);
@@ -172,7 +172,7 @@ describe('logins during a migration', () => {
     };
 
     it.each(['GetCredentialsForIdentity', 'GetOpenIdToken'] as const)(
-      '%s gives the same identity',
+      '%s returns the identity of the origin, and rejects the login of another user',
       async (name) => {
         await copy();
         const asked = await newIdentity(`late user of ${name}`);
@@ -222,7 +222,7 @@ describe('logins during a migration', () => {
     });
   });
 
-  it('keeps a guest of amazon-cognito-js who changes to the target and then logs in', async () => {
+  it('keeps the identity of a guest whose app changes to the target and who then logs in, with amazon-cognito-js', async () => {
     const sdk = loadSyncManager();
     const local = new sdk.CognitoSyncManager.StoreInMemory();
     const SameStore = function SameStore() {
@@ -271,7 +271,7 @@ describe('logins during a migration', () => {
     await expect(both.target.identity.send(alone)).rejects.toMatchObject({ name: 'NotAuthorizedException' });
   });
 
-  it('no longer accepts the id of an owned guest who has logged in at the origin', async () => {
+  it('rejects the id of a copied guest without the login if the guest has since logged in at the origin', async () => {
     const guest = await both.newGuest(pool);
     await copy();
     const Logins = await loginOf('dora');

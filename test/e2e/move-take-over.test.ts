@@ -33,7 +33,7 @@ describe('a takeover', () => {
     both = await startOriginAndTarget(startCloud, { follows: true, originOf: () => link?.url });
     link = await startLink(both.origin.cloud.url);
   });
-  // A test that fails must not leave the link cut.
+  // A test that fails must not leave the link cut for the next test.
   afterEach(() => link.restore());
   afterAll(async () => {
     await both.close();
@@ -227,7 +227,7 @@ describe('a takeover', () => {
     expect(listed.DatasetSyncCount).toBe(1 + COUNT_JUMP + 1);
   });
 
-  it('keeps the counts of records, and rejects a token of the origin so that the device lists again', async () => {
+  it('keeps the sync counts of records, and rejects a session token of the origin so that the device lists again', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     await writeThere(pool, guest, '1', 0);
@@ -247,7 +247,7 @@ describe('a takeover', () => {
     });
   });
 
-  it('raises counts far enough that a device that uses both sides misses no change', async () => {
+  it('raises the sync count of a dataset so far that a device that uses both sides misses no change', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     await writeThere(pool, guest, '1', 0);
@@ -257,12 +257,12 @@ describe('a takeover', () => {
       for (const count of [1, 2, 3]) await writeThere(pool, guest, String(count), count);
       const there = await list(both.origin.sync, at(pool, guest), 'game');
       const listed = await list(client, at(pool, guest), 'game', { LastSyncCount: there.DatasetSyncCount });
-      // The bridge may already have applied the writes of the other side.
+      // The listing may contain other records too, because the bridge may already have applied the origin's writes.
       expect(listed.Records).toContainEqual(expect.objectContaining({ Key: 'here' }));
     });
   });
 
-  it('happens before credentials are issued: a guest with a login at the origin is not usable by its id', async () => {
+  it('happens before credentials are issued, so the id of a guest who has a login at the origin is rejected without it', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     await copy(pool);
@@ -334,7 +334,7 @@ describe('a takeover', () => {
     link.restore();
   });
 
-  it('creates no guest that the origin does not know', async () => {
+  it('creates a new guest also at the origin, and none while the origin cannot be reached', async () => {
     const pool = await both.newPool();
     await copy(pool);
     const newGuest = async () =>

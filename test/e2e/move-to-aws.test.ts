@@ -42,7 +42,7 @@ import { createSyncClient, list, remove, set, write } from '../fixtures/wire/syn
 const REGION = 'us-east-1';
 const STREAM = 'cognito-sync';
 const DEVELOPER = { accessKeyId: 'TARGET', secretAccessKey: 'secret-of-the-target' };
-// Only these members, because an AWS client adds others to the credentials that it gets.
+// Takes only these two members, because an AWS client adds members to a credentials object that it receives.
 const { accessKeyId, secretAccessKey } = DEFAULT_CREDENTIALS;
 const ORIGIN_KEYS = JSON.stringify({
   developers: [{ accessKeyId, secretAccessKey }],
@@ -151,7 +151,7 @@ describe('a migration to the functions in AWS', () => {
       expect([await live(both.origin.sync, id), await live(sync, id)]).toEqual([expected, expected]);
     }, LIMIT);
 
-  /** Creates the client of a new version of the app, which takes the guest over. */
+  /** Creates the client of a new app version. Its request for credentials makes the target take the guest over. */
   async function openDevice(guest: string): Promise<CognitoSyncClient> {
     const { Credentials } = await identity.send(new GetCredentialsForIdentityCommand({ IdentityId: guest }));
     return createSyncClient(both.target.cloud.url, {
@@ -179,7 +179,7 @@ describe('a migration to the functions in AWS', () => {
     expect(Date.parse((await status()).caughtUpTo)).toBeGreaterThan(Date.now() - 120_000);
   });
 
-  it('takes an identity over at its first request, and bridges both sides', async () => {
+  it('takes an identity over at its first request, and then keeps both sides equal', async () => {
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(guest), 'game', [set('score', '1'), set('level', '1')]);
     await copy();
@@ -198,7 +198,7 @@ describe('a migration to the functions in AWS', () => {
     await expectBoth(guest, { score: '2', new: '3' });
   });
 
-  it('notifies devices of a change at the origin, and waits until a failed message is sent again', async () => {
+  it('notifies devices of a change at the origin, and sends a failed push message again before it ends', async () => {
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(guest), 'game', [set('score', '1')]);
     await copy();
@@ -218,7 +218,7 @@ describe('a migration to the functions in AWS', () => {
     expect(fcm.requests).toHaveLength(2);
   });
 
-  it('asks the origin about a developer user and about a new guest', async () => {
+  it('finds the identity of a developer user at the origin, and creates a new guest at the origin too', async () => {
     const player = await both.logIn(pool, 'grace');
     const Logins = { [DEVELOPER_PROVIDER]: 'grace' };
     const logIn = new GetOpenIdTokenForDeveloperIdentityCommand({ IdentityPoolId: pool, Logins });
@@ -228,7 +228,7 @@ describe('a migration to the functions in AWS', () => {
     await vi.waitFor(async () => expect(await live(sync, IdentityId)).toEqual({ score: '1' }), LIMIT);
   });
 
-  it('ends with move finish, after which nothing is followed', async () => {
+  it('follows and bridges no pool after move finish', async () => {
     await copy();
     await vi.waitFor(async () => {
       await bridge();

@@ -59,7 +59,7 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
     return Records;
   }
 
-  it('serves guests', async () => {
+  it('lets guests sync on its network address', async () => {
     const { IdentityId = '' } = await identities.send(new GetIdCommand({ IdentityPoolId: POOL }));
     const records = await sync(IdentityId, await credentialsFor({ IdentityId }));
     expect(records).toMatchObject([{ Key: 'level', Value: '7', LastModifiedBy: IdentityId }]);

@@ -109,7 +109,7 @@ describe('a command on the embedded database', () => {
 });
 
 describe('a command on a PostgreSQL server', () => {
-  it('runs once the schema exists', async () => {
+  it('fails while the database has no schema, and runs once the schema exists', async () => {
     const databaseUrl = await createEmptyPostgresDatabase();
     expect(await operate(['indexes'], { DATABASE_URL: databaseUrl })).toMatchObject({
       code: 1,

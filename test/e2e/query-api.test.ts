@@ -175,7 +175,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     expect((await fetch(`${cloud.url}/query/changes`, { headers: invalid })).status).toBe(400);
   }, 60_000);
 
-  it('accepts a bounded number of listeners', async () => {
+  it('accepts 16 listeners, and answers 429 to the next one until the others are closed', async () => {
     const open = await Promise.all(
       Array.from({ length: 16 }, () => listen(`${cloud.url}/query/changes?limit=1`)),
     );
@@ -268,7 +268,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     }
   });
 
-  it('is served only to this machine, by its own name', async () => {
+  it('rejects unknown paths, other methods, other origins and other hosts', async () => {
     expect((await fetch(`${cloud.url}/query/unknown`)).status).toBe(404);
     for (const method of ['HEAD', 'OPTIONS', 'DELETE']) {
       expect((await fetch(`${cloud.url}/query/pools`, { method })).status).toBe(405);

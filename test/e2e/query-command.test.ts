@@ -75,7 +75,7 @@ describe.each(CLOUDS)('the command query, $name', ({ name, open }) => {
     expect((await query('select count(*) from query.records', '--json')).stdout).toContain('[["3"]]');
   });
 
-  it.runIf(name === 'PostgreSQL')('reads any database server', async () => {
+  it.runIf(name === 'PostgreSQL')('reads the database server of DATABASE_URL without a data directory', async () => {
     const on = await operate(['query', 'select 6 * 7 as answer', '--csv'], { DATABASE_URL: cloud.sqlUrl });
     expect(on).toEqual({ code: 0, stdout: 'answer\r\n42\r\n', stderr: '' });
   });

@@ -85,7 +85,7 @@ describe('a pool that did not stream for a while', () => {
       first.map((key) => set(key, '1')),
     );
     await expect.poll(async () => (await live()).size, { timeout: 20_000, interval: 20 }).toBe(5 + MANY);
-    // The listing returns the same versions as the stream, so nothing differs.
+    // The service lists the same record versions as the stream delivered, so the reconciliation finds no difference.
     expect(await reconcilePool()).toMatchObject({ end: 'finished', compared: 4, repaired: 0 });
 
     await stream('DISABLED');

@@ -29,7 +29,7 @@ describe.each([
 ])('a service that was killed under load and restored from a backup, $name', ({ databaseUrl }) => {
   const identities = Array.from({ length: WRITERS }, newIdentity);
   const updates = new Map(identities.map((identity) => [identity, [] as Update[]]));
-  /** The counts that the devices had before the kill. */
+  /** The sync count of the dataset that each device had stored before the kill. */
   const counts = new Map<(typeof identities)[number], number>();
   let folder: string;
   let file: string;
@@ -104,7 +104,7 @@ describe.each([
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('misses exactly the updates after the backup', async () => {
+  it('has every update acknowledged before the backup, and none that began after it', async () => {
     for (const [identity, own] of updates) {
       const { Records = [] } = await list(client, identity, 'game');
       const values = new Map(Records.map(({ Key = '', Value }) => [Key, Value]));
@@ -121,7 +121,7 @@ describe.each([
     }
   });
 
-  it('gives each device its complete restored datasets, although its count is newer than the backup', async () => {
+  it('gives each device its complete restored dataset, although the device has a sync count newer than the backup', async () => {
     for (const identity of identities) {
       const LastSyncCount = counts.get(identity) ?? 0;
       const { Records: all = [] } = await list(client, identity, 'game');

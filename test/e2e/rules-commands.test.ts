@@ -94,7 +94,7 @@ console.log(name, json, number, process.pid);
       '1 dataset, 1 key rule, 0 examples: 3 errors, 0 notes',
     ]);
     expect(code).toBe(1);
-    // The output of the file itself goes to standard error.
+    // What the rules file itself prints goes to standard error.
     expect(stderr).toMatch(/^1 .*\n.*cognito-sync-backend: .*checked-\d+\.ts has 3 errors\n$/s);
   });
 

@@ -20,7 +20,7 @@ const records = async () =>
   ).rows;
 
 describe('the command seed', () => {
-  it('writes live records of each identity, and the same records again', async () => {
+  it('writes records of each identity, and results in the same records when it is run again', async () => {
     const first = await operateProcess(['seed', '--identities', '40', '--json'], env);
     expect(first.code).toBe(0);
     const result = JSON.parse(first.stdout);
@@ -32,7 +32,7 @@ describe('the command seed', () => {
     );
     expect(rows).toEqual([{ count: 40 }]);
     await expect.poll(async () => (await records()).length).toBeGreaterThan(100);
-    // The last changes of the identities may be projected after their first ones.
+    // Waits until the outbox is empty, because the last changes may be projected later than the first 100 records.
     const settled = async () => {
       const { rows: waiting } = await cloud.database.query('SELECT 1 FROM sync.outbox LIMIT 1');
       return waiting.length;

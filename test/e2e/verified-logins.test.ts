@@ -68,7 +68,7 @@ describe('a local cloud with LOGINS=verified', () => {
     for (const { client } of [phone, tablet, other]) client.destroy();
   });
 
-  it('shows the state of the keys to operators', async () => {
+  it('shows operators the state of the login provider’s keys', async () => {
     const { port } = new URL(cloud.url);
     const health = JSON.parse((await sendRaw(Number(port), 'GET', '/healthz')).body);
     expect(health).toMatchObject({
@@ -88,7 +88,7 @@ describe('a local cloud with LOGINS=verified', () => {
     );
   });
 
-  it('answers ExternalServiceException while the provider is down, except for cached keys', async () => {
+  it('answers ExternalServiceException while the login provider is down, except to tokens whose key is cached', async () => {
     const cached: Logins = { [USER_POOL]: await userPool.logIn('ann') };
     await identities.send(new GetIdCommand({ IdentityPoolId: POOL, Logins: cached }));
     await userPool.rotateKeys();

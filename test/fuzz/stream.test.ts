@@ -185,10 +185,10 @@ describe('the stream handler', () => {
     ['a key 1,024 times', events(...Array.from({ length: 1024 }, (_, index) => value(`${index}`)))],
     ['a member nested 10,000 levels deep', eventJson({ extra: nested(10_000) }, [{ extra: nested(10_000) }])],
     [
-      'a count and a date of -0',
+      'a sync count and a date of -0',
       eventJson({ syncCount: '-0', lastModifiedDate: '-0' }, [{ syncCount: '-0' }]),
     ],
-    ['a count of 2^53 - 1', events({ syncCount: String(2 ** 53 - 1) })],
+    ['a sync count of 2^53 - 1', events({ syncCount: String(2 ** 53 - 1) })],
     ['a date of the year 1', events({ lastModifiedDate: String(Date.parse('0001-01-01')) })],
     ['a device date of the year 9999', events({ deviceLastModifiedDate: String(Date.parse('9999-12-31')) })],
   ])('projects %s', async (_, json) => {
@@ -207,8 +207,8 @@ describe('the stream handler', () => {
     ['a member named __proto__', '{"__proto__":{"identityPoolId":"x"}}', 'not-a-cognito-event'],
     ['10,000 levels of nesting', nested(10_000), 'not-a-cognito-event'],
     ['10,000 levels of nesting as a key', events({ key: nested(10_000) }), 'not-a-cognito-event'],
-    ['a count of 2^53', events({ syncCount: String(2 ** 53) }), 'not-a-cognito-event'],
-    ['a count of 1e999', eventJson({ syncCount: '1e999' }, [{}]), 'not-a-cognito-event'],
+    ['a sync count of 2^53', events({ syncCount: String(2 ** 53) }), 'not-a-cognito-event'],
+    ['a sync count of 1e999', eventJson({ syncCount: '1e999' }, [{}]), 'not-a-cognito-event'],
     ['a fraction of a millisecond', events({ lastModifiedDate: '0.5' }), 'not-a-cognito-event'],
     [
       'a date of the year 0',

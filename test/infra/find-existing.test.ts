@@ -48,7 +48,7 @@ describe.skipIf(noMoto)('the retained resources that still exist', () => {
       resource('AWS::Kinesis::Stream', 'kept'),
       resource('AWS::S3::Bucket', 'kept'),
       resource('AWS::DSQL::Cluster', await createCluster()),
-      // CloudFormation checks the others itself.
+      // CloudFormation itself checks whether resources of other types exist.
       resource('AWS::S3::BucketPolicy', 'policy'),
     ];
     const deleted = [

@@ -84,7 +84,7 @@ function largestParameters(): Record<string, string> {
 }
 
 const platform = /^(Deny )?(ec2|xray|logs):|^dsql:DbConnect /;
-/** What a role may do that it may not without a migration. */
+/** Returns the permissions that a role has only because of the migration. */
 const added = (packaged: Packaged, role: string) => {
   const before = packaged === amazon ? grantsByRole(without)[role] : [];
   return grantsByRole(packaged)[role]?.filter((grant) => !platform.test(grant) && !before?.includes(grant));
@@ -219,7 +219,7 @@ describe('the functions of a migration', () => {
   });
 
   it.each(['follow-origin', 'check-origin', 'bridge-origin'])(
-    'run from their bundle without work: %s',
+    'run from their bundle if there is nothing to do, and reject invalid ORIGIN_KEYS: %s',
     async (name) => {
       const bundle = await bundleFunction(name);
       const url = await createEmptyPostgresDatabase();

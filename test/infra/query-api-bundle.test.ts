@@ -75,7 +75,7 @@ async function project(): Promise<void> {
     toBytes(wireEvent({ datasetName, kinesisSyncRecords: [wireRecord(record)] }));
   const context = createLambdaContext('project-stream', 'us-east-1');
   const small = [of('game', { key: 'level', value: '7' }), toBytes('not an event')];
-  // In a later batch, so that the first page of the changes can end before it.
+  // The large record is in a later batch, so that the first page of the changes can end before it.
   for (const events of [small, [of('large', { key: 'text', value: LARGE })]]) {
     const deliveries = events.map((event) => deliver(event, NEW_YEAR));
     expect(await handler(toKinesisEvent(deliveries), context)).toEqual({ batchItemFailures: [] });
@@ -103,7 +103,7 @@ describe('the function query-api', () => {
     expect((await stat(bundle)).size).toBeLessThan(900_000);
   });
 
-  it('answers each list in the form that it describes, with the rights of query_reader', async () => {
+  it('answers each list in the form of its own OpenAPI description, with the rights of query_reader', async () => {
     const lists: [path: string, parameters?: Record<string, string>][] = [
       ['/pools'],
       ['/identities', { pool: POOL }],
@@ -222,7 +222,7 @@ describe('the function query-api', () => {
     expect(Object.keys((await get('/openapi.json')).body.paths).join()).not.toMatch(/\{id\}|migrations/);
   });
 
-  it('answers invalid requests with the reason', async () => {
+  it('answers invalid requests with the status of the error', async () => {
     expect((await get('/records', { pool: POOL })).status).toBe(400);
     expect((await send('/pools', { method: 'DELETE' })).status).toBe(405);
     expect((await send('/sql', { method: 'POST', body: '{' })).status).toBe(415);

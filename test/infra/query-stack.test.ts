@@ -49,7 +49,7 @@ afterAll(() => copy.remove());
 
 const grants = (packaged: Packaged) => grantsByRole(packaged).QueryApiRole ?? [];
 
-it('the query API adds to the stack and changes only migrate and the dashboard; by default, it is absent', () => {
+it('the query API adds resources to the stack, and of the existing ones changes only migrate and the dashboard; by default, it is absent', () => {
   const added = Object.keys(onCluster.resources).filter((id) => !(id in without.resources));
   expect(added.toSorted()).toEqual([
     'QueryApi5xx',

@@ -49,7 +49,8 @@ beforeAll(async () => {
   kinesis = await startKinesisEmulator();
   await kinesis.createStream(1, STREAM_NAME);
   secrets = await startSecretsManager();
-  // The function reads a secret at most every 30 s. The other tests run in the meantime.
+  // The function reads a secret at most every 30 s. It reads the first key here, so that the other tests run before the
+  // test of the second key has to wait.
   await secrets.put(SECRET, keysOf(FIRST));
   rotated = await open({ SERVICE_KEYS: '', SERVICE_KEYS_SECRET: SECRET });
   const client = createSyncClient(rotated.url, { credentials: { ...FIRST }, maxAttempts: 1 });
@@ -158,7 +159,8 @@ describe('the bundle of service-api', () => {
     await change(person, 'game');
     await subscribe(person, 'game', await newDevice(person, 'GCM'));
     await change(person, 'game');
-    // A message that takes longer than 300 ms is sent while the frozen function continues for other requests.
+    // A function that has answered is frozen. If sending the message takes longer than 300 ms, the function continues to
+    // send it only while it serves another request, so this test sends more requests.
     const requests = async () => {
       await list(person.client, person.identity, 'game');
       return fcm.requests;

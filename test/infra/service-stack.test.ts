@@ -84,7 +84,7 @@ afterAll(() => copy.remove());
 const words = (name: string) => name.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
 const roleOf = (name: string) => `${words(name).join('')}Role`;
 
-it('the service adds to the stack and changes only migrate, project-stream and the dashboard', () => {
+it('the service adds resources to the stack, and of the existing ones changes only migrate, project-stream and the dashboard', () => {
   expect(Object.keys(without.resources).filter((id) => !(id in service.resources))).toEqual([]);
   const changed = Object.entries(without.resources).filter(([id, resource]) => {
     return JSON.stringify(withoutCode(resource)) !== JSON.stringify(withoutCode(service.resources[id]));
@@ -259,7 +259,7 @@ describe('the permissions of the service', () => {
     }
   });
 
-  /** What the code of a function contains if it makes a call. Lambda itself makes the other calls. */
+  /** By action: a text that the code of a function contains if the function calls it. Lambda calls the other actions. */
   const CALLS: Readonly<Record<string, RegExp>> = {
     'kinesis:PutRecords': /PutRecords/,
     'kinesis:DescribeStreamSummary': /DescribeStreamSummary/,
@@ -374,7 +374,7 @@ describe('the functions of the service', () => {
   });
 
   it.each(Object.keys(JOBS))(
-    'run from their bundle without work, and the bundle is small: %s',
+    'run from their bundle if there is nothing to do, and the bundle is small: %s',
     async (name) => {
       const bundle = join(service.directory, 'unpacked/functions', `${name}.mjs`);
       expect((await stat(bundle)).size).toBeLessThan(900_000);

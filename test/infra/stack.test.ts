@@ -442,7 +442,7 @@ describe('the alarms and the dashboard', () => {
         .toSorted(),
     ).toEqual(
       [
-        // `migrate` needs no alarm, because the deployment runs it and fails if it fails.
+        // `migrate` needs no alarm, because `npm run deploy` runs it and fails if `migrate` fails.
         ...['project-stream', 'sync-trigger', 'poll-bulk-publish', 'sweep-query-store'].flatMap((name) => [
           `${name}-errors`,
           `${name}-throttles`,

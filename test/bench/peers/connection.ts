@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 
 export interface HttpRequest {
   method: string;
-  /** With the query. */
+  /** Path and query string. */
   path: string;
   headers: Record<string, string>;
   body: string;

@@ -7,9 +7,9 @@ export const DATASETS = 20;
 
 /** A user's device on one of the compared servers. The server stores its datasets in the server's own form. */
 export interface Device {
-  /** Prepares one push per dataset. It replaces all records and is based on the versions that the server has now. */
+  /** Prepares one push per dataset. The push replaces all records and names their current versions on the server. */
   preparePushes(): Promise<HttpRequest[]>;
-  /** Prepares one pull per dataset. It reads the records of the last push. */
+  /** Prepares one pull per dataset. The pull reads the records of the last push. */
   preparePulls(): Promise<HttpRequest[]>;
   /** Returns how many records the server has written. @param response the body of the response to a push */
   countWritten(response: string): number;

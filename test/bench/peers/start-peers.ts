@@ -9,7 +9,8 @@ import { APPLICATION_ID, MASTER_KEY } from './parse-device.ts';
 const MANIFEST = {
   private: true,
   dependencies: { 'parse-server': '9.10.0', 'pouchdb-server': '4.2.0' },
-  // Parse Server loads a file of `router` that changed in 2.3. Its batches then fail.
+  // Parse Server loads an internal file of the package `router`. Version 2.3 of `router` changed this file, so batch
+  // requests to Parse Server fail with that version.
   overrides: { router: '2.2.0' },
 };
 const START_MS = 60_000;

@@ -60,14 +60,14 @@ interface Lookup extends Population {
 }
 
 /**
- * A service accepts the removal of an unknown record only if the key has neither a record nor a tombstone. Such a removal
- * changes nothing there, so it says nothing about a record that the other side has.
+ * Whether a change can change a record. A service accepts a removal with the base count 0 only if the key has neither a
+ * record nor a tombstone. Such a removal changes nothing there, so a record of the other side may remain.
  */
 const hasEffect = ({ value, baseCount }: Change) => value !== null || baseCount > 0;
 const keyName = (place: Place, key: string) => `${placeName(place)} ${key}`;
 const SIDES = ['origin', 'target'] as const;
 
-/** Names the datasets of merged identities as their copies, where both sides must have them. */
+/** Replaces the names of merged identities' datasets by the names of the copies, which both sides must have. */
 function withCanonicalPlaces(population: Population): Population {
   const { mergedInto } = population;
   const move = <P extends Place>(place: P): P => {
@@ -76,7 +76,8 @@ function withCanonicalPlaces(population: Population): Population {
       ? place
       : { ...place, identityId: into, datasetName: `${place.datasetName}.${place.identityId}` };
   };
-  // What a merged identity still has at the origin was copied; the merge there was not made.
+  // Leaves out the datasets that a merged identity still has at the origin. The target has copies of them. The origin
+  // keeps them, because the identity was not merged there.
   const withoutMerged = (contents: Contents) =>
     new Map([...contents].filter(([name]) => !mergedInto.has(name.slice(0, name.indexOf(' ')))));
   return {
@@ -171,7 +172,7 @@ function isListed({ conflictsOf }: Lookup, change: Change): boolean {
   });
 }
 
-/** A conflict names the device date, but at most the date at which the service received the record. */
+/** The date in a conflict is the device date, limited to the date at which the service received the record. */
 function isDateOf({ deviceMs, modifiedMs }: Change, date: number): boolean {
   if (modifiedMs === null) return true;
   if (deviceMs === null || deviceMs === modifiedMs) return date === modifiedMs;
@@ -207,8 +208,8 @@ function unexplained(all: Lookup): string[] {
 }
 
 /**
- * A pass can write to both sides, so each change and each conflict can cause a write to the other side. A merge moves what
- * either side has.
+ * Finds datasets to which the bridge wrote more often than necessary. Each change on a side can cause one write to the
+ * other side, and each conflict one write to each side. A merge can cause a write for what each side has.
  */
 function excessiveWrites(all: Lookup): string[] {
   const { changes, deletions, conflicts, bridgeWrites, interruptions, mergedInto } = all;

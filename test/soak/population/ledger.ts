@@ -12,7 +12,7 @@ export interface Change extends Place {
   key: string;
   /** Each value is written only once. Null if the record was removed. */
   value: string | null;
-  /** The count that the device knew of the record; 0 if it knew no record. */
+  /** The sync count of the record that the device knew; 0 if it knew no record. */
   baseCount: number;
   /** The values that the device may have known. Null stands for no value. */
   bases: readonly (string | null)[];
@@ -82,7 +82,7 @@ export function placeName({ identityId, datasetName }: Place): string {
 export function createPopulationLedger(): PopulationLedger {
   const changes: Change[] = [];
   const deletions: Deletion[] = [];
-  /** The values that devices received, by dataset, key and count. Counts of both sides can be equal. */
+  /** The values that devices received, by dataset, key and sync count. For one sync count, the sides can differ. */
   const values = new Map<string, Set<string | null>>();
   /** The newest values that devices of a side received, by side and dataset. */
   const newest = new Map<string, Map<string, { value: string | null; syncCount: number }>>();

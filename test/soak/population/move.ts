@@ -9,7 +9,7 @@ export interface Move {
   /** Repeats `move copy` until it is complete. @returns the number of runs */
   copyUntilDone(): Promise<number>;
   takeOverAll(): Promise<void>;
-  /** The number of datasets that wait for the bridge, and by problem. */
+  /** Returns how many datasets wait for the bridge, which keeps both sides equal, and how many of them per problem. */
   status(): Promise<{ waiting: number; problems: unknown }>;
   conflicts(): Promise<DecidedConflict[]>;
   /** @returns an empty text if both sides are equal, else the output of the command */

@@ -5,7 +5,7 @@ import { type Disturbance, type Exchange, type RecordingProxy, startProxy } from
 export interface OriginLink extends RecordingProxy {
   /** Answered changes of the bridge at the origin, by dataset. */
   writes: ReadonlyMap<string, number>;
-  /** Changes that the origin rejected or did not answer, by dataset: each can interrupt a pass. */
+  /** Changes that the origin rejected or did not answer, by dataset. Each can interrupt a pass of the bridge. */
   interrupted: ReadonlyMap<string, number>;
   /** Number of requests that were throttled, delayed or cut. */
   disturbed(): number;

@@ -108,7 +108,7 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
   await until(() => progress() >= 1);
   isStopping = true;
   await running;
-  // A change of a round that failed waits on its device.
+  // If the last round of a device failed, its changes are still on the device. `finish` sends them.
   for (const user of population) await user.finish();
   note('the devices have stopped; waiting until both sides agree');
   await move.takeOverAll();
@@ -218,7 +218,7 @@ async function mergeUsers(
     const into = population.find(({ plan }) => plan.name === merge.into);
     const [from, destination] = [user.identityId(), into?.identityId()];
     if (!from || !destination) return;
-    // Otherwise, the devices would be logged out, because they use the identity that disappears.
+    // Devices that still run would be logged out, because the merge deletes the identity that they use.
     await user.stopDevices(writesAfterMerges && side === 'target' ? 'target' : undefined);
     // The first attempt may have succeeded without an answer.
     const isMerged = async () => (await services.identityOf(side, identityPoolId, user.plan)) === destination;

@@ -60,7 +60,8 @@ export function createSdkApp(options: AppOptions): App {
     );
     for (const { Key = '', Value = null, SyncCount = 0 } of Records) {
       dataset.records.set(Key, { value: Value, syncCount: SyncCount });
-      // If another device wrote in between, its records are missing here until the next listing.
+      // Raises the sync count only if no other device wrote since the listing. Otherwise, the next listing would leave
+      // out the records of the other device.
       if (SyncCount === (listed.DatasetSyncCount ?? 0) + 1) dataset.syncCount = SyncCount;
     }
     for (const key of sent.keys()) dataset.changes.delete(key);

@@ -131,7 +131,7 @@ export function createServices(urls: Readonly<Record<Side, string>>, userPool: O
         const counts = new Map<string, Set<number>>();
         for (const { event } of await readEvents(kinesis, 'cognito-sync')) {
           const { identityId, datasetName, syncCount } = event;
-          // Before the takeover, events have the counts of the origin.
+          // Before the takeover, events have the sync counts of the origin. The takeover raises the sync count.
           if (typeof syncCount !== 'number' || syncCount < COUNT_JUMP / 2) continue;
           const place = placeName({ identityId: String(identityId), datasetName: String(datasetName) });
           counts.set(place, (counts.get(place) ?? new Set()).add(syncCount));
@@ -184,7 +184,10 @@ async function readIdentity(
   }
 }
 
-/** Removes the counts of devices. A deletion and a change in doubt have no known count, so one count each is removed. */
+/**
+ * Removes the sync counts that belong to changes of devices. For a deletion or a change in doubt, the sync count is
+ * unknown, so any one sync count is removed.
+ */
 function withoutDevices(
   counts: ReadonlyMap<string, ReadonlySet<number>>,
   { changes, deletions }: PopulationLedger,

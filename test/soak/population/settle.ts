@@ -15,14 +15,14 @@ export interface Settled {
 /** Time in which both sides must agree, after the last merges. */
 const LIMIT_MS = 300_000;
 const POLL_MS = 2_000;
-/** Both sides must remain unchanged for this long. An echo would come sooner. */
+/** Both sides must remain unchanged for this long. If the bridge sent a change back to its origin, it would do so sooner. */
 const QUIET_MS = 5_000;
 /** If devices write after a merge, their last writes must arrive and be merged by a job that runs every minute. */
 const MERGES_MS = 130_000;
 
 /**
- * Waits until no dataset waits for the bridge and nothing changes any more, neither records nor counts. A loop would never
- * end, so it is reported as a problem.
+ * Waits until no dataset waits for the bridge and nothing changes any more, neither records nor sync counts. If the
+ * bridge sends changes in a loop, this never happens. After LIMIT_MS, the loop is reported as a problem.
  */
 export async function settle({
   services,
