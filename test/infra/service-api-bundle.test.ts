@@ -159,8 +159,8 @@ describe('the bundle of service-api', () => {
     await change(person, 'game');
     await subscribe(person, 'game', await newDevice(person, 'GCM'));
     await change(person, 'game');
-    // A function that has answered is frozen. If sending the message takes longer than 300 ms, the function continues to
-    // send it only while it serves another request, so this test sends more requests.
+    // A function that has answered is frozen. If sending the message takes longer than 300 ms, the function continues
+    // to send it only while it serves another request. So this test sends more requests.
     const requests = async () => {
       await list(person.client, person.identity, 'game');
       return fcm.requests;

@@ -259,7 +259,7 @@ describe('the permissions of the service', () => {
     }
   });
 
-  /** By action: a text that the code of a function contains if the function calls it. Lambda calls the other actions. */
+  /** By action: a text that the code of a function contains if the code calls it. Lambda calls the other actions. */
   const CALLS: Readonly<Record<string, RegExp>> = {
     'kinesis:PutRecords': /PutRecords/,
     'kinesis:DescribeStreamSummary': /DescribeStreamSummary/,

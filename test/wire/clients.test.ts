@@ -115,7 +115,7 @@ describe('the AWS SDK', () => {
     ]);
   });
 
-  it('recognizes the errors', async () => {
+  it('throws an error of the class that the error code names', async () => {
     recorded.failWith(new ServiceError('ResourceConflictException', 'Current SyncCount for: k is: 1 not: 0'));
     const updated = client.send(new UpdateRecordsCommand({ ...GAME, SyncSessionToken: 't' }));
     await expect(updated).rejects.toBeInstanceOf(ResourceConflictException);

@@ -84,7 +84,7 @@ describe('DeleteDataset', () => {
     expect(recreated?.CreationDate).toEqual(recreated?.LastModifiedDate);
   });
 
-  it('leaves an earlier token valid, so that the device can create the dataset with it', async () => {
+  it('leaves an earlier session token valid, so that the device can create the dataset again with it', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const { SyncSessionToken } = await list(client, identity, 'game');

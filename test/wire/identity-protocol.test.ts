@@ -486,7 +486,7 @@ describe('an input', () => {
     { 'login.example': ['private'] },
     { [`private${'x'.repeat(128)}`]: 'login.example' },
     'private',
-  ])('does not have a token quoted in the error, even from a wrong place (%#)', async (Logins) => {
+  ])('is rejected without quoting the token in the error, even if the token is in a wrong place (%#)', async (Logins) => {
     const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins });
     expectInvalid(response, 'logins.*', 'Member must ');
     expect(`${response.body}${response.headerLines}${JSON.stringify(logged)}`).not.toContain('private');
@@ -651,7 +651,7 @@ describe('the AWS SDK', () => {
     ]);
   });
 
-  it('recognizes the errors', async () => {
+  it('throws an error of the class that the error code names', async () => {
     recorded.failWith(new ServiceError('ResourceNotFoundException', `IdentityPool '${POOL_ID}' not found.`));
     const described = client.send(new DescribeIdentityPoolCommand({ IdentityPoolId: POOL_ID }));
     await expect(described).rejects.toBeInstanceOf(ResourceNotFoundException);

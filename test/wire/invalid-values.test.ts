@@ -135,7 +135,7 @@ describe.each([
   });
 });
 
-describe('a request with an invalid count gets an error that names the member:', () => {
+describe('a request with an invalid LastSyncCount or MaxResults gets an error that names the member:', () => {
   it.each([-1, -0.5, 1.5, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY])('%d', async (number) => {
     const counts = { lastSyncCount: { LastSyncCount: number }, maxResults: { MaxResults: number } };
     for (const [name, options] of Object.entries(counts)) {

@@ -43,7 +43,7 @@ describe('ListRecords', () => {
     });
   });
 
-  it('rejects a count above 0 for an unknown dataset, because an empty listing would make clients erase their copy', async () => {
+  it('rejects a LastSyncCount above 0 for an unknown dataset, because an empty listing would make clients erase their copy', async () => {
     expect(await refusalOf(list(client, newIdentity(), 'game', { LastSyncCount: 7 }))).toEqual({
       name: 'InvalidParameterException',
       status: 400,
@@ -85,7 +85,7 @@ describe('ListRecords', () => {
     expect([...keysOf(page), ...keysOf(others)].toSorted()).toEqual(keys.toSorted());
   });
 
-  it('returns a record as it was written, with the count and date of the service', async () => {
+  it('returns a record as it was written, with the sync count and the date that the service gave it', async () => {
     const identity = newIdentity();
     const DeviceLastModifiedDate = new Date('2020-02-29T12:00:00.123Z');
     const before = Date.now();
@@ -140,7 +140,7 @@ describe('ListRecords', () => {
     expect(await values(3)).toEqual({});
   });
 
-  it('rejects a count that the dataset has not reached', async () => {
+  it('rejects a LastSyncCount above the sync count of the dataset', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('score', '42')]);
     const refused = list(client, identity, 'game', { LastSyncCount: 37 });
@@ -180,7 +180,7 @@ describe('ListRecords', () => {
       expect(listed.NextToken ?? null).toBeNull();
     });
 
-    it('repeats the session token and count of the first page on every page, and omits later changes', async () => {
+    it('repeats the session token and sync count of the first page on every page, and omits later changes', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
       await write(client, identity, 'game', [set('d', '2'), set('e', '2')]);
@@ -281,8 +281,8 @@ describe('ListRecords', () => {
     });
   });
 
-  describe('with a token', () => {
-    it('continues the session of the token', async () => {
+  describe('with a session token', () => {
+    it('returns the same session token, while a listing without a token returns a new one', async () => {
       const identity = newIdentity();
       const { SyncSessionToken } = await list(client, identity, 'game');
       expect(await list(client, identity, 'game', { SyncSessionToken })).toMatchObject({ SyncSessionToken });

@@ -139,7 +139,7 @@ describe('a response', () => {
     ['ResourceNotFoundException', 404],
     ['NotAuthorizedException', 403],
     ['TooManyRequestsException', 429],
-  ])('has the %s of the error that an operation throws', async (code, status) => {
+  ])('has the code, status and message of the error that an operation throws: %s', async (code, status) => {
     recorded.failWith(new ServiceError(code, 'Current SyncCount for: user is: 1 not: 0'));
     const response = await get(DATASET_PATH);
     recorded.calls.length = 0;

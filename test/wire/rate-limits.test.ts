@@ -15,8 +15,8 @@ import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { sendRaw } from '../fixtures/wire/raw-http.ts';
 import { createSyncClient, list, newIdentity } from '../fixtures/wire/sync-client.ts';
 
-// Units per second. At this rate, a used unit does not become available again during a test. Only the tests of
-// `issuing` use a higher rate, for retries. Each test uses its own pools and addresses.
+// Each request costs units of its rate limits. SLOW is how many units become available again per second: none during a
+// test. Only the tests of `issuing` use a higher rate, for retries. Each test uses its own pools and addresses.
 const SLOW = 0.001;
 const RATE_LIMITS = {
   address: { perSecond: SLOW, burst: 100 },
@@ -140,7 +140,7 @@ describe('an address', () => {
     await expect(identityClient('203.0.113.4').send(list)).resolves.toHaveProperty('IdentityPools');
   });
 
-  it('can create only some identities, regardless of its X-Forwarded-For header', async () => {
+  it('can create only as many identities as its rate limit allows, regardless of its own X-Forwarded-For header', async () => {
     const pools = await Promise.all(Array.from({ length: 5 }, newPool));
     let next = 0;
     const getId = (client: CognitoIdentityClient) => () => {

@@ -156,7 +156,7 @@ function createApp({ withSync, withIdentity }: Services) {
         list(client, identity, 'game', { MaxResults: 1, SyncSessionToken, NextToken }),
       );
     }
-    // Each round writes both records, so their count is that of the dataset.
+    // Each round writes both records, so the sync count of each record is that of the dataset.
     const RecordPatches = ['level', 'score'].map((key) => set(key, String(round), first.DatasetSyncCount));
     const update = new UpdateRecordsCommand({
       ...identity,

@@ -22,7 +22,7 @@ const setEvents = (Events: Record<string, string>) =>
 const events = async () => (await client.send(new GetCognitoEventsCommand({ IdentityPoolId }))).Events;
 
 describe('SetCognitoEvents', () => {
-  it('returns nothing', async () => {
+  it('returns an empty response', async () => {
     const { $metadata, ...response } = await setEvents({ SyncTrigger: FUNCTION });
     expect($metadata.httpStatusCode).toBe(200);
     expect(response).toEqual({});
@@ -66,7 +66,7 @@ describe('SetCognitoEvents', () => {
     expect(await events()).toEqual({ SyncTrigger: FUNCTION });
   });
 
-  it('accepts concurrent calls, one of which prevails', async () => {
+  it('accepts concurrent calls, and keeps the function of one of them', async () => {
     const functions = Array.from({ length: 8 }, (_, index) => `${FUNCTION}-${index}`);
     await Promise.all(functions.map((SyncTrigger) => setEvents({ SyncTrigger })));
     expect(functions).toContain((await events())?.SyncTrigger);

@@ -46,7 +46,7 @@ async function tokenOf(identity: Identity, datasetName = 'game'): Promise<string
   return (await list(client, identity, datasetName)).SyncSessionToken ?? '';
 }
 
-/** Returns the records that a device receives, by key: count and value. The value of a removed record is null. */
+/** Returns the records that a device receives, by key: sync count and value. The value of a removed record is null. */
 async function gameOf(identity: Identity): Promise<Record<string, [number | undefined, string | null]>> {
   const { Records = [] } = await list(client, identity, 'game');
   return Object.fromEntries(
@@ -79,7 +79,7 @@ describe('UpdateRecords', () => {
     expect((await list(client, identity, 'game')).Records).toEqual(expect.arrayContaining(Records ?? []));
   });
 
-  it('increases the count once per call, and gives the new count to every written record', async () => {
+  it('increases the dataset’s sync count once per call, and gives it to every record that the call writes', async () => {
     const identity = newIdentity();
     await write(client, identity, 'game', [set('a', '1'), set('b', '1'), set('c', '1')]);
     await write(client, identity, 'game', [set('a', '2', 1), set('b', '2', 1)]);
@@ -88,7 +88,7 @@ describe('UpdateRecords', () => {
     expect((await list(client, identity, 'game')).DatasetSyncCount).toBe(3);
   });
 
-  it('gives each call a later date than the previous call', async () => {
+  it('gives the records of each call a later LastModifiedDate than those of the previous call', async () => {
     const identity = newIdentity();
     const dates: number[] = [];
     for (let count = 0; count < 10; count += 1) {
@@ -164,7 +164,7 @@ describe('UpdateRecords', () => {
   });
 
   describe('removing a record', () => {
-    it('leaves the record’s key with the new count and without a value', async () => {
+    it('leaves the record’s key with the new sync count and without a value', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1'), set('b', '1')]);
       const { Records = [] } = await write(client, identity, 'game', [remove('a', 1)]);
@@ -192,7 +192,7 @@ describe('UpdateRecords', () => {
       });
     });
 
-    it('is permanent: only a patch with the count of the removal creates the record again', async () => {
+    it('is permanent: only a patch with the sync count of the removal creates the record again', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       await write(client, identity, 'game', [remove('a', 1)]);
@@ -207,8 +207,8 @@ describe('UpdateRecords', () => {
     });
   });
 
-  describe('with a patch whose count', () => {
-    it('is older than the record fails with a conflict and keeps the token valid', async () => {
+  describe('with a patch whose sync count', () => {
+    it('is lower than that of the record fails with a conflict and keeps the session token valid', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('user', 'Ada'), set('b', '1')]);
       const token = await tokenOf(identity);
@@ -221,7 +221,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ user: [2, 'Eve'], b: [2, '2'], c: [2, '1'] });
     });
 
-    it('is older than the record fails with a conflict even for an equal value or a removal', async () => {
+    it('is lower than that of the record fails with a conflict even for an equal value or a removal', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       const message = 'Current SyncCount for: a is: 1 not: 0';
@@ -229,7 +229,7 @@ describe('UpdateRecords', () => {
       expect(await refusalOf(write(client, identity, 'game', [remove('a', 0)]))).toEqual(conflict(message));
     });
 
-    it('equals the dataset’s count writes old and new records', async () => {
+    it('equals the dataset’s sync count writes existing and new records', async () => {
       const identity = newIdentity();
       await write(client, identity, 'game', [set('a', '1')]);
       await write(client, identity, 'game', [set('b', '1')]);
@@ -237,7 +237,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [3, '2'], b: [2, '1'], c: [3, '1'] });
     });
 
-    it('is greater than the dataset’s count fails', async () => {
+    it('is greater than the dataset’s sync count fails', async () => {
       const identity = newIdentity();
       const message = (count: number) => ({
         name: 'InvalidParameterException',
@@ -343,7 +343,7 @@ describe('UpdateRecords', () => {
       expect(await gameOf(identity)).toEqual({ a: [2, `by ${winner}`], [`of ${winner}`]: [2, 'x'] });
     });
 
-    it('succeeds for all devices, each with its own count, if they write different records', async () => {
+    it('succeeds for all devices, each with its own sync count, if they write different records', async () => {
       const identity = newIdentity();
       await Promise.all(
         Array.from({ length: 8 }, (_, device) => write(client, identity, 'game', [set(`${device}`, 'x')])),
@@ -401,7 +401,7 @@ describe('UpdateRecords', () => {
       expect(await refusalOf(write(client, newIdentity(), 'game', patches))).toEqual(limitExceeded('2501'));
     });
 
-    // AWS itself rejects events of this size.
+    // In AWS, Lambda itself rejects requests of this size.
     it.runIf(isLocalPort).each([6_400_000, 9_000_000])('a body of %i bytes', async (bytes) => {
       const refused = write(client, newIdentity(), 'game', [set('a', 'x'.repeat(bytes))]);
       expect(await refusalOf(refused)).toMatchObject({ name: 'RequestEntityTooLarge', status: 413 });

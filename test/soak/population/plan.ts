@@ -106,7 +106,7 @@ export function planPopulation({
     faults: planFaults(),
   };
 
-  /** Plans pairs of users who are one person. Half are merged at the origin before the copy, the others at the target. */
+  /** Plans pairs of users who are one person. Half are merged at the origin before the copy, half at the target. */
   function planMerges(pairs: number, device: typeof planDevice): UserPlan[] {
     return Array.from({ length: pairs }, (_, pair): UserPlan[] => {
       const at = pair % 2 === 0 ? 'target' : 'origin';

@@ -133,7 +133,8 @@ export async function runPopulation(options: PopulationOptions): Promise<Populat
       onlyAt: settled.onlyAt,
       mergedInto: merged,
       bridgeWrites,
-      // Each change of an owner's state, such as the raised count of a new dataset, can take one more pass.
+      // Two more passes of the bridge are allowed, because a change of its own state of a dataset, such as the raised
+      // sync count of a new dataset, can take another pass.
       interruptions: (place) => kills + 2 + (link.interrupted.get(place) ?? 0),
     }),
     ...(await checkIdentities(population, services, identityPoolId)),

@@ -15,7 +15,7 @@ export interface Settled {
 /** Time in which both sides must agree, after the last merges. */
 const LIMIT_MS = 300_000;
 const POLL_MS = 2_000;
-/** Both sides must remain unchanged for this long. If the bridge sent a change back to its origin, it would do so sooner. */
+/** Both sides must remain unchanged for this long. A change that the bridge sends back would arrive sooner. */
 const QUIET_MS = 5_000;
 /** If devices write after a merge, their last writes must arrive and be merged by a job that runs every minute. */
 const MERGES_MS = 130_000;
@@ -79,7 +79,7 @@ export async function settle({
   };
 }
 
-/** Returns the datasets whose records or count changed on a side. */
+/** Returns the datasets whose live records or sync count changed on a side. */
 function changedPlaces(before: Record<Side, Snapshot>, now: Record<Side, Snapshot>): string[] {
   return (['origin', 'target'] as const).flatMap((side) =>
     different(textsOf(before[side]), textsOf(now[side])).map((place) => `${place} at the ${side}`),

@@ -78,7 +78,7 @@ export function createUser(plan: UserPlan, deps: UserDeps): SimulatedUser {
     const app = createApp(planned, {
       url: address.url,
       identityPoolId: deps.identityPoolId,
-      // The logins of a new device lead to the identity. A guest's devices share what an earlier device has stored.
+      // A new device finds the identity by its logins. The devices of a guest share the id that the first one stored.
       identityId: plan.kind === 'guest' ? identityId : null,
       logIn,
       random,

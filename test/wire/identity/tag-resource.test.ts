@@ -23,7 +23,7 @@ const tagsOf = async (pool: string) =>
   (await developer.send(new ListTagsForResourceCommand({ ResourceArn: arnOf(pool) }))).Tags;
 
 describe('TagResource', () => {
-  it('sets tags and keeps the others, in the same store as IdentityPoolTags', async () => {
+  it('sets tags, and keeps or replaces the tags that CreateIdentityPool has set with IdentityPoolTags', async () => {
     const IdentityPoolId = await newPool({ IdentityPoolTags: { team: 'game', stage: 'test' } });
     await tag(arnOf(IdentityPoolId), { stage: 'production' });
     expect(await tagsOf(IdentityPoolId)).toEqual({ team: 'game', stage: 'production' });
