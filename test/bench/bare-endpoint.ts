@@ -6,7 +6,7 @@ import { datasetId, recordId } from '../../lib/database/row-ids.ts';
 
 // Creates copies of the service's tables with the same indexes, and the SQL function that a push (UpdateRecords) calls.
 // The function locks, checks and writes the dataset and its records, marks the token as used and puts the event into
-// the outbox. A pull (ListRecords) needs no function: one query reads the dataset and its records above a count.
+// the outbox. A pull (ListRecords) needs no function: one query reads the dataset and its records above a sync count.
 const SETUP = [
   'CREATE SCHEMA bare',
   ...['datasets', 'records', 'spent_tokens', 'outbox'].map(

@@ -21,7 +21,7 @@ const START_MS = Date.UTC(2026, 0, 1);
 export const NUMBER_KEY = 'key-00';
 /** The key whose value is always one of TEXTS texts. */
 export const TEXT_KEY = 'key-01';
-/** One of the texts. */
+/** One of the texts that are values of TEXT_KEY. */
 export const TEXT = 'language 7';
 const TEXTS = 20;
 const keys = Array.from({ length: KEYS }, (_, index) => `key-${String(index).padStart(2, '0')}`);

@@ -102,7 +102,7 @@ describe.skipIf(missing)('the console', () => {
     ['quarantine', 'Quarantine', 'not-json'],
     ['rules', 'Rules', 'never decreases'],
     ['push', 'Push inbox', 'No message yet.'],
-  ])('shows the page %s without accessibility problems in both themes and at a width of 360 px', async (address, title, content) => {
+  ])('finds no accessibility problems on %s, also dark and 360 px wide', async (address, title, content) => {
     const page = await open(address);
     await page.getByRole('heading', { level: 1, name: title }).waitFor(SOON);
     await page.getByText(content).first().waitFor(SOON);

@@ -345,7 +345,7 @@ describe.each(PLATFORMS)('the %s SDK', (platform) => {
         for (const name of names) {
           const copy = tablet.openDataset(name);
           await copy.synchronize();
-          // The counts of a copy start at 1. They do not depend on the counts of the original records.
+          // The sync counts of a copy start at 1, regardless of the sync counts of the original records.
           expect(copy.local).toMatchObject({ lastSyncCount: 1 });
           expect(copy.local.records.get('coins')).toEqual({ value: '5', syncCount: 1, isModified: false });
           for (const [key, value] of Object.entries(copy.values())) game.put(key, value);

@@ -118,7 +118,7 @@ describe.each([
   { name: 'SDK v2', open: openSdkV2, isMissing: false },
   { name: 'boto3', open: openBoto3, isMissing: boto3IsMissing },
 ])('$name with verified logins', ({ open, isMissing }) => {
-  it.skipIf(isMissing)('logs in, links a second login to the identity, and merges a guest into it', async () => {
+  it.skipIf(isMissing)('logs in, links a second login to the identity, and merges a guest', async () => {
     const logIn = await open();
     const ann = await newPerson();
     const id = await logIn(ann.pool);
@@ -130,7 +130,7 @@ describe.each([
     expect(await logIn(ann.oidc, String(guest))).toBe(id);
   });
 
-  it.skipIf(isMissing)('receives the documented error for each invalid, unknown or foreign login', async () => {
+  it.skipIf(isMissing)('receives the documented error for each invalid or foreign login', async () => {
     const logIn = await open();
     const notAuthorized = (message: string) => ({ code: 'NotAuthorizedException', message });
     const [ann, bob] = [await newPerson(), await newPerson()];

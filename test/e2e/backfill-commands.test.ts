@@ -307,7 +307,9 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
 });
 
 describe('the backfill commands on a PostgreSQL server', () => {
-  it('query the service directly, instead of the cloud on the data directory', { timeout: TIMEOUT_MS }, async () => {
+  it('query the service directly, instead of the cloud on the data directory', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'backfill-'));
     const databaseUrl = await createPostgresDatabase();
     const cloud = await startCloud({ dataDir, databaseUrl });

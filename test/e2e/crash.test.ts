@@ -105,7 +105,7 @@ describe.each([
     await expectInSql(reader, acknowledged);
   });
 
-  it('returns a consistent dataset to devices', async () => {
+  it('returns every acknowledged update of a shared dataset to devices, and other updates completely or not at all', async () => {
     await expectConsistentDataset(restarted, shared, acknowledged);
   });
 
@@ -178,13 +178,13 @@ async function expectInSql(reader: Database, { records, counts }: Acknowledged):
     return [...records].filter(([name, value]) => found.get(name) !== value);
   };
   await expect.poll(missing, SOON).toEqual([]);
-  // If two writers received the same count, one would have overwritten the other.
+  // If two writers had set the counter to the same value, one write would have overwritten the other.
   expect(counts).toHaveLength(new Set(counts).size);
   const counter = [...(await read())].find(([name]) => name.endsWith(' shared counter'))?.[1];
   expect(Number(counter)).toBeGreaterThanOrEqual(Math.max(...counts));
 }
 
-/** Expects the API to return all acknowledged counts, and unacknowledged writes either completely or not at all. */
+/** Expects the API to return every acknowledged increment of the counter, and other writes completely or not at all. */
 async function expectConsistentDataset(
   { url }: StartedProcess,
   shared: Identity,
@@ -195,7 +195,7 @@ async function expectConsistentDataset(
   client.destroy();
   const counter = Records.find((record) => record.Key === 'counter');
   expect(Number(counter?.Value)).toBeGreaterThanOrEqual(Math.max(...counts));
-  // Each update raised both the counter and the dataset's count by one.
+  // Each update raised the counter by one, and also the sync count of the dataset.
   expect(DatasetSyncCount).toBe(Number(counter?.Value));
   expect(Records).toHaveLength(Number(counter?.Value) + 1);
 }

@@ -126,7 +126,7 @@ describe('an export to a pipe that is closed', () => {
   it.each([
     { state: 'runs', isRunning: true },
     { state: 'is stopped', isRunning: false },
-  ])('exits with 0 and prints no error, while the service $state', { timeout: 120_000 }, async ({ isRunning }) => {
+  ])('exits with 0 and no error while the service $state', { timeout: 120_000 }, async ({ isRunning }) => {
     const cloud = isRunning ? await startEmbeddedCloud() : null;
     try {
       if (cloud) await insertDatasets(cloud.database, 5_000);
@@ -152,7 +152,9 @@ describe('a command that is killed', () => {
   });
   afterAll(() => source.close());
 
-  it('continues when it is run again, with limited memory: export --out, and import', { timeout: 240_000 }, async () => {
+  it('continues when it is run again, with limited memory: export --out, and import', {
+    timeout: 240_000,
+  }, async () => {
     const targetUrl = await createPostgresDatabase();
     const target = openPg({ connectionString: targetUrl });
     await inFolder(async (folder) => {

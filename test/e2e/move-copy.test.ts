@@ -49,7 +49,7 @@ describe('move copy', () => {
   const described = async (side: 'origin' | 'target', pool: string, id: string) =>
     (await both[side].sync.send(new ListDatasetsCommand(at(pool, id)))).Datasets;
 
-  it('copies identities, developer users, datasets, records and tombstones, with counts, dates and authors', async () => {
+  it('copies identities, developer users, datasets, records and tombstones, with sync counts, dates and authors', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     const player = await both.logIn(pool, 'ada');
@@ -95,7 +95,7 @@ describe('move copy', () => {
     expect(verified.exitCode).toBe(0);
   });
 
-  it('tells a device with data from before a deletion that the dataset was deleted', async () => {
+  it('tells a device that synced a dataset before its deletion at the origin that the dataset was deleted', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     for (let count = 0; count < 4; count += 1) {
@@ -163,7 +163,7 @@ describe('move copy', () => {
     await expect(asGuest()).rejects.toThrow('forbidden');
   });
 
-  it('copies the merged copies of an identity, and keeps the merged identity inaccessible', async () => {
+  it('copies the datasets that a merge at the origin has created, and keeps the merged identity inaccessible', async () => {
     const pool = await both.newPool();
     const [survivor, merged] = [await both.logIn(pool, 'ada'), await both.logIn(pool, 'grace')];
     await write(both.origin.sync, at(pool, merged), 'game', [set('score', '1')]);
@@ -275,7 +275,7 @@ describe('move copy', () => {
     expect((await verify(pool)).exitCode).toBe(0);
   });
 
-  it('retries throttled calls, and copies an identity once that the origin lists twice', async () => {
+  it('retries throttled calls, and copies an identity only once if the origin lists it twice', async () => {
     const pool = await both.newPool();
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(pool, guest), 'game', [set('score', '1')]);

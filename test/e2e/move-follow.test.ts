@@ -48,7 +48,7 @@ describe.each(CLOUDS)('a target that follows the origin, $name', ({ open }) => {
     expect({ exitCode, ...JSON.parse(lines[0] ?? '') }).toMatchObject({ exitCode: 0, differences: [] });
   });
 
-  it('shows the records that it has applied in its query store', async () => {
+  it('shows applied records in its own query store', async () => {
     const guest = await both.newGuest(pool);
     await write(both.origin.sync, at(guest), 'game', [set('score', '41')]);
     await expectEqual(guest, 'game');

@@ -200,7 +200,7 @@ describe('logins during a migration', () => {
       },
     );
 
-    it('gives the same identity if the pool at the origin does not allow GetOpenIdToken', async () => {
+    it('returns the identity of the origin if the pool there does not allow GetOpenIdToken', async () => {
       await copy();
       const { $metadata, ...settings } = await both.origin.identity.send(
         new DescribeIdentityPoolCommand({ IdentityPoolId: pool }),

@@ -125,7 +125,7 @@ describe('a command on a PostgreSQL server', () => {
     expect((await operate(['indexes'], { DATABASE_URL: databaseUrl })).stdout).toMatch(READY);
   });
 
-  it('runs on the server that a local cloud uses', async () => {
+  it('finds the server of a running local cloud by its data directory', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'operator-'));
     const databaseUrl = await createEmptyPostgresDatabase();
     const cloud = await startCloud({ dataDir, databaseUrl });

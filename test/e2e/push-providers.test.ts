@@ -77,7 +77,7 @@ describe('npm start with PUSH_PROVIDERS', () => {
       .split('\n')
       .filter((line) => line.includes('a device was disabled'));
 
-  it('sends the update of one device to the other through Apple and Google', async () => {
+  it('notifies each device of an update by the other device, through Google and Apple', async () => {
     await change(person, 'game', phone);
     await expect.poll(() => fcm.requests).toHaveLength(1);
     expect(fcm.requests[0]?.body).toEqual({
@@ -92,7 +92,7 @@ describe('npm start with PUSH_PROVIDERS', () => {
     expect(fcm.requests).toHaveLength(1);
   });
 
-  it('still sends messages of other push applications to the inbox', async () => {
+  it('sends messages of push applications that PUSH_PROVIDERS does not name to the inbox', async () => {
     const reader = await register('ADM', 'adm-token');
     await subscribe(person, 'game', reader);
     const inbox = await readPush(started.url, reader);
@@ -100,7 +100,7 @@ describe('npm start with PUSH_PROVIDERS', () => {
     expect(await inbox.nextData()).toMatchObject({ datasetName: 'game', syncCount: '4' });
   });
 
-  it('responds to an update before Apple does', async () => {
+  it('responds to an update before Apple responds to the push message, and later sends the message again', async () => {
     await expect.poll(() => apns.requests).toHaveLength(2);
     apns.responses.push(null);
     const start = performance.now();

@@ -100,7 +100,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     expect(bounded.body.items).toMatchObject([{ recordValue: '7' }]);
   });
 
-  it('returns what changed since a cursor', async () => {
+  it('returns the changes since a cursor, including a removal and a deletion', async () => {
     const before = (await get('/changes', { since: '2020-01-01T00:00:00Z' })).body.next ?? '';
     await write(client, bob, 'game', [remove('language', 1), set('score', '8', 1)]);
     await client.send(new DeleteDatasetCommand({ ...ada, DatasetName: 'settings' }));
@@ -112,7 +112,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
       .toEqual(['8', null, null].sort());
   });
 
-  it('lists the state of the projection', async () => {
+  it('lists the progress of the projection, and returns empty lists if nothing is in quarantine or missing', async () => {
     expect((await get('/progress')).body.items).not.toEqual([]);
     for (const path of ['/quarantine', '/bulk-publishes', '/gaps', '/migrations']) {
       expect(await get(path)).toEqual({ status: 200, body: { items: [], next: null } });
@@ -139,7 +139,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     expect(first.items[0]).toMatchObject({ phase: 'done', countsAreMinimums: false });
   });
 
-  it('counts what it contains', async () => {
+  it('counts the rows of each kind that the query store contains', async () => {
     const { body } = await get('/counts');
     const exact = (count: number) => ({ count, isEstimate: false });
     expect(body).toMatchObject({
@@ -154,7 +154,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
     });
   });
 
-  it('sends changes as events, and continues after the last event', async () => {
+  it('sends changes as server-sent events, and continues after the last event that a client has received', async () => {
     const carol = newIdentity();
     const start = (await get('/changes', { since: new Date().toISOString() })).body.next ?? '';
     const first = await listen(`${cloud.url}/query/changes?cursor=${start}`);
@@ -198,7 +198,7 @@ describe.each(CLOUDS)('the query API, $name', ({ open }) => {
       .toBe(200);
   }, 60_000);
 
-  it('runs SQL that reads', async () => {
+  it('runs SQL that reads, limits its rows, and reports where an SQL error is', async () => {
     const sql = "select record_key, record_value from query.records where record_key like '<%'";
     expect(await postSql({ sql })).toMatchObject({
       status: 200,

@@ -56,7 +56,7 @@ describe.each(CLOUDS)('the command query, $name', ({ name, open }) => {
     );
   });
 
-  it('limits the rows', async () => {
+  it('prints at most as many rows as --max-rows allows, and says that there are more', async () => {
     const limited = await query('select generate_series(1, 1000000)', '--max-rows', '2');
     expect(limited.stdout).toMatch(/\(2 rows; there are more, use --max-rows above 2\)\n$/);
     const json = await query('select 1 union all select 2', '--max-rows', '1', '--json');
@@ -75,7 +75,7 @@ describe.each(CLOUDS)('the command query, $name', ({ name, open }) => {
     expect((await query('select count(*) from query.records', '--json')).stdout).toContain('[["3"]]');
   });
 
-  it.runIf(name === 'PostgreSQL')('reads the database server of DATABASE_URL without a data directory', async () => {
+  it.runIf(name === 'PostgreSQL')('reads the server of DATABASE_URL without a data directory', async () => {
     const on = await operate(['query', 'select 6 * 7 as answer', '--csv'], { DATABASE_URL: cloud.sqlUrl });
     expect(on).toEqual({ code: 0, stdout: 'answer\r\n42\r\n', stderr: '' });
   });

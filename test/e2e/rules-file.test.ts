@@ -43,7 +43,7 @@ const longerThan = (bytes: number) =>
   );
 
 describe('a local cloud with its own rules file', () => {
-  it('applies the rules to devices, and reloads them when they change', async () => {
+  it('applies the rules to devices, and reloads the rules when one of their files changes', async () => {
     await folder.write('limits.ts', 'export const max: number = 3;');
     await folder.write('rules.ts', `import { max } from './limits.ts'; ${rulesOfSize('max')}`);
     const cloud = await startCloud({ rulesFile: folder.rulesFile });

@@ -264,7 +264,9 @@ describe.skipIf(noMoto)('the stack in an emulator of AWS', () => {
     ]);
   });
 
-  it('is created again after its removal, and imports the resources that still exist', { timeout: 240_000 }, async () => {
+  it('is created again after its removal, and imports the resources that still exist', {
+    timeout: 240_000,
+  }, async () => {
     const output = await copy.deploy([...args, '--yes'], env);
     expect(output).toContain('CognitoStream (AWS::Kinesis::Stream cognito-sync-prod)');
     expect(output, 'a bucket that was deleted since').not.toContain('deleted-since');

@@ -55,7 +55,7 @@ describe('the AWS SDK', () => {
     LastModifiedDate: new Date(1_700_000_000_123),
   };
 
-  it('lists records', async () => {
+  it('sends all members of ListRecords, and reads the dates and flags of the response', async () => {
     const request = {
       ...GAME,
       LastSyncCount: 2,
@@ -78,7 +78,7 @@ describe('the AWS SDK', () => {
     expect(input()).toEqual(request);
   });
 
-  it('updates records', async () => {
+  it('sends all members of UpdateRecords and of its patches', async () => {
     const RecordPatches = [
       {
         ...PATCH,

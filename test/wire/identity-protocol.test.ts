@@ -486,7 +486,7 @@ describe('an input', () => {
     { 'login.example': ['private'] },
     { [`private${'x'.repeat(128)}`]: 'login.example' },
     'private',
-  ])('is rejected without quoting the token in the error, even if the token is in a wrong place (%#)', async (Logins) => {
+  ])('is rejected without quoting a token in the error, even from a wrong place (%#)', async (Logins) => {
     const response = await call('GetId', { IdentityPoolId: POOL_ID, Logins });
     expectInvalid(response, 'logins.*', 'Member must ');
     expect(`${response.body}${response.headerLines}${JSON.stringify(logged)}`).not.toContain('private');
@@ -692,7 +692,7 @@ describe('the AWS SDK', () => {
     expect(response.status).toBe(200);
   });
 
-  it('v2 calls the API and recognizes the errors', async () => {
+  it('v2 calls the operations and throws errors with the code of the service', async () => {
     const v2 = new AWS.CognitoIdentity({
       region: 'us-east-1',
       endpoint: `http://127.0.0.1:${signed.port}`,
@@ -713,7 +713,7 @@ describe('the AWS SDK', () => {
     });
   });
 
-  it('v2 gets credentials', async () => {
+  it('v2 gets the identity and its credentials with CognitoIdentityCredentials', async () => {
     const clientConfig = { region: 'us-east-1', endpoint: `http://127.0.0.1:${signed.port}` };
     const credentials = new AWS.CognitoIdentityCredentials({ IdentityPoolId: POOL_ID, Logins }, clientConfig);
     await credentials.getPromise();

@@ -21,7 +21,7 @@ afterAll(() => own.destroy());
 const settings = createPoolSettings(own);
 
 describe('pool settings', () => {
-  it('can be disabled and restored over the API without changing the push settings', async () => {
+  it('let an operator disable and restore streaming and the sync trigger, without changing the push settings', async () => {
     const PushSync = { ApplicationArns: ['arn:aws:sns:us-east-1:000000000000:app/GCM/mine'] };
     await client.send(new SetIdentityPoolConfigurationCommand({ IdentityPoolId: POOL, PushSync }));
     const before = await settings.read(POOL);

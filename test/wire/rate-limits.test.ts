@@ -102,7 +102,7 @@ const TOO_MANY = {
 };
 
 describe('a guest', () => {
-  it('is limited without limiting another guest', async () => {
+  it('gets TooManyRequestsException above its own rate limit, while another guest of the pool does not', async () => {
     const pool = await newPool();
     const client = identityClient('198.51.100.1');
     const [hostile, other] = [await guestOf(pool, client), await guestOf(pool, client)];
@@ -245,7 +245,7 @@ describe('STS', () => {
 });
 
 describe('a developer', () => {
-  it('is not limited', async () => {
+  it('can send more requests than the rate limits of an identity and of a pool allow', async () => {
     const sync = createSyncClient(cloud.url);
     clients.push(sync);
     const identity = newIdentity();

@@ -58,7 +58,7 @@ async function startServices() {
     }),
     inFlight: 0,
   });
-  // One after the other, because the first service creates the pool.
+  // The services start one after the other, because the first one creates the pool.
   const services: { cloud: LocalCloud; inFlight: number }[] = [await start(BEFORE), await start(BEFORE)];
   const running = [...services];
 
@@ -219,7 +219,7 @@ describe('two services on one database', () => {
           await restart(index, keys);
           await app.someRounds(running);
         }
-        // All services accept both keys after the first step.
+        // After the first step, all services accept the old and the new key, so the backend changes to the new one.
         if (kind === 'developer') app.signedBy.developer = NEW;
       }
       stop.abort();

@@ -258,7 +258,7 @@ describe('the AWS SDK v2', () => {
     expect(rest).toMatchObject({ SubjectFromWebIdentityToken: IDENTITY_ID, Audience: POOL_ID });
   });
 
-  it('recognizes the errors of the service', async () => {
+  it('throws errors with the code and the message of the service', async () => {
     recorded.failWith(new ServiceError('NotAuthorizedException', 'Invalid <token>'));
     const refused = new AWS.STS(config()).assumeRoleWithWebIdentity(REQUEST).promise();
     await expect(refused).rejects.toMatchObject({

@@ -14,7 +14,7 @@ const getToken = (IdentityId: string, Logins?: Record<string, string>) =>
   app.send(new GetOpenIdTokenCommand({ IdentityId, Logins }));
 
 describe('GetOpenIdToken', () => {
-  it('returns a token that names the identity and proves it', async () => {
+  it('returns a token that contains the identity id and is accepted as a login of the identity', async () => {
     const pool = await newPool();
     const IdentityId = await getId(pool, login('ann'));
     const { Token = '' } = await getToken(IdentityId, login('ann'));

@@ -54,7 +54,7 @@ describe('SetIdentityPoolRoles', () => {
     expect(await getRoles(IdentityPoolId)).toEqual({ IdentityPoolId, Roles });
   });
 
-  it('accepts the largest mappings', async () => {
+  it('accepts ten mappings of 25 rules with the longest values', async () => {
     const IdentityPoolId = await newPool();
     const RoleARN = `arn:${'r'.repeat(2_044)}`;
     const rules = Array.from({ length: 25 }, () => ({
