@@ -51,7 +51,7 @@ async function sampleBatches(databaseUrl: string): Promise<MemorySample[]> {
       PAYLOAD_REGIONS: 'us-east-1',
       POWERTOOLS_LOG_LEVEL: 'SILENT',
     },
-    // The handler's metrics go to standard output.
+    // Discards standard output, to which the handler writes its metrics.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const samples: MemorySample[] = [];

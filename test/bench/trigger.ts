@@ -45,7 +45,7 @@ function toCells({ rules, handler, json }: TriggerSample['times']): Table['rows'
 /** Runs in a separate process, so that garbage of other benchmarks is not attributed to the trigger. */
 async function sampleCalls(): Promise<TriggerSample[]> {
   const child = fork(fileURLToPath(new URL('./trigger-process.ts', import.meta.url)), {
-    // The log and the metrics go to standard output.
+    // Discards standard output, to which the handler writes its log and its metrics.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const samples: TriggerSample[] = [];

@@ -25,7 +25,7 @@ const SOON = { timeout: 20_000 };
 const HOSTILE = '<script>alert(1)</script>';
 const BIG_POOL = 'us-east-1:00000000-0000-4000-8000-00000000b160';
 
-/** A pool with ten thousand identities, whose dataset has a name that no device can choose. */
+/** A pool with ten thousand identities. The name of their datasets is one that no device can choose. */
 const MANY = [
   `INSERT INTO projection.datasets
    SELECT md5(i::text)::uuid, '${BIG_POOL}', 'us-east-1:' || md5(i::text)::uuid::text, '${HOSTILE}', 1, 1, NULL, NULL, now()

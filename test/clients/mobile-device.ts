@@ -191,7 +191,10 @@ function readCredentials({ IdentityId, Credentials }: Json): Pick<MobileUser, 'i
 
 const PUSH_KEYS = ['source', 'identityPoolId', 'identityId', 'datasetName', 'syncCount'];
 
-/** Reads a push message as the SDK does. Android ignores it unless PUSH_KEYS are strings; iOS reads only the source. */
+/**
+ * Reads a push message as the SDK does. Android ignores a message unless the values of all PUSH_KEYS are strings. iOS
+ * ignores a message from another source than Cognito Sync.
+ */
 function readPush(platform: Platform, message: string): PushUpdate | null {
   const parsed: unknown = JSON.parse(message);
   const data = isObject(parsed) && isObject(parsed.data) ? parsed.data : {};

@@ -300,8 +300,8 @@ describe('a conflict', () => {
     });
     expect(await games.onTablet.sync()).toEqual(SUCCESS);
     expect(await games.onTablet.getAll()).toEqual({ score: '45', name: 'Ada' });
-    // The client has the same flaw after concurrent pushes: it stores the sync count of its own push and so skips
-    // earlier changes. In both cases, refreshDatasetMetadata makes the next sync return them.
+    // The client has a flaw, here and after concurrent pushes: it stores the sync count of its own push, and so skips
+    // earlier changes of the other device. After refreshDatasetMetadata, the next sync returns these changes.
     await games.tablet.refreshDatasetMetadata();
     await expectAgreement(games, { score: '45', name: 'Eve' });
   });

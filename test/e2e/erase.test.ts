@@ -115,7 +115,8 @@ describe.each(CLOUDS)('the erasure of a person, $name', ({ name, open }) => {
     timeout: 120_000,
   }, async () => {
     const { database } = cloud;
-    // A guest writes and logs in. Then the backend learns that this user is a person who already exists.
+    // A guest writes and logs in. Then the backend learns that this user is a person who already has an identity, and
+    // merges the two identities.
     const { IdentityId: guestId = '' } = await identities.send(new GetIdCommand({ IdentityPoolId }));
     const guest = await logIn(guestId);
     await write(guest.client, guest.identity, 'diary', [set('guest-key', 'guest-value')]);

@@ -35,13 +35,13 @@ describe('move copy', () => {
   const at = (pool: string, id: string) => ({ IdentityPoolId: pool, IdentityId: id });
   const copy = (pool: string, ...more: string[]) =>
     both.run(['move', 'copy', '--pool', pool, '--rate', '1000', ...more]);
-  /** The target itself cannot call the origin. */
+  /** Takes over all identities with the command, because this target itself cannot call the origin. */
   const takeOver = async (pool: string) =>
     expect(await both.run(['move', 'take-over', '--pool', pool, '--rate', '1000'])).toMatchObject({
       exitCode: 0,
     });
   const verify = (pool: string) => both.run(['move', 'verify', '--pool', pool, '--rate', '1000', '--json']);
-  /** What a service returns for a dataset, without the token. */
+  /** Returns what a service lists for a dataset, without the session token. */
   const listed = async (side: 'origin' | 'target', pool: string, id: string, name: string) => {
     const { $metadata: _, SyncSessionToken: __, ...answer } = await list(both[side].sync, at(pool, id), name);
     return answer;

@@ -58,7 +58,7 @@ describe('a migration to the functions in AWS', () => {
   let sync: CognitoSyncClient;
   let identity: CognitoIdentityClient;
 
-  /** Starts the packaged `service-api` with the variables of a migration. The other functions read the same ones. */
+  /** Starts the packaged `service-api` with the variables of a migration, which the other functions read too. */
   async function openTarget(originUrl: string): Promise<LocalCloud> {
     const PUSH_PROVIDERS = JSON.stringify({ [GCM_APP]: fcm.provider });
     const env = { ORIGIN_STREAM: STREAM, ORIGIN_ENDPOINT_URL: originUrl, ORIGIN_KEYS, PUSH_PROVIDERS };

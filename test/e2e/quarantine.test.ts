@@ -12,7 +12,7 @@ import { wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { askSigned } from '../fixtures/wire/signing.ts';
 
 const HOSTILE = '<script>alert("1")</script>';
-/** An event whose pool id is missing, so it is quarantined. */
+/** An event that is quarantined, because its pool id is a number. */
 const broken = (key: string) =>
   JSON.stringify({ ...wireEvent({ kinesisSyncRecords: [wireRecord({ key })] }), identityPoolId: 7 });
 const fixed = (key: string) => JSON.stringify(wireEvent({ kinesisSyncRecords: [wireRecord({ key })] }));

@@ -140,7 +140,7 @@ describe('a start on a stream that a fault has damaged', { timeout: 90_000 }, ()
   it('reads the same records again if the database lost their rows after the checkpoint was saved', async () => {
     await writeKeys('a');
     await eventually(projectedKeys).toEqual(['a']);
-    // The position is written after the rows.
+    // The position of the shard is saved after the rows are written.
     await eventually(positions).toEqual([expect.stringMatching(/^\d+$/)]);
     const before = await positions();
     await writeKeys('b');

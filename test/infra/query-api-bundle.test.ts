@@ -48,7 +48,7 @@ beforeAll(async () => {
   database = openPg({ connectionString: url.href });
   await project();
   await createOptionalIndexes(database).add('numeric');
-  // A user of its own, as docs/query.md advises.
+  // The function connects as a separate database user, as docs/query.md advises.
   const user = `reader_${randomUUID().replaceAll('-', '')}`;
   await database.query(`CREATE ROLE ${user} LOGIN PASSWORD 'reader' IN ROLE query_reader`);
   url.username = user;

@@ -47,7 +47,7 @@ const STEPS: Record<'developer' | 'token', readonly Keys[]> = {
 
 type SigningCredentials = Credentials & { sessionToken?: string };
 
-/** Two services on one database. Every call goes to the next service that is running. */
+/** Starts two services on one database. The calls alternate between the services that are running. */
 async function startServices() {
   const databaseUrl = await createPostgresDatabase();
   const start = async (keys: Keys, dataDir?: string) => ({

@@ -5,7 +5,7 @@ export const RECORDS = 10;
 /** Datasets of a device; an identity of the service can have 20. */
 export const DATASETS = 20;
 
-/** A user's device on one of the compared servers. The server stores its datasets in the server's own form. */
+/** A user's device on one of the compared servers. Each server stores the datasets of devices in its own form. */
 export interface Device {
   /** Prepares one push per dataset. The push replaces all records and names their current versions on the server. */
   preparePushes(): Promise<HttpRequest[]>;

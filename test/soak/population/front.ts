@@ -54,7 +54,7 @@ export function createFront({
     const isLost = answer !== null && isChange && random() < loseResponses;
     const received = isLost ? null : answer;
     if (received && received.status >= 400) refusals.push(toRefusal(device, side, exchange, received));
-    // The service rejected the change, so it has no effect. After a 5xx status, it may have an effect.
+    // A change with a 4xx status was rejected and is not in the ledger. After a 5xx status, the change may be stored.
     if (!found || (received && received.status >= 400 && received.status < 500)) return !isLost;
     const [, identityId = '', datasetName = ''] = found.map((part) => decodeURIComponent(part ?? ''));
     enter({ identityId, datasetName }, side, exchange, received?.status === 200 ? received : null);

@@ -69,7 +69,7 @@ export function planPopulation({
 
   function planDevice(client: Client, firstSide: Side = 'origin'): DevicePlan {
     const kind = random();
-    // A third never get the new version, half get it once, and some go back or alternate.
+    // A third of the devices never get the new version of the app, half get it once, and some go back or alternate.
     const switchesAt = kind < 0.35 ? [] : [0.05 + random() * 0.75];
     if (kind > 0.9 && client === 'sdk') switchesAt.push(0.5 + random() * 0.4);
     const clockSkewMs = random() < 0.1 ? pick([-3_600_000, 3_600_000]) : 0;

@@ -24,7 +24,7 @@ import type { UserPlan } from './plan.ts';
 
 const DEVELOPER_PROVIDER = 'login.game.example';
 export const USER_POOL = 'cognito-idp.us-east-1.amazonaws.com/us-east-1_game';
-/** Tokens are used again for this long. */
+/** A user's token is used again for this long. */
 const TOKEN_MS = 300_000;
 const CONCURRENT_READS = 8;
 

@@ -56,7 +56,8 @@ export async function settle({
     const reasons = [
       ...(waiting > 0 ? [`${waiting} datasets wait for the bridge: ${JSON.stringify(failing)}`] : []),
       ...changedPlaces(before, now).map((place) => `${place} still changes`),
-      // An event can wait for a retry. If it is lost, the sides never agree, and the check of the contents reports that.
+      // Waits for equal sides only until half of the limit, because an event can wait for a retry. If an event is lost,
+      // the sides never become equal, and checkPopulation reports the difference.
       ...(elapsed() < limitMs / 2 ? differentPlaces(now, merged).map((place) => `${place} differs`) : []),
       // A scheduled job merges late writes.
       ...placesToMerge(now.target, merged).map((place) => `${place} has records of a merged identity`),
