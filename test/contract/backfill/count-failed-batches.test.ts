@@ -32,7 +32,7 @@ const batch = (...arrivals: number[]) =>
     payload: JSON.stringify(toKinesisEvent(arrivals.map((at) => deliver(toBytes(wireEvent()), at)))),
   });
 
-describe('discarded batches', () => {
+describe('batches that Lambda discarded after failed retries', () => {
   let database: Database;
   let directory: string;
   beforeAll(async () => {
@@ -62,7 +62,7 @@ describe('discarded batches', () => {
       return { exitCode: 0 };
     });
 
-  it('are counted if their records arrived in the period, or both before and after the period', async () => {
+  it('are counted if one of their records arrived in the period, or if some arrived before and others after it', async () => {
     await write('before', batch(NEW_YEAR - HOUR, NEW_YEAR - MINUTE));
     await write('at the start', batch(NEW_YEAR - HOUR, NEW_YEAR));
     await write('at the end', batch(NEW_YEAR + HOUR, NEW_YEAR + DAY));
@@ -86,7 +86,7 @@ describe('discarded batches', () => {
     expect(await count()).toBe(1);
   });
 
-  it('are counted until they are redriven, even if a copy of the batch is redriven', async () => {
+  it('are counted until they are redriven, even if a copy of the batch under another name is redriven', async () => {
     const name = nameAt(NEW_YEAR + HOUR);
     await write(name, batch(NEW_YEAR));
     await write('renamed', batch(NEW_YEAR));
@@ -111,7 +111,7 @@ describe('discarded batches', () => {
     expect(await count()).toBe(0);
   });
 
-  it('cause an error if the directory does not exist or cannot be read', async () => {
+  it('cannot be counted if the directory with the batches does not exist or cannot be read', async () => {
     await expect(count(join(directory, 'nothing'))).rejects.toMatchObject({
       name: 'EvidenceError',
       message: expect.stringContaining('cannot be read'),

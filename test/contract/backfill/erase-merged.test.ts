@@ -84,7 +84,7 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
     return guest;
   }
 
-  /** Writes rows of an identity as events and payloads that a late batch or a killed process leaves behind. */
+  /** Writes rows of an identity that a late batch or a killed process leaves behind: projected rows, event, payload. */
   async function leaveRows(identityId: string): Promise<void> {
     await database.query('DELETE FROM projection.erased_identities');
     const event = (members: Parameters<typeof wireEvent>[0]) =>
@@ -161,12 +161,12 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
     await leaveRows(guest);
     expect(await tablesWith(guest)).toEqual(WITH_LEFT_ROWS);
     await expectErased(ann, [guest]);
-    // A later run finds the merge too.
+    // A later run of erase still finds the guest, although it was erased before.
     await leaveRows(guest);
     await expectErased(ann, [guest]);
   });
 
-  it('finds the rows of an identity that was merged, was deleted, and whose identity was itself merged', async () => {
+  it('finds the rows of an identity that was merged into Ann and deleted, after Ann was merged into the erased identity', async () => {
     const facebook = login('ann', 'graph.facebook.com');
     const [ann, ben] = [await getId(facebook), await getId(login('ben'))];
     const guest = await mergeGuest(facebook);
@@ -180,7 +180,7 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
     await expectErased(ben, [ann, guest]);
   });
 
-  it('includes an identity that is merged while the erasure runs', async () => {
+  it('includes an identity that is merged into the erased identity while the erasure runs', async () => {
     const ann = await getId(login('ann'));
     await write(ann);
     let guest = '';
@@ -208,7 +208,7 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
       remains: [],
     });
     expect(await tablesWith(ann, guest)).toEqual([]);
-    // From now on, the query store ignores the events of both.
+    // From now on, the query store ignores the events of both identities.
     await projectBatch(
       createQueryStore(database),
       await readDeliveries([deliver(toBytes(wireEvent({ identityId: guest })))]),
@@ -216,7 +216,7 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
     expect(await tablesWith(guest)).toEqual([]);
   });
 
-  it('does not affect identities that were merged into others', async () => {
+  it('does not erase identities that were merged into an identity other than the erased one', async () => {
     const [ann] = [await getId(login('ann')), await getId(login('ben'))];
     const others = await mergeGuest(login('ben'));
     await remove(ann);

@@ -53,7 +53,7 @@ const NO_ROWS = {
 type Members = Parameters<typeof wireEvent>[0];
 const event = (members?: Members) => deliver(toBytes(wireEvent(members)));
 
-/** A service with another database, which has this number of datasets of the identity. */
+/** Returns a service that has its own database with this number of datasets of the identity. */
 function serviceWith(datasets = 0): IdentityDeletion & { deleted: unknown[] } {
   const deleted: unknown[] = [];
   return {
@@ -112,7 +112,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     quarantine: await rowsOf('projection.quarantine'),
     datedRemovals: await rowsOf('projection.dated_removals'),
   });
-  /** Puts an event into the outbox, and the payload that belongs to it. */
+  /** Puts an event into the outbox. With `payloadOf`, also stores an offloaded payload of that identity. */
   const put = async (
     members: Members,
     { parked = null, payloadOf }: { parked?: string | null; payloadOf?: string } = {},
@@ -188,7 +188,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect((await everything()).quarantine).toHaveLength(60);
   });
 
-  it('erases the version assigned to a removal in quarantine, and keeps the versions of other removals', async () => {
+  it('erases the version that was assigned to a removal event now in quarantine, and keeps those of other removals', async () => {
     const undated = {
       operation: 'remove',
       kinesisSyncRecords: null,
@@ -285,7 +285,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(quarantine).toEqual([]);
   });
 
-  it('shortens the id in the saved progress of a reconciliation, which then compares a few identities again', async () => {
+  it('shortens the erased id in the saved progress of a reconciliation, which then compares a few identities again', async () => {
     const store = createReconcileStore(database);
     const { startedAt } = await store.beginReconciliation(POOL, NEW_YEAR, { restart: false });
     const after = { identityId: IDENTITY, datasetName: 'game' };
@@ -299,7 +299,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     });
   });
 
-  it('erases all payloads, all parked events, and unpublished events that contain records, if the service is here', async () => {
+  it('erases all payloads, parked events, and unpublished events with records, if the service uses this database', async () => {
     await createPool(database);
     await put({}, { payloadOf: IDENTITY });
     await put({ kinesisSyncRecords: [wireRecord({ value: '"operation":"remove"' })] });
@@ -317,7 +317,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(await rowsOf('sync.payload_parts')).toHaveLength(1);
   });
 
-  it('lets the service publish the events of deleted datasets, and erases those that are unpublished a day later', async () => {
+  it('lets the service publish the events of deleted datasets, and erases the events still unpublished a day later', async () => {
     await createPool(database);
     await put({ operation: 'remove', kinesisSyncRecords: null });
     expect((await eraseIdentity()).remains).toEqual([{ kind: 'waiting-removals', events: 1 }]);
@@ -328,7 +328,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(await rowsOf('sync.outbox')).toEqual([]);
   });
 
-  it('shortens the id in the saved progress of a bulk publish', async () => {
+  it('shortens the erased id in the saved progress of a bulk publish', async () => {
     await createPool(database);
     await database.query(
       `INSERT INTO sync.bulk_publishes (identity_pool_id, bulk_publish_id, status, started_ms, all_in_outbox,
@@ -365,7 +365,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(await rowsOf('sync.outbox')).toEqual([]);
   });
 
-  it('deletes the identity at a service with another database, and reports datasets that a device wrote since then', async () => {
+  it('deletes the identity at a service with another database, and reports datasets that a device wrote after that', async () => {
     const service = serviceWith(2);
     const { found: before, left, remains } = await eraseIdentity(service);
     expect(service.deleted).toEqual([expect.objectContaining(KEY)]);
@@ -374,7 +374,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect((await eraseIdentity(written)).remains).toEqual([{ kind: 'datasets-at-service', datasets: 1 }]);
   });
 
-  it('deletes the identity in the tables of the service, whether or not Cognito Identity knows it', async () => {
+  it('deletes the identity in the tables of the service, even if the schema `identity` has no row of it', async () => {
     await createPool(database);
     const insert = 'INSERT INTO identity.identities VALUES ($1, $2, 1, 1, $3)';
     await database.query(insert, [IDENTITY, POOL, null]);
@@ -396,7 +396,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect(service.deleted).toEqual([]);
   });
 
-  it('is complete only once the stream no longer holds events of the identity', async () => {
+  it('is complete only when the stream no longer holds events of the identity', async () => {
     await project([event()]);
     const options = { retentionMs: WEEK_MS };
     const until = NEW_YEAR + WEEK_MS;
@@ -405,13 +405,13 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect((await eraseIdentity(serviceWith(), options)).remains).toEqual([{ kind: 'stream', until }]);
     clock.now = until;
     expect(await eraseIdentity(serviceWith(), options)).toMatchObject({ erasedAt: NEW_YEAR, remains: [] });
-    // What is erased later may be on the stream for as long again.
+    // Events of data that is erased later may stay on the stream for another retention period.
     expect((await eraseIdentity(serviceWith(1), options)).remains).toEqual([
       { kind: 'stream', until: until + WEEK_MS },
     ]);
   });
 
-  it('erases in the database even if the call of the service fails, and reports that failure', async () => {
+  it('erases in the database even if the call to the service fails, and reports that failure', async () => {
     await project([event()]);
     const error = new SyncClientError('not-authorized', 'not for you');
     const failing = { ...serviceWith(1), deleteIdentity: () => Promise.reject(error) };

@@ -85,7 +85,7 @@ describe('the poller of bulk publishes', () => {
       expect(await gaps()).toEqual([]);
     });
 
-    it('has a gap, if it used the projected stream before, until it uses that stream again', async () => {
+    it('has a gap from the time it leaves the projected stream until it uses that stream again', async () => {
       await pollHere();
       streamTo('other-team');
       poller.clock.now += MINUTE;
@@ -264,7 +264,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['SUCCEEDED', 'projected']);
     });
 
-    it('is evaluated only once its records on the stream are readable', async () => {
+    it('is evaluated only when its records on the stream are readable', async () => {
       expect(states(await pollAfter(SECOND))).toEqual(['SUCCEEDED']);
       expect(poller.opened).toEqual([]);
       expect(states(await pollAfter(5 * SECOND))).toEqual(['projected']);
@@ -327,7 +327,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter())).toEqual(['projected']);
     });
 
-    it('needs no second read of a shard that is projected past its end, while quarantined events delay the run', async () => {
+    it('needs no second read of a shard that is projected past the end of the run, while quarantined events delay the run', async () => {
       poller.arrive(START);
       await poller.project(1);
       await poller.quarantine(START);
@@ -407,7 +407,7 @@ describe('the poller of bulk publishes', () => {
       poller.clock.now = END + HOUR;
       poller.pool().details = NEVER;
       await poller.poll();
-      // The stream dates no record before its creation.
+      // No record has an arrival time before the creation of its stream.
       poller.arrive(END + HOUR);
       poller.pool().details = succeeded(START, END);
       expect(states(await pollAfter())).toEqual(['SUCCEEDED']);
@@ -439,7 +439,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(MINUTE))).toEqual(['SUCCEEDED', 'unknown']);
     });
 
-    it('counts as projected, however old it is, if the stream keeps its records or all shards are projected past its end', async () => {
+    it('counts as projected, however old it is, if the stream still keeps its records or all shards are projected past the end of the run', async () => {
       poller.stream.retentionMs = 7 * DAY;
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
       await forgetPublishes(database);
@@ -449,7 +449,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(DAY))).toEqual(['SUCCEEDED', 'projected']);
     });
 
-    it('is no longer evaluated once a newer run is projected', async () => {
+    it('is no longer evaluated after a newer run is projected', async () => {
       await poller.quarantine(START);
       await pollAfter();
       poller.clock.now = END + DAY;
@@ -762,7 +762,7 @@ describe('the poller of bulk publishes', () => {
       expect(poller.starts).toEqual([]);
     });
 
-    it('starts the first bulk publish of a pool, but no later one', async () => {
+    it('starts the first bulk publish of a pool, but no later one, with the policy "first"', async () => {
       expect((await poller.poll(first)).started).toEqual([{ identityPoolId: POOL, answer: 'started' }]);
       poller.pool().details = inProgress(START);
       await poller.poll(first);
@@ -772,7 +772,7 @@ describe('the poller of bulk publishes', () => {
       expect(poller.starts).toEqual([POOL]);
     });
 
-    it('starts a bulk publish when the last one is the given number of days old', async () => {
+    it('starts a bulk publish when the last one is 7 days old, with the policy "every 7 days"', async () => {
       poller.pool().details = succeeded(START, END);
       poller.clock.now = END + 7 * DAY - 1;
       await poller.poll(weekly);

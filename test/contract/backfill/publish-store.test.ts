@@ -59,7 +59,7 @@ describe.each(DATABASES)('the publish store on $name', ({ open }) => {
     expect(await store.readRuns(POOL)).toEqual([later, minimal]);
   });
 
-  it('keeps a run projected when a slower poller writes an earlier state', async () => {
+  it('keeps the state "projected" of a run when a slower poller writes an earlier state', async () => {
     const later = projected(RUN, NEW_YEAR + DAY);
     await store.saveRun(later);
     await store.saveRun(publishing(FACTS));
@@ -98,7 +98,7 @@ describe.each(DATABASES)('the publish store on $name', ({ open }) => {
     expect(await store.readRuns(POOL)).toEqual([run]);
   });
 
-  it('shows runs and gaps with their times in the views', async () => {
+  it('shows bulk publishes and gaps (periods whose removals may be missing) with their times in the views', async () => {
     await store.saveRun({ ...RUN, startedAt: NEW_YEAR + 7 });
     await store.openGap({ identityPoolId: POOL, since: NEW_YEAR + 7, cause: 'expired', until: null });
     const runs = await database.query('SELECT * FROM query.bulk_publishes');
@@ -132,7 +132,7 @@ describe.each(DATABASES)('the publish store on $name', ({ open }) => {
     ]);
   });
 
-  it('ends the open gaps of a cause, and stores no gap twice', async () => {
+  it('ends the open gaps of a pool that have the given cause, and stores no gap twice', async () => {
     const gap = { identityPoolId: POOL, since: NEW_YEAR, cause: 'streaming-off', until: null } as const;
     await store.openGap(gap);
     await store.openGap({ ...gap, until: NEW_YEAR + 1 });

@@ -18,7 +18,7 @@ import { deliver, IDENTITY, NEW_YEAR, POOL, readDeliveries } from '../../fixture
 const OTHER_POOL = 'us-east-1:00000000-0000-4000-8000-000000000002';
 const identity = (index: number) => `us-east-1:aaaaaaaa-0000-4000-8000-${String(index).padStart(12, '0')}`;
 
-describe('reconcile', () => {
+describe('reconcile, which compares the query store with the service and repairs the query store', () => {
   let database: Database;
   let service: ListingService;
   let clock: number;
@@ -129,7 +129,7 @@ describe('reconcile', () => {
     expect(await live()).toEqual(service.live());
   });
 
-  it('repairs a removed dataset, at the newest version that the query store has', async () => {
+  it('removes a dataset that was removed at the service, with the newest version that the query store has of it', async () => {
     await project(game().update({ a: '1' }), game().update({ b: '1' }));
     const removal = game().remove();
     expect(await run()).toMatchObject({ repaired: 1 });

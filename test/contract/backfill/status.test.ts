@@ -110,7 +110,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
           lastBulkPublish: { status: 'IN_PROGRESS', completeness: 'waiting' },
           gaps: [
             { cause: 'expired', since: new Date(NOW - 9).toISOString() },
-            // The pool now uses another stream. The poller has not stored this gap yet, so the status reports it itself.
+            // The pool now uses another stream. The poller has not stored this gap yet, so the command computes it.
             {
               cause: 'streaming-off',
               since: new Date(NOW - HOUR_MS).toISOString(),
@@ -188,7 +188,7 @@ describe.each(DATABASES)('the command status on $name', ({ open }) => {
     expect(lines[1]).toBe(POOL);
   });
 
-  it('reports a gap once while the poller has stored the gap but not the settings yet', async () => {
+  it('reports a gap once while the poller has stored the gap, but not yet the changed streaming settings', async () => {
     const pool = 'us-east-1:3';
     const store = createPublishStore(database);
     const seen = { identityPoolId: pool, streamName: 'cognito-sync', isEnabled: true, checkedAt: NOW - 9 };

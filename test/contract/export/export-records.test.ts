@@ -12,7 +12,10 @@ import { POOL } from '../../fixtures/sync/stream-events.ts';
 const OTHER_POOL = 'us-east-1:00000000-0000-4000-8000-000000000002';
 const RECORDS = 2_500;
 
-/** Inserts 50 datasets in two pools with 2,500 live records, tombstones, and records that are older than the removal of their dataset. */
+/**
+ * Inserts 50 datasets in two pools with 2,500 live records, tombstones, and records that are older than the removal of
+ * their dataset.
+ */
 async function insertRecords(database: Database): Promise<void> {
   await database.query(
     `INSERT INTO projection.datasets
@@ -44,7 +47,7 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
       .split('\n')
       .slice(0, -1)
       .map((line): Record<string, unknown> => JSON.parse(line));
-  /** The rows of the view in the form of an export. */
+  /** Returns the rows of `query.records` in the form of an export. */
   const viewed = async (condition = 'true', values: string[] = []) => {
     const { rows } = await database.query(`SELECT * FROM query.records WHERE ${condition}`, values);
     return rows.map(({ record_id: _, ...row }) => ({
@@ -77,7 +80,7 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
     expect(await exported('--since', '2030-01-01')).toEqual([]);
   });
 
-  it('requires the index changes for --since', async () => {
+  it('requires the optional index `changes` for --since', async () => {
     const indexes = createOptionalIndexes(database);
     await indexes.drop('changes');
     await expect(exported('--since', '2030-01-01')).rejects.toThrow('indexes add changes');
@@ -107,7 +110,7 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
     await inFolder(async (folder) => {
       const out = join(folder, 'records.jsonl');
       await interrupt('--out', out);
-      // What was written after the progress was saved is written again.
+      // The file gets half a line after the saved progress. The continued export overwrites it.
       await appendFile(`${out}.partial`, '{"half');
       await expect(runExport({ database }, '--out', out, '--pool', POOL)).rejects.toThrow(
         'belongs to an export with other options; delete',
@@ -170,7 +173,7 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
     });
   });
 
-  it('to a directory that does not exist names the problem', async () => {
+  it('fails and names the file if the directory of --out does not exist', async () => {
     await expect(runExport({ database }, '--out', '/missing/records.jsonl')).rejects.toThrow(
       '/missing/records.jsonl.partial cannot be written (ENOENT)',
     );

@@ -41,11 +41,11 @@ describe.each(SERVERS)('an import of a pool that is being migrated, $name', ({ o
     return copyPool(deps, { identityPoolId: POOL, holder: 'test' });
   }
 
-  it('reports a gap until the next copy, which compares everything again', async () => {
+  it('reports that events of the origin may be missing (a gap) until the next copy, which compares everything again', async () => {
     const [copied, late] = [idOf(1), idOf(2)];
     const before = { [copied]: { game: listingOf(1, 2) }, [late]: { game: listingOf(1) } };
     expect(await copy(source, scriptedOrigin(POOL, before), NEW_YEAR)).toMatchObject({ end: 'finished' });
-    // A second copy has already passed all identities when the export reads its position.
+    // The export finds a second copy in progress, whose saved position is after all identities.
     await source.query(
       `UPDATE move.pools SET progress = replace(replace(progress, '"done"', '"data"'), '"position":null', $2)
        WHERE identity_pool_id = $1`,
@@ -73,7 +73,7 @@ describe.each(SERVERS)('an import of a pool that is being migrated, $name', ({ o
     expect((await store.readPool(POOL, importedAt))?.gapSince).toBeNull();
   });
 
-  it('keeps an earlier gap', async () => {
+  it('keeps a gap that started before the export', async () => {
     await createPool(source);
     await source.query(
       `INSERT INTO move.pools (identity_pool_id, origin, run_ms, progress, gap_since_ms) VALUES ($1, 'o', 1, '{}', 7)`,
@@ -84,7 +84,7 @@ describe.each(SERVERS)('an import of a pool that is being migrated, $name', ({ o
     expect(await store.readPool(POOL, 0)).toMatchObject({ progress: { phase: 'done' }, gapSince: 7 });
   });
 
-  it('does not start to follow the pool before everything is imported', async () => {
+  it('adds the pool to the migrations, whose streams are followed, only after everything is imported', async () => {
     await createPool(source);
     await source.query(
       `INSERT INTO move.pools (identity_pool_id, origin, run_ms, progress) VALUES ($1, 'o', 1, '{}')`,

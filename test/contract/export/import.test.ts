@@ -149,7 +149,7 @@ describe('the command import', () => {
       'is invalid',
     ],
     [
-      'a mark with the id of another deleted identity',
+      'the mark of a deleted identity with the row id of another identity',
       () =>
         edited('"sync.deleted_identities"', (item) => withRow(item, { identity_id: 'us-east-1:another' })),
       'is invalid',
@@ -184,7 +184,7 @@ describe('the command import', () => {
     expect(error).not.toContain('hunter2');
   });
 
-  it('rejects a file whose pool holds data here, and changes nothing', async () => {
+  it('rejects a file if its pool already holds data in this database, and changes nothing', async () => {
     await fillService(target);
     const before = await exportedLines(target);
     await expect(importText({ database: target }, text)).rejects.toThrow(
@@ -209,7 +209,7 @@ describe('the command import', () => {
     expect(await exportedLines(target)).toEqual(before);
   });
 
-  it('rejects a file whose pool is being deleted here', async () => {
+  it('rejects a file while its pool is being deleted in this database', async () => {
     await fillService(target);
     await target.query('UPDATE sync.identity_pools SET deleted_ms = 1 WHERE identity_pool_id = $1', [POOL]);
     await expect(importText({ database: target }, text)).rejects.toThrow(
@@ -223,7 +223,7 @@ describe('the command import', () => {
     expect(withoutMigrations(await exportedLines(target))).toEqual(withoutMigrations(lines.slice(1)));
   });
 
-  it('never changes an identity of another pool', async () => {
+  it('rejects a file with an identity that belongs to another pool here, and does not change that identity', async () => {
     const other = await createPool(target, `us-east-1:${ANY_ID}`);
     const identity = JSON.parse(lines.find((line) => line.includes('"type":"identity"')) ?? '');
     await target.query(
@@ -247,7 +247,7 @@ describe('the command import', () => {
     expect(rows).toEqual([{ identity_pool_id: other }]);
   });
 
-  it('leaves out subscriptions and tokens of datasets that do not exist', async () => {
+  it('leaves out subscriptions and used session tokens of datasets that do not exist', async () => {
     const orphans = lines.map((line) =>
       /"sync.subscriptions"|"sync.spent_tokens"/.test(line)
         ? JSON.stringify(withRow(JSON.parse(line), { dataset_id: ANY_ID }))
@@ -315,7 +315,7 @@ describe('the command import', () => {
       ]);
       await expect(runImport({ database: target }, '--discard')).rejects.toThrow('no import was interrupted');
       await expect(runImport({ database: target }, path)).rejects.toThrow('is still being removed here');
-      // The job for deleted pools calls this.
+      // The scheduled job for deleted pools calls these two functions.
       await createPoolDataDeletion(target)(POOL);
       expect(await createPoolDataStore(target).removePool(POOL, Date.now() + 60_000)).toBe(true);
       expect(await rowsOfTarget()).toBe(0);

@@ -29,7 +29,7 @@ describe.each(SERVICE_DATABASES)('an export of the service, $name', ({ open }) =
     await deleteAllRows(target);
   });
 
-  it('contains all exported tables, and is the same after an import', async () => {
+  it('contains all exported tables, and an export of the importing service has the same rows', async () => {
     const { guest } = await fillService(source);
     const text = await runExport({ database: source }, '--service');
     const lines = text.split('\n').slice(1, -2);
@@ -39,7 +39,7 @@ describe.each(SERVICE_DATABASES)('an export of the service, $name', ({ open }) =
     expect(printed[0]).toMatch(/^2 identity pools, 3 identities, 2 datasets, 3 records$/);
     expect(withoutMigrations(await exportedLines(target))).toEqual(withoutMigrations(lines));
 
-    // The usage, which is not in the export, is correct, and clients can continue.
+    // The storage usage of the pools, which is not in the export, is correct, and clients can continue.
     const usages = (database: Database) =>
       createPoolStore(database).listPoolUsages({ after: '', limit: null });
     expect(await usages(target)).toEqual(await usages(source));
@@ -66,7 +66,7 @@ describe.each(SERVICE_DATABASES)('an export of the service, $name', ({ open }) =
     expect(await loginsOf()).toBe(0);
   });
 
-  it('is the same after an import, for any sequence of changes', async () => {
+  it('equals an export of the importing service, for any sequence of changes before the export', async () => {
     await fc.assert(
       fc
         .asyncProperty(serviceSteps, async (steps) => {

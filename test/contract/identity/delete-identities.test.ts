@@ -74,7 +74,7 @@ describe.each(SERVICE_DATABASES)('DeleteIdentities on $name', ({ open }) => {
       .map(({ identityId, datasetName }) => `${identityId} ${datasetName}`)
       .sort();
 
-  /** Writes data of the identity into every table. Another identity is merged into it. */
+  /** Merges a guest into the identity, and writes data of the identity into every table. Returns the guest's id. */
   async function fill(identityId: string, logins: object): Promise<string> {
     const guest = await getId();
     await deviceOf(guest, 'guest').update(put('a', '1'));
@@ -152,7 +152,7 @@ describe.each(SERVICE_DATABASES)('DeleteIdentities on $name', ({ open }) => {
     expect(await removals()).toEqual([`${ann} game`, `${ann} guest.${guest}`]);
   });
 
-  it('rejects earlier credentials, and creates nothing for them', async () => {
+  it('invalidates the credentials of a deleted identity, with which nothing can be created', async () => {
     const ann = await getId(login('ann'));
     const { dataset, identity, token, updateWith, ...device } = deviceOf(ann);
     await device.update(put('a', '1'));
@@ -180,7 +180,7 @@ describe.each(SERVICE_DATABASES)('DeleteIdentities on $name', ({ open }) => {
     expect(await tablesWith(ann)).toEqual([]);
   });
 
-  it('rejects earlier credentials before the data of the identity is deleted', async () => {
+  it('invalidates the credentials of a deleted identity even before its data is deleted', async () => {
     const ann = await getId(login('ann'));
     const { dataset, identity, token, updateWith, ...device } = deviceOf(ann);
     const { DeviceId } = await registerDevice(ann);
@@ -225,7 +225,7 @@ describe.each(SERVICE_DATABASES)('DeleteIdentities on $name', ({ open }) => {
     expect(await removals()).toEqual([`${ann} game`]);
   });
 
-  it('rejects a write of a developer for the identity, and returns no data of the identity to a developer', async () => {
+  it('lets a developer neither write nor read data of a deleted identity', async () => {
     const ann = await getId(login('ann'));
     const device = createDevice(sync, { identityId: ann });
     const session = await device.token();
@@ -303,7 +303,7 @@ describe.each(SERVICE_DATABASES)('DeleteIdentities on $name', ({ open }) => {
     expect(await service.store.readIdentity(ann)).not.toBeNull();
   });
 
-  it('does not delete a merged identity while its datasets may still be moved; then deletes only that identity', async () => {
+  it('does not delete a merged identity while its datasets may still be moved; afterwards, deletes only that identity', async () => {
     const [ann, guest] = [await getId(login('ann')), await getId()];
     await service.operations.GetCredentialsForIdentity({ IdentityId: guest, Logins: login('ann') });
     expect(await remove(guest)).toEqual([{ IdentityId: guest, ErrorCode: 'InternalServerError' }]);
@@ -314,7 +314,7 @@ describe.each(SERVICE_DATABASES)('DeleteIdentities on $name', ({ open }) => {
     expect(await getId(login('ann'))).toBe(ann);
   });
 
-  it('lets a merge that is still in progress move nothing to the identity', async () => {
+  it('lets a merge that is still in progress move nothing to the deleted identity', async () => {
     const [ann, guest] = [await getId(login('ann')), await getId()];
     await deviceOf(guest).update(put('a', '1'));
     await service.operations.GetCredentialsForIdentity({ IdentityId: guest, Logins: login('ann') });

@@ -17,7 +17,7 @@ const MERGED = 700;
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 const TABLES = ['identity.identities', 'identity.logins', 'sync.identities'];
 
-// The embedded database has the same statements and transactions as PostgreSQL, and takes four times as long.
+// The embedded database is left out: it runs the same statements and transactions as PostgreSQL, four times as slowly.
 describe.each(SERVERS)('the deletion of many merged identities on $name', ({ open }) => {
   let database: Database;
   let ann: string;
@@ -47,7 +47,10 @@ describe.each(SERVERS)('the deletion of many merged identities on $name', ({ ope
     (await database.query('SELECT 1 FROM sync.deleted_identities WHERE identity_id IS NOT NULL')).rows
       .length > 0;
 
-  /** A database whose transactions fail, at the end, after the given number of them. Records the rows they change. */
+  /**
+   * Returns a database that commits the given number of transactions and then fails each transaction before its commit.
+   * Adds the number of rows that each committed transaction changed to `changed`.
+   */
   function failingAfter(transactions: number, changed: number[]): Database {
     return {
       ...database,
@@ -103,7 +106,7 @@ describe.each(SERVERS)('the deletion of many merged identities on $name', ({ ope
           timeBudgetMs: 1e9,
         });
         const context = createLambdaContext('finish-identity-deletions', 'us-east-1');
-        // The first run may find the rest only after it has passed their place in its list.
+        // The list of identities to delete is sorted. A run can add one before its current place, for the next run.
         while ((await run({}, context)).deleted > 0);
       },
     ],

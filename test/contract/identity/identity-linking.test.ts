@@ -337,7 +337,7 @@ describe.each(SERVERS)('identities and their logins on $name', ({ open }) => {
         [guest, ann],
         [ann, last],
       ]);
-      // What the guest writes later still takes two steps: it moves to Ann's identity, and then on with Ann's data.
+      // Data that the guest writes later still moves in two steps: to Ann's identity, and from there to the last one.
       expect(await pendingMerges()).toEqual(pending([guest, ann], [ann, last]));
       expect(await signIn(guest, login('ann'))).toBe(last);
       expect(await signIn(ann, login('ann f', FACEBOOK))).toBe(last);

@@ -319,7 +319,7 @@ describe.each(SERVICE_DATABASES)('identity pool operations on $name', ({ open })
       expect(await countRows(IdentityPoolId)).toEqual({ identities: 0, logins: 0 });
     });
 
-    it('succeeds only once all data is removed, even if several requests run concurrently', async () => {
+    it('succeeds only after all data is removed, even if several requests run concurrently', async () => {
       const IdentityPoolId = await service.newIdentityPool();
       await database.query(
         `INSERT INTO identity.identities SELECT $1::text || number, $1, 0, 0 FROM generate_series(1, 6000) AS number`,

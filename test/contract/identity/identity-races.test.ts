@@ -235,7 +235,7 @@ describe.each(PLACES)('identities with concurrent requests on $name', ({ openAt 
     expect(await deadlocks()).toEqual(before);
   });
 
-  it('a login that is unlinked concurrently with others leaves an inaccessible identity', async () => {
+  it('an identity whose logins are all unlinked by concurrent requests becomes inaccessible, not a guest', async () => {
     for (let round = 1; round <= ROUNDS; round += 1) {
       const [a, b] = [login(randomUUID(), 'a'), login(randomUUID(), 'b')];
       const id = await getId({ ...a, ...b })(first(services));

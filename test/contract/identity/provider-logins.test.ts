@@ -79,7 +79,7 @@ describe('logins of real providers', () => {
         expect(await signIn(ann, before)).toBe(ann);
         later += 30_000;
       }
-      // Two requests for each rotation, although four devices logged in concurrently.
+      // Two requests at the start and for each of the three rotations, although four devices logged in concurrently.
       expect(provider.requests.length).toBe(8);
     });
 
@@ -91,7 +91,7 @@ describe('logins of real providers', () => {
       await expect(signIn(ann, before)).rejects.toEqual(NOT_VERIFIED);
     });
 
-    it('are accepted while the provider is down for ten minutes; only new keys cannot be verified', async () => {
+    it('are accepted while the provider is down for ten minutes; only tokens signed with a new key cannot be verified', async () => {
       const cached = await logIn('ann');
       const ann = await getId(cached);
       await provider.rotateKeys();
@@ -108,7 +108,7 @@ describe('logins of real providers', () => {
       expect(await signIn(ann, withNewKey)).toBe(ann);
     });
 
-    it('can be verified at most five seconds after a provider that was down at first is up', async () => {
+    it('can be verified at most five seconds after the provider is up, if it was down at the first login', async () => {
       const ann = await logIn('ann');
       await provider.pause();
       await expect(getId(ann)).rejects.toEqual(UNAVAILABLE);
@@ -138,7 +138,7 @@ describe('logins of real providers', () => {
       (_, response) => {
         response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
       };
-    /** A token that is valid apart from its signature, so that its keys are needed. */
+    /** Returns a token in which only the signature is invalid, so the provider's keys are needed to reject it. */
     function tokenOf(issuer: string): Logins {
       const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
       const claims = { iss: issuer, sub: 'ann', aud: CLIENT_ID, exp: Date.now() / 1000 + 600 };
@@ -209,7 +209,7 @@ describe('logins of real providers', () => {
       const startedAt = Date.now();
       await expect(getId(tokenOf(issuer))).rejects.toEqual(UNAVAILABLE);
       expect(Date.now() - startedAt).toBeLessThan(10_000);
-      // A login ends no later than the attempt to load the keys, which other logins may wait for.
+      // The login may fail before the attempt to load the keys does: other logins may still wait for that attempt.
       await vi.waitFor(() =>
         expect(verifier.keySets()).toMatchObject([{ keys: 0, lastError: expect.stringContaining(reason) }]),
       );

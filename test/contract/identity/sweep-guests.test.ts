@@ -172,7 +172,7 @@ describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect(await sweep()).toEqual({ swept: 1 });
     expect([await exists(empty), await exists(full), await exists(user)]).toEqual([false, true, true]);
     expect((await database.query('SELECT 1 FROM sync.devices')).rows).toEqual([]);
-    // The client then forgets the id.
+    // On this error, a client forgets the identity id.
     const { code, message } = await signIn(empty, login('bob')).catch((error) => error);
     expect([code, message]).toEqual([
       'NotAuthorizedException',
@@ -221,7 +221,7 @@ describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
     ]);
   });
 
-  it('removes the devices of a guest', async () => {
+  it('removes the push devices of a removed guest, and keeps those of other identities', async () => {
     const [guest, user] = [await getId(), await getId(login('ann'))];
     const devices = createPushStore(database);
     const register = (identityId: string) =>
@@ -243,7 +243,7 @@ describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect(await getId()).not.toBe(guest);
   });
 
-  it('prevents a guest that it removes at that moment from getting credentials', async () => {
+  it('gives no credentials to a guest that the sweep removes during the request', async () => {
     const guest = await getId();
     wait(31);
     const racing = createIdentityService(database, {

@@ -91,7 +91,7 @@ class Dataset {
 
 type Device = ReturnType<typeof createDevice>;
 
-describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the bridge, which keeps taken-over datasets equal here and at the origin, on $name', ({ open }) => {
   let database: Database;
   let store: BridgeStore;
   let operations: SyncOperations;
@@ -113,7 +113,10 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
   });
   afterAll(() => database.close());
 
-  /** An identity that this service owns, and its dataset `game` on both sides. */
+  /**
+   * Takes an identity over. Returns it with its dataset `game` at the origin (`there`) and a device of this service
+   * (`here`). `prepare` runs before the takeover.
+   */
   async function owned(prepare?: (sides: { there: Dataset; here: Device }) => Promise<void>) {
     const identityId = `us-east-1:${randomUUID()}`;
     const identity = { identityPoolId: POOL, identityId };
@@ -182,7 +185,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
   });
 
   it.each(['before', 'after'] as const)(
-    'decides no conflict if it fails %s a write at the origin, and a device changes the key again',
+    'stores no conflict if the bridge fails %s a write at the origin, and a device changes the same key again',
     async (fail) => {
       const { there, here, identity } = await owned();
       await here.update(put('a', '1'));
@@ -244,7 +247,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(steps).toEqual([`saved ${POOL} ${NEW_YEAR}`, `marked ${POOL}`]);
   });
 
-  it('deletes nothing at the origin if the pool is deleted here, although a change was marked before', async () => {
+  it('deletes nothing at the origin if the pool is deleted here, although a change of the dataset was marked before', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     await run(there);
@@ -263,7 +266,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     await setBridges(database, POOL, true);
   });
 
-  it('stores nothing about an identity that was deleted here', async () => {
+  it('deletes the dataset of an identity at the origin after the identity was deleted here, and stores nothing here', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     await run(there);
@@ -307,7 +310,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await conflictsOf(identity)).toEqual([]);
   });
 
-  it('stores a conflict, and lets the newest device date win on both sides', async () => {
+  it('stores a conflict if a key was changed on both sides, and lets the newest device date win on both', async () => {
     const { there, here, identity } = await owned();
     await here.update({ ...put('a', 'older'), DeviceLastModifiedDate: NEW_YEAR - 9_000 });
     there.set({ key: 'a', value: 'newer', deviceMs: NEW_YEAR - 1_000 });
@@ -317,7 +320,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await conflictsOf(identity)).toMatchObject([{ key: 'a', kind: 'changed', winner: 'there' }]);
   });
 
-  it('forgets the keys of an identity that was deleted here', async () => {
+  it('removes the stored conflicts and pending keys of an identity that was deleted here', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('k', 'here'));
     there.set({ key: 'k', value: 'there' });
@@ -354,7 +357,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
   it.each([
     [new TypeError('unexpected'), 'failed', 10_000],
     [new SyncClientError('not-authorized', 'UpdateRecords'), 'not-authorized', 3_700_000],
-  ])('postpones a dataset after %s, and bridges the others', async (error, problem, pause) => {
+  ])('postpones a dataset after %s, and bridges the other datasets', async (error, problem, pause) => {
     const [bad, good] = [await owned(), await owned()];
     for (const { here } of [bad, good]) await here.update(put('a', '1'));
     const broken = { ...bad.there.calls(), update: () => Promise.reject(error) };
@@ -376,7 +379,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await once(broken, id)).toEqual({ bridged: 0, postponed: 1 });
     expect(problems).toEqual([{ identityPoolId: POOL, problem, error }]);
     expect((await store.count(POOL)).byProblem).toMatchObject({ [problem]: 1 });
-    // The lease has ended: the next pass need not wait for it.
+    // The failed pass has released its lease on the dataset, so the next pass does not wait until the lease expires.
     clock.now += pause;
     expect(await once(bad.there.calls(), id)).toEqual({ bridged: 1, postponed: 0 });
     expect(liveThere(bad.there)).toEqual({ a: '1' });
@@ -384,7 +387,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(liveThere(good.there)).toEqual({ a: '1' });
   });
 
-  it('moves records that are written at the origin for an identity that was merged here long ago', async () => {
+  it('moves records that are written at the origin for a merged identity to the surviving identity, even long after the merge', async () => {
     const [{ there, here, identity }, into] = [await owned(), await owned()];
     await here.update(put('a', '1'));
     await run(there);
@@ -413,7 +416,10 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     });
     const day = 24 * 60 * 60 * 1000;
 
-    /** Merges an identity whose dataset has these records on both sides, and returns the copy. */
+    /**
+     * Creates an identity whose dataset has these records on both sides. `link` merges it into another identity, which
+     * then has `copy`, the copy of the dataset. `arrive` lets the bridge apply what the origin got after the merge.
+     */
     async function merged(records: readonly (readonly [key: string, value: string, deviceMs: number])[]) {
       const [from, into] = [await owned(), await owned()];
       for (const [key, value, deviceMs] of records) await from.here.update(at(put(key, value), deviceMs));
@@ -444,7 +450,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       return { ...from, root: into.identity, link, copy, arrive };
     }
 
-    it('keeps a newer record of the copy, and lists the older, late record as a conflict', async () => {
+    it('keeps a newer record of the copy, and lists the older record that the origin got after the merge as a conflict', async () => {
       const { there, here, root, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
       await here.update(at(put('a', 'newer', (await here.list()).DatasetSyncCount), NEW_YEAR - day));
       await link();
@@ -457,7 +463,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       ]);
     });
 
-    it('replaces an older record of the copy, and lists it as a conflict', async () => {
+    it('replaces an older record of the copy with one that the origin got after the merge, and lists a conflict', async () => {
       const { there, root, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
       await link();
       await copy.update(at(put('a', 'older', (await copy.list()).DatasetSyncCount), NEW_YEAR - 2 * day));
@@ -467,7 +473,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       expect(await conflictsOf(root)).toMatchObject([{ key: 'a', winner: 'there' }]);
     });
 
-    it('removes from the copy the records that were removed at the origin later, and no newer records', async () => {
+    it('removes from the copy the records that were removed at the origin after the merge, unless they are newer', async () => {
       const { there, root, link, copy, arrive } = await merged([
         ['a', '1', NEW_YEAR - 3 * day],
         ['b', '1', NEW_YEAR - 3 * day],
@@ -484,7 +490,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       ]);
     });
 
-    it('does not add a late record to the copy if the removal here has a later date', async () => {
+    it('does not add a record that the origin got after the merge to the copy if its removal here has a later date', async () => {
       const { there, here, root, link, copy, arrive } = await merged([
         ['a', '1', NEW_YEAR - 3 * day],
         ['b', '1', NEW_YEAR - 3 * day],
@@ -497,7 +503,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       expect(await conflictsOf(root)).toMatchObject([{ key: 'a', winner: 'here' }]);
     });
 
-    it('keeps the copy if the dataset was deleted at the origin, and lists the deletion', async () => {
+    it('keeps the copy if the original dataset was deleted at the origin, and lists the deletion as a conflict', async () => {
       const { there, identity, link, copy, arrive } = await merged([['a', '1', NEW_YEAR]]);
       await link();
       await there.calls().deleteDataset?.({ ...identity, datasetName: 'game' }, 1);
@@ -507,7 +513,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       expect(await conflictsOf(identity)).toMatchObject([{ key: null, kind: 'deleted', winner: 'here' }]);
     });
 
-    it('lists no deletion if the identities were merged at the origin, too', async () => {
+    it('lists no conflict for that deletion if the identities were merged at the origin, too', async () => {
       const { there, identity, link, arrive } = await merged([['a', '1', NEW_YEAR]]);
       await link();
       await there.calls().deleteDataset?.({ ...identity, datasetName: 'game' }, 1);
@@ -516,10 +522,10 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       expect(await conflictsOf(identity)).toEqual([]);
     });
 
-    it('compares a late record with one that a device wrote here and that no merge has moved yet', async () => {
+    it('compares a record that the origin got after the merge with one that a device wrote here and no merge has moved yet', async () => {
       const { there, here, identity, link, copy, arrive } = await merged([['a', '1', NEW_YEAR - 3 * day]]);
       await link();
-      // The credentials of the merged identity are still valid.
+      // The device can still write: the credentials of the merged identity are valid until they expire.
       await here.update(at(put('a', 'newer', (await here.list()).DatasetSyncCount), NEW_YEAR - day));
       there.set({ key: 'a', value: 'late', deviceMs: NEW_YEAR - 2 * day });
       await arrive();
@@ -534,7 +540,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       await sides.here.update(put('b', '2', 1));
       sides.there.set({ key: 'a', value: '1' });
       sides.there.set({ key: 'b', value: '2' });
-      // A replica is written by events, which make no marks.
+      // Removes the marks that these writes made: a real replica is written by events of the origin, which make no marks.
       await deleteRows(database, ['sync.unbridged_datasets']);
     });
     await run(there);
@@ -551,7 +557,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await dueOf(identity)).toMatchObject([{ attempts: 1 }]);
   });
 
-  it('removes and applies other keys although the origin refuses more keys than a pass has', async () => {
+  it('writes the other keys to both sides although the origin refuses more keys than one pass may write', async () => {
     const { there, here } = await owned();
     const old = Array.from({ length: 50 }, (_, index) => `old${index}`);
     await here.update(...old.map((key) => put(key, 'v')));
@@ -580,7 +586,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await conflictsOf(identity)).toEqual([]);
   });
 
-  it('keeps the mark of an identity that is being taken over', async () => {
+  it('keeps the mark of a dataset while its identity is being taken over, and removes it afterwards', async () => {
     const identity = { identityPoolId: POOL, identityId: `us-east-1:${randomUUID()}` };
     const moves = createMoveStore(database, { offloading: null, now: () => clock.now });
     const described = { identityId: identity.identityId, createdAt: 1, modifiedAt: 1, providers: [] };
@@ -599,7 +605,7 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
     expect(await dueOf(identity)).toEqual([]);
   });
 
-  it('tries only one dataset of a pool if the credentials are invalid, and all datasets after a minute', async () => {
+  it('postpones all datasets of a pool for a minute if the credentials for the origin are invalid', async () => {
     const sides = [await owned(), await owned(), await owned()];
     for (const { here } of sides) await here.update(put('a', '1'));
     const ids = new Set(sides.map(({ identity }) => identity.identityId));
@@ -621,14 +627,14 @@ describe.each(SERVICE_DATABASES)('the bridge on $name', ({ open }) => {
       now: () => clock.now,
       onWritten: () => undefined,
     });
-    // The workers start at the same time, so each can find the problem.
+    // The bridge has several workers, which start at the same time. So each may call before the first failure is known.
     expect(calls).toBeLessThanOrEqual(3);
     expect(await due()).toEqual([]);
     clock.now += 60_000;
     expect(await due()).toHaveLength(3);
   });
 
-  it('forgets the failures of a dataset after a success, although it changed again in the meantime', async () => {
+  it('resets the count of failed attempts of a dataset after a success, although the dataset changed in the meantime', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     there.fail = 'limit';

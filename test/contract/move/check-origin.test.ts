@@ -14,7 +14,7 @@ import { failure, scriptedOrigin } from './scripted-origin.ts';
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-describe.each(SERVICE_DATABASES)('the check of an origin, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the check of up to when all events of an origin are applied, on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   let kinesis: KinesisEmulator;
@@ -58,7 +58,7 @@ describe.each(SERVICE_DATABASES)('the check of an origin, on $name', ({ open }) 
   }
   const caughtUp = async (pool: string) => (await store.readPool(pool, 0))?.caughtUpTo;
 
-  /** Saves the last record of each shard, as the follower does. */
+  /** Saves the position of the last record of each shard, as the function `follow-origin` does after it applied it. */
   async function applyAll(streamName: string) {
     const reader = createKinesisReader(kinesis.client);
     for (const { shardId } of await reader.listShards(streamName)) {
@@ -89,7 +89,7 @@ describe.each(SERVICE_DATABASES)('the check of an origin, on $name', ({ open }) 
     expect((await check(origin, 2 * MINUTE)).problems).toEqual([]);
     const upTo = await caughtUp(pool);
     expect(upTo).toBeGreaterThanOrEqual(startedAt + MINUTE);
-    // A late invocation does not move the position back.
+    // A late invocation of `follow-origin` does not move the saved position back.
     await store.saveShard(streamName, { streamName, shardId, sequenceNumber: '1', arrivedAt: 1 });
     expect((await store.readShards(streamName, streamName)).get(shardId)).toBe(last);
     await kinesis.put(streamName, ['key-1:late']);
@@ -110,7 +110,7 @@ describe.each(SERVICE_DATABASES)('the check of an origin, on $name', ({ open }) 
     expect(lagMs).toBeLessThan(21 * MINUTE);
   });
 
-  it('knows no lag if no pool is followed from the origin', async () => {
+  it('returns no lag if no pool is being migrated from this origin', async () => {
     const { origin, streamName } = await moving({}, 'https://another.example.com');
     await kinesis.put(streamName, TEXTS);
     expect((await check(origin, 20 * MINUTE)).lagMs).toBeNull();
@@ -123,7 +123,7 @@ describe.each(SERVICE_DATABASES)('the check of an origin, on $name', ({ open }) 
     expect(await caughtUp(pool)).toEqual(expect.any(Number));
   });
 
-  it('reports missing events if all events were not applied for longer than the stream keeps them', async () => {
+  it('reports that events are missing if events waited for longer than the stream keeps them', async () => {
     const { pool, origin: scripted, streamName } = await moving();
     const origin = streaming(scripted, streamName);
     await check(origin, 0);
@@ -143,7 +143,7 @@ describe.each(SERVICE_DATABASES)('the check of an origin, on $name', ({ open }) 
     expect(found.notFollowed).toBeGreaterThan(0);
   });
 
-  it('fails if the origin does not respond for a pool', async () => {
+  it('fails if the origin does not return the settings of a pool', async () => {
     const { origin } = await moving();
     const readPool: Origin['readPool'] = async () => {
       throw failure('unavailable');

@@ -45,7 +45,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     return { ...outcome, reasons: skipped.map(({ reason }) => reason) };
   }
   const killed = () => Promise.reject(new Error('killed'));
-  /** After a process was killed, its lease ends. */
+  /** Moves the clock past the end of the lease of a killed process. */
   const waitForLease = () => {
     now += HOUR;
   };
@@ -86,7 +86,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     expect(settings).toMatchObject({ IdentityPoolName: 'Game', AllowUnauthenticatedIdentities: true });
   });
 
-  it('refuses another origin once an identity is owned', async () => {
+  it('refuses to copy from another origin after an identity was taken over', async () => {
     const [pool, id] = [newPool(), newPool()];
     const origin = scriptedOrigin(pool, { [id]: { game: listingOf(1) } });
     await copy(pool, origin);
@@ -104,7 +104,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     expect(await copy(pool, origin)).toMatchObject({ end: 'finished' });
   });
 
-  it('continues at its end, without listing identities again, if it was killed before its end was stored', async () => {
+  it('does not list the identities again if it was killed after the last identity, before it stored that it had finished', async () => {
     const [pool, id] = [newPool(), newPool()];
     let listings = 0;
     const own = scriptedOrigin(pool, { [id]: { game: listingOf(1) } });
@@ -124,7 +124,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
   });
 
   it.each(['unavailable', 'not-authorized', 'refused'] as const)(
-    'continues with the next identity if the origin is %s for one',
+    'continues with the next identity if the calls for one identity fail with "%s"',
     async (condition) => {
       const [pool, [good, bad, other]] = [newPool(), newIds()];
       const datasets = { [good]: { game: listingOf(1) }, [bad]: {}, [other]: { game: listingOf(1) } };
@@ -167,7 +167,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
   });
 
   it.each(['unavailable', 'refused'] as const)(
-    'continues as a dry run if the origin is %s for one identity',
+    'continues a dry run if the calls for one identity fail with "%s"',
     async (condition) => {
       const [pool, [bad, good]] = [newPool(), newIds()];
       const own = scriptedOrigin(pool, { [bad]: {}, [good]: { game: listingOf(1) } });
@@ -184,7 +184,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     },
   );
 
-  it('does not repair a gap if it could not read some of the data that may be missing', async () => {
+  it('does not mark a gap as repaired if it could not read some of the data that may be missing', async () => {
     const [pool, [good, bad]] = [newPool(), newIds()];
     const many = Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`d${index}`, listingOf(1)]));
     const own = scriptedOrigin(pool, { [good]: many, [bad]: { game: listingOf(1) } });
@@ -214,7 +214,7 @@ describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
     });
   });
 
-  it('removes a dataset with a count above that of all devices', async () => {
+  it('removes a dataset that is gone at the origin, with a sync count above the count that any device knows', async () => {
     const [pool, id] = [newPool(), newPool()];
     await copy(pool, scriptedOrigin(pool, { [id]: { game: listingOf(1, 3) } }));
     expect(await copy(pool, scriptedOrigin(pool, { [id]: {} }))).toMatchObject({ counts: { removed: 1 } });

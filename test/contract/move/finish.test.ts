@@ -40,7 +40,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
   let store: MoveStore;
   let bridge: BridgeStore;
   let takeOvers: TakeOverStore;
-  // Marks have the date of the database's clock.
+  // The database's clock dates the marks, which tell the bridge what changed. So the test starts at the current time.
   let now = Date.now();
   beforeAll(async () => {
     database = await open();
@@ -143,7 +143,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
   const isMoving = async (pool: string) =>
     (await takeOvers.listMoving()).some(({ identityPoolId }) => identityPoolId === pool);
 
-  it('takes over the remaining replicas, waits for the bridge, and ends the migration once', async () => {
+  it('takes over the remaining replicas, and ends the migration, only once, after the bridge has compared their datasets', async () => {
     const { identityPoolId, ids, origin } = await copied([
       { game: listingOf(1, 2) },
       { game: listingOf(3) },
@@ -175,9 +175,12 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
 
   describe('while devices change a dataset here all the time', () => {
     /**
-     * @param about `isFull`: whether the origin rejects the writes. `isChangedThere`: whether an old version writes last.
-     *   `isWrittenLate`: whether it writes when the command has read this dataset for the last time. `keyThere`: a key that
-     *   it writes while the bridge writes. `atLast`: called before the command reads this dataset for the last time
+     * An old version is a version of the app that still uses the origin.
+     *
+     * @param about `isFull`: whether the origin rejects the bridge's writes. `isChangedThere`: whether an old version
+     *   writes last. `isWrittenLate`: whether an old version writes after the command has read this dataset for the last
+     *   time. `keyThere`: a key that an old version writes while the bridge writes. `atLast`: called before the command
+     *   reads this dataset for the last time
      */
     async function finishUsed({
       isFull = false,
@@ -225,7 +228,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
         ...origin,
         async listIdentities(...about) {
           lists += 1;
-          // Before the comparison, after the takeover, and after the comparison.
+          // The command lists the identities three times: before the comparison, after the takeover, after the comparison.
           if (lists > 1) await writeHere();
           if (lists === 3 && isChangedThere) writeThere([{ key: 'k9', value: 'old' }]);
           const deleteHere = () => operations.DeleteDataset(dataset, DEVELOPER);
@@ -252,7 +255,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       return finish(identityPoolId, used, { quietForMs: 0 }, isBridging);
     }
 
-    it('ends, and leaves the last change to this service', async () => {
+    it('ends even if the bridge has not yet sent the last change, which then exists only at this service', async () => {
       const report = await finishUsed();
       expect(report).toMatchObject({ outcome: 'finished', reasons: [], left: { differences: [] } });
       expect(report.left.waiting).toMatchObject([{ datasetName: 'game', problem: null }]);
@@ -278,7 +281,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       expect(erased.reasons).toContain('waiting');
     });
 
-    it('does not end if the counts of the origin restarted', async () => {
+    it('does not end if the sync counts of the dataset restarted at the origin', async () => {
       const restart = ({ there }: { there: { game: OriginListing } }) => {
         there.game = listingOf(1);
         return undefined;
@@ -293,7 +296,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       });
     });
 
-    it('does not end if the origin rejects the changes', async () => {
+    it('does not end if the origin rejects the changes that the bridge sends', async () => {
       expect((await finishUsed({ isFull: true })).reasons).toContain('waiting');
     });
   });
@@ -330,7 +333,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     });
   });
 
-  it('ends without a response of the origin if the options ignore this; after a later copy, the bridge continues', async () => {
+  it('ends without a response of the origin if the options ignore that reason; a later copy restarts the bridge', async () => {
     const { identityPoolId, ids, origin, copy } = await copied([{ game: listingOf(1) }]);
     const broken: Origin = { ...origin, readPool: () => Promise.reject(failure('refused')) };
     await expect(finish(identityPoolId, broken)).rejects.toMatchObject({ condition: 'refused' });
@@ -385,7 +388,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     });
     const google = 'accounts.google.com';
 
-    it('does not end if a login was added that was never used here', async () => {
+    it('does not end if a login was added at the origin that was never used here', async () => {
       const providersOf = new Map<string, readonly string[]>();
       const describeIdentity = async (id: string) => described(id, ...(providersOf.get(id) ?? []));
       const { identityPoolId, ids, origin } = await copied([{}, {}], { describeIdentity });
@@ -407,14 +410,14 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       const refused = { reasons: ['unknown-logins'], left: { unknownLogins: 2 }, pool: { finishedAt: null } };
       expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject(refused);
       expect(await finish(identityPoolId, changed)).toMatchObject(refused);
-      // From now on, the guest's id is not sufficient here either.
+      // From now on, this service no longer gives credentials for only the guest's id either.
       const stored = await createIdentityStore(database).readIdentity(guest);
       expect(stored?.providers).toEqual([google]);
       const ignored = { ignored: new Set(['unknown-logins'] as const) };
       expect(await finish(identityPoolId, changed, ignored)).toMatchObject({ outcome: 'finished' });
     });
 
-    it('does not end if a login was added while both sides were compared', async () => {
+    it('does not end if a login was added at the origin while both sides were compared', async () => {
       const { identityPoolId, ids, origin } = await copied([{ game: listingOf(1) }]);
       let providers: string[] = [];
       const changed: Origin = {
@@ -431,7 +434,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       });
     });
 
-    it('ends if an identity was created there while both sides were compared', async () => {
+    it('takes over an identity that was created at the origin while both sides were compared, and ends', async () => {
       const { identityPoolId, ids, origin } = await copied([{ game: listingOf(1) }]);
       const all = [...ids];
       const changed: Origin = {
@@ -443,11 +446,11 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
           return origin.listRecords(dataset);
         },
       };
-      // The takeover of the first identity reads its records too.
+      // The new identity is created at the first call of listRecords, which is part of the first identity's takeover.
       expect(await finish(identityPoolId, changed)).toMatchObject({ outcome: 'finished', takenOver: 2 });
     });
 
-    it('takes over identities without data that were created there', async () => {
+    it('takes over identities without data that were created at the origin after the copy', async () => {
       const { identityPoolId, origin } = await copied([{}]);
       const [guest, user] = [newId(), newId()];
       const { items } = await origin.listIdentities(identityPoolId, { hideDisabled: true, token: null });
@@ -476,7 +479,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     });
   });
 
-  it('leaves no replica if a batch of the stream is in progress at the end', async () => {
+  it('creates no replica for an event of the origin that is still being applied when the migration ends', async () => {
     const { identityPoolId, origin } = await copied([{}]);
     const late = newId();
     const describeIdentity = async (identityId: string) => {
@@ -489,7 +492,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await createIdentityStore(database).readIdentity(late)).toBeNull();
   });
 
-  it('does not end if an identity was created in the meantime that was not taken over', async () => {
+  it('does not end if an event created an identity in the meantime that was not taken over', async () => {
     const { identityPoolId, origin } = await copied([{}]);
     const pool = await store.readPool(identityPoolId, now);
     await follow(
@@ -515,7 +518,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await end(2)).toBe(true);
   });
 
-  it('knows the last write of an old version, and does not count writes of the bridge', async () => {
+  it('stores when an old version of the app last wrote, and does not count writes of the bridge', async () => {
     const there = { game: listingOf(1) };
     const { identityPoolId, ids, origin } = await copied([there, {}]);
     const [identityId = '', replica = ''] = ids;
@@ -533,7 +536,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     const lease = await takeOvers.claim({ identityPoolId, identityId }, { now, until: now + MINUTE });
     if (typeof lease === 'string') throw new Error(lease);
     await takeOvers.finish(lease, { at: now, countJump: 1_048_576 });
-    // Both sides agree on the count 1: an event up to this count is known.
+    // At the takeover, both sides agreed on the sync count 1, so an event with this count is no new write.
     expect(await write(identityId, 1, now - 2 * MINUTE)).toBe(writtenAt);
     expect(await write(identityId, 2, now - MINUTE)).toBe(now - MINUTE);
   });

@@ -22,7 +22,7 @@ import { CREATED_AT, failure, scriptedOrigin } from './scripted-origin.ts';
 
 const STARTED_AT = CREATED_AT + 3_600_000;
 
-describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('applying events of the origin despite faults, on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   beforeAll(async () => {
@@ -77,7 +77,7 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
     expect(await find()).toMatchObject({ isGuest: true });
   });
 
-  it('saves a gap for an event that can never be applied', async () => {
+  it('saves that events are missing (a gap) if an event can never be applied', async () => {
     const [pool, id] = [await movingPool(), newId()];
     const origin = scriptedOrigin(pool, { [id]: {} });
     const unstorable = toBytes(
@@ -177,7 +177,7 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
       };
     }
 
-    it.each(calls)('to %s of one identity, refuses its events after ten minutes', async (call) => {
+    it.each(calls)('for %s of one identity, refuses the events of this identity after ten minutes', async (call) => {
       const [pool, known, bad, good] = [await movingPool(), newId(), newId(), newId()];
       await follow(failing(pool, [known], call, []), [eventOf(pool, known)]);
       const origin = failing(pool, [known, bad, good], call, [bad]);
@@ -190,7 +190,7 @@ describe.each(SERVICE_DATABASES)('following with faults, on $name', ({ open }) =
       expect(await gapOf(pool)).toBe(NEW_YEAR);
     });
 
-    it.each(calls)('to %s of all identities, retries', async (call) => {
+    it.each(calls)('for %s of all identities, retries the batch', async (call) => {
       const [pool, known, bad] = [await movingPool(), newId(), newId()];
       await follow(failing(pool, [known], call, []), [eventOf(pool, known)]);
       const origin = failing(pool, [known, bad], call, [known, bad]);

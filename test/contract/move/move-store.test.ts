@@ -17,7 +17,7 @@ import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 const NOW = 1_800_000_000_000;
 const PROVIDER = 'login.game.example';
 
-describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the move store, which stores copies of an origin’s identities, on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   beforeAll(async () => {
@@ -106,7 +106,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect((await identities.readIdentity(user))?.providers).toEqual(['accounts.google.com', PROVIDER]);
   });
 
-  it('keeps an identity listed for a later copy if an earlier copy lists it again', async () => {
+  it('remembers that a later copy listed an identity, even if an earlier copy then lists it again', async () => {
     const pool = await newPool(database);
     const id = newId();
     await put(pool, id);
@@ -230,7 +230,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(left).toEqual([]);
   });
 
-  it('erases rows that a listing does not contain, and keeps older rows', async () => {
+  it('erases rows that a listing does not contain, and keeps rows that it contains or that cannot be stored', async () => {
     const pool = await newPool(database, { streams: STREAMING });
     const id = newId();
     await put(pool, id);
@@ -255,7 +255,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await store.applyChange({ ...listed, listing })).toMatchObject({ outcome: 'unchanged' });
   });
 
-  it('erases many rows below a removal, even if the counts started again after it', async () => {
+  it('erases many rows older than a removal of the dataset, even if the sync counts restarted after the removal', async () => {
     const pool = await newPool(database);
     const id = newId();
     await put(pool, id);
@@ -359,7 +359,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     ]);
   });
 
-  it('notices that events expired before they were applied, until a later copy is complete', async () => {
+  it('reports a gap after events expired before they were applied, until a later copy is complete', async () => {
     const pool = await newPool(database);
     const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
     if (!('leaseId' in lease)) throw new Error('no lease');
@@ -523,7 +523,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await createBridgeReports(database).count(pool)).toMatchObject({ marks: 0, conflicts: 0 });
   });
 
-  it('starts a copy only together with the marking of changes of the pool', async () => {
+  it('starts a copy only in one transaction with the marking of changes here, which the bridge needs', async () => {
     const pool = await newPool(database);
     const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
     if (!('leaseId' in lease)) throw new Error('no lease');
@@ -536,7 +536,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
     expect(await readBridging(database, pool)).toBe('on');
   });
 
-  it('starts the marking of changes of a pool if its copy was started by a version without marks', async () => {
+  it('starts the marking of changes of a pool if its copy was started by a version of the service without marks', async () => {
     const pool = await newPool(database);
     const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
     if (!('leaseId' in lease)) throw new Error('no lease');
@@ -546,7 +546,7 @@ describe.each(SERVICE_DATABASES)('the move store on $name', ({ open }) => {
   });
 });
 
-/** A database whose process is killed before a statement that contains `text`. */
+/** Returns a database that fails before a statement that contains `text`, as if the process were killed. */
 function failingOn(database: Database, text: string): Database {
   const query =
     (on: Transaction): Transaction['query'] =>

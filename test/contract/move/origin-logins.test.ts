@@ -142,7 +142,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     return { linked: rows.map(({ provider }) => provider), copied: stored[0]?.copied_providers ?? null };
   }
 
-  it('gives a copied login its identity, links it permanently, and does not ask again', async () => {
+  it('asks the origin for the identity of a copied login, links the login permanently, and does not ask again', async () => {
     const { pool, at, copy, operations } = await moving();
     const id = await getId(there.operations, pool, { ...login('ann'), ...login('ann', APPLE) });
     await copy();
@@ -400,12 +400,12 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
       const late = await getId(there.operations, pool, login('late'));
       const both = { ...login('late'), ...login('late', APPLE) };
       expect((await operations.GetOpenIdToken({ IdentityId: late, Logins: both })).IdentityId).toBe(late);
-      // Other pools of the test accept both.
+      // The list also has requests for other pools of this test file, which accept both logins.
       expect(at.asked).toContain(`GetOpenIdToken ${GOOGLE}`);
       expect((await linkedHere(late)).linked).toEqual([GOOGLE, APPLE].sort());
     });
 
-    it('limits the searches of clients that send ids with a valid login', async () => {
+    it('limits how often clients with a valid login make the service search for unknown identity ids', async () => {
       const { pool, at, copy, operations } = await moving();
       await copy();
       await getId(there.operations, pool, login('bob'));
@@ -415,12 +415,12 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
         await operations.GetOpenIdToken(asked).catch(() => undefined);
       }
       expect(at.asked.length - length).toBe(25);
-      // Clients with logins do not stop guests.
+      // The limit for clients with logins does not affect guests.
       const guest = await newGuest(pool);
       expect((await operations.GetOpenIdToken({ IdentityId: guest })).IdentityId).toBe(guest);
     });
 
-    it('logs in or merges a guest that was created there, as the origin does', async () => {
+    it('logs in or merges a guest that was created at the origin, as the origin does', async () => {
       const { pool, copy, operations } = await moving();
       await copy();
       const ann = await getId(there.operations, pool, login('ann'));
@@ -434,7 +434,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
         await expect(operations.GetOpenIdToken({ IdentityId })).rejects.toThrow('forbidden');
     });
 
-    it('accepts an OpenID token of the origin as its proof', async () => {
+    it('accepts an OpenID token of the origin as proof of the identity', async () => {
       const { pool, copy, operations } = await moving();
       await copy();
       const user = { IdentityPoolId: pool, Logins: { [DEVELOPER_PROVIDER]: 'late' } };
@@ -447,7 +447,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     });
   });
 
-  it('lets a client try again if the migration ends while the origin creates a guest', async () => {
+  it('lets a client try again if the migration ends while the origin creates a guest for the client', async () => {
     const { pool, at, copy, operations, pass } = await moving();
     await copy();
     const store = createMoveStore(database, { offloading: null, now: Date.now });
@@ -487,7 +487,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     expect(await providersHere(operations, logged)).toEqual([GOOGLE]);
     at.failure = 'unavailable';
     for (const IdentityId of [logged, merged]) await expect(use(IdentityId)).rejects.toThrow('forbidden');
-    // Guests do not depend on the origin.
+    // The failing origin does not affect other owned guests.
     expect((await use(alone)).IdentityId).toBe(alone);
     at.failure = null;
     expect(await getId(operations, pool, login('bob'))).toBe(logged);
@@ -591,7 +591,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     expect(await linkedHere(id)).toEqual({ linked: [GOOGLE], copied: null });
   });
 
-  it('asks again if the process ends between the answer of the origin and the link', async () => {
+  it('asks the origin again if the process was killed after the origin’s answer and before the login was linked', async () => {
     const { pool, at, copy, origin } = await moving();
     const id = await getId(there.operations, pool, login('ann'));
     await copy();

@@ -20,7 +20,7 @@ import { newPool } from '../../fixtures/identity/identity-pools.ts';
 import { createSyncService, DEVELOPER, put } from '../../fixtures/sync/sync-service.ts';
 import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origin.ts';
 
-describe('the ownership of identities', () => {
+describe('ownership, which takes identities over at their first request', () => {
   let database: Database;
   let store: MoveStore;
   let takeOvers: TakeOverStore;
@@ -116,7 +116,7 @@ describe('the ownership of identities', () => {
     expect(await store.countIdentities(identity.identityPoolId, 0)).toMatchObject({ takenOver: 1 });
   });
 
-  it('raises counts before an update, so that no token from before a change of rows holds the current version', async () => {
+  it('takes an identity over before an update, so that a session token from before does not hold the current version', async () => {
     const { identity, origin } = await copied();
     const dataset = { ...identity, datasetName: 'game' };
     const statements: string[] = [];
@@ -155,7 +155,7 @@ describe('the ownership of identities', () => {
     expect(await store.applyChange(change)).toEqual({ outcome: 'kept' });
   });
 
-  it('notices an identity that is created from the origin after the first request for it', async () => {
+  it('takes over an identity that is copied from the origin only after the first request for it', async () => {
     const { identity, origin } = await copied();
     const { identityPoolId } = identity;
     const later = { identityPoolId, identityId: newId() };
@@ -225,7 +225,7 @@ describe('the ownership of identities', () => {
     expect(await store.countIdentities(identity.identityPoolId, 0)).toMatchObject({ takenOver: 1 });
   });
 
-  it('stores a deletion only if the origin knows it', async () => {
+  it('stores the deletion of a dataset only if the origin confirms it', async () => {
     const { identity, origin } = await copied();
     const answers = {
       known: async () => true,
@@ -248,7 +248,7 @@ describe('the ownership of identities', () => {
     await expect(keepDeletion({ ...identity, datasetName: 'other' }, 7)).rejects.toMatchObject(tryAgain);
   });
 
-  it('asks the origin once a minute about a dataset that was not deleted, and never about one that exists', async () => {
+  it('asks the origin at most once a minute whether a missing dataset was deleted, and never about an existing dataset', async () => {
     const { identity, origin } = await copied();
     const asked: string[] = [];
     const counted: Origin = {

@@ -3,7 +3,7 @@ import type { Origin, OriginIdentity, OriginListing } from '../../../lib/move/po
 
 export const CREATED_AT = 1_000;
 
-/** A dataset with one record per count: the record `k<count>` has the value `v`. */
+/** Returns the listing of a dataset with one record per sync count: the record `k<count>` has the value `v`. */
 export function listingOf(...counts: number[]): OriginListing {
   return {
     exists: counts.length > 0,
@@ -21,7 +21,7 @@ export function listingOf(...counts: number[]): OriginListing {
   };
 }
 
-/** An origin whose datasets are in memory. A test replaces the calls that must fail. */
+/** Returns an origin whose datasets are in memory. A test replaces the calls that must fail. */
 export function scriptedOrigin(
   identityPoolId: string,
   datasets: Record<string, Record<string, OriginListing>>,

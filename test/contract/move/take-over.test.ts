@@ -33,7 +33,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
   });
   afterAll(() => database.close());
 
-  /** With failing commits, each call takes long, so only tests that depend on failing commits run there. */
+  /** A test that does not run on the database whose commits fail: each call takes long there, and it needs no failure. */
   const stable = it.skipIf(name === UNSTABLE_DSQL.name);
   const newId = () => `us-east-1:${randomUUID()}`;
   const sleep = async (ms: number) => {
@@ -87,7 +87,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     listing: null,
   });
 
-  it('compares with the origin for the last time, raises the counts of datasets, and keeps the counts of records', async () => {
+  it('compares with the origin for the last time, raises the sync counts of datasets, and keeps those of records', async () => {
     const { identity, origin, datasets } = await copied({ game: listingOf(1, 2), old: listingOf(1) });
     const { identityPoolId: pool, identityId: id } = identity;
     datasets.game = listingOf(1, 2, 3);
@@ -144,7 +144,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect((await read(identity.identityPoolId, identity.identityId)).syncCount).toBe(1 + COUNT_JUMP);
   });
 
-  it('leaves a replica if another process took its lease during the comparison', async () => {
+  it('leaves a replica if another process took the lease of the identity during the comparison', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const slow: Origin = {
       ...origin,
@@ -176,7 +176,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await stateOf(identity.identityPoolId, identity.identityId)).toBe('replica');
   });
 
-  stable('applies an event that arrives before its end, but not an event that arrives after it', async () => {
+  stable('applies an event that arrives before the takeover ends, but not an event that arrives after that', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const game = { ...identity, datasetName: 'game' };
     const during: TakeOverStore = {
@@ -238,7 +238,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
   });
 
   stable(
-    'keeps the replica of an identity that no longer exists at the origin, unless the pool is unknown there',
+    'becomes the owner of the replica of an identity that no longer exists at the origin, if the origin has the pool',
     async () => {
       const { identity, origin } = await copied({ game: listingOf(1) });
       const { identityPoolId: pool, identityId: id } = identity;
@@ -373,7 +373,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
       [id, 2 + COUNT_JUMP],
     );
     expect(rows[0]?.count).toBe(1_000);
-    // The bridge compares all of them again.
+    // The bridge must compare all these datasets again.
     expect(await createBridgeReports(database).count(pool)).toMatchObject({ marks: 1_001, datasets: 1_001 });
   });
 });

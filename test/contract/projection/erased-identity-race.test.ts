@@ -27,7 +27,7 @@ const GAME = datasetId({ ...KEY, datasetName: 'game' });
 const OTHER = 'us-east-1:bbbbbbbb-0000-4000-8000-000000000002';
 const TABLES = ['datasets', 'records', 'quarantine', 'dated_removals'];
 
-/** Inserts of rows with the same keys as those of the batch. */
+/** Inserts of rows with the same keys as those of the batch. While they are uncommitted, the batch waits. */
 const DATASET = `
 INSERT INTO projection.datasets VALUES ('${GAME}', '', '', '', 0, 0, NULL, NULL, now())`;
 const RECORD = `
@@ -86,7 +86,7 @@ describe('a batch that is projected while an identity is erased, on PostgreSQL',
   it.each([
     { waiting: 'datasets', insert: DATASET },
     { waiting: 'records', insert: RECORD },
-  ])('leaves no row of that identity, if its $waiting wait', async ({ insert }) => {
+  ])('leaves no row of the erased identity, if writing its $waiting waits until the erasure is done', async ({ insert }) => {
     const kept = event({ identityId: OTHER });
     await projectAround([event(), event({ datasetName: 'late' }), kept], insert, erase);
     expect(await countRows()).toEqual({ ...NO_ROWS, datasets: 1, records: 1 });
@@ -95,20 +95,20 @@ describe('a batch that is projected while an identity is erased, on PostgreSQL',
     ]);
   });
 
-  it('leaves no quarantined delivery of that identity', async () => {
+  it('leaves no quarantined delivery of the erased identity', async () => {
     const refused = event(unstorable);
     const kept = event({ ...unstorable, identityId: OTHER });
     await projectAround([refused, kept], quarantined(refused), erase);
     expect(await countRows()).toEqual({ ...NO_ROWS, quarantine: 1 });
   });
 
-  /** A batch that was killed after its last write, so that it did not notice the erasure. */
+  /** Projects a batch as if it were killed after its last write, before it could notice the erasure. */
   async function projectUnnoticed(...batch: Delivery[]) {
     await project(...batch, event({ identityId: OTHER }));
     await createEraseStore(database).markErased([KEY], NEW_YEAR, { isNewer: false });
   }
 
-  it('leaves no row once the batch is retried after a crash', async () => {
+  it('leaves no row after the batch is retried after a crash', async () => {
     const batch = [event(), event(unstorable)];
     await projectUnnoticed(...batch);
     expect(await countRows()).toEqual({ ...NO_ROWS, datasets: 2, records: 2, quarantine: 1 });

@@ -45,7 +45,7 @@ describe.each(DATABASES)('optional indexes on $name', ({ openOwn }) => {
     expect(await states(indexes)).toEqual({ numeric: 'absent', text: 'absent', changes: 'ready' });
   });
 
-  it('remain dropped when a migration runs again, and can be added again', async () => {
+  it('remain dropped when the migrations of the database run again, and can be added again', async () => {
     expect(await indexes.drop('changes')).toBe(true);
     await migrate(database);
     expect(await states(indexes)).toMatchObject({ changes: 'absent' });
@@ -60,7 +60,7 @@ describe.each(DATABASES)('optional indexes on $name', ({ openOwn }) => {
     await database.query("UPDATE projection.records SET numeric_value = repeat('9', 40)::numeric");
   });
 
-  it('remain when a migration runs again', async () => {
+  it('remain when the migrations of the database run again', async () => {
     await indexes.add('numeric');
     await database.query('UPDATE projection.migrations SET completed_at = NULL');
     await migrate(database);

@@ -42,7 +42,7 @@ const served: FetchPayload = async (url) =>
 const refusing: FetchPayload = () => Promise.reject(new PayloadRefusedError('403'));
 const unavailable: FetchPayload = () => Promise.reject(new PayloadUnavailableError('503'));
 
-describe.each(DATABASES)('redrive on $name', ({ open }) => {
+describe.each(DATABASES)('redrive, which projects quarantined events again, on $name', ({ open }) => {
   let database: Database;
   let store: ReturnType<typeof createQueryStore> & ReturnType<typeof createQuarantineStore>;
   beforeAll(async () => {
@@ -91,7 +91,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(found?.redrivenAt).toBeGreaterThan(0);
   });
 
-  it('projects a settled event only if requested, and reports that rows as new as the event stay unchanged', async () => {
+  it('projects a redriven event again only if requested, and reports that rows as new as the event stay unchanged', async () => {
     await project([garbage()], served);
     const id = (await store.readQuarantined(null, 1))[0]?.quarantineId ?? '';
     const redrive = (value: string, members: object, isAgain?: boolean) => {
@@ -110,7 +110,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await values()).toEqual(['right']);
   });
 
-  it('dismisses the events that wait, and finds no event for an unknown id', async () => {
+  it('dismisses the events that were not redriven or dismissed before, and ignores an unknown id', async () => {
     await project([garbage(), garbage(), inline('a')], served);
     const ids = (await store.readQuarantined(null, 10)).map(({ quarantineId }) => quarantineId);
     const unknown = '00000000-0000-4000-8000-000000000000';
@@ -215,7 +215,7 @@ describe.each(DATABASES)('redrive on $name', ({ open }) => {
     expect(await keys()).toHaveLength(117);
   });
 
-  it('projects deliveries that a mapping discarded, and quarantines unreadable deliveries', async () => {
+  it('projects deliveries that an event source mapping discarded, and quarantines unreadable deliveries', async () => {
     const deliveries = [inline('a'), garbage(), offloaded('b'), offloaded('c')];
     const some: FetchPayload = (url) => (url.endsWith('c') ? unavailable(url) : served(url));
     for (let attempt = 0; attempt < 2; attempt += 1) {

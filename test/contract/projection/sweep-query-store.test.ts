@@ -116,7 +116,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await keys()).toEqual(['a']);
   });
 
-  it('removes the row of a removed dataset after 365 days, once all its records are gone', async () => {
+  it('removes the row of a removed dataset after 365 days, but not before all its records are gone', async () => {
     await write([record('a', 1, 'value')]);
     await write([], { removal: 2 });
     await age('datasets', 366);
@@ -203,7 +203,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     expect(await sweep()).toEqual({ ...NOTHING, datedRemovals: 1 });
   });
 
-  it('removes repaired gaps, redriven objects, erased identities and superseded bulk publishes after 400 days', async () => {
+  it('removes the notes of repaired gaps, redriven objects, erased identities and superseded bulk publishes after 400 days', async () => {
     const insert = (table: string, columns: string, values: (string | number | null)[]) =>
       database.query(
         `INSERT INTO projection.${table} (${columns}) VALUES (${values.map((_, index) => `$${index + 1}`)})`,

@@ -10,7 +10,7 @@ import { DATABASES } from '../../fixtures/database/databases.ts';
 import { explainReads } from '../../fixtures/query/rows-read.ts';
 
 const LIMIT = 50;
-/** A page reads its rows, the datasets of its records, and the first rows of two lists that are merged. */
+/** Rows read per item of a page: the item, the dataset of a record, and a row of each of two lists that are merged. */
 const READ_PER_ITEM = 4;
 
 /** 20,000 identities in one pool with ten records each. All have the same score, and belong to the same dataset name. */
@@ -122,7 +122,7 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
     }
   });
 
-  it('starts no further statement for the counts once they have taken too long', async () => {
+  it('starts no further statement for the counts after the counts have taken too long', async () => {
     let clock = 0;
     let statements = 0;
     const slow: Database = {
@@ -138,7 +138,7 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
     expect(statements).toBe(3);
   });
 
-  it('counts the first rows of a migration, and says so', async () => {
+  it('counts only the first rows of a migration, and says that the counts are incomplete', async () => {
     let most = 0;
     const explained = explainReads(database, (rows) => {
       most = Math.max(most, rows);
@@ -154,7 +154,7 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
     expect(takenOver).toBeGreaterThan(50);
     expect(takenOver).toBeLessThan(150);
     expect(datasets).toBe(takenOver);
-    // Identities, their datasets, and keys of these.
+    // At most 400 identities, 400 of their datasets, and 400 keys of these datasets are counted.
     expect(most).toBeLessThanOrEqual(3 * 400);
   });
 });

@@ -439,7 +439,7 @@ describe.each(SERVERS)('a bulk publish on $name', ({ open }) => {
     expect(await outbox()).toHaveLength(2);
   });
 
-  it('fails once its last event is published if the stream rejected another event; can be started again immediately', async () => {
+  it('fails after its last event is published if the stream rejected another event; can be started again immediately', async () => {
     await insertDatasets(database, 3);
     await start();
     await run();

@@ -72,7 +72,7 @@ describe('an update on PostgreSQL that waits for another update of the same vers
     };
   }
 
-  /** Returns the values of the dataset. The rows, the sizes and the events must agree with its count. */
+  /** Returns the values of the dataset, whose sync count must be `count`. Checks its sizes and its events too. */
   async function valuesAt(count: number): Promise<Record<string, string | null>> {
     const { Records, DatasetSyncCount } = await device.list();
     expect(DatasetSyncCount).toBe(count);
@@ -128,7 +128,7 @@ describe('an update on PostgreSQL that waits for another update of the same vers
     expect(await valuesAt(3)).toEqual({ a: 'first', b: 'second' });
   });
 
-  it('writes without reading, even with the same token, if the other update is rolled back', async () => {
+  it('writes without reading the dataset, even with the same token, if the other update is rolled back', async () => {
     const token = await device.token();
     const outcome = await whileLocked(token, 'rolls back', () =>
       on(recorded()).updateWith(token, put('b', 'second')),

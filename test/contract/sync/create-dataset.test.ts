@@ -60,7 +60,7 @@ describe.each(SERVICE_DATABASES)('the first update of a dataset on $name', ({ op
   const rowsOf = async (table: string, identityId: string) =>
     (await database.query(`SELECT 1 FROM sync.${table} WHERE identity_id = $1`, [identityId])).rows.length;
 
-  it('takes one statement, and two for the first dataset of an identity', async () => {
+  it('takes one database statement, or two if it is the first dataset of the identity', async () => {
     const [game, settings] = [deviceOf('game'), deviceOf('settings')];
     const tokens = [await game.token(), await settings.token()];
     expect(await count(() => game.updateWith(tokens[0] ?? '', put('a', '12'), drop('never')))).toEqual(
@@ -123,7 +123,7 @@ describe.each(SERVICE_DATABASES)('the first update of a dataset on $name', ({ op
     expect(await first.list()).toMatchObject({ DatasetSyncCount: 2, Count: 2 });
   });
 
-  it('continues the count of a deleted dataset', async () => {
+  it('continues the sync count of a deleted dataset', async () => {
     const device = deviceOf('game');
     await device.update(put('a', '1'));
     await device.remove();
@@ -176,7 +176,7 @@ describe.each(SERVICE_DATABASES)('the first update of a dataset on $name', ({ op
     expect([await rowsOf('datasets', IdentityId), await rowsOf('identities', IdentityId)]).toEqual([0, 0]);
   });
 
-  it('by an identity runs the sync trigger of the pool, also if it was set after the process started', async () => {
+  it('by an identity runs the sync trigger of the pool, also if the trigger was set after the process started', async () => {
     const pool = await newPool(database);
     const identityId = deviceOf('game').identity.IdentityId;
     const caller = { kind: 'identity', identityPoolId: pool, identityId } as const;
@@ -244,7 +244,7 @@ describe('the first update of a dataset on PostgreSQL', () => {
   }
 
   it.each([true, false])(
-    'counts a dataset that was created while it waited for the identity (identity known: %s)',
+    'counts a dataset that was created while the update waited for the lock of the identity (identity stored before: %s)',
     async (isKnown) => {
       const limits = { datasetsPerIdentity: isKnown ? 2 : 1 };
       const { operations } = createSyncService(database, limits);
@@ -265,7 +265,7 @@ describe('the first update of a dataset on PostgreSQL', () => {
     },
   );
 
-  it('is rejected if the identity was deleted while it waited for the identity', async () => {
+  it('is rejected if the identity was deleted while the update waited for the lock of the identity', async () => {
     const { operations } = createSyncService(database);
     const device = createDevice(operations);
     const { IdentityId } = device.identity;

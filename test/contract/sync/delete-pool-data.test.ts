@@ -285,7 +285,7 @@ describe.each(SERVICE_DATABASES)("deleting a pool's data on $name", ({ name, ope
     expect(await rowsLeft()).toEqual({});
   });
 
-  it('completes in a later run if a run fails, at whichever statement', async () => {
+  it('completes in a later run if a run fails at any statement', async () => {
     for (const datasetName of ['a', 'b', 'c']) await device('us-east-1:0', datasetName).update(put('k', '1'));
     await database.query('DELETE FROM sync.outbox');
     await insertIdentities(1);
@@ -337,7 +337,7 @@ describe.each(SERVICE_DATABASES)("deleting a pool's data on $name", ({ name, ope
     await markDeleted();
     await createPoolDataStore(racing).removeRows(POOL);
     expect(await list()).toMatchObject({ DatasetSyncCount: 3, Records: [{ Key: 'a', Value: '2' }] });
-    // The next pass deletes it and publishes the deletion.
+    // The next pass deletes the dataset and publishes the deletion.
     await database.query('DELETE FROM sync.outbox');
     await deletePoolData();
     expect((await events()).map(({ operation }) => operation)).toEqual(['remove']);
@@ -360,13 +360,14 @@ describe.each(SERVICE_DATABASES)("deleting a pool's data on $name", ({ name, ope
   });
 
   it.each([
-    // The bytes of a step of records are limited too, so only a step that removes nothing ends the removal.
+    // The third value is the number of removed rows that the first step reports, so that the pass ends early. A step of
+    // records may remove fewer than its limit because of their bytes, so only the number 0 ends a pass of records.
     ['records', 'sync.records', 0, () => insertDeleted(3_000)],
     ['identities', 'identity.identities', 100, () => insertIdentities(3_000)],
     ['logins', 'identity.logins', 100, () => insertLogins(3_000)],
     ['devices', 'sync.devices', 100, () => insertDevices(3_000)],
   ])(
-    'does not stop after a step of %s that removed less than its limit',
+    'removes the remaining %s in another pass if the first step reported so few removed rows that its pass ended early',
     async (_, table, removed, insert) => {
       await insert();
       let short = true;
@@ -401,7 +402,7 @@ describe.each(SERVICE_DATABASES)("deleting a pool's data on $name", ({ name, ope
       await database.query('INSERT INTO sync.merged_datasets VALUES ($1, gen_random_uuid())', [id]);
       await database.query('INSERT INTO sync.subscriptions SELECT $1, device_id, 1 FROM sync.devices', [id]);
       await markDeleted();
-      // Another transaction is removing the remaining rows.
+      // Simulates that another transaction holds the remaining rows: the statement removes none.
       const held: Database = {
         ...database,
         async query<Row>(sql: string, values?: Parameters<Database['query']>[1]) {

@@ -152,7 +152,7 @@ describe.each(SERVERS)('the finish-identity-deletions function on $name', ({ ope
     };
   }
 
-  it('keeps the mark of a deletion until everything that was issued before has expired', async () => {
+  it('keeps the mark of a deleted identity until all credentials and tokens from before the deletion have expired', async () => {
     const guest = await getId();
     await removeOnly(guest);
     expect(await marks()).toEqual([{ id_hash: identityIdHash(guest), identity_id: guest }]);
@@ -164,7 +164,7 @@ describe.each(SERVERS)('the finish-identity-deletions function on $name', ({ ope
     expect(await marks()).toEqual([]);
   });
 
-  it('keeps the mark of an identity whose data is locked', async () => {
+  it('keeps the mark of a deleted identity while other transactions hold its data', async () => {
     const guest = await getId();
     await removeOnly(guest);
     clock.now += 26 * HOUR_MS;

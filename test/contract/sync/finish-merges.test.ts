@@ -75,20 +75,20 @@ describe.each(SERVERS)('the finish-merges function on $name', ({ open }) => {
     expect(await pending()).toEqual([guest]);
   });
 
-  it('ends a merge only once the merged identity’s credentials have expired on every host, even if a clock is behind', async () => {
+  it('ends a merge only after the merged identity’s credentials have expired on every host, even if a clock is behind', async () => {
     const [guest, person] = [newIdentity(), newIdentity()];
     await insertPendingMerge(database, mergeOf(guest, person, clock.now));
     clock.now += CREDENTIALS_LIFETIME_MS + HOUR;
     expect(await run()).toMatchObject({ ended: 0 });
     clock.now += 1;
-    // The run still merges data that was written before it ends the merge.
+    // The run merges data that was written last, and only then ends the merge.
     await device(guest).update(put('a', '1'));
     expect(await run()).toEqual({ pending: 1, ended: 1, isCutShort: false });
     expect(await namesOf(person)).toEqual([`game.${guest}`]);
     expect(await run()).toEqual({ pending: 0, ended: 0, isCutShort: false });
   });
 
-  it('does not end a merge while its identity has datasets or is the target of another merge', async () => {
+  it('does not end a merge while the merged identity has datasets or is the target of another merge', async () => {
     const [guest, person, family] = [newIdentity(), newIdentity(), newIdentity()];
     await insertPendingMerge(database, mergeOf(person, family));
     await insertPendingMerge(database, mergeOf(guest, person));

@@ -120,7 +120,7 @@ describe.each(SERVERS)('the finish-pool-deletions function on $name', ({ open })
     expect((await device().list()).Records).toHaveLength(1);
   });
 
-  it('deletes late writes and publishes their deletion; removes the pool once no late write is possible', async () => {
+  it('deletes late writes and publishes their deletion; removes the pool when no late write is possible any more', async () => {
     await device('us-east-1:0', 'early').update(put('a', '1'));
     await remove(database, async (identityPoolId) => {
       const isEmpty = await createPoolDataDeletion(database, clock)(identityPoolId);

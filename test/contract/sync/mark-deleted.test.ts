@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([database.close(), other.close()]));
 
-it('marks an identity as deleted only after a dataset that is being created', async () => {
+it('marks an identity as deleted only after the transaction that creates a dataset of the identity has ended', async () => {
   const steps: string[] = [];
   let marking: Promise<unknown> | undefined;
   await other.transaction(async (transaction) => {

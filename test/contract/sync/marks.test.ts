@@ -20,7 +20,7 @@ import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-s
 
 const TABLES = ['unbridged_datasets', 'identity_pools', 'datasets', 'records', 'merged_datasets', 'outbox'];
 
-describe.each(SERVICE_DATABASES)('marks of changed datasets on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('marks, which tell the bridge of a migration which datasets changed, on $name', ({ open }) => {
   let database: Database;
   let operations: SyncOperations;
   beforeAll(async () => {
@@ -70,7 +70,7 @@ describe.each(SERVICE_DATABASES)('marks of changed datasets on $name', ({ open }
     expect(await due()).toEqual([]);
   });
 
-  it.each(['deleted', 'discarded with an import'])('are not set once the pool was %s', async (how) => {
+  it.each(['deleted', 'discarded with an import'])('are not set after the pool was %s', async (how) => {
     const device = createDevice(operations);
     await device.update(put('a', '1'));
     await deleteRows(database, ['sync.unbridged_datasets']);

@@ -65,7 +65,7 @@ describe.each(SERVERS)('merging identities on $name', ({ open }) => {
   const countRows = async (table: string) =>
     (await database.query<{ n: number }>(`SELECT count(*) AS n FROM sync.${table}`)).rows[0]?.n;
 
-  it('copies each dataset with new counts and deletes the original', async () => {
+  it('copies each dataset with new sync counts and deletes the original', async () => {
     await device(guest).update(
       { ...put('score', '1'), DeviceLastModifiedDate: NEW_YEAR - 5 },
       put('old', 'x'),
@@ -149,7 +149,7 @@ describe.each(SERVERS)('merging identities on $name', ({ open }) => {
     expect((await events()).filter(({ identityId }) => identityId === person)).toEqual([]);
   });
 
-  it('ignores the limits', async () => {
+  it('copies all data even if the surviving identity then exceeds the limits', async () => {
     ({ operations, clock } = createSyncService(database, { datasetsPerIdentity: 1, recordsPerDataset: 2 }));
     await device(guest).update(put('a', '1'), put('b', '2'));
     await device(person).update(put('a', '1'));
@@ -421,7 +421,7 @@ describe.each(SERVERS)('merging identities on $name', ({ open }) => {
     expect(await events()).toHaveLength(6);
   });
 
-  it('changes the version of both datasets, so that a token from before the merge finds the new state', async () => {
+  it('changes the version of the copy and the original, so that an update with an earlier session token sees the new state', async () => {
     const [one, other] = [newIdentity(), newIdentity()];
     const source = device(one);
     const target = device(other, `game.${one}`);

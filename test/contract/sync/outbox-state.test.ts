@@ -29,7 +29,7 @@ describe.each(SERVICE_DATABASES)('the age of the outbox on $name', ({ open }) =>
     expect(await readOutboxAge()).toBe(0);
   });
 
-  it('is the time since the oldest event was written, without parked events', async () => {
+  it('is the time since the oldest event that is not parked was written', async () => {
     await database.query(INSERT, ['00000000-0000-4000-8000-000000000001', 60, 'ValidationException', null]);
     await database.query(INSERT, ['00000000-0000-4000-8000-000000000002', 20, null, null]);
     await database.query(INSERT, ['00000000-0000-4000-8000-000000000003', 1, null, null]);
@@ -135,7 +135,7 @@ describe.each(SERVICE_DATABASES)('the events that need an operator, on $name', (
     expect(warnings).toContainEqual(WARNING);
   });
 
-  it('do not hide the error of a run whose report also fails', async () => {
+  it('do not hide the error of the relay if their report fails too', async () => {
     await insertOutboxRow(database, { streamName: 'used' });
     const read = () => Promise.reject(new Error('the report failed'));
     expect((await run({ broken: 'used', read })).error).toBe('Error: the lane broke');
@@ -164,7 +164,7 @@ describe.each(SERVICE_DATABASES)('the events that need an operator, on $name', (
     expect((await run()).reports).toEqual([{ oldestMs: 0, published: 2, parked: 0, unusedStreams: [] }]);
   });
 
-  it('do not count parked events of an unused stream as waiting', async () => {
+  it('are counted only as parked if they are parked and belong to an unused stream', async () => {
     await insertOutboxRow(database, { streamName: 'unknown' });
     await database.query("UPDATE sync.outbox SET parked_reason = 'ValidationException, 5 attempts'");
     expect(await state()).toEqual({ oldestMs: 0, parked: 1, unusedStreams: [] });
