@@ -4,8 +4,8 @@ import { live, type ModelDataset, type ModelState, nameOf } from './model-state.
 import { putEvent, recordsEvent } from './model-stream.ts';
 
 /**
- * Minimum time for which a merge stays pending, so that late writes to the merged identity are merged too. Its
- * credentials are valid for an hour, and clocks differ by less than another hour.
+ * Minimum time for which a merge stays pending, so that late writes to the merged identity are merged too. The
+ * credentials of that identity are valid for an hour, and clocks differ by less than another hour.
  */
 const MIN_PENDING_MS = 2 * 60 * 60 * 1000;
 const MAX_OWN_NAME_LENGTH = 128;

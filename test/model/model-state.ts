@@ -33,9 +33,10 @@ export interface ModelBulkPublish {
   status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';
   startedAt: number;
   endedAt: number;
-  /** Name of the last dataset whose event was added to the outbox, and whether those of all datasets were added. */
-  cursor: string;
-  allInOutbox: boolean;
+  /** Name of the last dataset whose event was added to the outbox. */
+   cursor: string;
+   /** Whether the events of all datasets were added to the outbox. */
+   allInOutbox: boolean;
 }
 
 export interface ModelDataset {

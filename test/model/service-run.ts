@@ -62,8 +62,8 @@ export interface Run {
 }
 
 /**
- * Maximum difference between the clocks of the two processes. The service remembers a used token for an hour. With a
- * difference of an hour, one process would forget a used token that the other process still takes for valid.
+ * Maximum difference between the clocks of the two processes. The service assumes that the clocks of two hosts differ
+ * by less than an hour (CLOCK_SKEW_MS in lib/sync/jobs/finish-merges.ts).
  */
 const MAX_SKEW_MS = 50 * 60 * 1000;
 

@@ -26,9 +26,9 @@ const MAX_COMMANDS = 100;
 const TIMEOUT_MS = 120_000 + RUNS * 1_000;
 
 /**
- * Most runs use the database on which a command takes the least time. It finds the faults that do not depend on the
- * database. A command on the embedded database takes three times as long. With failing commits, many transactions run
- * several times.
+ * Most runs use PostgreSQL, on which a command takes the least time, because most faults do not depend on the database.
+ * A command on the embedded database takes three times as long. With failing commits, many transactions run several
+ * times.
  */
 const PLACES = [
   { ...EMBEDDED, runs: Math.ceil(RUNS / 4) },
@@ -74,7 +74,7 @@ describe.each(PLACES)('the service on $name', ({ open, runs }) => {
   }
 
   it(
-    'behaves like its model',
+    'returns and publishes the same as its model for random sequences of commands',
     async () => {
       const seed = MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) };
       await fc.assert(fc.asyncProperty(commands, runAll), { numRuns: runs, ...seed });

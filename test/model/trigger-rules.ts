@@ -15,7 +15,7 @@ export interface TriggerRule {
   writesConcurrently?: true;
 }
 
-/** The concurrent write. */
+/** The patch that another caller writes during the first invocation. */
 export const CONCURRENT_PATCH: RecordPatch = { Op: 'replace', Key: 'c', Value: 'elsewhere', SyncCount: 0 };
 
 const RULES: Record<string, TriggerRule> = {

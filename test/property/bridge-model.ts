@@ -28,7 +28,7 @@ interface Patch {
   deviceMs: number | null;
 }
 
-/** A dataset of a service, as Cognito Sync keeps it. Counts and dates continue across a deletion. */
+/** A dataset as Cognito Sync stores it. Its sync count and its date continue to increase after a deletion. */
 class Service {
   syncCount = 0;
   deletedSyncCount = 0;
@@ -103,18 +103,21 @@ interface Device {
 
 export type Side = 'here' | 'there';
 
-/** Is called between two steps of a pass, and changes a side as a device would. */
+/** Is called between two steps of a pass, and changes the dataset on one side as a device would. */
 export type Disturb = () => void;
 
 export interface PassOptions {
   disturb: readonly [afterListing: Disturb, afterHere: Disturb, inDeletion: Disturb];
-  /** The pass is stopped after the listing, after it wrote here, or after its first call at the origin. */
+  /** The step after which the pass is stopped: the listing, the writes here, or the first call at the origin. */
   stop: 'listed' | 'here' | 'there' | null;
-  /** Whether a stopped pass has already sent its first call, which arrives later. */
+  /** Whether a stopped pass has already sent its first call to the origin, which arrives later. */
   isLate: boolean;
 }
 
-/** Simulates both sides of a bridged dataset. Passes call the functions of lib/move that the bridge uses. */
+/**
+ * Simulates both sides of a bridged dataset: the origin ("there") and this service, the target ("here"). A pass of the
+ * bridge compares both sides and writes to both. It calls the functions of lib/move that the real bridge uses.
+ */
 export class Bridge {
   origin: Service;
   target: Service;
@@ -157,7 +160,7 @@ export class Bridge {
     this.#takeOver();
   }
 
-  /** The replica has the counts of the origin. */
+  /** Gives the target the origin's dataset and raises the target's sync count, as a takeover does. */
   #takeOver(): void {
     const { syncCount, exists } = this.origin;
     this.target = Object.assign(this.origin.copy(), { skewMs: 0 });
@@ -180,7 +183,7 @@ export class Bridge {
   /** Lets a device read everything that it does not know. */
   pull(side: Side, device: Device): void {
     const service = this.serviceOf(side);
-    // The service rejects the count: the user installs the app again.
+    // The service rejects a count above its own, after which the user installs the app again.
     if (device.syncCount > service.syncCount) Object.assign(device, newDevice());
     const isDeleted = device.syncCount > 0 && service.deletedSyncCount > device.syncCount;
     if (isDeleted || !service.exists) Object.assign(device, newDevice());
@@ -205,7 +208,7 @@ export class Bridge {
     const written = service.update([patch], this.now);
     if (typeof written !== 'number') throw new Error(`a device that has read everything: ${written}`);
     if (!hasEffect) {
-      // The service counts the call, and creates the dataset if there is none.
+      // The call increases the sync count, and creates the dataset if there is none.
       device.syncCount = written;
       this.#changed(side, { kind: 'records', records: [] });
       return;
@@ -250,7 +253,7 @@ export class Bridge {
     if (!isOwed) this.serviceOf(side).expire(this.agreed[side]);
   }
 
-  /** Delivers an event, perhaps not for the first time. */
+  /** Delivers an event of the origin, perhaps not for the first time. An unknown event causes another pass. */
   hint(event: Event): void {
     if (event.kind === 'removal' || !isKnown(event.records, this)) this.setMark();
   }
@@ -303,7 +306,8 @@ export class Bridge {
     const plan = decide(given, this.limits);
     const causes = new Map(this.target.causes);
     this.#list(plan.conflicts, listing);
-    // The bridge cannot distinguish a removal by a device at the origin from its own removal that an earlier pass saved.
+    // If an earlier pass has saved that it removes a key at the origin, the bridge cannot distinguish that removal from
+    // a removal by a device.
     for (const [key, known] of pending) {
       const row = listing.rows.get(key);
       if (known.thereCount !== null || row?.value !== null || !isWritten(known, row)) continue;
@@ -374,7 +378,7 @@ export class Bridge {
       jump: number;
       stop: PassOptions['stop'];
       inDeletion: Disturb;
-      /** Why the dataset was deleted here. */
+      /** The updates that led to the deletion here, by key. */
       causes: ReadonlyMap<string, Causes>;
     },
   ): void {
@@ -402,7 +406,7 @@ export class Bridge {
     if (this.mark === mark) this.mark = 0;
   }
 
-  /** Delivers a late call of an earlier pass. */
+  /** Delivers a late call of a stopped pass to the origin. */
   sendLate(): void {
     const late = this.#late.shift();
     if (late && this.origin.exists) this.#send(late.patches, late.causes);
@@ -425,14 +429,15 @@ export class Bridge {
     }
   }
 
-  /** Both sides have the same value for several reasons, for example two removals. */
+  /** Gives each key with the same value on both sides the causes of both, for example of two removals. */
   #join(listing: Service): void {
     for (const key of new Set([...listing.causes.keys(), ...this.target.causes.keys()])) {
       const [a, b] = [this.target.rows.get(key)?.value ?? null, listing.rows.get(key)?.value ?? null];
       if (a !== b) continue;
       const both = new Set([...(this.target.causes.get(key) ?? []), ...(listing.causes.get(key) ?? [])]);
       this.target.causes.set(key, both);
-      // Both sides agree that the key is removed. A later write of a device that did not know it is a new record.
+      // Both sides agree that the key is removed. If a device that did not know the removal writes the key later, the
+      // key is a new record.
       if (a === null) for (const cause of both) this.agreedRemovals.add(cause);
       if (this.origin.rows.get(key)?.syncCount === listing.rows.get(key)?.syncCount)
         this.origin.causes.set(key, both);

@@ -5,8 +5,8 @@ import { Bridge, type Disturb, newDevice, type PassOptions, type Side } from './
 
 const KEYS = ['a', 'b', 'c', 'd'];
 /**
- * The usual runs have a fixed seed, so that a rare sequence is found by a search with PROPERTY_RUNS, whose seeds are random,
- * and not by an unrelated run.
+ * The usual runs have a fixed seed, so that they do not fail by chance on a rare sequence of steps. A search for such
+ * sequences sets PROPERTY_RUNS; its seeds are random.
  */
 const { PROPERTY_RUNS } = process.env;
 const RUNS = PROPERTY_RUNS ? { numRuns: Number(PROPERTY_RUNS) } : { numRuns: 2_000, seed: 2 };
@@ -129,7 +129,10 @@ function expectSettled(bridge: Bridge): void {
   expect([bridge.target.syncCount, bridge.origin.syncCount, bridge.conflicts.length]).toEqual(counts);
 }
 
-/** Checks that every accepted update is the final value, was overwritten by a device that knew it, or is listed. */
+/**
+ * Checks that every accepted update is the final value, was overwritten by a device that had read it, or is listed as a
+ * conflict.
+ */
 function expectNothingLost(bridge: Bridge): void {
   const final = bridge.target.live();
   const isKnown = (id: string) =>
@@ -142,20 +145,21 @@ function expectNothingLost(bridge: Bridge): void {
   }
 }
 
-describe('a bridge', () => {
+describe('a bridge, which keeps a dataset equal at the origin and at the target', () => {
   it('makes both sides agree after any interleaving, and loses no update', () => {
     const steps = stepsOf(change, change, change, hint, passOf(disturbed), passOf(quiet), only('late'));
     fc.assert(
       fc.property(start, keysPerPass, steps, (given, keys, all) => {
         const bridge = new Bridge(given, keys);
         const devices = run(bridge, all);
-        // A repeated copy marks every dataset.
+        // Lets the bridge compare the dataset again. A repeated copy does this with every dataset.
         bridge.setMark();
         expectSettled(bridge);
         expectNothingLost(bridge);
         const alternating = devices[ALTERNATING] ?? newDevice();
         bridge.pull('here', alternating);
-        // A record that was removed since the device's last pull can remain on it, see ADR 13. So only live records are compared.
+        // A record that was removed since the device's last pull can remain on the device (ADR 13). So only live
+        // records are compared.
         const live = bridge.target.live();
         const known = [...alternating.values].filter(([key]) => key in live);
         const values = known.map(([key, { value }]) => [key, value]);
@@ -165,7 +169,7 @@ describe('a bridge', () => {
     );
   });
 
-  it('needs no copy if every event of the origin arrives, in any order', () => {
+  it('makes both sides agree without a repeated copy if every event of the origin arrives, in any order', () => {
     const steps = stepsOf(change, change, change, hint, passOf(disturbed), passOf(quiet), only('late'));
     fc.assert(
       fc.property(start, keysPerPass, steps, fc.infiniteStream(fc.nat()), (given, keys, all, random) => {
@@ -183,7 +187,7 @@ describe('a bridge', () => {
     );
   });
 
-  it('decides no conflict if only one side changes, however often its passes are stopped', () => {
+  it('lists no conflict if only one side changes, however often passes are stopped', () => {
     const steps = stepsOf(change, change, hint, passOf(quiet));
     fc.assert(
       fc.property(start, keysPerPass, steps, side, (given, keys, all, only) => {
@@ -197,8 +201,9 @@ describe('a bridge', () => {
         }
         bridge.setMark();
         expectSettled(bridge);
-        // If a pass was stopped after it deleted the dataset at the origin, and another after it had decided to write a
-        // key, no one can tell whether a device deleted the key there in between. The key survives, and is listed.
+        // Exception: a pass was stopped after it deleted the dataset at the origin, and another pass after it had
+        // decided to write a key. The bridge then cannot tell whether a device deleted the key at the origin in between.
+        // It keeps the key and lists a conflict.
         const isDoubtful = (conflict: Conflict) =>
           only === 'here' && conflict.kind === 'deleted' && conflict.winner === 'here' && stopped(all) >= 2;
         expect(bridge.conflicts.filter((conflict) => !isDoubtful(conflict))).toEqual([]);
@@ -207,7 +212,7 @@ describe('a bridge', () => {
     );
   });
 
-  it('writes at the origin at most once per change here, and once more per stopped or disturbed pass', () => {
+  it('writes at the origin at most once per change here, and once more per stopped pass, disturbed pass or conflict', () => {
     const steps = stepsOf(change, change, change, hint, passOf(disturbed), passOf(quiet));
     fc.assert(
       fc.property(start, steps, (given, all) => {
@@ -236,7 +241,7 @@ describe('a bridge', () => {
     );
   });
 
-  it('writes nothing at the origin for an identity that was merged here, and misses nothing of the origin', () => {
+  it('writes nothing at the origin for an identity that was merged here, and applies every change of the origin', () => {
     const steps = stepsOf(change, change, hint, passOf(quiet));
     fc.assert(
       fc.property(start, keysPerPass, steps, (given, keys, all) => {

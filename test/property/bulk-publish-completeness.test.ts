@@ -156,7 +156,7 @@ describe.each(SERVICE_DATABASES)('a bulk publish on $name', ({ open }) => {
   });
   afterAll(() => database.close());
 
-  it('counts as projected exactly when all events before its end are in SQL, even if shards split', async () => {
+  it('counts as projected exactly when all events before its end are in the query store, even if shards split', async () => {
     await fc.assert(
       fc
         .asyncProperty(histories, async (all) => {

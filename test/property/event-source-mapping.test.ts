@@ -145,7 +145,7 @@ async function play({ keys, poison, dice, stops, ...chosen }: Scenario) {
   return { checkpoint, firstProcessed, discarded, keyOf, endless };
 }
 
-it('the shard poller keeps the order of each key and loses no record under failures, with any number of lanes', async () => {
+it('the shard poller keeps the order of each key and loses no record under failures, with any number of lanes (concurrent batches)', async () => {
   const check = async (chosen: Scenario) => {
     const count = chosen.keys.length;
     const { checkpoint, firstProcessed, discarded, keyOf, endless } = await play({

@@ -63,7 +63,7 @@ interface Step {
   call: () => Promise<string>;
 }
 
-/** A call that returns no identity. `apply` changes the model as the call changes the service; null if it is rejected. */
+/** A call that returns no identity. `apply` changes the model like the call the service; null if it is rejected. */
 interface Removal {
   apply: (() => void) | null;
   call: () => Promise<unknown>;
@@ -309,7 +309,7 @@ describe.each(SERVICE_DATABASES)('identities and their logins on $name', ({ open
     );
   });
 
-  /** Replaces the expected outcome if the identity would have logins that one identity cannot have. */
+  /** Returns the expected outcome, or `rejected` if the identity would get logins that one identity cannot have. */
   function limit(reference: Reference, expected: Expected | 'rejected'): Expected | 'rejected' {
     if (expected === 'rejected') return expected;
     const { identityId, proof } = expected;

@@ -63,7 +63,7 @@ const turns = fc.record({
   delaysMs: delays,
 });
 
-it('two concurrent writers store the newest values, and keep no value that a removal covers', async () => {
+it('two concurrent writers store the newest values, and keep no value that is older than the removal of its dataset', async () => {
   await fc.assert(
     fc
       .asyncProperty(crowdedEvents, turns, async ({ published, events }, { writers, together, delaysMs }) => {
@@ -83,7 +83,7 @@ it('two concurrent writers store the newest values, and keep no value that a rem
   );
 });
 
-it('a removal erases the values that it covers, but not newer values that are written concurrently', async () => {
+it('the removal of a dataset erases the older values, but not newer values that are written concurrently', async () => {
   await fc.assert(
     fc
       .asyncProperty(

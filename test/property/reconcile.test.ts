@@ -71,7 +71,7 @@ describe.each(DATABASES)('reconcile on $name', ({ open }) => {
       { identityPoolId: POOL, restart: true },
     );
 
-  it('makes the tables match the service after events were lost, even if others arrive late', async () => {
+  it('makes the tables match the service after events were lost, even if other events arrive late', async () => {
     await fc.assert(
       fc
         .asyncProperty(scenarios, async ({ past, during, order, some }) => {

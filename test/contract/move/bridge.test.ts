@@ -540,7 +540,7 @@ describe.each(SERVICE_DATABASES)('the bridge, which keeps taken-over datasets eq
       await sides.here.update(put('b', '2', 1));
       sides.there.set({ key: 'a', value: '1' });
       sides.there.set({ key: 'b', value: '2' });
-      // Removes the marks that these writes made: a real replica is written by events of the origin, which make no marks.
+      // Removes the marks of these writes, because the events of the origin, which write a replica, make no marks.
       await deleteRows(database, ['sync.unbridged_datasets']);
     });
     await run(there);

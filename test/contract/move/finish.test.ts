@@ -178,9 +178,9 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
      * An old version is a version of the app that still uses the origin.
      *
      * @param about `isFull`: whether the origin rejects the bridge's writes. `isChangedThere`: whether an old version
-     *   writes last. `isWrittenLate`: whether an old version writes after the command has read this dataset for the last
-     *   time. `keyThere`: a key that an old version writes while the bridge writes. `atLast`: called before the command
-     *   reads this dataset for the last time
+     *   writes last. `isWrittenLate`: whether an old version writes after the last time the command has read this
+     *   dataset. `keyThere`: a key that an old version writes while the bridge writes. `atLast`: called before the
+     *   command reads this dataset for the last time
      */
     async function finishUsed({
       isFull = false,
@@ -228,7 +228,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
         ...origin,
         async listIdentities(...about) {
           lists += 1;
-          // The command lists the identities three times: before the comparison, after the takeover, after the comparison.
+          // The command lists the identities before the comparison, after the takeover, and after the comparison.
           if (lists > 1) await writeHere();
           if (lists === 3 && isChangedThere) writeThere([{ key: 'k9', value: 'old' }]);
           const deleteHere = () => operations.DeleteDataset(dataset, DEVELOPER);

@@ -487,7 +487,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     expect(await providersHere(operations, logged)).toEqual([GOOGLE]);
     at.failure = 'unavailable';
     for (const IdentityId of [logged, merged]) await expect(use(IdentityId)).rejects.toThrow('forbidden');
-    // The failing origin does not affect other owned guests.
+    // Credentials of other owned guests do not need the origin, which is unavailable.
     expect((await use(alone)).IdentityId).toBe(alone);
     at.failure = null;
     expect(await getId(operations, pool, login('bob'))).toBe(logged);

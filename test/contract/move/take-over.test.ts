@@ -33,7 +33,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
   });
   afterAll(() => database.close());
 
-  /** A test that does not run on the database whose commits fail: each call takes long there, and it needs no failure. */
+  /** Defines a test that does not run on the database whose commits fail, because each call takes long there. */
   const stable = it.skipIf(name === UNSTABLE_DSQL.name);
   const newId = () => `us-east-1:${randomUUID()}`;
   const sleep = async (ms: number) => {

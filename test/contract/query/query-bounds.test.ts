@@ -13,7 +13,7 @@ const LIMIT = 50;
 /** Rows read per item of a page: the item, the dataset of a record, and a row of each of two lists that are merged. */
 const READ_PER_ITEM = 4;
 
-/** 20,000 identities in one pool with ten records each. All have the same score, and belong to the same dataset name. */
+/** 20,000 identities in one pool with ten records each. All records have the same score and the same dataset name. */
 const FILL = [
   `INSERT INTO projection.datasets
    SELECT md5(i::text)::uuid, 'pool', 'identity' || lpad(i::text, 5, '0'), 'game', i, 1, NULL, NULL, now()

@@ -216,7 +216,7 @@ describe('the first update of a dataset on PostgreSQL', () => {
   });
   afterAll(() => database.close());
 
-  /** Starts an update while another transaction holds the lock of the identity, and commits `change` in that transaction. */
+  /** Starts an update while another transaction holds the identity's lock, and commits `change` in that transaction. */
   async function updateDuring(
     device: ReturnType<typeof createDevice>,
     change: (on: Transaction) => Promise<unknown>,

@@ -98,7 +98,7 @@ describe.each(SERVICE_DATABASES)(
     });
 
     describe('of the values of removed datasets in the query store', () => {
-      /** Inserts removed datasets whose records still have values. `key` and `value` are SQL. @returns the dataset ids */
+      /** Inserts removed datasets whose records still have values. `key` and `value` are SQL. @returns dataset ids */
       const insertCovered = async (datasets: number, records: number, key: string, value: string) => {
         const { rows } = await database.query<{ dataset_id: string }>(
           `INSERT INTO projection.datasets (dataset_id, identity_pool_id, identity_id, dataset_name, last_modified_ms,

@@ -50,7 +50,7 @@ describe.each(DATABASES)('the immediate publication of an event on $name', ({ op
   };
   const succeeding = () => create(async () => 'published');
 
-  it('publishes this event to its stream, removes its row, and leaves other rows alone', async () => {
+  it('publishes the given event to its stream, removes its row, and does not change other rows', async () => {
     const other = await insertOutboxRow(database, { event: '{"other":1}' });
     const row = { streamName: 'players', partitionKey: 'someone', event: '{"a":"ü"}' };
     await succeeding()(await insertOutboxRow(database, row));
@@ -66,7 +66,7 @@ describe.each(DATABASES)('the immediate publication of an event on $name', ({ op
     expect(published).toEqual([['default-stream', 'identity', '{}']]);
   });
 
-  it('does not publish a row that the relay has claimed, set aside or removed', async () => {
+  it('does not publish a row that the relay has claimed, parked or removed', async () => {
     const publishNow = succeeding();
     const claimed = await insertOutboxRow(database);
     await outbox.claim(1, MINUTE_MS);
@@ -79,7 +79,7 @@ describe.each(DATABASES)('the immediate publication of an event on $name', ({ op
     expect(reported).toEqual([]);
   });
 
-  it('returns a refused row to the relay', async () => {
+  it('leaves a row that the stream refused to the relay', async () => {
     const outboxId = await insertOutboxRow(database);
     await create(async () => ({ error: 'ProvisionedThroughputExceededException', retryable: true }))(
       outboxId,
@@ -125,7 +125,7 @@ describe.each(DATABASES)('the immediate publication of an event on $name', ({ op
     expect(await outbox.count()).toEqual({ waiting: 3, parked: 0 });
   });
 
-  it('never rejects', async () => {
+  it('never rejects, and reports the failure instead', async () => {
     const publishNow = create(async () => {
       throw new TypeError('no network');
     });

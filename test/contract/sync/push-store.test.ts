@@ -92,7 +92,7 @@ describe.each(SERVICE_DATABASES)('the push store on $name', ({ open }) => {
         expect(await subscribers()).toEqual([deviceId]);
       });
 
-      it('does not take the place of another device', async () => {
+      it('does not count towards the maximum number of devices that are read', async () => {
         const deviceId = await register();
         const other = await register({ token: 'other' }, 'arn:other', NEW_YEAR - 1);
         for (const id of [deviceId, other]) await subscribe(id);

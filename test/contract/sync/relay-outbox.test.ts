@@ -187,7 +187,7 @@ describe.each(SERVERS)('the relay on $name', ({ open }) => {
     expect(rows).toEqual([{ event: 'poison', parked_reason: 'ValidationException, 3 attempts' }]);
   });
 
-  it('keeps retrying events whose stream is missing, and publishes them once the stream exists', async () => {
+  it('keeps retrying events whose stream is missing, and publishes them after the stream is created', async () => {
     await fill(5);
     await emulator.deleteStream(streamName);
     const options = { parkAfterAttempts: 1, retryBaseMs: 0, retryCapMs: 0 };
@@ -207,7 +207,7 @@ describe.each(SERVERS)('the relay on $name', ({ open }) => {
     expect(await relay(options)).toMatchObject({ published: 5 });
   });
 
-  it('disables only the pools of a deleted stream, and publishes once the stream exists again', async () => {
+  it('disables streaming only for the pools of a deleted stream, and publishes their events after it is created again', async () => {
     const pools = createPoolStore(database);
     const other = await emulator.createStream(1);
     const streamingTo = (name: string) => newPool(database, { streams: { ...STREAMING, streamName: name } });
@@ -360,7 +360,7 @@ describe('the deployed relay-outbox function', () => {
   });
 });
 
-describe('the publisher', () => {
+describe('the publisher, which puts events onto a Kinesis stream', () => {
   const entriesOf = (...texts: string[]): PublishEntry[] =>
     texts.map((text) => ({ partitionKey: 'key', data: Buffer.from(text) }));
 

@@ -190,7 +190,7 @@ describe.each(DATABASES)('the relay with a bucket for payloads on $name', ({ ope
     ]);
   });
 
-  it("brings the records into rows, even after the relay's credentials have expired", async () => {
+  it("lets project-stream read the payload and write its records, even after the relay's credentials have expired", async () => {
     const identityId = await stack.write(LARGE);
     await stack.relay();
     s3.credentials = [ROLE, { ...WRITER, isExpired: true }];
@@ -213,7 +213,7 @@ describe.each(DATABASES)('the relay with a bucket for payloads on $name', ({ ope
     ]);
   });
 
-  it('publishes events without payloads to upload while uploads fail, and all other events once the uploads succeed', async () => {
+  it('publishes events without payloads to upload while uploads fail, and all other events after the uploads succeed', async () => {
     s3.faultOf = () => [403, 'AccessDenied'];
     await stack.write();
     await offload(8, stack.streamName);
@@ -276,7 +276,7 @@ describe.each(DATABASES)('the relay with a bucket for payloads on $name', ({ ope
     expect(await stack.relay()).toMatchObject({ published: 9, postponed: 1, notUploaded: 1 });
   });
 
-  it('waits as long as the uploads fail, and never parks the event', async () => {
+  it('keeps an event in the outbox as long as its upload fails, and never parks the event', async () => {
     await stack.write();
     s3.faultOf = () => [404, 'NoSuchBucket'];
     for (let run = 0; run < 8; run += 1) {

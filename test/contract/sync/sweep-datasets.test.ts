@@ -103,7 +103,7 @@ describe.each(SERVICE_DATABASES)('the sweep of datasets on $name', ({ open }) =>
     ]);
   });
 
-  it('corrects nothing after writes, deletions and re-creations by the service', async () => {
+  it('corrects no sum of storage usage after writes, deletions and re-creations by the service', async () => {
     const devices = Array.from({ length: 20 }, () => createDevice(operations));
     for (const device of devices) await device.update(put('k', 'v'), put('l', 'w'));
     await Promise.all(devices.slice(0, 10).map((device) => device.update(put('k', 'longer', 1))));
@@ -113,7 +113,7 @@ describe.each(SERVICE_DATABASES)('the sweep of datasets on $name', ({ open }) =>
     expect(await sweepAll()).toEqual(clean);
   });
 
-  it('corrects the sums after an operator has written datasets in SQL', async () => {
+  it('corrects the sums of storage usage after an operator has written datasets in SQL', async () => {
     await createDevice(operations).update(put('k', 'v'));
     const before = await usage();
     await insertDatasets(database, 300);

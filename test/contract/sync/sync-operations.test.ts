@@ -330,7 +330,7 @@ describe.each(SERVERS)('sync operations on $name', ({ open }) => {
       }
     });
 
-    it('rejects a listing with a count above its own, which is from another service, and reports no deletion', async () => {
+    it('rejects a listing with a sync count above its own, which comes from another service, and reports no deletion', async () => {
       await device.remove();
       await expect(device.list({ LastSyncCount: 99 })).rejects.toEqual(noSuch(99));
     });

@@ -302,7 +302,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     }
   });
 
-  it('recognizes a used session', async () => {
+  it('reports whether the session of a token was used by an update', async () => {
     const session = newSession(NEW_YEAR + 10);
     expect(await peek([], session)).toMatchObject({ spent: false });
     await update({ a: '1' }, { spend: session });
@@ -313,7 +313,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     expect(await peek([], session)).toMatchObject({ spent: true });
   });
 
-  it('reads records between two counts, in pages', async () => {
+  it('reads records between two sync counts, in pages', async () => {
     await update(Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`first ${index}`, ''])));
     await update({ second: '', removed: null });
     await update({ third: '' });
@@ -342,7 +342,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     ]);
   });
 
-  it('reads live records in the order of counts, and tombstones only of the given keys', async () => {
+  it('reads live records in the order of their sync counts, and tombstones only of the given keys', async () => {
     const session = newSession();
     const live = (keys: string[]) => store.readLiveRecords(GAME, { keys, session });
     expect(await live(['a'])).toEqual({ dataset: null, spent: false, records: [] });
@@ -438,7 +438,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     expect(await names(GAME)).toEqual(['game.B', 'game.b']);
   });
 
-  it('keeps the count and date of a deleted dataset, but no records', async () => {
+  it('keeps the sync count and date of a deleted dataset, but no records', async () => {
     await update({ a: '1', b: null });
     await remove();
     expect(await store.readDataset(GAME)).toBeNull();
@@ -466,7 +466,7 @@ describe.each(SERVICE_DATABASES)('the sync store on $name', ({ open }) => {
     expect(await rowsIn('records')).toBe(1);
   });
 
-  it('forgets the date of a removal at the origin once this service removes the dataset itself', async () => {
+  it('forgets the date of a removal at the origin after this service removes the dataset itself', async () => {
     const removed = async () =>
       (await database.query<{ removed_ms: number | null }>('SELECT removed_ms FROM sync.datasets')).rows;
     await update({ a: '1' });

@@ -74,7 +74,7 @@ describe("transactions under Aurora DSQL's rules", () => {
     expect(await written()).toEqual([2]);
   });
 
-  it('runs a transaction again even if the answer to the query for its receipt is lost as well', async () => {
+  it('runs a transaction again even if the answer to the query for its receipt (its proof of commit) is lost as well', async () => {
     faults = ['closed', 'lost'];
     expect(await write()).toBe(2);
     expect([faults, await written()]).toEqual([[], [2]]);
@@ -127,7 +127,7 @@ describe("transactions under Aurora DSQL's rules", () => {
     expect([work, await written()]).toEqual([3, []]);
   });
 
-  it('runs a transaction whose connection breaks before COMMIT no more often than the driver does', async () => {
+  it('runs a transaction whose connection breaks before COMMIT only three times, which is the driver’s limit', async () => {
     const broken = transact(database, async (transaction) => {
       work += 1;
       await transaction.query('/* test */ SELECT pg_terminate_backend(pg_backend_pid())');
@@ -161,7 +161,7 @@ describe("transactions under Aurora DSQL's rules", () => {
     });
   });
 
-  it('resolves a lost answer although another transaction has changed the data since', async () => {
+  it('returns the result of a commit whose answer was lost, although another transaction has changed the data since', async () => {
     faults = ['lost'];
     const { operations } = createSyncService(database);
     const device = createDevice(operations);
@@ -171,7 +171,7 @@ describe("transactions under Aurora DSQL's rules", () => {
     expect(Records).toMatchObject([{ Key: 'a', Value: '2', SyncCount: 2 }]);
   });
 
-  it('leaves one receipt per transaction that wrote, and none per transaction that did not', async () => {
+  it('leaves a receipt (a row that proves the commit) for each transaction that wrote, and none for the others', async () => {
     const before = (await countIn(COUNT_RECEIPTS)) ?? 0;
     await write();
     await transact(database, async () => null);
@@ -247,7 +247,7 @@ describe("transactions under Aurora DSQL's rules", () => {
 });
 
 describe.each(SERVERS)('a transaction on $name', ({ open }) => {
-  it('leaves a receipt only on Aurora DSQL', async () => {
+  it('leaves a receipt (a row that proves the commit) only on Aurora DSQL', async () => {
     const database = await open();
     await transact(database, (transaction) => transaction.query('SELECT 1'));
     const { rows } = await database.query<{ n: number }>(COUNT_RECEIPTS);

@@ -54,7 +54,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     };
   }
 
-  /** Returns a device of the same identity at a service that has seen nothing yet. */
+  /** Returns a device of the same identity at a new process of the service, whose caches are empty. */
   const elsewhere = (limits: Partial<Limits> = {}, more: Partial<SyncDependencies> = {}) =>
     createDevice(createSyncService(recorded(), limits, undefined, more).operations, {
       identityId: device.identity.IdentityId,
@@ -149,7 +149,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     );
   });
 
-  it('adds to the usage of the pool what it adds to the dataset', async () => {
+  it('adds to the storage usage of the pool what it adds to the size of the dataset', async () => {
     const usage = async () =>
       Number(
         (
@@ -165,7 +165,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     expect((await usage()) - before).toBe(-4 + 3);
   });
 
-  it('with a token of an earlier version is decided from the current state', async () => {
+  it('with a session token of an earlier version of the dataset is decided from the current state', async () => {
     await device.update(put('a', '1'));
     const other = elsewhere();
     const tokens = [await other.token(), await other.token(), await other.token()];
@@ -194,7 +194,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     expect(await device.list()).toMatchObject({ DatasetSyncCount: 2, Records: [{ Value: '2' }] });
   });
 
-  it('is rejected if a patch is stale or above the count of the dataset', async () => {
+  it('is rejected if the count of a patch is stale or above the sync count of the dataset', async () => {
     await device.update(put('a', '1'));
     await device.update(put('b', '2'));
     await expectRefused(elsewhere(), [put('a', '3', 2), put('b', '3', 1)], conflict('b', 2, 1));
@@ -236,7 +236,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     await expectRefused(lowered, [put('a', 'long', 2)], LIMIT);
   });
 
-  it('may remove a key that has no row, which is left out of the event', async () => {
+  it('may remove a key that has no row; this removal is left out of the event', async () => {
     await device.update(put('a', '1'));
     const { Records } = await elsewhere().update(put('a', '2', 1), drop('never'));
     expect(Records).toMatchObject([{ SyncCount: 2 }, { Key: 'never', SyncCount: 2 }]);
@@ -245,7 +245,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     expect(events.at(-1)).toMatchObject({ kinesisSyncRecords: [{ key: 'a' }] });
   });
 
-  it('leaves the records of concurrent updates of the same version in the order of their counts', async () => {
+  it('leaves the records of concurrent updates of the same version in the order of their sync counts', async () => {
     await device.update(put('a', '1'));
     const devices = Array.from({ length: 6 }, () => elsewhere());
     const tokens = await Promise.all(devices.map((each) => each.token()));
@@ -269,7 +269,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     await device.update(put('a', '1'));
     const other = elsewhere();
     const [first, second] = [await other.token(), await other.token()];
-    // Restores the dataset as it could be after another change from the backup.
+    // Simulates a restored backup, after which another change led to the same sync count with another date.
     await database.query(
       'UPDATE sync.datasets SET last_modified_ms = last_modified_ms + 7 WHERE dataset_id = $1',
       [datasetId(key())],
@@ -299,7 +299,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     expect(await sizes()).toMatchObject({ row_count: 3 });
   });
 
-  it('takes rows from before the deletion of the dataset for rows that do not exist', async () => {
+  it('treats rows from before the deletion of the dataset as missing', async () => {
     await device.update(put('a', '1'));
     await device.remove();
     await device.update(put('b', '2'));
