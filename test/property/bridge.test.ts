@@ -202,8 +202,8 @@ describe('a bridge, which keeps a dataset equal at the origin and at the target'
         bridge.setMark();
         expectSettled(bridge);
         // Exception: a pass was stopped after it deleted the dataset at the origin, and another pass after it had
-        // decided to write a key. The bridge then cannot tell whether a device deleted the key at the origin in between.
-        // It keeps the key and lists a conflict.
+        // decided to write a key. The bridge then cannot tell whether a device deleted the key at the origin in
+        // between. It keeps the key and lists a conflict.
         const isDoubtful = (conflict: Conflict) =>
           only === 'here' && conflict.kind === 'deleted' && conflict.winner === 'here' && stopped(all) >= 2;
         expect(bridge.conflicts.filter((conflict) => !isDoubtful(conflict))).toEqual([]);

@@ -22,7 +22,7 @@ const scenario = fc.record({
    * Numbers that decide which calls fail. Each number is used once. After the last number, only poison records fail.
    */
   dice: fc.array(fc.nat({ max: 99 }), { maxLength: 120 }),
-  /** Numbers of invocations after which the process restarts. */
+  /** The process restarts after each of these numbers of invocations. */
   stops: fc.array(fc.integer({ min: 1, max: 10 }), { maxLength: 3 }),
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer Value> ? Value : never;

@@ -63,7 +63,7 @@ interface Step {
   call: () => Promise<string>;
 }
 
-/** A call that returns no identity. `apply` changes the model like the call the service; null if it is rejected. */
+/** A call that returns no identity. `apply` makes its change in the model; null if the service rejects the call. */
 interface Removal {
   apply: (() => void) | null;
   call: () => Promise<unknown>;

@@ -29,7 +29,7 @@ export async function projectInline(database: Database, batch: readonly string[]
   return projectBatch(createQueryStore(database), await readDeliveries(deliveries));
 }
 
-// The drivers parse dates near the year 1 differently. Milliseconds avoid this, so only the view is tested.
+// The drivers parse dates near the year 1 differently. With milliseconds, the tests compare only what the view returns.
 const MODIFIED = '(extract(epoch FROM last_modified_date) * 1000)::bigint AS last_modified_ms';
 
 /** Returns the rows that a reader of the query store sees. */

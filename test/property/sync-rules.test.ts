@@ -18,7 +18,7 @@ const value = fc.oneof(
 );
 const onInvalid = fc.constantFrom('revert' as const, 'drop' as const, 'reject' as const);
 
-/** Generates the options of a key without contradictions, which `defineRules` would reject. */
+/** Generates options of a key that do not contradict each other, because `defineRules` rejects contradictions. */
 const keyOptions: fc.Arbitrary<KeyOptions> = fc
   .record(
     {

@@ -148,7 +148,7 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
       'DeleteIdentityPool',
       async () => {
         await service.operations.DeleteIdentityPool({ IdentityPoolId: POOL }, DEVELOPER);
-        // A scheduled function removes the row of the pool.
+        // In the service, a scheduled function removes the row of the pool later.
         await database.query('DELETE FROM sync.identity_pools');
         isPoolMissing = true;
       },
@@ -166,7 +166,7 @@ describe.each(DATABASES)('erase of an identity with merged identities, on $name'
     await expectErased(ann, [guest]);
   });
 
-  it('finds the rows of an identity that was merged into Ann and deleted, after Ann was merged into the erased identity', async () => {
+  it('finds the rows of a deleted identity that had been merged into Ann, who was then merged into the erased identity', async () => {
     const facebook = login('ann', 'graph.facebook.com');
     const [ann, ben] = [await getId(facebook), await getId(login('ben'))];
     const guest = await mergeGuest(facebook);

@@ -260,7 +260,7 @@ describe('the poller of bulk publishes', () => {
       poller.pool().details = succeeded(START, END);
     });
 
-    it('is projected if the stream is empty', async () => {
+    it('counts as projected if the stream is empty', async () => {
       expect(states(await pollAfter())).toEqual(['SUCCEEDED', 'projected']);
     });
 
@@ -402,7 +402,7 @@ describe('the poller of bulk publishes', () => {
       expect(states(await pollAfter(3 * MINUTE))).toEqual([]);
     });
 
-    it('is projected if the clock was set back after the stream was created', async () => {
+    it('counts as projected after its events are projected, even if the clock was set back after the stream was created', async () => {
       poller.stream.createdAt = END + HOUR;
       poller.clock.now = END + HOUR;
       poller.pool().details = NEVER;
@@ -418,7 +418,7 @@ describe('the poller of bulk publishes', () => {
       expect(outcome.gaps).toEqual([]);
     });
 
-    it('is projected if the clock was set back during the run', async () => {
+    it('counts as projected after its events are projected, even if the clock was set back during the run', async () => {
       poller.arrive(START);
       poller.arrive(START - HOUR);
       poller.pool().details = succeeded(START, START - HOUR + MINUTE);
@@ -816,7 +816,7 @@ describe('the poller of bulk publishes', () => {
       poller.pools.clear();
       for (const id of ids) poller.pools.set(id, scriptedPool());
     });
-    /** Lets the service take a second for each pool. Records the polled pools. */
+    /** Makes the service take a second for each pool. Returns a list to which each polled pool is added. */
     const slowDown = () => {
       const polled: string[] = [];
       for (const id of ids) {

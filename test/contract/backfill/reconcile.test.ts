@@ -357,7 +357,7 @@ describe('reconcile, which compares the query store with the service and repairs
     expect(await run()).toMatchObject({ end: 'finished', compared: 3, repaired: 3 });
   });
 
-  it('is not affected by a reconciliation that started later', async () => {
+  it('finishes although another reconciliation started later, and does not change the saved progress of that one', async () => {
     await fill(3);
     let isFirst = true;
     const api: ListingService['api'] = {

@@ -234,7 +234,7 @@ describe('the command import', () => {
     expect(await foreignRows()).toMatchObject([{ identity_pool_id: other, modified_ms: 1 }]);
   });
 
-  it('never changes a device of another pool', async () => {
+  it('leaves out a device that belongs to another pool here, and does not change that device', async () => {
     const other = await createPool(target, `us-east-1:${ANY_ID}`);
     const device = JSON.parse(lines.find((line) => line.includes('"sync.devices"')) ?? '').row;
     await target.query(`INSERT INTO sync.devices VALUES ($1, $2, $3, 'us-east-1:1', 'GCM', 'endpoint', 1)`, [

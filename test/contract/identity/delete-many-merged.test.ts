@@ -106,7 +106,7 @@ describe.each(SERVERS)('the deletion of many merged identities on $name', ({ ope
           timeBudgetMs: 1e9,
         });
         const context = createLambdaContext('finish-identity-deletions', 'us-east-1');
-        // The list of identities to delete is sorted. A run can add one before its current place, for the next run.
+        // A run goes through the deleted identities by id. If it deletes merged ones, only the next run may reach them.
         while ((await run({}, context)).deleted > 0);
       },
     ],

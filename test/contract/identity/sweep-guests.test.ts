@@ -194,7 +194,7 @@ describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
     expect(await merges()).toBe(0);
   });
 
-  it('keeps a guest, and all its devices, if one of them has registered in the last 30 days', async () => {
+  it('keeps a guest and all its devices if one of the devices has registered in the last 30 days', async () => {
     const guest = { identityPoolId: IdentityPoolId, identityId: await getId() };
     const devices = createPushStore(database);
     const register = (token: string) =>

@@ -17,7 +17,7 @@ import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origi
 
 const HOUR = 3_600_000;
 
-describe.each(SERVICE_DATABASES)('a copy with faults, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('a copy of a pool from the origin, with faults, on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   let now = CREATED_AT + HOUR;

@@ -143,7 +143,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
   const isMoving = async (pool: string) =>
     (await takeOvers.listMoving()).some(({ identityPoolId }) => identityPoolId === pool);
 
-  it('takes over the remaining replicas, and ends the migration, only once, after the bridge has compared their datasets', async () => {
+  it('takes over the remaining replicas, waits until the bridge has compared their datasets, and ends the migration once', async () => {
     const { identityPoolId, ids, origin } = await copied([
       { game: listingOf(1, 2) },
       { game: listingOf(3) },
@@ -301,7 +301,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     });
   });
 
-  it('refuses while old versions may still write, and changes nothing', async () => {
+  it('refuses while old versions of the app may still write, and changes nothing', async () => {
     const { identityPoolId, origin } = await copied([{ game: listingOf(1) }]);
     await store.saveOldWrite(identityPoolId, now - 4 * MINUTE);
     await store.saveOldWrite(identityPoolId, now - 9 * MINUTE);

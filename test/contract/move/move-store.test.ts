@@ -148,7 +148,7 @@ describe.each(SERVICE_DATABASES)('the move store, which stores copies of an orig
     expect(await read(pool, deleted)).toMatchObject({ exists: false });
   });
 
-  it('links developer users, unlinks users that are gone, and counts users that belong to other identities', async () => {
+  it('links developer users, unlinks users that are gone at the origin, and counts users of other identities', async () => {
     const pool = await newPool(database);
     const [one, two] = [newId(), newId()];
     await put(pool, one, [PROVIDER]);

@@ -21,7 +21,7 @@ import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origi
 
 const HOUR = 3_600_000;
 
-describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ name, open }) => {
+describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover, which makes this service the owner of a copied identity, on $name', ({ name, open }) => {
   let database: Database;
   let store: MoveStore;
   let takeOvers: TakeOverStore;
@@ -131,7 +131,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
   });
   const pauseShortly = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-  stable('waits for another process, and starts once the lease of a killed process has ended', async () => {
+  stable('waits for another process, and starts after the lease of a killed process has ended', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const dead = await takeOvers.claim(identity, { now, until: now + 30_000 });
     if (dead === 'busy' || dead === 'ours') throw new Error('no lease');
@@ -307,7 +307,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover on $name', ({ n
     expect(await run(origin)).toMatchObject({ takenOver: 0, left: 0 });
   });
 
-  stable('loses the agreed counts if the pool is deleted and copied again', async () => {
+  stable('forgets the sync counts on which both sides agreed if the pool is deleted and copied again', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const { identityPoolId: pool, identityId: id } = identity;
     await takeOver(deps(origin), identity);

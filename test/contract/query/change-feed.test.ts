@@ -104,7 +104,7 @@ describe('the change feed on PostgreSQL', () => {
     await Promise.all([writers.close(), reader.close()]);
   });
 
-  it('ignores a lock with the key of a writer if its time (1970) is before any possible write', async () => {
+  it('ignores a lock that is older than the longest possible write, because no writer can hold it', async () => {
     const database = await POSTGRESQL.openOwn();
     await database.transaction(async (transaction) => {
       await transaction.query('SELECT pg_advisory_xact_lock_shared(17235::bigint << 48)');

@@ -78,7 +78,7 @@ describe.each(SERVICE_DATABASES)('the events that need an operator, on $name', (
     broken: { error: 'Throttled', retryable: true },
   };
 
-  /** Runs the function. The part of the run that publishes to the stream `broken` fails. */
+  /** Runs the function `relay-outbox`. The part of the run that publishes to the stream `broken` fails. */
   async function run(options: { broken?: string; read?: () => Promise<OutboxState> } = {}) {
     const logger = createLogger('relay-outbox');
     const warn = vi.spyOn(logger, 'warn');

@@ -165,7 +165,7 @@ describe.each(SERVICE_DATABASES)('the pool store on $name', ({ open }) => {
       ]);
     });
 
-    it('excludes the size of a deleted dataset but includes its date', async () => {
+    it('excludes the size of a deleted dataset, but includes the date of the deletion', async () => {
       const { device, clock } = await fill();
       clock.now += 100;
       await device(IDENTITY, 'b').remove();

@@ -196,7 +196,7 @@ describe.each(SERVERS)('the relay on $name', ({ open }) => {
       postponed: 15,
       parked: 0,
       refusals: ['ResourceNotFoundException'],
-      // No pool streams to this stream.
+      // Would contain the stream only if a pool used it.
       goneStreams: [],
       // Counts an event only from its third attempt on, as the default of `disableAfterAttempts` says.
       withoutStream: 5,

@@ -51,7 +51,7 @@ beforeEach(() => {
   s3.onStored = () => undefined;
 });
 
-/** The service of a stack on one database. `streamName` is the stream of its pool. */
+/** Returns the service of a deployed stack on this database. `streamName` is the stream of its pool. */
 function stackOn(database: Database, streamName: string) {
   const outbox = createOutboxStore(database);
   const payloads = createPayloadStore(database);
@@ -95,7 +95,7 @@ function stackOn(database: Database, streamName: string) {
   };
 }
 
-/** The stack's project-stream function. It has other credentials than the relay. */
+/** Returns the stack's project-stream function, which has other credentials than the relay. */
 function projectorOn(database: Database) {
   const bucket = openPayloadBucket({
     bucket: BUCKET,

@@ -151,7 +151,7 @@ describe.each(SERVICE_DATABASES)('the sweep of datasets on $name', ({ open }) =>
     expect(await usage()).toMatchObject({ dataStorage: 2 });
   });
 
-  it('takes few statements on an empty database, because it runs every ten minutes', async () => {
+  it('takes few statements on an empty database; this matters because the sweep runs every ten minutes', async () => {
     let statements = 0;
     const counting: Database = {
       ...database,

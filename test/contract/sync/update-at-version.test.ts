@@ -27,7 +27,7 @@ const SYNC_TRIGGER = 'arn:aws:lambda:us-east-1:000000000000:function:trigger';
 describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ open }) => {
   let database: Database;
   let device: ReturnType<typeof createDevice>;
-  /** The statements that the service of `listing` and `limited` sent. */
+  /** The statements that the services of `elsewhere` sent. */
   let statements: string[];
 
   beforeAll(async () => {
@@ -60,7 +60,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
       identityId: device.identity.IdentityId,
     });
 
-  /** Updates, and returns how many statements and snapshots it took. */
+  /** Runs an update. Returns the number of its statements, and how many of them read a snapshot of the dataset. */
   async function count(update: () => Promise<unknown>): Promise<{ statements: number; snapshots: number }> {
     statements.length = 0;
     await update();
@@ -80,7 +80,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     datasetName: 'game',
   });
 
-  /** Returns the stored sizes of the dataset, which must be those of its records. */
+  /** Returns the stored sizes of the dataset, after checking that they are those of its records. */
   async function sizes() {
     const { rows } = await database.query(
       'SELECT data_storage, record_count, row_count, key_bytes FROM sync.datasets WHERE dataset_id = $1',
@@ -180,7 +180,7 @@ describe.each(SERVICE_DATABASES)('an update of a listed dataset on $name', ({ op
     await sizes();
   });
 
-  it('with a token without a version, of an older version of the service, takes no lock', async () => {
+  it('with a session token of an older version of the service, which names no dataset version, takes no lock', async () => {
     await device.update(put('a', '1'));
     const tokens = createSessionTokens({
       keys: [Buffer.alloc(32, 7)],
