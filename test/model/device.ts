@@ -45,7 +45,7 @@ export function createDevice(dataset: DatasetInput) {
     for (;;) {
       const input = { ...dataset, LastSyncCount: lastCount, ...size, ...more };
       const outcome = await run.call('ListRecords', input, { process, caller });
-      if ('rejected' in outcome) throw new Error(`a device cannot list: ${outcome.message}`);
+      if ('rejected' in outcome) throw new Error(`ListRecords of a device was rejected: ${outcome.message}`);
       pages.push(outcome.output);
       if (outcome.output.NextToken === null) return { first: outcome.output, pages };
       more = { NextToken: outcome.output.NextToken };

@@ -34,9 +34,9 @@ export interface ModelBulkPublish {
   startedAt: number;
   endedAt: number;
   /** Name of the last dataset whose event was added to the outbox. */
-   cursor: string;
-   /** Whether the events of all datasets were added to the outbox. */
-   allInOutbox: boolean;
+  cursor: string;
+  /** Whether the events of all datasets were added to the outbox. */
+  allInOutbox: boolean;
 }
 
 export interface ModelDataset {

@@ -30,8 +30,8 @@ export function createTokens() {
     },
 
     /**
-     * Converts an outcome of the service to the model's format: replaces tokens with the model's handles, and texts that
-     * are not compared with placeholders.
+     * Converts an outcome of the service to the model's format: replaces tokens with the model's handles, and texts
+     * that are not compared with placeholders.
      */
     toModel<Output extends object>(real: Outcome<Output>, expected: Outcome<Output>): Outcome<Output> {
       if ('rejected' in real)

@@ -85,7 +85,7 @@ export async function createRun(database: Database): Promise<Run> {
   let latest = NEW_YEAR;
 
   function createProcess(limits: Limits | undefined): Process {
-    if (!limits) throw new Error('a process has limits');
+    if (!limits) throw new Error('there are no limits for this process');
     const streamExists = async (streamName: string) => streamName !== NO_STREAM;
     const store = createSyncStore(database);
     const more = { store, invokeFunction: trigger.invoke, streamExists };

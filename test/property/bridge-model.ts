@@ -206,7 +206,7 @@ export class Bridge {
     const deviceMs = this.now + deviceSkewMs;
     const patch = { key, value: value === null ? null : id, syncCount, deviceMs };
     const written = service.update([patch], this.now);
-    if (typeof written !== 'number') throw new Error(`a device that has read everything: ${written}`);
+    if (typeof written !== 'number') throw new Error(`rejected an up-to-date device: ${written}`);
     if (!hasEffect) {
       // The call increases the sync count, and creates the dataset if there is none.
       device.syncCount = written;

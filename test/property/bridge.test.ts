@@ -113,7 +113,7 @@ const NOTHING: PassOptions = { disturb: [() => {}, () => {}, () => {}], stop: nu
 
 function passUntilDone(bridge: Bridge): void {
   for (let pass = 0; bridge.mark !== 0; pass += 1) {
-    if (pass > 60) throw new Error('the passes do not end');
+    if (pass > 60) throw new Error('the bridge still has a mark after 60 passes');
     bridge.pass(NOTHING);
   }
 }

@@ -50,7 +50,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   ms: fc.integer({ min: -5, max: 5 }),
 });
 
-describe.each(SERVICE_DATABASES)('an update that is decided without reading the dataset, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('an update decided without reading the dataset, on $name', ({ open }) => {
   let database: Database;
   beforeAll(async () => {
     database = await open();
@@ -60,8 +60,8 @@ describe.each(SERVICE_DATABASES)('an update that is decided without reading the 
 
   /**
    * Runs the steps on a new dataset. Returns the outcome of each step, and the dataset, its records and its events.
-   * @param way what session tokens say about the dataset: its version (`known`), nothing (`unknown`) or that it does not
-   *   exist (`absent`). With `read`, they name its version, but each update reads the dataset first
+   * @param way what session tokens say about the dataset: its version (`known`), nothing (`unknown`) or that it does
+   *   not exist (`absent`). With `read`, they name its version, but each update reads the dataset first
    */
   async function run(steps: readonly Step[], way: 'known' | 'unknown' | 'absent' | 'read'): Promise<unknown> {
     const tokens = createSessionTokens({

@@ -82,7 +82,7 @@ describe('the command import', () => {
       () => text.slice(0, text.length / 2),
       'the file ends in the middle of a line',
     ],
-    ['a newer version', () => signExport(withHeader({ version: 2 })), 'the file has version 2'],
+    ['a file of a newer version', () => signExport(withHeader({ version: 2 })), 'the file has version 2'],
     [
       'a header without an id',
       () => signExport(withHeader({ exportId: 'x' })),
@@ -119,12 +119,12 @@ describe('the command import', () => {
       'is invalid, or was written by a newer version',
     ],
     [
-      'a dataset with the id of another',
+      'a dataset with the row id of another dataset',
       () => edited('"type":"dataset"', (item) => withRow(item, { dataset_id: ANY_ID })),
       'is invalid',
     ],
     [
-      'a record with the id of another',
+      'a record with the row id of another record',
       () => edited('"type":"record"', (item) => withRow(item, { record_id: ANY_ID })),
       'is invalid',
     ],
@@ -134,7 +134,7 @@ describe('the command import', () => {
       'does not belong to the dataset before it',
     ],
     [
-      'a login with the id of another',
+      'a login with the row id of another login',
       () => edited('"login_id"', (item) => withLogin(item, { login_id: ANY_ID })),
       'is invalid',
     ],
@@ -144,7 +144,7 @@ describe('the command import', () => {
       'is invalid',
     ],
     [
-      'a merge with the id of another identity',
+      'a merge with the row id of another identity',
       () => edited('"sync.pending_merges"', (item) => withRow(item, { identity_row_id: ANY_ID })),
       'is invalid',
     ],

@@ -91,7 +91,7 @@ class Dataset {
 
 type Device = ReturnType<typeof createDevice>;
 
-describe.each(SERVICE_DATABASES)('the bridge, which keeps taken-over datasets equal here and at the origin, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the bridge between this service and an origin, on $name', ({ open }) => {
   let database: Database;
   let store: BridgeStore;
   let operations: SyncOperations;

@@ -14,7 +14,7 @@ import { failure, scriptedOrigin } from './scripted-origin.ts';
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-describe.each(SERVICE_DATABASES)('the check of up to when all events of an origin are applied, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the check of which origin events are applied, on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   let kinesis: KinesisEmulator;

@@ -144,7 +144,7 @@ describe.each(SERVICE_DATABASES)('applying events of the origin despite faults, 
     expect(await gapOf(deleted)).toBeNull();
   });
 
-  describe.each(['unavailable', 'not-authorized'] as const)('if the origin is %s', (condition) => {
+  describe.each(['unavailable', 'not-authorized'] as const)('if origin calls fail with "%s"', (condition) => {
     const calls = ['describeIdentity', 'listDeveloperUsers'] as const;
     const MINUTE_MS = 60_000;
     const provider = 'login.game.example';
@@ -177,7 +177,7 @@ describe.each(SERVICE_DATABASES)('applying events of the origin despite faults, 
       };
     }
 
-    it.each(calls)('for %s of one identity, refuses the events of this identity after ten minutes', async (call) => {
+    it.each(calls)('for %s of one identity, refuses its events after ten minutes', async (call) => {
       const [pool, known, bad, good] = [await movingPool(), newId(), newId(), newId()];
       await follow(failing(pool, [known], call, []), [eventOf(pool, known)]);
       const origin = failing(pool, [known, bad, good], call, [bad]);

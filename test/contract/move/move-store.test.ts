@@ -17,7 +17,7 @@ import { newPool, STREAMING } from '../../fixtures/identity/identity-pools.ts';
 const NOW = 1_800_000_000_000;
 const PROVIDER = 'login.game.example';
 
-describe.each(SERVICE_DATABASES)('the move store, which stores copies of an origin’s identities, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('the move store, with copies of an origin’s data, on $name', ({ open }) => {
   let database: Database;
   let store: MoveStore;
   beforeAll(async () => {

@@ -173,7 +173,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
   });
 
   it.each(['unavailable', 'throttled', 'credentials', 'refused'] as const)(
-    'lets clients try again and creates no identity while the origin is %s',
+    'lets clients try again and creates no identity while calls to the origin fail with "%s"',
     async (condition) => {
       const { pool, at, copy, operations, reports } = await moving();
       const id = await getId(there.operations, pool, login('ann'));
@@ -338,7 +338,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     });
 
     it.each(['unavailable', 'throttled', 'credentials', 'refused'] as const)(
-      'lets the client try again while the origin is %s',
+      'lets the client try again while calls to the origin fail with "%s"',
       async (condition) => {
         const { pool, at, copy, operations } = await moving();
         await copy();

@@ -188,7 +188,7 @@ describe('ownership, which takes identities over at their first request', () => 
   });
 
   it.each(['unavailable', 'throttled', 'not-authorized', 'credentials', 'refused'] as const)(
-    'lets clients try again if the origin is %s',
+    'lets clients try again if calls to the origin fail with "%s"',
     async (condition) => {
       const { identity, origin } = await copied();
       let isFailing = true;

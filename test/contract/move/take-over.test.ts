@@ -21,7 +21,7 @@ import { CREATED_AT, failure, listingOf, scriptedOrigin } from './scripted-origi
 
 const HOUR = 3_600_000;
 
-describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover, which makes this service the owner of a copied identity, on $name', ({ name, open }) => {
+describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover of an identity, $name', ({ name, open }) => {
   let database: Database;
   let store: MoveStore;
   let takeOvers: TakeOverStore;
@@ -176,7 +176,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover, which makes th
     expect(await stateOf(identity.identityPoolId, identity.identityId)).toBe('replica');
   });
 
-  stable('applies an event that arrives before the takeover ends, but not an event that arrives after that', async () => {
+  stable('applies an event that arrives before the takeover ends, but not a later one', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const game = { ...identity, datasetName: 'game' };
     const during: TakeOverStore = {
@@ -307,7 +307,7 @@ describe.each([...SERVICE_DATABASES, UNSTABLE_DSQL])('a takeover, which makes th
     expect(await run(origin)).toMatchObject({ takenOver: 0, left: 0 });
   });
 
-  stable('forgets the sync counts on which both sides agreed if the pool is deleted and copied again', async () => {
+  stable('forgets the agreed sync counts of both sides if the pool is deleted and copied again', async () => {
     const { identity, origin } = await copied({ game: listingOf(1) });
     const { identityPoolId: pool, identityId: id } = identity;
     await takeOver(deps(origin), identity);

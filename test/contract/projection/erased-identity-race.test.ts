@@ -86,7 +86,7 @@ describe('a batch that is projected while an identity is erased, on PostgreSQL',
   it.each([
     { waiting: 'datasets', insert: DATASET },
     { waiting: 'records', insert: RECORD },
-  ])('leaves no row of the erased identity, if writing its $waiting waits until the erasure is done', async ({ insert }) => {
+  ])('leaves no row of the erased identity if its $waiting wait until it is erased', async ({ insert }) => {
     const kept = event({ identityId: OTHER });
     await projectAround([event(), event({ datasetName: 'late' }), kept], insert, erase);
     expect(await countRows()).toEqual({ ...NO_ROWS, datasets: 1, records: 1 });

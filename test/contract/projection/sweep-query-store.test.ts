@@ -274,7 +274,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
       ['at the first', FIRST_DATASET],
       ['in the middle', datasetId({ ...GAME, datasetName: 'dataset-77' })],
       ['at the end', 'ffffffff-ffff-4fff-bfff-ffffffffffff'],
-    ])('sweeps all of them, starting %s', async (_label, start) => {
+    ])('sweeps all datasets if it starts %s of their ids', async (_label, start) => {
       expect(await sweep({ randomId: () => start })).toEqual({ ...NOTHING, tombstones: 250 });
       expect(new Set(await keys())).toEqual(new Set(['there']));
     });

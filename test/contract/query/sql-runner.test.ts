@@ -129,8 +129,8 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
     await expect(runner.run(sql, 10)).rejects.toMatchObject({
       name: 'SqlError',
       code: expect.stringMatching(code),
-      // Under Aurora DSQL's rules, the statement is a subquery, in which PostgreSQL reports a wrong first word at the next
-      // word.
+      // Under Aurora DSQL's rules, the statement is a subquery, in which PostgreSQL reports a wrong first word at the
+      // next word.
       ...(position !== undefined && { position: name.endsWith('DSQL') ? expect.any(Number) : position }),
     });
     const { rows } = await owner.query('SELECT dataset_name FROM projection.datasets');

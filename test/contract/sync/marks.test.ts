@@ -20,7 +20,7 @@ import { createDevice, createSyncService, put } from '../../fixtures/sync/sync-s
 
 const TABLES = ['unbridged_datasets', 'identity_pools', 'datasets', 'records', 'merged_datasets', 'outbox'];
 
-describe.each(SERVICE_DATABASES)('marks, which tell the bridge of a migration which datasets changed, on $name', ({ open }) => {
+describe.each(SERVICE_DATABASES)('marks of changed datasets, for the bridge, on $name', ({ open }) => {
   let database: Database;
   let operations: SyncOperations;
   beforeAll(async () => {

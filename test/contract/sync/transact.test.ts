@@ -83,7 +83,7 @@ describe("transactions under Aurora DSQL's rules", () => {
   it.each([
     ['new', 0],
     ['expired', 1],
-  ])('counts one attempt to publish an event even if the answer to the claim of the event is lost: %s lease', async (_, before) => {
+  ])('counts one attempt even if the answer to an outbox claim is lost: %s lease', async (_, before) => {
     await createDevice(createSyncService(database).operations).update(put('a', '1'));
     const outbox = createOutboxStore(database);
     for (let claims = 0; claims < before; claims += 1) await outbox.claim(10, 0);

@@ -72,7 +72,7 @@ describe.each(SERVICE_DATABASES)(
       },
     };
 
-    it.each(Object.keys(writers))('is kept after it expired, and deleted after the event has left the outbox: %s', async (writer) => {
+    it.each(Object.keys(writers))('is deleted only after the event is published: %s', async (writer) => {
       await writers[writer]?.();
       const payloads = await countPayloads();
       expect(payloads).toBeGreaterThan(0);
