@@ -167,7 +167,7 @@ describe('the poller of bulk publishes', () => {
     });
   });
 
-  describe('the status of a run', () => {
+  describe('the status of a run of a bulk publish', () => {
     it('is not stored for a pool that was never published', async () => {
       expect(await poller.poll()).toMatchObject({ pools: 1, transitions: [], failures: [] });
       expect(await runs()).toEqual([]);
@@ -255,7 +255,7 @@ describe('the poller of bulk publishes', () => {
     });
   });
 
-  describe('a run that has succeeded', () => {
+  describe('a run of a bulk publish that has succeeded', () => {
     beforeEach(() => {
       poller.pool().details = succeeded(START, END);
     });

@@ -117,7 +117,7 @@ describe('reconcile, which compares the query store with the service and repairs
     expect(await everything()).toEqual(before);
   });
 
-  it('repairs a written and a removed record, with the versions from the service', async () => {
+  it('repairs a record that was written and a record that was removed, with the versions from the service', async () => {
     await project(game().update({ a: '1', b: '1' }));
     game().update({ a: '2' });
     game().update({ b: null });
@@ -187,7 +187,7 @@ describe('reconcile, which compares the query store with the service and repairs
     expect(service.calls).toEqual(['readStreaming', 'listDatasets']);
   });
 
-  it('adds an unknown dataset of a known identity', async () => {
+  it('adds a dataset that the query store does not know, of an identity that it knows', async () => {
     await project(game().update({ a: '1' }));
     service.dataset(IDENTITY, 'another').update({ b: '2' });
     expect(await run()).toMatchObject({ compared: 2, repaired: 1, total: 2 });
@@ -430,7 +430,7 @@ describe('reconcile, which compares the query store with the service and repairs
     expect(Math.max(...slept)).toBe(100);
   });
 
-  it('marks the gaps of its pool as repaired if they ended before the reconciliation started', async () => {
+  it('marks the gaps (periods whose removals may be missing) of its pool as repaired if they ended before it started', async () => {
     const gap = (pool: string, since: number, until: number | null) =>
       database.query(
         "INSERT INTO projection.gaps (identity_pool_id, since_ms, cause, until_ms) VALUES ($1, $2, 'streaming-off', $3)",

@@ -255,24 +255,24 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       return finish(identityPoolId, used, { quietForMs: 0 }, isBridging);
     }
 
-    it('ends even if the bridge has not yet sent the last change, which then exists only at this service', async () => {
+    it('ends the migration even if the bridge has not yet sent the last change, which then exists only at this service', async () => {
       const report = await finishUsed();
       expect(report).toMatchObject({ outcome: 'finished', reasons: [], left: { differences: [] } });
       expect(report.left.waiting).toMatchObject([{ datasetName: 'game', problem: null }]);
     });
 
-    it('does not end if the origin has another change of this dataset', async () => {
+    it('does not end the migration if the origin has another change of this dataset', async () => {
       expect((await finishUsed({ isChangedThere: true })).reasons).toContain('waiting');
     });
 
-    it('does not end if an old version writes in the last seconds, even if no quiet period is required', async () => {
+    it('does not end the migration if an old version writes in the last seconds, even if no quiet period is required', async () => {
       expect(await finishUsed({ isWrittenLate: true })).toMatchObject({
         outcome: 'refused',
         reasons: ['not-quiet'],
       });
     });
 
-    it('does not end if the dataset or the identity was deleted here, but not at the origin yet', async () => {
+    it('does not end the migration if the dataset or the identity was deleted here, but not at the origin yet', async () => {
       const deleted = await finishUsed({ atLast: ({ deleteHere }) => deleteHere() });
       expect(deleted.reasons).toContain('waiting');
       const erased = await finishUsed({
@@ -281,7 +281,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       expect(erased.reasons).toContain('waiting');
     });
 
-    it('does not end if the sync counts of the dataset restarted at the origin', async () => {
+    it('does not end the migration if the sync counts of the dataset restarted at the origin', async () => {
       const restart = ({ there }: { there: { game: OriginListing } }) => {
         there.game = listingOf(1);
         return undefined;
@@ -289,19 +289,19 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       expect((await finishUsed({ atLast: restart })).reasons).toContain('waiting');
     });
 
-    it('does not end if the origin has a key that this service cannot store', async () => {
+    it('does not end the migration if the origin has a key that this service cannot store', async () => {
       expect(await finishUsed({ keyThere: 'k\u0000' })).toMatchObject({
         outcome: 'refused',
         left: { differences: [{ datasetName: 'game', kind: 'values' }] },
       });
     });
 
-    it('does not end if the origin rejects the changes that the bridge sends', async () => {
+    it('does not end the migration if the origin rejects the changes that the bridge sends', async () => {
       expect((await finishUsed({ isFull: true })).reasons).toContain('waiting');
     });
   });
 
-  it('refuses while old versions of the app may still write, and changes nothing', async () => {
+  it('refuses to end the migration while old versions of the app may still write, and changes nothing', async () => {
     const { identityPoolId, origin } = await copied([{ game: listingOf(1) }]);
     await store.saveOldWrite(identityPoolId, now - 4 * MINUTE);
     await store.saveOldWrite(identityPoolId, now - 9 * MINUTE);
@@ -319,7 +319,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await isMoving(identityPoolId)).toBe(true);
   });
 
-  it('changes nothing in a dry run, and reports what would prevent the end', async () => {
+  it('changes nothing in a dry run, and reports what would prevent the end of the migration', async () => {
     const datasets = { game: listingOf(1) };
     const { identityPoolId, ids, origin } = await copied([datasets]);
     const dryRun = () => finish(identityPoolId, origin, { isDryRun: true });
@@ -333,7 +333,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     });
   });
 
-  it('ends without a response of the origin if the options ignore that reason; a later copy restarts the bridge', async () => {
+  it('ends the migration without a response of the origin if the options ignore that reason; a later copy restarts the bridge', async () => {
     const { identityPoolId, ids, origin, copy } = await copied([{ game: listingOf(1) }]);
     const broken: Origin = { ...origin, readPool: () => Promise.reject(failure('refused')) };
     await expect(finish(identityPoolId, broken)).rejects.toMatchObject({ condition: 'refused' });
@@ -355,7 +355,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await run(identityPoolId, origin)).toEqual({ bridged: 1, postponed: 0 });
   });
 
-  it('does not end while a copy runs, even if the reason `busy` is ignored', async () => {
+  it('does not end the migration while a copy runs, even if the reason `busy` is ignored', async () => {
     const { identityPoolId, origin } = await copied([{}]);
     const about = { origin: 'scripted', holder: 'copy', now, until: now + 5 * MINUTE };
     const lease = await store.takeLease(identityPoolId, about);
@@ -388,7 +388,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     });
     const google = 'accounts.google.com';
 
-    it('does not end if a login was added at the origin that was never used here', async () => {
+    it('does not end the migration if a login was added at the origin that was never used here', async () => {
       const providersOf = new Map<string, readonly string[]>();
       const describeIdentity = async (id: string) => described(id, ...(providersOf.get(id) ?? []));
       const { identityPoolId, ids, origin } = await copied([{}, {}], { describeIdentity });
@@ -417,7 +417,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       expect(await finish(identityPoolId, changed, ignored)).toMatchObject({ outcome: 'finished' });
     });
 
-    it('does not end if a login was added at the origin while both sides were compared', async () => {
+    it('does not end the migration if a login was added at the origin while both sides were compared', async () => {
       const { identityPoolId, ids, origin } = await copied([{ game: listingOf(1) }]);
       let providers: string[] = [];
       const changed: Origin = {
@@ -434,7 +434,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       });
     });
 
-    it('takes over an identity that was created at the origin while both sides were compared, and ends', async () => {
+    it('takes over an identity that was created at the origin while both sides were compared, and ends the migration', async () => {
       const { identityPoolId, ids, origin } = await copied([{ game: listingOf(1) }]);
       const all = [...ids];
       const changed: Origin = {
@@ -492,7 +492,7 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
     expect(await createIdentityStore(database).readIdentity(late)).toBeNull();
   });
 
-  it('does not end if an event created an identity in the meantime that was not taken over', async () => {
+  it('does not end the migration if an event created an identity in the meantime that was not taken over', async () => {
     const { identityPoolId, origin } = await copied([{}]);
     const pool = await store.readPool(identityPoolId, now);
     await follow(

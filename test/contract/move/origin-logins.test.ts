@@ -564,7 +564,7 @@ describe.each(SERVICE_DATABASES)('a service with a pool that is being migrated, 
     expect(await getId(there.operations, pool, login('ann', APPLE))).toBe(another);
   });
 
-  it('gives a person whose identity was deleted here a new identity', async () => {
+  it('gives a new identity to a user whose identity was deleted here', async () => {
     const { pool, copy, operations } = await moving();
     const id = await getId(there.operations, pool, login('ann'));
     await copy();

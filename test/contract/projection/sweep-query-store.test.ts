@@ -288,7 +288,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     });
   });
 
-  it('runs on a schedule locally, and also removes old failure objects', async () => {
+  it('runs on a schedule in the local cloud, and also removes old objects of the failure destination', async () => {
     await write([record('a', 1, null)]);
     await age('records', 366);
     const directory = await mkdtemp(join(tmpdir(), 'mappings-'));
@@ -306,7 +306,7 @@ describe.each(DATABASES)('the sweep of the query store on $name', ({ open }) => 
     }
   });
 
-  it('fails if the database fails, and the next run completes the work', async () => {
+  it('fails if the database fails; the next run completes the sweep', async () => {
     await write([record('a', 1, null)]);
     await age('records', 366);
     let isDown = true;

@@ -24,7 +24,7 @@ function changes() {
       DATASETS.map((datasetName) => ({
         dataset: { identityPoolId, identityId, datasetName },
         version: version(3),
-        // The settings of the last identity were removed, although their records were written again later.
+        // The dataset `settings` of the last identity was removed: its score is older than the removal, its motto newer.
         removal: index === 6 && datasetName === 'settings' ? version(2) : null,
         records: [
           {
@@ -269,7 +269,7 @@ describe.each(DATABASES)('the records of one key on $name', ({ openOwn }) => {
       up.map(({ recordValue }) => recordValue).toSorted(),
     );
     expect(new Set(up.map(({ where }) => where)).size).toBe(up.length);
-    // The removed settings of the last identity in both pools are left out.
+    // The scores in the removed `settings` of the last identity are left out, in both pools.
     expect(up).toHaveLength(changes().length - 2);
     const down = await list('score', { by: 'number', descending: true, min: null, max: null }, ANY, limit);
     expect(down).toEqual(up.toReversed());

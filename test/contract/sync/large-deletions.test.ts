@@ -144,7 +144,7 @@ describe.each(SERVICE_DATABASES)(
       });
     });
 
-    it('erases the records of one dataset with long keys', async () => {
+    it('erases records with long keys of one dataset in the sync store', async () => {
       const { operations } = createSyncService(database);
       const device = createDevice(operations, { identityId: IDENTITY });
       await device.update(put('a', '1'));

@@ -385,7 +385,7 @@ describe.each(SERVERS)('merging identities on $name', ({ open }) => {
     });
   });
 
-  it('is atomic for each dataset: a failure leaves that dataset unchanged and earlier ones merged', async () => {
+  it('merges each dataset atomically: a failure leaves that dataset unchanged and earlier datasets merged', async () => {
     await device(guest, 'a').update(put('k', '1'));
     await device(guest, 'b').update(put('k', '2'));
     await device(guest, 'c').update(put('k', '3'));
