@@ -28,7 +28,7 @@ const WRITERS = [
   },
 ];
 
-describe.each(WRITERS)('the handler on concurrently read shards, into $name', ({ open }) => {
+describe.each(WRITERS)('the project-stream handler on concurrent shards, into $name', ({ open }) => {
   let writers: Database[];
   let database: Database;
   beforeAll(async () => {

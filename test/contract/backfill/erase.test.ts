@@ -252,7 +252,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     expect((await everything()).records).toEqual([]);
   });
 
-  it('keeps late events of every kind out of the tables, also those of merged identities', async () => {
+  it('keeps events of every kind that arrive after the erasure out of the tables, also those of merged identities', async () => {
     await createPool(database);
     const insert = 'INSERT INTO identity.identities VALUES ($1, $2, 1, 1, $3)';
     await database.query(insert, [IDENTITY, POOL, null]);
@@ -299,7 +299,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     });
   });
 
-  it('erases all payloads, parked events, and unpublished events with records, if the service uses this database', async () => {
+  it('erases the payloads, parked events and unpublished record events of the identity, if the service uses this database', async () => {
     await createPool(database);
     await put({}, { payloadOf: IDENTITY });
     await put({ kinesisSyncRecords: [wireRecord({ value: '"operation":"remove"' })] });
@@ -342,7 +342,7 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
     ]);
   });
 
-  it('does not touch the outbox of a service whose pool is in another database', async () => {
+  it('does not touch the outbox of this database if the service has the pool in another database', async () => {
     await put({}, { payloadOf: IDENTITY });
     const { found: before, remains } = await eraseIdentity(serviceWith(), { isAmazons: false });
     expect(before.tables).toBeNull();

@@ -473,7 +473,7 @@ describe.each(SERVICE_DATABASES)('the bridge between this service and an origin,
       expect(await conflictsOf(root)).toMatchObject([{ key: 'a', winner: 'there' }]);
     });
 
-    it('removes from the copy the records that were removed at the origin after the merge, unless they are newer', async () => {
+    it('removes a record from the copy if it was removed at the origin after the merge, unless the record is newer than that', async () => {
       const { there, root, link, copy, arrive } = await merged([
         ['a', '1', NEW_YEAR - 3 * day],
         ['b', '1', NEW_YEAR - 3 * day],
@@ -513,7 +513,7 @@ describe.each(SERVICE_DATABASES)('the bridge between this service and an origin,
       expect(await conflictsOf(identity)).toMatchObject([{ key: null, kind: 'deleted', winner: 'here' }]);
     });
 
-    it('lists no conflict for that deletion if the identities were merged at the origin, too', async () => {
+    it('lists no conflict for the deletion of the original dataset if the identities were merged at the origin, too', async () => {
       const { there, identity, link, arrive } = await merged([['a', '1', NEW_YEAR]]);
       await link();
       await there.calls().deleteDataset?.({ ...identity, datasetName: 'game' }, 1);
@@ -540,7 +540,7 @@ describe.each(SERVICE_DATABASES)('the bridge between this service and an origin,
       await sides.here.update(put('b', '2', 1));
       sides.there.set({ key: 'a', value: '1' });
       sides.there.set({ key: 'b', value: '2' });
-      // Removes the marks of these writes, because the events of the origin, which write a replica, make no marks.
+      // Simulates a replica: its rows come from events of the origin, which make no marks.
       await deleteRows(database, ['sync.unbridged_datasets']);
     });
     await run(there);

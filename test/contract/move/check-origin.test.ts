@@ -28,7 +28,7 @@ describe.each(SERVICE_DATABASES)('the check of which origin events are applied, 
     await database.close();
   });
 
-  /** Creates a pool that is being migrated from an origin with this name, whose stream has two shards. */
+  /** Creates a pool that was copied from the returned origin or from `copiedFrom`. The stream has two shards. */
   async function moving(calls: Partial<Origin> = {}, copiedFrom?: string) {
     const pool = await newPool(database);
     const streamName = await kinesis.createStream(2);

@@ -114,7 +114,7 @@ describe.each(SERVICE_DATABASES)('the move store, with copies of an origin’s d
     expect(await store.listedOf(pool, [id], 5)).toEqual(new Set([id]));
   });
 
-  it('does not store an identity as listed that it could not create because the pool does not exist', async () => {
+  it('does not remember an identity as listed by a copy if it could not create the identity, because there is no pool', async () => {
     const pool = `us-east-1:${randomUUID()}`;
     const id = newId();
     expect(await put(pool, id)).toMatchObject({ created: 0 });
@@ -230,7 +230,7 @@ describe.each(SERVICE_DATABASES)('the move store, with copies of an origin’s d
     expect(left).toEqual([]);
   });
 
-  it('erases rows that a listing does not contain, and keeps rows that it contains or that cannot be stored', async () => {
+  it('erases rows that a listing does not contain, and keeps rows that it contains or whose new value cannot be stored', async () => {
     const pool = await newPool(database, { streams: STREAMING });
     const id = newId();
     await put(pool, id);
@@ -359,7 +359,7 @@ describe.each(SERVICE_DATABASES)('the move store, with copies of an origin’s d
     ]);
   });
 
-  it('reports a gap after events expired before they were applied, until a later copy is complete', async () => {
+  it('reports that events are missing (a gap) after events expired before they were applied, until a later copy is complete', async () => {
     const pool = await newPool(database);
     const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
     if (!('leaseId' in lease)) throw new Error('no lease');
@@ -379,7 +379,7 @@ describe.each(SERVICE_DATABASES)('the move store, with copies of an origin’s d
     expect(await gap()).toBeNull();
   });
 
-  it('saves a gap, which a copy that is in progress does not repair', async () => {
+  it('keeps a gap that is saved while a copy is in progress, until a later copy repairs it', async () => {
     const pool = await newPool(database);
     const lease = await store.takeLease(pool, { origin: 'o', holder: 'h', now: 1_000, until: 9_000 });
     if (!('leaseId' in lease)) throw new Error('no lease');
@@ -423,7 +423,7 @@ describe.each(SERVICE_DATABASES)('the move store, with copies of an origin’s d
     expect(await createIdentityStore(database).applyLinks({ question, found, decision, at: 7 })).toBe(true);
   }
 
-  it('does not copy the name of a provider of which the identity has a login here', async () => {
+  it('does not copy the name of a login provider if the identity already has a login of that provider here', async () => {
     const pool = await newPool(database);
     const [id, provider] = [newId(), 'accounts.google.com'];
     await put(pool, id, [provider]);

@@ -13,7 +13,7 @@ import {
   wireRecord,
 } from '../../fixtures/sync/stream-events.ts';
 
-it('a removal keeps a newer value that is committed while the removal waits for the row lock', async () => {
+it('the removal of a dataset keeps a newer value that is committed while the removal waits for the row lock', async () => {
   const connectionString = await createPostgresDatabase();
   const database = openPg({ connectionString });
   const store = createQueryStore(database);

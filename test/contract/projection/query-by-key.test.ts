@@ -60,7 +60,7 @@ describe.each(DATABASES)('queries by key on $name', ({ open }) => {
     expect(rows.map(({ id }) => id)).toEqual(rows.map(({ key }) => recordId(key)));
   });
 
-  it('return the records of the key as the view shows them', async () => {
+  it('return the records of the key as the view `query.records` shows them', async () => {
     const seen = await query("SELECT * FROM query.records WHERE record_key = 'level' ORDER BY identity_id");
     expect(seen).toHaveLength(3);
     expect(await query("SELECT * FROM query.records_of('level') ORDER BY identity_id")).toEqual(seen);

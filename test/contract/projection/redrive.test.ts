@@ -67,7 +67,7 @@ describe.each(DATABASES)('redrive, which projects quarantined events again, on $
       )
     ).rows.map(({ reason }) => reason);
 
-  it('redrives one event, also with edited data, and keeps the stored data', async () => {
+  it('redrives one event, also with edited data, and keeps the original data in quarantine', async () => {
     await project([offloaded('a'), garbage()], refusing);
     const events = await store.readQuarantined(null, 10);
     const isGarbage = ({ reason }: { reason: string }) => reason.startsWith('not-json');
@@ -159,7 +159,7 @@ describe.each(DATABASES)('redrive, which projects quarantined events again, on $
     expect(again).toEqual({ projected: 1, unavailable: 0, refused: new Map() });
   });
 
-  it('leaves unavailable payloads in quarantine, and updates the reason', async () => {
+  it('leaves an event in quarantine while its payload is unavailable, and updates the reason when the payload is refused', async () => {
     await project([offloaded('a')], refusing);
     expect(await redriveQuarantine({ store, fetchPayload: unavailable })).toMatchObject({ unavailable: 1 });
     expect(await waiting()).toEqual(['offloaded-payload: 403']);

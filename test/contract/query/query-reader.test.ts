@@ -24,7 +24,8 @@ function changes() {
       DATASETS.map((datasetName) => ({
         dataset: { identityPoolId, identityId, datasetName },
         version: version(3),
-        // The dataset `settings` of the last identity was removed: its score is older than the removal, its motto newer.
+        // The dataset `settings` of the last identity was removed. Its score is older than the removal; its motto is
+        // newer.
         removal: index === 6 && datasetName === 'settings' ? version(2) : null,
         records: [
           {

@@ -81,7 +81,7 @@ describe.each(SERVERS)('the finish-merges function on $name', ({ open }) => {
     clock.now += CREDENTIALS_LIFETIME_MS + HOUR;
     expect(await run()).toMatchObject({ ended: 0 });
     clock.now += 1;
-    // The run merges data that was written last, and only then ends the merge.
+    // The next run first merges this late write, and then ends the merge.
     await device(guest).update(put('a', '1'));
     expect(await run()).toEqual({ pending: 1, ended: 1, isCutShort: false });
     expect(await namesOf(person)).toEqual([`game.${guest}`]);
