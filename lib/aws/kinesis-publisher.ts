@@ -6,8 +6,8 @@ const MAX_REQUEST_RECORDS = 500;
 const MAX_REQUEST_BYTES = 5 * 1024 * 1024;
 
 /**
- * Errors in the request itself, which are permanent. All other errors are due to the stream, its encryption key, the
- * permissions or the network, and can be retried.
+ * Errors in the request itself, which are permanent. All other errors count as retryable, because the stream, its
+ * encryption key, the permissions or the network may have caused them.
  */
 const WRONG_REQUEST = new Set(['InvalidArgumentException', 'SerializationException', 'ValidationException']);
 

@@ -68,6 +68,9 @@ export interface QuietShard {
   sequenceNumber: string;
   /** When the last projected record arrived. */
   arrivedAt: number;
-  /** When a poll last found no record after the last projected record. Null if no poll has found that. */
+  /**
+   * When a poll last found no record after the last projected record. Later, the creation time of a stream that was
+   * created again under the same name, once its loss is reported. Null if neither has happened.
+   */
   emptyAt: number | null;
 }

@@ -1,6 +1,6 @@
 import type { Identity } from '../fixtures/wire/sync-client.ts';
 
-/** A record that the service acknowledged. If the record is removed, its value is null. */
+/** A record that the service acknowledged or returned. If the record was removed, its value is null. */
 export interface LedgerEntry {
   value: string | null;
   syncCount: number;

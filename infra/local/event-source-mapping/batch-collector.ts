@@ -47,10 +47,15 @@ interface BatchCollectorDeps extends MappingRuntime {
  */
 const MAX_RECORDS_PER_READ = 100;
 /**
- * Limit for reading ahead, in batches per lane, counted from the first record of the shard that is not processed. If
- * one lane makes no progress, the other lanes continue until this limit is reached. The limit applies to the number of
- * records and to their bytes. After a crash, the records after that first record that the other lanes have processed
- * are delivered again.
+ * Limit for reading ahead, in batches per lane. A batch counts as `batchSize` records and as `MAX_PAYLOAD_BYTES`.
+ * Nothing more is read while the number of records or the number of bytes has reached its limit:
+ *
+ * - Records are counted from the first unprocessed record of the shard to the last record that was read, including the
+ *   processed records between them.
+ * - Bytes are counted only of unprocessed records.
+ *
+ * If one lane makes no progress, the other lanes continue until one of the limits is reached. After a crash, the
+ * processed records after the first unprocessed record are delivered again.
  */
 const MAX_BATCHES_AHEAD = 4;
 

@@ -111,8 +111,8 @@ async function readKept(
  * run, none are lost. Otherwise, records may be lost in two cases:
  *
  * - The stream was recreated since the run started.
- * - The run started before the oldest record that the stream keeps, and at least one shard is not projected past the
- *   end of the run.
+ * - The run started before the oldest record that the stream keeps, and either no shard could be read, or at least one
+ *   shard is not projected past the end of the run.
  */
 function mayBeLost(run: OpenRun, shards: readonly ShardView[], { createdAt, since }: Kept): boolean {
   if (hasPassedShards(run)) return false;

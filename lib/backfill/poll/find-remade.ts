@@ -12,13 +12,23 @@ export interface RemadeStream {
 }
 
 /**
- * Detects whether a stream was deleted and created again since the last poll that read the stream. If no poll has read
- * the stream, detects whether that happened since its last projected records arrived. The records of the previous
- * stream are lost, even if they were not projected yet. Ignores each shard that a poll found without waiting records
- * after the new stream was created: the shard lost nothing.
+ * Detects whether a stream was deleted and created again under the same name. The deletion also deleted the records
+ * that were not projected yet.
  *
- * The creation time identifies the stream. It is not compared with the times of polls, because the clocks of the stream
- * and of the poller differ, and either can be set back.
+ * The creation time identifies the stream. If an earlier poll saved a creation time, the stream was created again if
+ * the two times differ. They are compared only for equality, because clocks can be set back. If no poll saved a
+ * creation time, the stream counts as created again unless all of its projected shards are left out of the result.
+ *
+ * The result leaves out two kinds of shards:
+ *
+ * - The last projected record arrived at or after the creation. This record belongs to the new stream and says nothing
+ *   about the previous one.
+ * - A poll at or after the creation found no record waiting on the shard. Each poll checks first whether the stream was
+ *   created again, so that poll has already reported a loss.
+ *
+ * For the second kind, `readQuietShards` compares the creation time with `empty_ms`, the time of that poll. One of
+ * these times comes from the clock of Kinesis, the other from the clock of the poller. If the clocks differ, a shard
+ * can be left out or included wrongly.
  *
  * @param seen the stream of each pool, as seen before this poll
  * @returns null if, as far as is known, the stream is still the same

@@ -40,7 +40,7 @@ export interface PublishStore {
   countQuarantined(identityPoolId: string, time: StreamTime): Promise<number>;
   /**
    * Returns the shards whose last projected record arrived before the time `before`. Omits the shards that a poll has
-   * found without waiting records since that time.
+   * found without waiting records at or after that time.
    */
   readQuietShards(streamName: string, before: number): Promise<QuietShard[]>;
   keepEmpty(streamName: string, shardId: string, emptyAt: number): Promise<void>;

@@ -69,8 +69,10 @@ export interface PublishEntry {
 }
 
 /**
- * The outcome for one entry. `error` is a code that is safe to log. `retryable`: the stream's state caused the
- * failure, not the entry itself. `noStream`: no stream has that name.
+ * The outcome for one entry. `error` is a code that is safe to log. `retryable` is false only if the entry itself is
+ * known to be invalid. It is true for every other failure, for example of the stream, its key, the permissions or the
+ * network, and if there is no answer for the entry. `noStream`: no stream has that name, or the stream is still being
+ * created.
  */
 export type PublishOutcome = 'published' | { error: string; retryable: boolean; noStream?: true };
 

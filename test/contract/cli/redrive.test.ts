@@ -154,7 +154,7 @@ describe('the command redrive', () => {
     }
   });
 
-  it('counts a slow rejection as a timeout, so it stops after three of them; fast rejections do not stop it', async () => {
+  it('counts slow rejections as timeouts: after three in a row, it sends no more requests to that origin; fast rejections do not count', async () => {
     const deliveries = Array.from({ length: 6 }, (_, index) => offloaded(`https://a/${index}`));
     await projectBatch(createQueryStore(database), await readDeliveries(deliveries));
     for (const { tookMs, requests } of [

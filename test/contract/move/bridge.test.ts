@@ -634,7 +634,7 @@ describe.each(SERVICE_DATABASES)('the bridge between this service and an origin,
     expect(await due()).toHaveLength(3);
   });
 
-  it('resets the count of failed attempts of a dataset after a success, although the dataset changed in the meantime', async () => {
+  it('resets the count of failed attempts of a dataset after a success, even if the dataset changed during the successful attempt', async () => {
     const { there, here, identity } = await owned();
     await here.update(put('a', '1'));
     there.fail = 'limit';

@@ -63,7 +63,7 @@ describe.each([
     expect(pages.flatMap(({ items }) => items)).toEqual([]);
   });
 
-  it('accept a bounded number of slow queries, which do not delay the service', async () => {
+  it('bound slow queries; the service waits for none of them on PostgreSQL, and only for the running one on the embedded database', async () => {
     const queries = Array.from({ length: 30 }, () => local.queries.query(slow));
     const failures: unknown[] = [];
     const settled = Promise.allSettled(

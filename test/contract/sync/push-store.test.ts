@@ -125,7 +125,7 @@ describe.each(SERVICE_DATABASES)('the push store on $name', ({ open }) => {
     });
   });
 
-  describe('a device beyond the limit of its identity', () => {
+  describe('a device that registers although its identity already has the maximum number of devices', () => {
     const devicesOf = async () => {
       const { rows } = await database.query<{ device_id: string }>(
         'SELECT device_id FROM sync.devices WHERE identity_id = $1',

@@ -24,7 +24,7 @@ export function describeRun(run: PublishRun): string {
     case 'failed':
       return `${started}, FAILED: ${failureMessage ?? 'the service gave no reason'}`;
     case 'unseen':
-      return `${started}, UNSEEN: its end was not observed, because a newer bulk publish started first`;
+      return `${started}, UNSEEN: its end was not observed, because a newer bulk publish started first or the pool was created again`;
     case 'stalled':
       return `${started}${published}, stalled: no progress for 15 minutes, waiting for ${waitingFor ?? 'nothing'}`;
     case 'unknown':

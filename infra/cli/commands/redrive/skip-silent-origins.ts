@@ -1,19 +1,20 @@
 import { type FetchPayload, PayloadUnavailableError } from '../../../../lib/stream/ports/fetch-payload.ts';
 
 /**
- * Number of consecutive timeouts after which requests to an origin (scheme, host and port of a payload's URL) are
- * skipped. Each timeout may take 15 seconds.
+ * Number of consecutive failures after which requests to an origin (scheme, host and port of a payload's URL) are
+ * skipped. A failure is a payload that is unavailable for now, or a rejection that counts as a timeout. Each may take
+ * 15 seconds.
  */
 const MAX_IN_A_ROW = 3;
 
 /**
- * A fetch that failed after at least this many milliseconds counts as a timeout. The duration decides, because the
- * error is not reliable: if the link has expired, `fetchPayload` reports even a timeout as a rejection.
+ * A rejection after at least this many milliseconds counts as a timeout. The duration decides, because the error is not
+ * reliable: if the link has expired, `fetchPayload` reports even a timeout as a rejection.
  */
 const ANSWERED_WITHIN_MS = 5_000;
 
 /**
- * Wraps the payload fetch of one redrive. After `MAX_IN_A_ROW` consecutive timeouts of an origin, the returned function
+ * Wraps the payload fetch of one redrive. After `MAX_IN_A_ROW` consecutive failures of an origin, the returned function
  * sends no more requests to that origin and reports the payloads as unavailable. Without this limit, a redrive of
  * hundreds of events with unresponsive origins would take hours.
  *
