@@ -168,6 +168,10 @@ describe('the quarantine command', () => {
       stdout: expect.stringContaining('Dismissed: 2 events'),
     });
     expect(await cli('dismiss', first, '--json')).toMatchObject({ code: 0, stdout: '{"dismissed":0}\n' });
+    expect(await cli('dismiss', first, second)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Not dismissed: 2 ids, because no event .* waits in quarantine\./),
+    });
     const lines = (await cli('export')).stdout
       .trim()
       .split('\n')

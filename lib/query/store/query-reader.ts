@@ -27,30 +27,35 @@ WITH RECURSIVE pools (identity_pool_id) AS (
 )
 SELECT identity_pool_id AS "identityPoolId" FROM pools WHERE identity_pool_id IS NOT NULL LIMIT $2::int`;
 
-const nextIdentity = (after: string) => `least(
-    (SELECT identity_id FROM query.dataset_versions
-      WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1),
-    (SELECT identity_id FROM query.identities
-      WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1))`;
-
 /**
  * What `providers` contains for an identity that was merged into another one. A list of names is never a single space.
  */
 const MERGED = ' ';
 
-/** Goes from identity to identity in the indexes. Without statistics, PostgreSQL would read and sort the whole pool. */
+const nextWithData = (after: string) => `
+    SELECT identity_id FROM query.dataset_versions
+    WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1`;
+
+/**
+ * Merges two lists: the identities that have or had a dataset, and the identities that the service knows. An identity on
+ * the page that is in both lists is among the first rows of both. So reading one page of each list is enough.
+ *
+ * The first list goes from identity to identity in the index of the datasets. Without statistics, PostgreSQL would read
+ * and sort the whole pool.
+ */
 const READ_IDENTITIES = `
-WITH RECURSIVE page (identity_id) AS (
-  SELECT ${nextIdentity('$2::text')}
+WITH RECURSIVE steps (identity_id) AS (
+  (${nextWithData('$2::text')})
   UNION ALL
-  SELECT ${nextIdentity('page.identity_id')} FROM page WHERE page.identity_id IS NOT NULL
+  SELECT (${nextWithData('steps.identity_id')}) FROM steps WHERE steps.identity_id IS NOT NULL
+), with_data AS (
+  SELECT identity_id FROM steps WHERE identity_id IS NOT NULL LIMIT $3::int
+), known AS (
+  SELECT identity_id, CASE WHEN merged_into IS NULL THEN providers ELSE '${MERGED}' END AS providers
+  FROM query.identities WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT $3::int
 )
-SELECT identity_id AS "identityId", (
-    SELECT CASE WHEN known.merged_into IS NULL THEN known.providers ELSE '${MERGED}' END
-    FROM query.identities AS known
-    WHERE known.identity_id = page.identity_id AND known.identity_pool_id = $1::text
-  ) AS providers
-FROM page WHERE identity_id IS NOT NULL LIMIT $3::int`;
+SELECT identity_id AS "identityId", providers FROM with_data FULL JOIN known USING (identity_id)
+ORDER BY identity_id LIMIT $3::int`;
 
 const READ_DATASETS = `
 SELECT dataset_name AS "datasetName", sync_count AS "syncCount", last_modified_ms AS "lastModifiedMs",

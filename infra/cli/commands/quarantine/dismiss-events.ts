@@ -1,5 +1,6 @@
 import { createQuarantineStore } from '../../../../lib/projection/store/quarantine-store.ts';
 import type { CommandDeps } from '../../command.ts';
+import { count } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
 import { describeDismissed } from '../redrive/from-quarantine.ts';
 
@@ -14,5 +15,13 @@ export async function dismissEvents(
 ): Promise<void> {
   const dismissed = await createQuarantineStore(database).dismiss(quarantineIds);
   if (asJson) printJson(print, { dismissed });
-  else print(describeDismissed(dismissed));
+  else {
+    if (dismissed > 0) print(describeDismissed(dismissed));
+    const others = new Set(quarantineIds).size - dismissed;
+    if (others > 0) print(describeNotWaiting(others));
+  }
+}
+
+function describeNotWaiting(ids: number): string {
+  return `Not dismissed: ${count(ids, 'id')}, because no event with such an id waits in quarantine. \`quarantine list\` lists the waiting events.`;
 }

@@ -32,7 +32,7 @@ export async function listEvents(
       quarantineId,
       timeText(arrivedAt.getTime()),
       identityPoolId ?? '-',
-      ...(isAll ? [redrivenAt === null ? 'waiting' : 'redriven'] : []),
+      ...(isAll ? [redrivenAt === null ? 'waiting' : 'projected or dismissed'] : []),
       reason,
     ].map(toSafeLine),
   );
