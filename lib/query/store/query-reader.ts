@@ -32,29 +32,32 @@ SELECT identity_pool_id AS "identityPoolId" FROM pools WHERE identity_pool_id IS
  */
 const MERGED = ' ';
 
-const nextWithData = (after: string) => `
-    SELECT identity_id FROM query.dataset_versions
+/** SQL that goes from identity to identity in the index of a view. */
+const walk = (view: string, columns: string) => {
+  const next = (after: string) => `
+    SELECT ${columns} FROM ${view}
     WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1`;
+  return `(${next('$2::text')})
+  UNION ALL
+  SELECT next.* FROM steps CROSS JOIN LATERAL (${next('steps.identity_id')}) AS next`;
+};
 
 /**
- * Merges two lists: the identities that have or had a dataset, and the identities that the service knows. An identity on
- * the page that is in both lists is among the first rows of both. So reading one page of each list is enough.
- *
- * The first list goes from identity to identity in the index of the datasets. Without statistics, PostgreSQL would read
- * and sort the whole pool.
+ * Merges two lists: the identities that have or had a dataset, and the identities that the service knows. An identity of
+ * the page that is in both lists is among the first rows of both. So reading one page of each list is enough. Without
+ * statistics, PostgreSQL would read and sort the whole pool instead of using the order of an index.
  */
 const READ_IDENTITIES = `
-WITH RECURSIVE steps (identity_id) AS (
-  (${nextWithData('$2::text')})
-  UNION ALL
-  SELECT (${nextWithData('steps.identity_id')}) FROM steps WHERE steps.identity_id IS NOT NULL
-), with_data AS (
-  SELECT identity_id FROM steps WHERE identity_id IS NOT NULL LIMIT $3::int
-), known AS (
-  SELECT identity_id, CASE WHEN merged_into IS NULL THEN providers ELSE '${MERGED}' END AS providers
-  FROM query.identities WHERE identity_pool_id = $1::text AND identity_id > $2::text ORDER BY identity_id LIMIT $3::int
-)
-SELECT identity_id AS "identityId", providers FROM with_data FULL JOIN known USING (identity_id)
+SELECT identity_id AS "identityId",
+  CASE WHEN known.merged_into IS NULL THEN known.providers ELSE '${MERGED}' END AS providers
+FROM (
+  WITH RECURSIVE steps AS (${walk('query.dataset_versions', 'identity_id')})
+  SELECT identity_id FROM steps LIMIT $3::int
+) AS with_data
+FULL JOIN (
+  WITH RECURSIVE steps AS (${walk('query.identities', 'identity_id, providers, merged_into')})
+  SELECT * FROM steps LIMIT $3::int
+) AS known USING (identity_id)
 ORDER BY identity_id LIMIT $3::int`;
 
 const READ_DATASETS = `

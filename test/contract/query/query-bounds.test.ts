@@ -10,8 +10,8 @@ import { DATABASES } from '../../fixtures/database/databases.ts';
 import { explainReads } from '../../fixtures/query/rows-read.ts';
 
 const LIMIT = 50;
-/** Rows read per item of a page: the item, the dataset of a record, and a row of each of two lists that are merged. */
-const READ_PER_ITEM = 4;
+/** Rows read per item of a page: the item, the dataset of a record, and a row and a step of each of two merged lists. */
+const READ_PER_ITEM = 5;
 
 /** 20,000 identities in one pool with ten records each. All records have the same score and the same dataset name. */
 const FILL = [
