@@ -59,7 +59,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'backup',
     {
       summary:
-        'write all data of the service and the key that signs its tokens to a new file, which `restore` reads; the service can keep running',
+        'write all data of the service and, unless SERVICE_KEYS has it, the key that signs its tokens to a new file, which `restore` reads; the service can keep running',
       usage: ['backup --out FILE [--json]'],
       load: async () => (await import('./commands/backup.ts')).backup,
     },
@@ -155,7 +155,7 @@ export const COMMANDS: ReadonlyMap<string, ListedCommand<Command>> = new Map([
     'redrive',
     {
       summary:
-        "project (write to the query store) all events in quarantine again, or with --failures the events of the batches in the event source mapping's failure destination; --dismiss dismisses the events that still cannot be projected",
+        "project (write to the query store) all events in quarantine again, or with --failures the events of the batches in the event source mapping's failure destination; --dismiss dismisses the events in quarantine that still cannot be projected",
       usage: ['redrive [--dismiss] [--json]', 'redrive --failures s3://bucket/prefix|directory [--json]'],
       load: async () => (await import('./commands/redrive.ts')).redrive,
     },
