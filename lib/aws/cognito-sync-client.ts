@@ -5,12 +5,17 @@ import type { Credentials } from '../common/environment.ts';
 export { CognitoSyncServiceException, ResourceConflictException } from '@aws-sdk/client-cognito-sync';
 export type { CognitoSync };
 
+/** Temporary credentials, which are valid only together with their session token. */
+export interface SessionCredentials extends Credentials {
+  sessionToken: string;
+}
+
 interface CognitoSyncClientOptions {
   region: string;
   /** Base URL of a service that offers the Cognito Sync API. Default: Amazon's service. */
   endpoint?: string;
   /** Default: the SDK's credential chain (environment, profile, role). */
-  credentials?: Credentials;
+  credentials?: Credentials | SessionCredentials;
   /** Maximum number of attempts of a request. Default: three. */
   maxAttempts?: number;
 }

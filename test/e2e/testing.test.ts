@@ -10,8 +10,9 @@ import {
   type TestCloud,
   useLocalCloud,
 } from '../../infra/local/testing/testing.ts';
+import { makeRulesFolder } from '../fixtures/rules/rules-folder.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
-import { createSyncClient } from '../fixtures/wire/sync-client.ts';
+import { createSyncClient, newIdentity } from '../fixtures/wire/sync-client.ts';
 
 const test = base.extend<{ cloud: TestCloud }>(localCloudFixture());
 
@@ -45,6 +46,50 @@ test('the service for tests seeds identities, and forgets them when it is reset'
   );
   client.destroy();
 });
+
+test('the sync rules apply to seeded records of identities that can log in', async () => {
+  const rules = await makeRulesFolder();
+  try {
+    await rules.write(
+      'rules.ts',
+      `import { defineRules } from 'cognito-sync-backend/rules';
+       export default defineRules({
+         datasets: { game: { unknownKeys: 'drop', keys: { score: { maxBytes: 3, onInvalid: 'reject' } } } },
+       });`,
+    );
+    await using cloud = await startLocalCloud({ rulesFile: rules.rulesFile });
+    const client = createSyncClient(cloud.url);
+    const keys = async (IdentityId = '') => {
+      const dataset = { IdentityPoolId: POOL, IdentityId, DatasetName: 'game' };
+      const { Records = [] } = await client.send(new ListRecordsCommand(dataset));
+      return Records.map(({ Key }) => Key).sort();
+    };
+    const datasets = { game: { score: '1', other: '2' } };
+    const logins = { 'accounts.google.com': 'a-token' };
+    const [guest, user] = await cloud.seed([{ datasets }, { logins, datasets }]);
+    expect([await keys(guest), await keys(user)]).toEqual([['score'], ['score']]);
+
+    const later = { game: { later: '3' } };
+    await cloud.seed([
+      { identityId: String(guest), datasets: later },
+      { identityId: String(user), logins, datasets: later },
+    ]);
+    expect([await keys(guest), await keys(user)]).toEqual([['score'], ['score']]);
+    await expect(cloud.seed([{ identityId: String(user), datasets }])).rejects.toThrow(
+      `${user} cannot log in; set its \`logins\` to its tokens (Access to Identity '${user}' is forbidden.)`,
+    );
+    await expect(cloud.seed([{ datasets: { game: { score: '1000' } } }])).rejects.toThrow(
+      'its value is longer than 3 bytes',
+    );
+
+    // Cognito Identity does not have this identity, so it cannot log in.
+    const [unknown] = await cloud.seed([{ identityId: newIdentity().IdentityId, datasets }]);
+    expect(await keys(unknown)).toEqual(['other', 'score']);
+    client.destroy();
+  } finally {
+    await rules.remove();
+  }
+}, 90_000);
 
 test('a service for tests that cannot start says why', async () => {
   await expect(startLocalCloud({ rulesFile: '/missing/rules.ts' })).rejects.toThrow(

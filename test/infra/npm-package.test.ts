@@ -77,13 +77,19 @@ it(
     await writeFile(
       join(app, 'common.cjs'),
       `const { startLocalCloud } = require('cognito-sync-backend/testing');
+       const { CognitoSync } = require('@aws-sdk/client-cognito-sync');
        startLocalCloud({ rulesFile: 'rules.ts' }).then(async (cloud) => {
-         const ids = await cloud.seed([{ datasets: { game: { score: '1', other: '2' } } }]);
+         const [IdentityId] = await cloud.seed([{ datasets: { game: { score: '1', other: '2' } } }]);
+         const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+         const client = new CognitoSync({ endpoint: cloud.url, region: 'us-east-1', credentials });
+         const IdentityPoolId = 'us-east-1:00000000-0000-4000-8000-000000000001';
+         const { Records } = await client.listRecords({ IdentityPoolId, IdentityId, DatasetName: 'game' });
+         client.destroy();
          await cloud.close();
-         console.log(ids.length);
+         console.log(Records.map(({ Key, Value }) => Key + '=' + Value).join());
        });`,
     );
-    expect((await run(process.execPath, ['common.cjs'], app)).stdout).toBe('1\n');
+    expect((await run(process.execPath, ['common.cjs'], app)).stdout).toBe('score=1\n');
 
     const bin = join(app, 'node_modules/.bin/cognito-sync-backend');
     expect((await run(process.execPath, [bin, '--version'], app)).stdout).toBe(`${manifest.version}\n`);

@@ -12,7 +12,7 @@ const send = (reply: TestCloudReply) => process.connected && process.send?.(repl
 
 try {
   const cloud = await startLocalCloud(rulesFile === undefined ? {} : { rulesFile: resolve(rulesFile) });
-  const service = { url: cloud.url, region: DEFAULT_REGION, credentials: DEFAULT_CREDENTIALS };
+  const service = { endpoint: cloud.url, region: DEFAULT_REGION, credentials: DEFAULT_CREDENTIALS };
   const end = () => cloud.close().then(() => process.exit(0));
   process.once('disconnect', end);
   // Ctrl+C in the terminal also ends the test runner. This closes the channel, and the event `disconnect` ends this

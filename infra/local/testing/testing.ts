@@ -10,7 +10,8 @@ export interface TestCloud extends AsyncDisposable {
   /** Deletes all identities, datasets, stream events and rows of the query store. */
   reset(): Promise<void>;
   /**
-   * Creates identities in the first identity pool, with datasets.
+   * Creates identities in the first identity pool, with datasets. Writes the datasets with the credentials of each
+   * identity, so the sync rules apply.
    * @returns the ids of the identities, in the same order
    */
   seed(identities: readonly SeedIdentity[]): Promise<string[]>;
@@ -19,7 +20,10 @@ export interface TestCloud extends AsyncDisposable {
 }
 
 export interface SeedIdentity {
-  /** Id of an identity. Default: the service creates one, or finds the identity of `logins`. */
+  /**
+   * Id of an identity. Default: the service creates one, or finds the identity of `logins`. The datasets of an id that
+   * Cognito Identity does not have are written with the developer's credentials, so the sync rules do not apply.
+   */
   identityId?: string;
   /**
    * Tokens by provider name. The service does not verify tokens: the same token, or the same `sub` in a JWT, always
