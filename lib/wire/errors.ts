@@ -106,11 +106,3 @@ export function refusalOf(error: unknown): Refusal | undefined {
   }
   return undefined;
 }
-
-/**
- * Whether the error response tells the caller everything about the error. All other errors are logged for the operator,
- * including those of a busy database.
- */
-export function isCallersFault(error: unknown): boolean {
-  return refusalOf(error) !== undefined && !(error instanceof DatabaseError);
-}

@@ -1,6 +1,7 @@
 import type { RequestHead } from './canonical-request.ts';
 import { CROSS_ORIGIN_HEADERS, preflightHeaders } from './cors.ts';
-import { INTERNAL_ERROR, isCallersFault, type Refusal, refusalOf, retryHeaders } from './errors.ts';
+import { INTERNAL_ERROR, type Refusal, refusalOf, retryHeaders } from './errors.ts';
+import { logRefusal } from './log-refusal.ts';
 import type { WireRequest } from './request-body.ts';
 import type { WireBody, WireLogger, WireResponse } from './wire-response.ts';
 
@@ -10,7 +11,7 @@ interface JsonApi<Body extends WireBody> {
   answer: (request: WireRequest, requestId: string) => Promise<Body>;
   /** Returns the HTTP status of an error response. */
   statusOf: (refusal: Refusal) => number;
-  /** Returns the operation's name for the log entry of an internal error. */
+  /** Returns the operation's name for the log entry of an error. */
   operationName: (request: RequestHead) => string | undefined;
   /** Returns a new id for each request. */
   requestId: () => string;
@@ -42,16 +43,10 @@ export function createJsonApi(
       const sent = typeof body === 'string' ? body : logFailure(body, request, id, api);
       return { status: 200, headers, body: sent };
     } catch (error) {
-      if (!isCallersFault(error)) logError(error, request, id, api);
-      const refusal = refusalOf(error) ?? INTERNAL_ERROR;
+      const known = refusalOf(error);
+      logRefusal(api.logger, error, known, { requestId: id, operation: api.operationName(request) });
+      const refusal = known ?? INTERNAL_ERROR;
       const { code, message } = refusal;
-      if (isCallersFault(error)) {
-        api.logger.debug?.('a request was rejected', {
-          requestId: id,
-          operation: api.operationName(request),
-          code,
-        });
-      }
       return {
         status: api.statusOf(refusal),
         headers: [...headers, ...retryHeaders(refusal), ['x-amzn-ErrorType', `${code}:`]],
@@ -61,28 +56,17 @@ export function createJsonApi(
   };
 }
 
-type FailureLog = Pick<JsonApi<WireBody>, 'operationName' | 'logger'>;
-
 /** Logs an error that occurs after the response has begun. The server then aborts the response. */
 async function* logFailure(
   body: AsyncIterable<string>,
   request: RequestHead,
   requestId: string,
-  api: FailureLog,
+  { operationName, logger }: Pick<JsonApi<WireBody>, 'operationName' | 'logger'>,
 ): AsyncGenerator<string> {
   try {
     yield* body;
   } catch (error) {
-    logError(error, request, requestId, api);
+    logger.error('a request failed', { requestId, operation: operationName(request), error });
     throw error;
   }
-}
-
-function logError(
-  error: unknown,
-  request: RequestHead,
-  requestId: string,
-  { operationName, logger }: FailureLog,
-): void {
-  logger.error('a request failed', { requestId, operation: operationName(request), error });
 }

@@ -1,10 +1,10 @@
-import { DatabaseError } from '../database/database.ts';
 import { ExpiredLoginTokenError } from '../identity/errors.ts';
 import type { AssumeRoleWithWebIdentity } from '../identity/model.ts';
 import { bodyLimitOf } from './body-limits.ts';
 import { sha256 } from './canonical-request.ts';
 import { CROSS_ORIGIN_HEADERS } from './cors.ts';
 import { isStatusOfAnyProtocol, type Refusal, RequestError, refusalOf, retryHeaders } from './errors.ts';
+import { logRefusal } from './log-refusal.ts';
 import { costOf, NO_RATE_LIMITS, type RateLimits } from './rate-limits.ts';
 import { receiveBody, type WireRequest } from './request-body.ts';
 import { type AssumeRoleParameters, readAssumeRoleParameters, StsError } from './sts-input.ts';
@@ -60,10 +60,9 @@ export function createStsApi(deps: StsApiDeps): StsApi {
       });
       return { status: 200, headers, body };
     } catch (error) {
-      const refusal = stsRefusalOf(error) ?? INTERNAL_FAILURE;
-      if (refusal === INTERNAL_FAILURE || error instanceof DatabaseError) {
-        deps.logger.error('a request failed', { requestId: id, operation: STS_ACTION, error });
-      }
+      const known = stsRefusalOf(error);
+      logRefusal(deps.logger, error, known, { requestId: id, operation: STS_ACTION });
+      const refusal = known ?? INTERNAL_FAILURE;
       const { status, code, message } = refusal;
       const described = { Type: status < 500 ? 'Sender' : 'Receiver', Code: code, Message: message };
       const body = xmlDocument('ErrorResponse', NAMESPACE, { Error: described, RequestId: id });

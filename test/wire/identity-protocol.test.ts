@@ -30,7 +30,7 @@ import {
   stubIdentityApi,
 } from '../fixtures/wire/stub-identity-api.ts';
 
-const { recorded, logged, trusting, guarded, sts } = stubIdentityApi();
+const { recorded, logged, debugged, trusting, guarded, sts } = stubIdentityApi();
 
 let open: HttpServer;
 let signed: HttpServer;
@@ -52,6 +52,7 @@ afterAll(async () => {
 beforeEach(() => {
   recorded.clear();
   logged.length = 0;
+  debugged.length = 0;
 });
 
 const TYPE = 'application/x-amz-json-1.1';
@@ -237,6 +238,9 @@ describe('a response', () => {
     recorded.calls.length = 0;
     expectError(response, code, 'a message');
     expect(logged).toEqual([]);
+    expect(debugged).toEqual([
+      { message: 'a request was rejected', details: { requestId: 'request-1', operation: 'GetId', code } },
+    ]);
   });
 
   it('hides the cause of an internal error, which is logged', async () => {

@@ -10,7 +10,7 @@ import { AWS } from '../fixtures/wire/aws-sdk-v2.ts';
 import { type RawAnswer, sendRaw } from '../fixtures/wire/raw-http.ts';
 import { CREDENTIALS, IDENTITY_ID, POOL_ID, stubIdentityApi } from '../fixtures/wire/stub-identity-api.ts';
 
-const { recorded, logged, guarded, sts } = stubIdentityApi();
+const { recorded, logged, debugged, guarded, sts } = stubIdentityApi();
 
 let port: HttpServer;
 
@@ -22,6 +22,7 @@ afterAll(() => port.close());
 beforeEach(() => {
   recorded.clear();
   logged.length = 0;
+  debugged.length = 0;
 });
 
 const ROLE = 'arn:aws:iam::000000000000:role/game/players';
@@ -151,6 +152,8 @@ describe('AssumeRoleWithWebIdentity', () => {
     recorded.calls.length = 0;
     expectError(response, code, message);
     expect(logged).toEqual([]);
+    const details = { requestId: 'request-1', operation: 'AssumeRoleWithWebIdentity', code };
+    expect(debugged).toEqual([{ message: 'a request was rejected', details }]);
   });
 
   it('responds with the status of a rate limit, and says when to retry', async () => {
@@ -169,6 +172,7 @@ describe('AssumeRoleWithWebIdentity', () => {
     expectError(response, 'InternalFailure', 'internal error', 500, 'Receiver');
     const details = { requestId: 'request-1', operation: 'AssumeRoleWithWebIdentity', error };
     expect(logged).toEqual([{ message: 'a request failed', details }]);
+    expect(debugged).toEqual([]);
   });
 
   it.each(['pri', `private${'x'.repeat(20_000)}`, 'private\0'])(
@@ -187,6 +191,7 @@ describe('STS', () => {
     async (Action) => {
       const message = 'this service supports only the action AssumeRoleWithWebIdentity';
       expectError(await call({ ...REQUEST, Action }), 'InvalidAction', message);
+      expect(debugged).toMatchObject([{ details: { code: 'InvalidAction' } }]);
     },
   );
 

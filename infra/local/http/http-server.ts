@@ -8,13 +8,8 @@ import {
 } from 'node:http';
 import { isLoopback } from '../../../lib/common/loopback.ts';
 import type { RequestHead } from '../../../lib/wire/canonical-request.ts';
-import {
-  isCallersFault,
-  type Refusal,
-  RequestError,
-  refusalOf,
-  toErrorResponse,
-} from '../../../lib/wire/errors.ts';
+import { type Refusal, RequestError, refusalOf, toErrorResponse } from '../../../lib/wire/errors.ts';
+import { logRefusal } from '../../../lib/wire/log-refusal.ts';
 import type { OriginRule } from '../../../lib/wire/origins.ts';
 import type { WireRequest } from '../../../lib/wire/request-body.ts';
 import { createSourceAddresses, type SourceAddresses } from '../../../lib/wire/source-address.ts';
@@ -202,7 +197,7 @@ async function answer(
     const refusal = refusalOf(error);
     if (refusal === undefined || response.headersSent) throw error;
     const requestId = randomUUID();
-    if (!isCallersFault(error)) logger.error('a request failed', { requestId, error });
+    logRefusal(logger, error, refusal, { requestId });
     sendError(response, refusal, requestId);
   } finally {
     body.release();

@@ -16,6 +16,7 @@ import { findCredentials, localSigner } from '../../fixtures/wire/signing.ts';
 let directory: string;
 let kinesis: KinesisEmulator;
 let server: HttpServer;
+const rejected: unknown[] = [];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'port-'));
@@ -23,7 +24,12 @@ beforeAll(async () => {
     join(directory, 'kinesis'),
     createSigV4Verifier({ region: 'us-east-1', findCredentials, now: Date.now }),
   );
-  server = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [kinesis] });
+  server = await startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: [kinesis],
+    logger: { error: console.error, debug: (message, { code }) => rejected.push({ message, code }) },
+  });
 });
 afterAll(async () => {
   await server.close();
@@ -110,6 +116,7 @@ describe('the HTTP server', () => {
   it('returns 413 for a body above the limit, unless it already rejects the head of the request', async () => {
     const body = 'x'.repeat(8 * 1024 * 1024 + 1);
     expect(await send(await signed('ListStreams', body), body)).toMatchObject({ status: 413 });
+    expect(rejected).toEqual([{ message: 'a request was rejected', code: 'RequestEntityTooLarge' }]);
     expect(await send(TARGET, body)).toMatchObject({
       status: 400,
       body: expect.stringContaining('MissingAuthenticationTokenException'),
