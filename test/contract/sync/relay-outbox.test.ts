@@ -74,10 +74,10 @@ describe.each(SERVERS)('the relay on $name', ({ open }) => {
   });
 
   const publisher = () => createKinesisPublisher(emulator.client);
-  const relay = (options: Partial<RelayOptions> = {}, from: Outbox = outbox) =>
+  const relay = (options: Partial<RelayOptions> = {}, from: Outbox = outbox, to = publisher()) =>
     relayOutbox({
       outbox: from,
-      publisher: publisher(),
+      publisher: to,
       streaming: createStreamingSwitch(database),
       streamName,
       now: Date.now,
@@ -185,6 +185,17 @@ describe.each(SERVERS)('the relay on $name', ({ open }) => {
     expect(await outbox.count()).toEqual({ waiting: 0, parked: 1 });
     const { rows } = await database.query('SELECT event, parked_reason FROM sync.outbox');
     expect(rows).toEqual([{ event: 'poison', parked_reason: 'ValidationException, 3 attempts' }]);
+  });
+
+  it('counts attempts that failed transiently toward the limit for parking', async () => {
+    await insertOutboxRow(database, { event: 'poison', partitionKey: WRONG_KEY });
+    const options = { parkAfterAttempts: 3, retryBaseMs: 0, timeBudgetMs: -1 };
+    const client = createKinesisClient({ region, endpoint: 'http://127.0.0.1:1', credentials });
+    onTestFinished(() => client.destroy());
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      expect(await relay(options, outbox, createKinesisPublisher(client))).toMatchObject({ postponed: 1 });
+    }
+    expect(await relay(options)).toMatchObject({ parked: 1, refusals: ['ValidationException'] });
   });
 
   it('keeps retrying events whose stream is missing, and publishes them after the stream is created', async () => {
