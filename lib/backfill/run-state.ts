@@ -46,9 +46,9 @@ export interface Publishing {
   completeness: 'waiting';
   /**
    * Text for the operator, as in the other states: what the bulk publish is waiting for, or why completeness is
-   * unknown.
+   * unknown. Null if the text is not stored.
    */
-  waitingFor: string;
+  waitingFor: string | null;
   projectedAt: null;
   shards: NotRead;
 }
@@ -66,7 +66,7 @@ export interface Ended {
 export interface Open {
   status: 'SUCCEEDED';
   completeness: 'waiting' | 'stalled' | 'unknown';
-  waitingFor: string;
+  waitingFor: string | null;
   projectedAt: null;
   shards: ShardsSeen;
 }
@@ -75,7 +75,7 @@ export interface Open {
 export interface Lost {
   status: 'SUCCEEDED';
   completeness: 'unknown';
-  waitingFor: string;
+  waitingFor: string | null;
   projectedAt: null;
   shards: { kind: 'lost' };
 }

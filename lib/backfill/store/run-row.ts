@@ -58,10 +58,9 @@ export function toRun(row: RunRow): PublishRun {
 }
 
 function toState(row: RunRow): RunState {
-  const { status, completeness, position_mark: mark } = row;
+  const { status, completeness, waiting_for: waitingFor, position_mark: mark } = row;
   const projectedAt = null;
   const shards = { kind: 'not-read' } as const;
-  const waitingFor = row.waiting_for ?? 'nothing';
   if (status === 'IN_PROGRESS') return { status, completeness: 'waiting', waitingFor, projectedAt, shards };
   if (status !== 'SUCCEEDED') {
     return { status, completeness: 'unknown', waitingFor: null, projectedAt, shards };

@@ -98,6 +98,17 @@ describe.each(DATABASES)('the publish store on $name', ({ open }) => {
     expect(await store.readRuns(POOL)).toEqual([run]);
   });
 
+  it.each(['IN_PROGRESS', 'SUCCEEDED'])(
+    'returns null if it is not stored what a run with the status %s is waiting for',
+    async (status) => {
+      await store.saveRun(RUN);
+      await database.query('UPDATE projection.bulk_publishes SET status = $1, waiting_for = NULL', [status]);
+      expect(await store.readRuns(POOL)).toMatchObject([
+        { status, completeness: 'waiting', waitingFor: null },
+      ]);
+    },
+  );
+
   it('shows bulk publishes and gaps (periods whose removals may be missing) with their times in the views', async () => {
     await store.saveRun({ ...RUN, startedAt: NEW_YEAR + 7 });
     await store.openGap({ identityPoolId: POOL, since: NEW_YEAR + 7, cause: 'expired', until: null });

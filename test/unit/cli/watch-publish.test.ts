@@ -79,6 +79,14 @@ describe('bulk-publish watch', () => {
     ]);
   });
 
+  it('says that the reason is unknown if none is stored', async () => {
+    const waiting = { ...SUCCEEDED, waitingFor: null };
+    const { progressTexts } = await watch([{ run: waiting }, { run: PROJECTED }]);
+    expect(progressTexts).toEqual([
+      'started 2026-01-01T00:00:00Z, published 2026-01-01T00:00:05Z, waiting for an unknown reason',
+    ]);
+  });
+
   it.each([
     ['failed', failed(FACTS)],
     ['ended with an outcome that the service no longer reports', endedUnseen(FACTS, START)],

@@ -18,6 +18,7 @@ export function describeRun(run: PublishRun): string {
   const { startedAt, completedAt, projectedAt, failureMessage, waitingFor } = run;
   const started = `started ${timeText(startedAt)}`;
   const published = completedAt === null ? '' : `, published ${timeText(completedAt)}`;
+  const waiting = waitingFor === null ? 'waiting for an unknown reason' : `waiting for ${waitingFor}`;
   switch (endOf(run)) {
     case 'projected':
       return `${started}${published}, projected ${projectedAt === null ? '' : timeText(projectedAt)}`;
@@ -26,11 +27,11 @@ export function describeRun(run: PublishRun): string {
     case 'unseen':
       return `${started}, UNSEEN: its end was not observed, because a newer bulk publish started first or the pool was created again`;
     case 'stalled':
-      return `${started}${published}, stalled: no progress for 15 minutes, waiting for ${waitingFor ?? 'nothing'}`;
+      return `${started}${published}, stalled: no progress for 15 minutes, ${waiting}`;
     case 'unknown':
       return `${started}${published}, unknown: ${waitingFor ?? 'the reason is not known'}`;
     case null:
-      return `${started}${published}, waiting for ${waitingFor ?? 'nothing'}`;
+      return `${started}${published}, ${waiting}`;
   }
 }
 
