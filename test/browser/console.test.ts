@@ -281,17 +281,23 @@ describe.skipIf(missing)('the console', () => {
     await page.getByRole('alert').waitFor(SOON);
   });
 
-  it('projects a quarantined event after the user corrects it, and dismisses the other two', async () => {
+  it('projects a quarantined event after the user corrects it, says if no row changed, and dismisses the last event', async () => {
     const page = await open('quarantine');
     await page.getByRole('button', { name: /Open the event: .*identityPoolId does not match/ }).click(SOON);
     const payload = page.getByRole('textbox', { name: 'The event' });
     const text = await payload.inputValue(SOON);
-    await payload.fill(text.replace('not an id', GAME_POOL));
+    const corrected = text.replace('not an id', GAME_POOL);
+    await payload.fill(corrected);
     await page.getByRole('button', { name: 'Project the edited event' }).click();
     await page.getByText('Projected 1 event.').waitFor(SOON);
+    await page.getByRole('button', { name: /Open the event: not-json/ }).click();
+    await page.getByRole('heading', { name: /not-json/ }).waitFor(SOON);
+    await payload.fill(corrected);
+    await page.getByRole('button', { name: 'Project the edited event' }).click();
+    await page.getByText(/^Projected 1 event\. 1 event changed 0 rows: .*`quarantine edit`\.$/).waitFor(SOON);
     await page.getByLabel('Choose all waiting events').check();
-    await page.getByRole('button', { name: 'Dismiss 2 events' }).click();
-    await page.getByText('Dismissed 2 events.').waitFor(SOON);
+    await page.getByRole('button', { name: 'Dismiss 1 event' }).click();
+    await page.getByText('Dismissed 1 event.').waitFor(SOON);
     const { rows } = await cloud.database.query<{ value: string }>(
       "SELECT record_value AS value FROM query.records WHERE record_key = 'medal'",
     );

@@ -130,6 +130,10 @@ describe('the quarantine command', () => {
     expect(await cli('edit', id, '--file', file)).toMatchObject({ code: 0, stdout: `${id}: projected\n` });
     expect(await keys()).toContain('edited');
     expect(await idsOf()).not.toContain(id);
+    expect(await cli('edit', id, '--file', file)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^[\da-f-]+: projected, but 0 rows changed: .*`quarantine edit`\n$/),
+    });
   });
 
   it('opens the editor, and keeps the edited text if it cannot be projected', async () => {

@@ -1,3 +1,4 @@
+import { NO_ROWS_CHANGED } from '../../../lib/common/no-rows-changed.ts';
 import { plural } from './format.ts';
 import { sendSigned } from './signed.ts';
 
@@ -61,11 +62,7 @@ function describe(results: readonly Redriven[]): ActionResult {
   const unchanged = results.filter(({ records, recordsChanged }) => records && recordsChanged === 0).length;
   const texts = [
     ...(projected > 0 ? [`Projected ${plural(projected, 'event')}.`] : []),
-    ...(unchanged > 0
-      ? [
-          `${plural(unchanged, 'event')} changed 0 rows: the rows are as new as the event. To replace the rows, raise lastModifiedDate and syncCount in the event.`,
-        ]
-      : []),
+    ...(unchanged > 0 ? [`${plural(unchanged, 'event')} changed 0 rows: ${NO_ROWS_CHANGED}.`] : []),
     ...(refused > 0 ? [`Not projected: ${plural(refused, 'event')} (${[...reasons].join('; ')}).`] : []),
     ...(settled > 0 ? [`Projected or dismissed before: ${plural(settled, 'event')}.`] : []),
     ...(unavailable > 0

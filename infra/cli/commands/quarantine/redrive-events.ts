@@ -1,4 +1,5 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
+import { NO_ROWS_CHANGED } from '../../../../lib/common/no-rows-changed.ts';
 import { type RedrivenEvent, redriveEvent } from '../../../../lib/projection/redrive.ts';
 import type { CommandDeps } from '../../command.ts';
 import { printJson } from '../../terminal/print-json.ts';
@@ -50,7 +51,7 @@ function describe(result: RedrivenEvent): string {
     case 'projected':
       return result.records === 0 || result.recordsChanged > 0
         ? 'projected'
-        : 'projected, but 0 rows changed: the rows in the query store are as new as this event; to replace them, raise lastModifiedDate and syncCount in the payload with `quarantine edit`';
+        : `projected, but 0 rows changed: ${NO_ROWS_CHANGED}`;
     case 'refused':
       return `cannot be projected: ${result.reason}`;
     case 'unavailable':
