@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../../lib/common/errors.ts';
 import { type DataDirectory, dataPaths, takeDataDirectory } from '../../lib/database/data-directory.ts';
 import { DirectoryInUseError } from '../../lib/database/directory-lock.ts';
+import { hasEmbeddedDatabase } from '../../lib/database/has-embedded-database.ts';
 import { askRunningCloud } from './ask-running-cloud.ts';
 import type { CommandDeps } from './command.ts';
 import { DONE, type Outcome } from './run-command.ts';
@@ -39,18 +40,20 @@ export async function runOnDirectory({
   for (const giveUpAt = Date.now() + WAIT_MS; ; await sleep(100)) {
     const outcome = await askRunningCloud(paths.operatorSocket, commandLine, deps);
     if (outcome !== null) return outcome;
-    // The existence of the database is checked first, because `takeDataDirectory` would create a missing directory.
-    if (!existsSync(paths.database)) {
-      throw new SetupError(
-        `there is no database in DATA_DIR=${paths.path}; run this command in the directory where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as for \`npm start\``,
-      );
-    }
+    // The existence of the directory is checked first, because `takeDataDirectory` would create a missing directory.
+    if (!existsSync(paths.database)) throw noDatabase(paths.path);
     const directory = await takeUnlessInUse(dataDir, giveUpAt);
     if (directory !== null) {
       await workAlone(work, directory, deps);
       return DONE;
     }
   }
+}
+
+function noDatabase(path: string): SetupError {
+  return new SetupError(
+    `there is no database in DATA_DIR=${path}; run this command in the directory where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as for \`npm start\``,
+  );
 }
 
 async function takeUnlessInUse(dataDir: string, giveUpAt: number): Promise<DataDirectory | null> {
@@ -68,6 +71,8 @@ async function workAlone(
   deps: DirectoryOptions['deps'],
 ): Promise<void> {
   try {
+    // A service on PostgreSQL has a data directory without a database. Opening the database would create an empty one.
+    if (!hasEmbeddedDatabase(directory.database)) throw noDatabase(directory.path);
     // Loaded on use: if a local cloud runs the command, this process needs no database.
     const { openDatabase } = await import('../../lib/database/open-local.ts');
     const { database, queries } = await openDatabase(directory.database, undefined);

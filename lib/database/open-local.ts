@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { SetupError } from '../common/errors.ts';
 import { type Connections, type DatabaseUse, DEFAULT_CONNECTIONS, forEachUse } from './connections.ts';
 import type { Database } from './database.ts';
@@ -9,6 +8,7 @@ import { openPg } from './drivers/pg/open-pg.ts';
 import { type EmbeddedDatabase, openPglite } from './drivers/pglite/open-pglite.ts';
 import { restoreTemplate } from './embedded-template.ts';
 import { diskError } from './full-disk.ts';
+import { creatingFile, hasEmbeddedDatabase } from './has-embedded-database.ts';
 import { QUERY_LIMITS, type ReadDatabase } from './read-sql.ts';
 import { migrate } from './schema/migrate.ts';
 import { allowReaderRole } from './schema/roles.ts';
@@ -108,13 +108,10 @@ function clientLimits(use: DatabaseUse, connections: Connections) {
 }
 
 async function openEmbedded(directory: string, announce: (line: string) => void): Promise<EmbeddedDatabase> {
-  // This file exists only while the database is created. If it exists now, an earlier creation was interrupted. The
-  // directory then contains no stored data and can be deleted.
-  const creating = `${directory}.creating`;
+  const creating = creatingFile(directory);
   try {
-    if (existsSync(creating)) await rm(directory, { recursive: true, force: true });
-    const isNew = !existsSync(join(directory, 'PG_VERSION'));
-    if (isNew) {
+    if (!hasEmbeddedDatabase(directory)) {
+      if (existsSync(creating)) await rm(directory, { recursive: true, force: true });
       await writeFile(creating, '', { mode: 0o600 });
       await mkdir(directory, { recursive: true, mode: 0o700 });
       // If the migrations have changed since the migrated template was created, the empty template still fits.

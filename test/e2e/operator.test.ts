@@ -1,8 +1,9 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dataPaths } from '../../lib/database/data-directory.ts';
 import { openPg } from '../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../lib/database/schema/migrate.ts';
 import { createEmptyPostgresDatabase } from '../fixtures/database/databases.ts';
@@ -123,6 +124,28 @@ describe('a command on a PostgreSQL server', () => {
       stdout: expect.stringMatching(/^numeric: ready after \d+\.\d s, 8 kB$/m),
     });
     expect((await operate(['indexes'], { DATABASE_URL: databaseUrl })).stdout).toMatch(READY);
+  });
+
+  it.each([
+    { line: ['backup', '--out', 'backup.jsonl'] },
+    { line: ['export', '--service', '--out', 'backup.jsonl'] },
+    { line: ['pools', 'add', 'us-east-1:1'] },
+    { line: ['status', '--check'] },
+  ])('creates no database while the service is stopped and only DATA_DIR is set: $line', async ({ line }) => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'operator-'));
+    const args = line.map((part) => (part === 'backup.jsonl' ? join(dataDir, part) : part));
+    const cloud = await startCloud({ dataDir });
+    await cloud.close();
+    expect(await operate(args, { DATA_DIR: dataDir })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^cognito-sync-backend: there is no database in DATA_DIR=.* DATABASE_URL /,
+      ),
+    });
+    expect(await readdir(dataDir)).not.toContain('backup.jsonl');
+    expect(await readdir(dataPaths(dataDir).database)).toEqual([]);
+    await rm(dataDir, { recursive: true, force: true });
   });
 
   it('finds the server of a running local cloud by its data directory', async () => {
