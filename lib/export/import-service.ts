@@ -1,4 +1,5 @@
 import { SetupError } from '../common/errors.ts';
+import { createItemCounter, type ItemCounts } from './count-items.ts';
 import type { CheckedItem, ImportedPools, ImportTarget } from './ports/import-target.ts';
 import { type Line, readLines } from './read-lines.ts';
 import { parseLine, type ServiceItem } from './service-file.ts';
@@ -10,17 +11,11 @@ export interface ImportProgress {
   position: number;
 }
 
-export interface ImportOutcome extends ImportedPools {
+/** The counts are those of the items that this run imported. */
+export interface ImportOutcome extends ImportedPools, ItemCounts {
   identityPoolIds: string[];
   /** Whether an interrupted import was continued. */
   isResumed: boolean;
-  /**
-   * Numbers of items that this run imported. A dataset or identity that changed during the export is in the file twice;
-   * it counts once.
-   */
-  datasets: number;
-  records: number;
-  identities: number;
   /** Lines that were not imported: their identity or pool was deleted during the export. */
   skipped: number;
 }
@@ -52,24 +47,20 @@ export async function importService(
   const identityPoolIds = [...verified.identityPoolIds];
   const file = { exportId, startedAt, sha256, identityPoolIds };
   const start = await target.begin(file, now());
-  const counts = { dataset: 0, record: 0, identity: 0, row: 0, skipped: 0 };
-  let isAgain = false;
+  const counter = createItemCounter();
+  let skippedLines = 0;
   const lines = readLines(open(start), start);
   let from = start;
   for await (const { items, skipped, end } of batchesOf(lines, verified, target.check)) {
     requireRunning(signal);
     await target.write(file, items, { from, to: end }, now());
     from = end;
-    for (const item of items) {
-      if (item.type !== 'record') isAgain = 'again' in item;
-      if (!isAgain) counts[item.type] += 1;
-    }
-    counts.skipped += skipped;
+    counter.add(items);
+    skippedLines += skipped;
     onProgress({ phase: 'importing', position: end });
   }
   const pools = await target.finish(file, now());
-  const { dataset: datasets, record: records, identity: identities, skipped } = counts;
-  return { identityPoolIds, isResumed: start > 0, datasets, records, identities, skipped, ...pools };
+  return { identityPoolIds, isResumed: start > 0, ...counter.read(), skipped: skippedLines, ...pools };
 }
 
 /** @throws {SetupError} the operator stopped the command */

@@ -5,6 +5,7 @@ import { readOptions } from '../arguments.ts';
 import { type Command, UsageError } from '../command.ts';
 import { printJson } from '../terminal/print-json.ts';
 import { readDataFiles } from './backup/data-files.ts';
+import { describeContents } from './export/describe-contents.ts';
 import { exportService } from './export/export-service.ts';
 
 const STOPPED = 'stopped; run the same command again to continue the backup';
@@ -21,11 +22,12 @@ export const backup: Command = {
       // The files are read before the data. With a checkpoint that is older than the data, the restored service only
       // applies some events again. With a newer checkpoint, it could skip events.
       const files = await readDataFiles(deps.dataDir, deps.usesTokenKeyFile());
-      await exportService(deps, { out, files });
+      const contents = await exportService(deps, { out, files });
       if (deps.signal.aborted) throw new SetupError(STOPPED);
       const hasTokenKey = files.tokenKey !== null;
-      if (asJson) printJson(deps.print, { file: out, hasTokenKey });
-      else deps.print(toSafeLine(`${out}: complete, ${hasTokenKey ? WITH_KEY : WITHOUT_KEY}`));
+      if (asJson) return printJson(deps.print, { file: out, hasTokenKey, ...contents });
+      deps.print(toSafeLine(`${out}: complete, ${hasTokenKey ? WITH_KEY : WITHOUT_KEY}`));
+      deps.print(`  ${describeContents(contents)}`);
     };
   },
   fromAnywhere(args, cwd) {

@@ -13,6 +13,7 @@ import { readCommandLine } from '../arguments.ts';
 import { type Command, type CommandDeps, UsageError } from '../command.ts';
 import { count } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
+import { describeContents } from './export/describe-contents.ts';
 
 /** Imports the complete state of a service, which `export --service` wrote. */
 export const importData: Command = {
@@ -103,9 +104,9 @@ function throttled(total: number, progress: CommandDeps['progress']): (reported:
 }
 
 function describe({ isResumed, skipped, publishing, silent, ...counts }: ImportOutcome): string[] {
-  const pools = counts.identityPoolIds;
+  const contents = describeContents({ ...counts, pools: counts.identityPoolIds.length });
   return [
-    `${isResumed ? 'continued the import: ' : ''}${count(pools.length, 'identity pool')}, ${count(counts.identities, 'identity', 'identities')}, ${count(counts.datasets, 'dataset')}, ${count(counts.records, 'record')}`,
+    `${isResumed ? 'continued the import: ' : ''}${contents}`,
     ...(skipped > 0
       ? [`  ${count(skipped, 'line')} skipped, because their data was deleted during the export`]
       : []),

@@ -17,9 +17,9 @@ import { verifyFile } from '../../../lib/export/verify-file.ts';
 import { MOVING_POOLS } from '../../../lib/move/store/exported-tables.ts';
 import { readCommandLine } from '../arguments.ts';
 import { type ProcessCommand, type ProcessDeps, UsageError } from '../command.ts';
-import { count } from '../terminal/format.ts';
 import { printJson } from '../terminal/print-json.ts';
 import { writeDataFiles } from './backup/data-files.ts';
+import { describeContents } from './export/describe-contents.ts';
 
 /**
  * Restores a backup into a new data directory: the embedded database in it, or the empty database at DATABASE_URL. The
@@ -56,12 +56,8 @@ async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): 
   }
   directory.release();
   if (asJson) return printJson(print, outcome);
-  const { identityPoolIds: pools, identities, datasets, records } = outcome;
-  print(
-    toSafeLine(
-      `restored into ${dataDir}: ${count(pools.length, 'identity pool')}, ${count(identities, 'identity', 'identities')}, ${count(datasets, 'dataset')}, ${count(records, 'record')}`,
-    ),
-  );
+  const contents = describeContents({ ...outcome, pools: outcome.identityPoolIds.length });
+  print(toSafeLine(`restored into ${dataDir}: ${contents}`));
   if (files.tokenKey === null)
     print('the backup has no token key; start with the same SERVICE_KEYS as before');
   for (const id of movingPools) print(`${id} is being migrated: run \`move copy\` when the service runs`);

@@ -147,6 +147,19 @@ it('backup includes the token key of the data directory', () =>
     expect(await readFile(file, 'utf8')).toContain(KEY.toString('base64'));
   }));
 
+it('backup and restore print the same numbers of pools, identities, datasets and records', () =>
+  inFolder(async (folder) => {
+    const { file, printed } = await backUp({ folder });
+    expect(printed.at(-1)).toBe('  1 identity pool, 1 identity, 1 dataset, 2 records');
+    expect((await restore(folder, file)).stdout).toContain(
+      ': 1 identity pool, 1 identity, 1 dataset, 2 records\n',
+    );
+    await deleteAllRows(source);
+    expect((await backUp({ folder })).printed.at(-1)).toBe(
+      '  0 identity pools, 0 identities, 0 datasets, 0 records',
+    );
+  }));
+
 it('backup leaves out the token key of the data directory if SERVICE_KEYS has token keys', () =>
   inFolder(async (folder) => {
     const { file, printed } = await backUp({ folder, usesTokenKeyFile: () => false });

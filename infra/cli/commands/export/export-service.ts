@@ -1,9 +1,17 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
+import { createItemCounter } from '../../../../lib/export/count-items.ts';
 import { readSections } from '../../../../lib/export/read-sections.ts';
-import { type BackupFiles, endLine, headerLine } from '../../../../lib/export/service-file.ts';
+import {
+  type BackupFiles,
+  endLine,
+  headerLine,
+  type ServiceItem,
+} from '../../../../lib/export/service-file.ts';
 import { serviceSections } from '../../../../lib/export/store/service-sections.ts';
+import { IDENTITY_POOLS } from '../../../../lib/sync/store/exported-tables.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
+import type { ServiceContents } from './describe-contents.ts';
 import type { ExportArguments } from './export-arguments.ts';
 import { newState } from './export-records.ts';
 import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
@@ -19,12 +27,13 @@ const MAX_AGE_MS = 24 * 60 * 60 * 1000;
  * Exports the complete state of the service. Ends early if the signal is aborted.
  *
  * @param files makes the export a backup
+ * @returns what the export contains
  * @throws {SetupError} the export started more than 24 hours ago
  */
 export async function exportService(
   { database, now, progress, signal, write }: CommandDeps,
   { out, files = null }: Pick<ExportArguments, 'out'> & { files?: BackupFiles | null },
-): Promise<void> {
+): Promise<ServiceContents> {
   const report = reportSometimes({ progress, now });
   const options = { options: files === null ? 'service' : 'backup', now };
   const output = out === null ? writeToStdout(write) : await openOutputFile(out, options);
@@ -33,19 +42,28 @@ export async function exportService(
     if (output.resumed === null) await output.write(headerLine({ ...state, files }), state);
     const sections = serviceSections(database, state.startedAt);
     requireYoung(state, { now: now(), out });
+    const counter = createItemCounter(state.contents);
+    let pools = state.contents?.pools ?? 0;
     for await (const { section, items, cursor } of readSections(sections, state.cursor)) {
       requireYoung(state, { now: now(), out });
-      state = { ...state, cursor, items: state.items + items.length };
+      counter.add(items);
+      pools += items.filter(isPool).length;
+      state = { ...state, cursor, items: state.items + items.length, contents: { pools, ...counter.read() } };
       await output.write(items.map((item) => `${JSON.stringify(item)}\n`).join(''), state);
       report(`${count(state.items, 'line')} exported, now ${section}`);
-      if (signal.aborted) return;
+      if (signal.aborted) break;
     }
-    await output.finish(endLine(output.sha256()));
-    progress({ text: `${count(state.items, 'line')} exported` });
+    if (!signal.aborted) {
+      await output.finish(endLine(output.sha256()));
+      progress({ text: `${count(state.items, 'line')} exported` });
+    }
+    return { pools, ...counter.read() };
   } finally {
     await output.close();
   }
 }
+
+const isPool = (item: ServiceItem): boolean => item.type === 'row' && item.table === IDENTITY_POOLS.name;
 
 function requireYoung({ startedAt }: ExportState, { now, out }: { now: number; out: string | null }): void {
   if (now - startedAt <= MAX_AGE_MS) return;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Cursor } from '../../../../lib/export/ports/section.ts';
 import type { CommandDeps } from '../../command.ts';
+import type { ServiceContents } from './describe-contents.ts';
 
 /** The progress of an export. An interrupted export continues at its `cursor`. */
 export interface ExportState {
@@ -10,6 +11,8 @@ export interface ExportState {
   cursor: Cursor;
   /** Number of items that were written so far: records, or lines of an export of the service. */
   items: number;
+  /** What an export of the service contains so far. Absent in an export of records. */
+  contents?: ServiceContents;
 }
 
 /** Where an export writes its text. */
