@@ -7,6 +7,7 @@ import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { LocalDatabase } from '../../lib/database/open-local.ts';
 import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
+import { requireNoRestore } from '../../lib/export/store/interrupted-import.ts';
 import { observeActivity } from './activity/observe-activity.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
@@ -156,6 +157,8 @@ async function openServices(
   // The sync trigger is loaded while the database is being opened. `loading` is awaited later; it never rejects.
   const loading = functions.load(SYNC_TRIGGER_NAME);
   const local = await opening;
+  // Otherwise, devices would lose the identities that the restore has not written yet.
+  await requireNoRestore(local.database);
   const writes = createWriteMonitor({ directory: directory.database, now: () => performance.now() });
   const uses = forEachUse((use) => writes.watch(local.uses[use]));
   await ensureFirstPool(local.database, region);

@@ -33,7 +33,7 @@ export interface DataPaths {
   eventSourceMappings: string;
   /** File of the key that signs session tokens. */
   tokenKey: string;
-  /** File that exists while a backup is restored into the directory. */
+  /** File that exists from the start of a restore into the directory until the restore has succeeded. */
   restoring: string;
   /** Socket on which a running local cloud accepts operator commands. */
   operatorSocket: string;
@@ -58,7 +58,7 @@ export function dataPaths(path: string): DataPaths {
  *
  * @param isRestore whether this process restores a backup into the directory
  * @throws {DirectoryInUseError} another process has locked the directory
- * @throws {SetupError} the directory cannot be created or written to
+ * @throws {SetupError} the directory cannot be created or written to, or a restore into it has not succeeded
  */
 export async function takeDataDirectory(
   path: string,
@@ -82,7 +82,7 @@ export async function takeDataDirectory(
   if (!isRestore && existsSync(paths.restoring)) {
     lock.release();
     throw new SetupError(
-      `a restore into DATA_DIR "${directory}" was interrupted; delete the directory, and run \`restore\` again`,
+      `a restore into DATA_DIR "${directory}" has not succeeded; run \`restore\` again, or set DATA_DIR to another directory`,
     );
   }
   let watch: NodeJS.Timeout | undefined;

@@ -198,7 +198,7 @@ it('a service does not start on a directory whose restore was interrupted', asyn
   await mkdir(dataDir, { recursive: true });
   await writeFile(dataPaths(dataDir).restoring, '');
   await expect(takeDataDirectory(dataDir)).rejects.toThrow(
-    `a restore into DATA_DIR "${dataDir}" was interrupted; delete the directory, and run \`restore\` again`,
+    `a restore into DATA_DIR "${dataDir}" has not succeeded; run \`restore\` again, or set DATA_DIR to another directory`,
   );
   expect(await readdir(dataDir)).toContain('restoring');
   await rm(dataDir, { recursive: true, force: true });

@@ -1,18 +1,22 @@
-import { createReadStream } from 'node:fs';
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import { DEFAULT_DATA_DIR } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { toSafeLine } from '../../../lib/common/text.ts';
-import { type DataDirectory, takeDataDirectory } from '../../../lib/database/data-directory.ts';
+import {
+  type DataDirectory,
+  type DataPaths,
+  dataPaths,
+  takeDataDirectory,
+} from '../../../lib/database/data-directory.ts';
 import { readDatabaseUrl } from '../../../lib/database/database-address.ts';
 import { openDatabase } from '../../../lib/database/open-local.ts';
 import { type ImportOutcome, importService } from '../../../lib/export/import-service.ts';
-import type { ImportTarget } from '../../../lib/export/ports/import-target.ts';
 import { createRaise, restoredCount } from '../../../lib/export/raise-counts.ts';
 import type { BackupFiles } from '../../../lib/export/service-file.ts';
 import { checkItem } from '../../../lib/export/store/check-item.ts';
-import { createImportTarget, hasIdentities } from '../../../lib/export/store/import-target.ts';
+import { createRestoreTarget } from '../../../lib/export/store/restore-target.ts';
 import { verifyFile } from '../../../lib/export/verify-file.ts';
 import { MOVING_POOLS } from '../../../lib/move/store/exported-tables.ts';
 import { readCommandLine } from '../arguments.ts';
@@ -23,7 +27,8 @@ import { describeContents } from './export/describe-contents.ts';
 
 /**
  * Restores a backup into a new data directory: the embedded database in it, or the empty database at DATABASE_URL. The
- * directory must be new even with DATABASE_URL: an old stream still has events that are newer than the backup.
+ * directory must be new even with DATABASE_URL: an old stream still has events that are newer than the backup. After a
+ * failure, no service starts on the directory or the database until the same command has succeeded.
  */
 export const restore: ProcessCommand = {
   prepare(args) {
@@ -38,23 +43,19 @@ async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): 
   const databaseUrl = env.DATABASE_URL ? readDatabaseUrl(env) : undefined;
   const dataDir = resolve(env.DATA_DIR || DEFAULT_DATA_DIR);
   const { files, movingPools, highestCount } = await readBackup(path);
-  const existed = await requireEmpty(dataDir);
+  await requireEmpty(dataDir);
   const directory = await takeDataDirectory(dataDir, { isRestore: true });
   let outcome: ImportOutcome;
   try {
+    if (existsSync(directory.restoring)) await removeWritten(directory);
     await writeFile(directory.restoring, '', { mode: 0o600 });
+    await writeDataFiles(directory, files);
     const raise = createRaise((id) => movingPools.has(id), restoredCount(Date.now(), highestCount));
     outcome = await importInto(directory, { path, databaseUrl, raise });
-    await writeDataFiles(directory, files);
     await rm(directory.restoring);
-  } catch (error) {
-    // The files are removed before the directory is released. Otherwise, another process could take the directory
-    // first, and would lose its own files.
-    await removeWritten(dataDir, existed);
+  } finally {
     directory.release();
-    throw error;
   }
-  directory.release();
   if (asJson) return printJson(print, outcome);
   const contents = describeContents({ ...outcome, pools: outcome.identityPoolIds.length });
   print(toSafeLine(`restored into ${dataDir}: ${contents}`));
@@ -104,18 +105,18 @@ async function readBackup(path: string): Promise<Backup> {
 }
 
 /**
- * Checks that the data directory is empty or does not exist.
- * @returns whether the directory exists @throws {SetupError} the directory contains something
+ * Checks that the data directory is empty, does not exist, or contains only what a failed restore has written.
+ * @throws {SetupError} the directory contains something else
  */
-async function requireEmpty(dataDir: string): Promise<boolean> {
+async function requireEmpty(dataDir: string): Promise<void> {
   let names: string[];
   try {
     names = await readdir(dataDir);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
     throw new SetupError(`DATA_DIR="${dataDir}" cannot be read: ${String(error)}`);
   }
-  if (names.length === 0) return true;
+  if (names.length === 0 || names.includes(basename(dataPaths(dataDir).restoring))) return;
   throw new SetupError(
     `DATA_DIR="${dataDir}" is not empty; stop the service, move the directory away, and run the command again, or set DATA_DIR to a new directory`,
   );
@@ -129,15 +130,10 @@ async function importInto(
 ): Promise<ImportOutcome> {
   const local = await openDatabase(directory.database, databaseUrl);
   try {
-    if (await hasIdentities(local.database)) {
-      throw new SetupError(
-        'the database at DATABASE_URL has identities of a service; restore into a new database',
-      );
-    }
     return await importService(
       {
         open: (start) => createReadStream(path, { start }),
-        target: raising(createImportTarget(local.database), raise),
+        target: createRestoreTarget(local.database, raise),
         now: Date.now,
       },
       { signal: new AbortController().signal, onProgress: () => undefined },
@@ -147,30 +143,9 @@ async function importInto(
   }
 }
 
-/**
- * Wraps the target so that it writes each dataset and record of the backup with a higher sync count than the file has.
- * The new count of a record depends on its dataset, which precedes the record in the file. A restore therefore always
- * starts at the beginning of the file.
- */
-function raising(target: ImportTarget, raise: Raise): ImportTarget {
-  return {
-    ...target,
-    async begin(file, now) {
-      if ((await target.begin(file, now)) === 0) return 0;
-      throw new SetupError('a restore into this database was interrupted; use a new database');
-    },
-    write: (file, items, position, now) =>
-      target.write(
-        file,
-        items.map((item) => raise(item)),
-        position,
-        now,
-      ),
-  };
-}
-
-/** Removes what the restore has written: everything in the directory, because it was empty before. */
-async function removeWritten(dataDir: string, existed: boolean): Promise<void> {
-  if (!existed) return rm(dataDir, { recursive: true, force: true });
-  for (const name of await readdir(dataDir)) await rm(join(dataDir, name), { recursive: true, force: true });
+/** Removes what a failed restore has written into the directory. */
+async function removeWritten({ database, eventSourceMappings, tokenKey }: DataPaths): Promise<void> {
+  for (const path of [database, eventSourceMappings, tokenKey])
+    await rm(path, { recursive: true, force: true });
+  await mkdir(eventSourceMappings, { mode: 0o700 });
 }

@@ -66,7 +66,8 @@ export interface ImportTarget {
    * removes what was imported.
    *
    * @returns the ids of the pools
-   * @throws {SetupError} no import was interrupted, or an older version started the import and did not store its pools
+   * @throws {SetupError} no import was interrupted, or it is a restore, or an older version started the import and did
+   *   not store its pools
    */
   discard(now: number): Promise<string[]>;
 }

@@ -12,6 +12,7 @@ import {
   beginImport,
   discardImport,
   endImport,
+  isRestore,
   listImports,
   moveImport,
 } from '../../sync/store/import-progress.ts';
@@ -20,6 +21,7 @@ import { transact } from '../../sync/store/transact.ts';
 import type { ImportedPools, ImportFile, ImportTarget } from '../ports/import-target.ts';
 import type { ServiceItem } from '../service-file.ts';
 import { checkItem } from './check-item.ts';
+import { INTERRUPTED_RESTORE } from './interrupted-import.ts';
 import { CLOCK_SKEW_MS } from './service-sections.ts';
 import { writeItems } from './write-items.ts';
 
@@ -76,6 +78,7 @@ export function createImportTarget(database: Database): ImportTarget {
       transact(database, async (transaction) => {
         const [running] = await listImports(transaction);
         if (!running) throw new SetupError('no import was interrupted, so there is nothing to discard');
+        if (isRestore(running)) throw new SetupError(INTERRUPTED_RESTORE);
         if (running.identity_pool_ids === null) {
           throw new SetupError(
             'an older version started the import and did not store its pools; run `import` with the same file again',
@@ -91,7 +94,7 @@ export async function hasIdentities(database: Database): Promise<boolean> {
   return (await database.query(HAS_IDENTITIES)).rows.length > 0;
 }
 
-const IN_USE = 'another process imports the same file; wait until it has ended';
+export const IN_USE = 'another process imports the same file; wait until it has ended';
 
 async function begin(
   on: Transaction,
@@ -100,6 +103,7 @@ async function begin(
 ): Promise<number> {
   const [running] = await listImports(on);
   if (running?.import_id === exportId && running.file_sha256 === sha256) return running.next_position;
+  if (running && isRestore(running)) throw new SetupError(INTERRUPTED_RESTORE);
   if (running) {
     throw new SetupError(
       'an import of another file was interrupted; run `import` with that file again, or delete what it imported with `import --discard`',

@@ -4,6 +4,7 @@ import type { Transaction } from '../../database/database.ts';
 /** An import of a service's export that has not ended. */
 export interface StoredImport {
   import_id: string;
+  /** The hash of the file, in hexadecimal; for a restore, the result of `restoreHash`. */
   file_sha256: string;
   next_position: number;
   /** The pools of the import, as a JSON array; null if an older version started the import. */
@@ -33,6 +34,14 @@ ON CONFLICT (identity_pool_id) DO UPDATE SET
   bridges = NULL`;
 
 const END = 'DELETE FROM sync.imports WHERE import_id = $1';
+
+/** Precedes the hash of a file that is restored, so that an import of the same file does not continue the restore. */
+const RESTORE = 'restore of ';
+
+export const restoreHash = (sha256: string): string => `${RESTORE}${sha256}`;
+
+/** Returns whether `restore` started the import. */
+export const isRestore = ({ file_sha256 }: StoredImport): boolean => file_sha256.startsWith(RESTORE);
 
 export async function listImports(on: Transaction): Promise<StoredImport[]> {
   return (await on.query<StoredImport>(LIST)).rows;

@@ -4,13 +4,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { prepareCommand } from '../../../infra/cli/run-command.ts';
+import { startLocalCloud } from '../../../infra/local/start-local-cloud.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
+import { dataPaths } from '../../../lib/database/data-directory.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { restoredCount } from '../../../lib/export/raise-counts.ts';
 import { createPostgresDatabase, openDatabase } from '../../fixtures/database/databases.ts';
 import { deleteAllRows } from '../../fixtures/database/delete-rows.ts';
+import { insertDatasets } from '../../fixtures/database/many-datasets.ts';
 import { createFilledService, getId } from '../../fixtures/export/fill-service.ts';
 import { inFolder, runExport } from '../../fixtures/export/run-export.ts';
+import { signExport } from '../../fixtures/export/sign-export.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
 import { operate } from '../../fixtures/local/operator.ts';
 import { POOL } from '../../fixtures/sync/stream-events.ts';
@@ -110,6 +115,90 @@ it.each([
       await second.close();
     }),
   20_000,
+);
+
+/** More datasets than one batch of a restore writes. */
+const DATASETS = 1_500;
+
+/** Finds the last dataset that a restore of the file writes, except for datasets that it writes twice. */
+function lastDatasetId(lines: readonly string[]): string {
+  const line = lines.findLast((one) => one.startsWith('{"type":"dataset"') && !one.includes('"again":true'));
+  return JSON.parse(line ?? '').row.dataset_id;
+}
+
+it(
+  'after a failed restore into PostgreSQL, no service starts until the same restore has succeeded',
+  () =>
+    inFolder(async (folder) => {
+      await insertDatasets(source, DATASETS);
+      const { file } = await backUp({ folder });
+      const env = { DATA_DIR: join(folder, 'restored'), DATABASE_URL: targetUrl };
+      const start = (dataDir: string) => startLocalCloud({ dataDir, databaseUrl: targetUrl });
+      const last = lastDatasetId((await readFile(file, 'utf8')).split('\n'));
+      await target.query(
+        `ALTER TABLE sync.records ADD CONSTRAINT unwritable CHECK (dataset_id <> '${last}')`,
+      );
+      expect(await operate(['restore', file], env)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('violates check constraint'),
+      });
+      const written = await countsOf(target);
+      expect(written.length).toBeGreaterThan(0);
+      await expect(start(env.DATA_DIR)).rejects.toThrow(SetupError);
+      await expect(start(env.DATA_DIR)).rejects.toThrow(`a restore into DATA_DIR "${env.DATA_DIR}" has not`);
+      const other = start(join(folder, 'other'));
+      await expect(other).rejects.toThrow(SetupError);
+      await expect(other).rejects.toThrow('run `restore` with the same file again, or use another database');
+      const { file: otherFile } = await backUp({ folder });
+      expect(await operate(['restore', otherFile], env)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('run `restore` with the same file again'),
+      });
+
+      await target.query('ALTER TABLE sync.records DROP CONSTRAINT unwritable');
+      // The sync counts that restores assign grow once per second.
+      await sleep(1_000);
+      expect(await operate(['restore', file], env)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining(`${DATASETS + 1} datasets`),
+      });
+      const counts = await countsOf(target);
+      expect(counts).toHaveLength((await countsOf(source)).length);
+      expect(Math.min(...counts)).toBeGreaterThan(Math.max(...written));
+      await (await start(env.DATA_DIR)).close();
+    }),
+  60_000,
+);
+
+it(
+  'after a failed restore into an embedded database, no service starts until a restore has succeeded',
+  () =>
+    inFolder(async (folder) => {
+      await insertDatasets(source, DATASETS);
+      const { file } = await backUp({ folder });
+      const lines = (await readFile(file, 'utf8')).split('\n').slice(0, -2);
+      const last = lastDatasetId(lines);
+      const index = lines.findIndex((line) => line.includes(last) && line.includes('"record_value":"'));
+      const damaged = join(folder, 'damaged.jsonl');
+      // No text in PostgreSQL contains this character.
+      const unwritable = lines[index]?.replace('"record_value":"', '"record_value":"\\u0000') ?? '';
+      await writeFile(damaged, signExport(lines.with(index, unwritable)));
+      const env = { DATA_DIR: join(folder, 'restored') };
+      expect(await operate(['restore', damaged], env)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('the database reported an error'),
+      });
+      await expect(startLocalCloud({ dataDir: env.DATA_DIR })).rejects.toThrow(
+        `a restore into DATA_DIR "${env.DATA_DIR}" has not succeeded`,
+      );
+
+      expect(await operate(['restore', file], env)).toMatchObject({ code: 0 });
+      expect(await readFile(dataPaths(env.DATA_DIR).tokenKey)).toEqual(KEY);
+      const cloud = await startLocalCloud({ dataDir: env.DATA_DIR });
+      expect(await countsOf(cloud.database)).toHaveLength((await countsOf(source)).length);
+      await cloud.close();
+    }),
+  60_000,
 );
 
 it('restore rejects a database that has identities', () =>
