@@ -9,3 +9,12 @@ export const INTERRUPTED_RESTORE =
 export async function requireNoRestore(on: Transaction): Promise<void> {
   if ((await listImports(on)).some(isRestore)) throw new SetupError(INTERRUPTED_RESTORE);
 }
+
+/** @throws {SetupError} a restore or an import into the database has not ended */
+export async function requireNoImport(on: Transaction): Promise<void> {
+  await requireNoRestore(on);
+  if ((await listImports(on)).length === 0) return;
+  throw new SetupError(
+    'an import into this service has not ended, so data is missing; run `import` with the same file again, or `import --discard`',
+  );
+}

@@ -149,6 +149,7 @@ it(
       const other = start(join(folder, 'other'));
       await expect(other).rejects.toThrow(SetupError);
       await expect(other).rejects.toThrow('run `restore` with the same file again, or use another database');
+      await expect(runExport({ database: target }, '--service')).rejects.toThrow('so data is missing');
       const { file: otherFile } = await backUp({ folder });
       expect(await operate(['restore', otherFile], env)).toMatchObject({
         code: 1,

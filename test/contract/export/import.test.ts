@@ -301,6 +301,9 @@ describe('the command import', () => {
       await expect(importText({ database: target }, text)).rejects.toThrow(
         'an import of another file was interrupted',
       );
+      await expect(runExport({ database: target }, '--service')).rejects.toThrow(
+        'an import into this service has not ended, so data is missing',
+      );
       const [printed = ''] = await runImport({ database: target }, path);
       expect(printed).toMatch(/^continued the import: 1 identity pool/);
       expect(Number(/(\d+) datasets/.exec(printed)?.[1])).toBeLessThan(1_000);

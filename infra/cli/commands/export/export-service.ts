@@ -7,6 +7,7 @@ import {
   headerLine,
   type ServiceItem,
 } from '../../../../lib/export/service-file.ts';
+import { requireNoImport } from '../../../../lib/export/store/interrupted-import.ts';
 import { serviceSections } from '../../../../lib/export/store/service-sections.ts';
 import { IDENTITY_POOLS } from '../../../../lib/sync/store/exported-tables.ts';
 import type { CommandDeps } from '../../command.ts';
@@ -28,12 +29,13 @@ const MAX_AGE_MS = 24 * 60 * 60 * 1000;
  *
  * @param files makes the export a backup
  * @returns what the export contains
- * @throws {SetupError} the export started more than 24 hours ago
+ * @throws {SetupError} the export started more than 24 hours ago, or an import into the service has not ended
  */
 export async function exportService(
   { database, now, progress, signal, write }: CommandDeps,
   { out, files = null }: Pick<ExportArguments, 'out'> & { files?: BackupFiles | null },
 ): Promise<ServiceContents> {
+  await requireNoImport(database);
   const report = reportSometimes({ progress, now });
   const options = { options: files === null ? 'service' : 'backup', now };
   const output = out === null ? writeToStdout(write) : await openOutputFile(out, options);
