@@ -95,11 +95,13 @@ export interface CommandWith<Deps> {
  */
 export interface Command extends CommandWith<CommandDeps> {
   /**
-   * Makes relative paths in the arguments absolute, because the local cloud may run the command in another working
-   * directory. `cwd` is the directory where the operator runs the command. Absent if no argument is a path.
+   * Rewrites the arguments for the process of the local cloud, which may have another working directory: makes relative
+   * paths absolute, or replaces a path by the content of its file. `cwd` is the directory where the operator runs the
+   * command. Absent if no argument is a path.
+   * @throws {SetupError} a file cannot be read
    * @throws as `prepare` does
    */
-  fromAnywhere?(args: string[], cwd: string): string[];
+  fromAnywhere?(args: string[], cwd: string): string[] | Promise<string[]>;
   /**
    * Returns the question that the operator must confirm before the command runs; undefined if there is none.
    * @throws as `prepare` does

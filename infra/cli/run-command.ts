@@ -59,7 +59,7 @@ export async function prepareFrom<Deps>(
  */
 export async function fromAnywhere([name = '', ...args]: readonly string[], cwd: string): Promise<string[]> {
   const command = await COMMANDS.get(name)?.load();
-  return [name, ...(command?.fromAnywhere?.(args, cwd) ?? args)];
+  return [name, ...((await command?.fromAnywhere?.(args, cwd)) ?? args)];
 }
 
 /** Returns the question that the operator must confirm first, if any. @throws {UsageError} the arguments are invalid */

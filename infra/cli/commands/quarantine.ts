@@ -31,10 +31,12 @@ export const quarantine: Command = {
         return (deps) => exportEvents(deps, given);
     }
   },
-  fromAnywhere(args, cwd) {
+  async fromAnywhere(args, cwd) {
     const { action, ids, file, asJson } = readArguments(args);
     if (file === undefined) return args;
-    return [action, ...ids, '--file', resolve(cwd, file), ...(asJson ? ['--json'] : [])];
+    // Under systemd, the process of the service can have its own `/tmp` and no `/home`.
+    const content = (await readPayload(resolve(cwd, file))).toString('base64');
+    return [action, ...ids, '--content', content, ...(asJson ? ['--json'] : [])];
   },
   inEditor(args) {
     const { action, ids, file, asJson } = readArguments(args);
@@ -47,14 +49,23 @@ export const quarantine: Command = {
   },
 };
 
-async function edit(deps: CommandDeps, ids: readonly string[], given: QuarantineArguments): Promise<void> {
-  if (given.file === undefined)
+async function edit(
+  deps: CommandDeps,
+  ids: readonly string[],
+  { file, content, asJson }: QuarantineArguments,
+): Promise<void> {
+  if (file === undefined && content === undefined)
     throw new SetupError('quarantine edit needs --file or a terminal with $EDITOR');
-  const payload = await readFile(given.file).catch((error: unknown) => {
+  const payload = file === undefined ? Buffer.from(content ?? '', 'base64') : await readPayload(file);
+  await editEvent(deps, ids, { payload, asJson });
+}
+
+/** @throws {SetupError} the file cannot be read */
+function readPayload(path: string): Promise<Buffer> {
+  return readFile(path).catch((error: unknown) => {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new SetupError(
-      `${given.file} cannot be read: ${code}; --file takes the path of a file with the new payload`,
+      `${path} cannot be read: ${code}; --file takes the path of a file with the new payload`,
     );
   });
-  await editEvent(deps, ids, { payload, asJson: given.asJson });
 }

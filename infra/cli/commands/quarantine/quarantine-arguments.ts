@@ -13,6 +13,8 @@ export interface QuarantineArguments {
   /** Whether to write only the payload. */
   isPayload: boolean;
   file: string | undefined;
+  /** The content of the file, in base64. The operator's process passes it to the process of the local cloud. */
+  content: string | undefined;
 }
 
 const DEFAULT_LIMIT = 100;
@@ -30,7 +32,7 @@ const OPTIONS_OF: Readonly<Record<Action, readonly string[]>> = {
   list: ['all', 'limit', 'json'],
   export: ['all'],
   show: ['json', 'payload'],
-  edit: ['file', 'json'],
+  edit: ['file', 'content', 'json'],
   redrive: ['json'],
   dismiss: ['json'],
 };
@@ -42,6 +44,7 @@ export function readArguments(args: string[]): QuarantineArguments & { action: A
     limit: { type: 'string' },
     payload: { type: 'boolean' },
     file: { type: 'string' },
+    content: { type: 'string' },
   });
   const [given = '', ...ids] = positionals;
   const action = ACTIONS.find((name) => name === given);
@@ -59,7 +62,7 @@ export function readArguments(args: string[]): QuarantineArguments & { action: A
   }
   if (values.json && values.payload) throw new UsageError('quarantine show takes either --json or --payload');
   if (values.file === '') throw new UsageError('--file takes the path of a file with the new payload');
-  const { limit, file } = values;
+  const { limit, file, content } = values;
   return {
     action,
     ids,
@@ -68,6 +71,7 @@ export function readArguments(args: string[]): QuarantineArguments & { action: A
     asJson: values.json,
     isPayload: values.payload ?? false,
     file,
+    content,
   };
 }
 

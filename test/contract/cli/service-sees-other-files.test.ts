@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import { expect, it } from 'vitest';
+import type { OperatorMessage } from '../../../infra/cli/operator-protocol.ts';
+import { dataPaths } from '../../../lib/database/data-directory.ts';
+import { inFolder } from '../../fixtures/export/run-export.ts';
+import { operate } from '../../fixtures/local/operator.ts';
+
+const ID = '00000000-0000-4000-8000-000000000000';
+const DONE: OperatorMessage = { exitCode: 0 };
+
+interface Options {
+  env?: Record<string, string>;
+  /** What the other process answers to each command line. */
+  answer?: OperatorMessage[];
+}
+
+/**
+ * Runs a command while another process, which opens no file, accepts the commands of the data directory.
+ * @returns the result, and the command lines that the process has received
+ */
+async function run(dataDir: string, args: string[], { env = {}, answer = [DONE] }: Options = {}) {
+  const lines: unknown[] = [];
+  const server = createServer(async (request, response) => {
+    lines.push(await json(request));
+    response.end(answer.map((message) => `${JSON.stringify(message)}\n`).join(''));
+  }).listen(dataPaths(dataDir).operatorSocket);
+  await once(server, 'listening');
+  try {
+    return { ...(await operate(args, { DATA_DIR: dataDir, ...env })), lines };
+  } finally {
+    server.close();
+  }
+}
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
+it('quarantine edit --file sends the content of the file, not its path', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'payload.json');
+    await writeFile(file, '{"fixed": true}');
+    expect(await run(folder, ['quarantine', 'edit', ID, '--file', file, '--json'])).toMatchObject({
+      code: 0,
+      lines: [['quarantine', 'edit', ID, '--content', base64('{"fixed": true}'), '--json']],
+    });
+  }));
+
+it('quarantine edit sends the edited text, not the path of the temporary file', () =>
+  inFolder(async (folder) => {
+    const env = { EDITOR: 'printf edited >' };
+    const answer = [{ write: '{"shown": true}' }, DONE];
+    expect(await run(folder, ['quarantine', 'edit', ID], { env, answer })).toMatchObject({
+      code: 0,
+      lines: [
+        ['quarantine', 'show', ID, '--payload'],
+        ['quarantine', 'edit', ID, '--content', base64('edited')],
+      ],
+    });
+  }));
+
+it('quarantine edit says which file it cannot read', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'missing.json');
+    expect(await run(folder, ['quarantine', 'edit', ID, '--file', file])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${file} cannot be read: ENOENT`),
+      lines: [],
+    });
+  }));
