@@ -103,6 +103,12 @@ export interface Command extends CommandWith<CommandDeps> {
    */
   fromAnywhere?(args: string[], cwd: string): string[] | Promise<string[]>;
   /**
+   * Returns the path of the file or directory that the process of the local cloud reads or writes. Undefined if these
+   * arguments have no path. Absent if no argument is a path, or only the operator's own process uses the path.
+   * @throws as `prepare` does
+   */
+  pathOf?(args: string[]): string | undefined;
+  /**
    * Returns the question that the operator must confirm before the command runs; undefined if there is none.
    * @throws as `prepare` does
    */

@@ -62,6 +62,11 @@ export async function fromAnywhere([name = '', ...args]: readonly string[], cwd:
   return [name, ...((await command?.fromAnywhere?.(args, cwd)) ?? args)];
 }
 
+/** Returns the path that the process of the local cloud reads or writes, if any. */
+export async function pathOf([name = '', ...args]: readonly string[]): Promise<string | undefined> {
+  return (await COMMANDS.get(name)?.load())?.pathOf?.(args);
+}
+
 /** Returns the question that the operator must confirm first, if any. @throws {UsageError} the arguments are invalid */
 export async function questionOf([name = '', ...args]: readonly string[]): Promise<string | undefined> {
   return (await COMMANDS.get(name)?.load())?.question?.(args);

@@ -6,6 +6,7 @@ import { DirectoryInUseError } from '../../lib/database/directory-lock.ts';
 import { hasEmbeddedDatabase } from '../../lib/database/has-embedded-database.ts';
 import { askRunningCloud } from './ask-running-cloud.ts';
 import type { CommandDeps } from './command.ts';
+import { explainPath } from './explain-path.ts';
 import { DONE, type Outcome } from './run-command.ts';
 
 export interface DirectoryOptions {
@@ -39,7 +40,7 @@ export async function runOnDirectory({
   const paths = dataPaths(dataDir);
   for (const giveUpAt = Date.now() + WAIT_MS; ; await sleep(100)) {
     const outcome = await askRunningCloud(paths.operatorSocket, commandLine, deps);
-    if (outcome !== null) return outcome;
+    if (outcome !== null) return explainPath(outcome, commandLine);
     // The existence of the directory is checked first, because `takeDataDirectory` would create a missing directory.
     if (!existsSync(paths.database)) throw noDatabase(paths.path);
     const directory = await takeUnlessInUse(dataDir, giveUpAt);

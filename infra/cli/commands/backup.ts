@@ -34,6 +34,7 @@ export const backup: Command = {
     const { out, asJson } = readArguments(args);
     return ['--out', resolve(cwd, out), ...(asJson ? ['--json'] : [])];
   },
+  pathOf: (args) => readArguments(args).out,
 };
 
 const WITH_KEY = 'with the token key of DATA_DIR; protect the file like the database';

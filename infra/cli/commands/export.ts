@@ -25,4 +25,5 @@ export const exportData: Command = {
       ? args.with(index + 1, resolve(cwd, out))
       : args.map((argument) => (argument.startsWith('--out=') ? `--out=${resolve(cwd, out)}` : argument));
   },
+  pathOf: (args) => readArguments(args).out ?? undefined,
 };

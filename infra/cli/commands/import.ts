@@ -26,6 +26,7 @@ export const importData: Command = {
     const { path, asJson } = readArguments(args);
     return path === null ? args : [resolve(cwd, path), ...(asJson ? ['--json'] : [])];
   },
+  pathOf: (args) => readArguments(args).path ?? undefined,
   question(args) {
     const { path, isConfirmed, asJson } = readArguments(args);
     if (path !== null || isConfirmed) return undefined;

@@ -37,6 +37,10 @@ export const redrive: Command = {
     if (failures === undefined || isInBucket(failures)) return args;
     return ['--failures', resolve(cwd, failures), ...(asJson ? ['--json'] : [])];
   },
+  pathOf(args) {
+    const { failures } = readArguments(args);
+    return failures === undefined || isInBucket(failures) ? undefined : failures;
+  },
 };
 
 interface RedriveArguments {

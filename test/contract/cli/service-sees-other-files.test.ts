@@ -70,3 +70,32 @@ it('quarantine edit says which file it cannot read', () =>
       lines: [],
     });
   }));
+
+it.each([['backup'], ['export', '--service']])(
+  '%s fails if the service has written the file where the operator does not see it',
+  (...command) =>
+    inFolder(async (folder) => {
+      const out = join(folder, 'service.jsonl');
+      expect(await run(folder, [...command, '--out', out])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(
+          `${out} does not exist here; the process of \`npm start\` reads and writes`,
+        ),
+      });
+      await writeFile(out, '');
+      expect(await run(folder, [...command, '--out', out])).toMatchObject({ code: 0, stderr: '' });
+    }),
+);
+
+it('import explains why the service may not find the file', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'service.jsonl');
+    await writeFile(file, '');
+    const answer = [{ exitCode: 1 as const, error: `there is no file ${file}` }];
+    expect(await run(folder, ['import', file], { answer })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        `there is no file ${file}; the process of \`npm start\` reads and writes`,
+      ),
+    });
+  }));
