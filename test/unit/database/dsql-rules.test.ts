@@ -32,6 +32,7 @@ const NOT_ON_DSQL = [
   'lib/database/drivers/pglite/pglite-worker.ts: setting',
   'lib/database/read-sql.ts: unsupported command',
   'lib/database/schema/empty-tables.ts: unsupported command',
+  'lib/database/schema/read-database-id.ts: catalogue',
   'lib/database/schema/roles.ts: setting',
   'lib/projection/store/erase-covered.ts: advisory lock',
   'lib/projection/store/erase-covered.ts: catalogue',

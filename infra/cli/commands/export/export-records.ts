@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { SetupError } from '../../../../lib/common/errors.ts';
+import { dataPaths } from '../../../../lib/database/data-directory.ts';
 import type { Database } from '../../../../lib/database/database.ts';
+import { readDatabaseId } from '../../../../lib/database/schema/read-database-id.ts';
 import { readSections, START } from '../../../../lib/export/read-sections.ts';
 import { recordSection } from '../../../../lib/export/store/record-section.ts';
+import type { ExportedRecord } from '../../../../lib/projection/store/export-records.ts';
 import { createOptionalIndexes } from '../../../../lib/projection/store/optional-indexes.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count, isoOf } from '../../terminal/format.ts';
 import type { ExportArguments } from './export-arguments.ts';
-import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
+import { type ExportState, reportSometimes, type TextOutput, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 import { openParquetFiles } from './parquet-files.ts';
 import { toRecordLine } from './record-columns.ts';
@@ -54,18 +57,19 @@ export function newState(startedAt: number): ExportState {
 }
 
 async function openRecordOutput(
-  { write, now }: Pick<CommandDeps, 'write' | 'now'>,
+  { database, dataDir, write, now }: Pick<CommandDeps, 'database' | 'dataDir' | 'write' | 'now'>,
   { out, format, identityPoolId, datasetName, since }: ExportArguments,
 ) {
+  if (out === null) return asLines(writeToStdout(write));
   const options = JSON.stringify({ format, identityPoolId, datasetName, since });
-  if (out !== null && format === 'parquet') {
-    return { ...(await openParquetFiles(out, { options })), close: async () => undefined };
-  }
-  const text = out === null ? writeToStdout(write) : await openOutputFile(out, { options, now });
-  return {
-    ...text,
-    finish: () => text.finish(''),
-    write: (items: Parameters<typeof toRecordLine>[0][], state: ExportState) =>
-      text.write(items.map(toRecordLine).join(''), state),
-  };
+  const identity = { options, databaseId: await readDatabaseId(database, dataPaths(dataDir).database) };
+  if (format === 'jsonl') return asLines(await openOutputFile(out, { ...identity, now }));
+  return { ...(await openParquetFiles(out, identity)), close: async () => undefined };
 }
+
+const asLines = (text: TextOutput) => ({
+  ...text,
+  finish: () => text.finish(''),
+  write: (records: readonly ExportedRecord[], state: ExportState) =>
+    text.write(records.map(toRecordLine).join(''), state),
+});

@@ -1,4 +1,7 @@
+import { hash } from 'node:crypto';
 import { SetupError } from '../../../../lib/common/errors.ts';
+import { dataPaths } from '../../../../lib/database/data-directory.ts';
+import { readDatabaseId } from '../../../../lib/database/schema/read-database-id.ts';
 import { createItemCounter } from '../../../../lib/export/count-items.ts';
 import { readSections } from '../../../../lib/export/read-sections.ts';
 import {
@@ -32,12 +35,16 @@ const MAX_AGE_MS = 24 * 60 * 60 * 1000;
  * @throws {SetupError} the export started more than 24 hours ago, or an import into the service has not ended
  */
 export async function exportService(
-  { database, now, progress, signal, write }: CommandDeps,
+  { database, dataDir, now, progress, signal, write }: CommandDeps,
   { out, files = null }: Pick<ExportArguments, 'out'> & { files?: BackupFiles | null },
 ): Promise<ServiceContents> {
   await requireNoImport(database);
   const report = reportSometimes({ progress, now });
-  const options = { options: files === null ? 'service' : 'backup', now };
+  const id = await readDatabaseId(database, dataPaths(dataDir).database);
+  const options =
+    files === null
+      ? { options: 'service', databaseId: id, now }
+      : { options: 'backup', databaseId: `${id} ${hash('sha256', files.tokenKey ?? '')}`, now };
   const output = out === null ? writeToStdout(write) : await openOutputFile(out, options);
   try {
     let state: ExportState = output.resumed ?? newState(now());

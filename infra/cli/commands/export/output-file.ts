@@ -4,7 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { ExportState, TextOutput } from './output.ts';
-import { readProgress, saveProgress, writeSafely, writing } from './saved-progress.ts';
+import { type ExportIdentity, readProgress, saveProgress, writeSafely, writing } from './saved-progress.ts';
 
 interface Written {
   bytes: number;
@@ -25,13 +25,13 @@ const SAVE_MS = 500;
  */
 export async function openOutputFile(
   path: string,
-  { options, now }: { options: string; now: () => number },
+  { now, ...identity }: ExportIdentity & { now: () => number },
 ): Promise<TextOutput> {
   if (existsSync(path)) throw new SetupError(`${path} exists; delete it, or choose another name with --out`);
   const partial = `${path}.partial`;
   const progress = `${path}.progress`;
   const remove = `${partial} and ${progress}`;
-  const saved = await readProgress<Written>(progress, { options, remove });
+  const saved = await readProgress<Written>(progress, { ...identity, remove });
   const hash = createHash('sha256');
   const file = await writing(partial, () => openPartial(partial, saved?.written ?? null, hash, remove));
   let bytes = saved?.written.bytes ?? 0;
@@ -57,7 +57,7 @@ export async function openOutputFile(
   async function save(state: ExportState): Promise<void> {
     await sync();
     const written = { bytes, sha256: hash.copy().digest('hex') };
-    await saveProgress<Written>(progress, { options, state, written });
+    await saveProgress<Written>(progress, { ...identity, state, written });
     last = null;
     unsaved = 0;
     savedAt = now();

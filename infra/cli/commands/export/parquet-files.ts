@@ -5,7 +5,7 @@ import { SetupError } from '../../../../lib/common/errors.ts';
 import type { ExportedRecord } from '../../../../lib/projection/store/export-records.ts';
 import type { ExportState } from './output.ts';
 import { COLUMNS } from './record-columns.ts';
-import { readProgress, saveProgress, writeSafely, writing } from './saved-progress.ts';
+import { type ExportIdentity, readProgress, saveProgress, writeSafely, writing } from './saved-progress.ts';
 
 /** Where an export writes Parquet files. */
 export interface ParquetOutput {
@@ -33,13 +33,10 @@ const CHECKSUMS = '_SHA256SUMS';
  *
  * @throws {SetupError} the directory holds something else, or the interrupted export cannot continue
  */
-export async function openParquetFiles(
-  directory: string,
-  { options }: { options: string },
-): Promise<ParquetOutput> {
+export async function openParquetFiles(directory: string, identity: ExportIdentity): Promise<ParquetOutput> {
   await writing(directory, () => mkdir(directory, { recursive: true, mode: 0o700 }));
   const progress = join(directory, PROGRESS);
-  const saved = await readProgress<Part[]>(progress, { options, remove: directory });
+  const saved = await readProgress<Part[]>(progress, { ...identity, remove: directory });
   // A file that ends in `.new` was not complete when an earlier export was killed.
   const others = (await readdir(directory)).filter((name) => !name.endsWith('.new'));
   if (saved === null && others.length > 0) {
@@ -56,7 +53,7 @@ export async function openParquetFiles(
     parts.push({ name, sha256: hash('sha256', content, 'hex') });
     rows = [];
     bytes = 0;
-    await saveProgress<Part[]>(progress, { options, state, written: parts });
+    await saveProgress<Part[]>(progress, { ...identity, state, written: parts });
   }
 
   return {

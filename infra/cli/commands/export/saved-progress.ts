@@ -2,10 +2,16 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import type { ExportState } from './output.ts';
 
-/** The content of the progress file of an incomplete export. */
-export interface SavedProgress<Written> {
-  /** The options of the command. An export continues only with the same options. */
+/** An interrupted export continues only if these are the same. */
+export interface ExportIdentity {
+  /** The options of the command. */
   options: string;
+  /** The result of `readDatabaseId`. */
+  databaseId: string;
+}
+
+/** The content of the progress file of an incomplete export. */
+export interface SavedProgress<Written> extends ExportIdentity {
   state: ExportState;
   /** The data that was written when the progress was saved: its length and hash, or its complete files. */
   written: Written;
@@ -16,11 +22,11 @@ export interface SavedProgress<Written> {
  *
  * @param remove the files to delete for a new start
  * @returns null if no progress was saved
- * @throws {SetupError} the export has other options
+ * @throws {SetupError} the export has other options, or its database is another one
  */
 export async function readProgress<Written>(
   path: string,
-  { options, remove }: { options: string; remove: string },
+  { options, databaseId, remove }: ExportIdentity & { remove: string },
 ): Promise<SavedProgress<Written> | null> {
   let text: string;
   try {
@@ -30,14 +36,18 @@ export async function readProgress<Written>(
     throw error;
   }
   const saved = parse<Written>(text);
-  const problem =
-    saved === null
-      ? 'is damaged'
-      : saved.options !== options
-        ? 'belongs to an export with other options'
-        : null;
+  const problem = problemOf(saved, { options, databaseId });
   if (problem !== null) throw new SetupError(`${path} ${problem}; delete ${remove} to start again`);
   return saved;
+}
+
+function problemOf(
+  saved: SavedProgress<unknown> | null,
+  { options, databaseId }: ExportIdentity,
+): string | null {
+  if (saved === null) return 'is damaged';
+  if (saved.options !== options) return 'belongs to an export with other options';
+  return saved.databaseId === databaseId ? null : 'belongs to an export of another database';
 }
 
 function parse<Written>(text: string): SavedProgress<Written> | null {
