@@ -42,6 +42,13 @@ describe.each(CLOUDS)('the command query, $name', ({ name, open }) => {
     expect(lines[4]).toBe('(3 rows)');
   });
 
+  it.each(['-- one = 1\nselect 1', '--one=1\nselect 1'])(
+    'runs a statement that starts with a comment: %j',
+    async (sql) => {
+      expect(await query('--csv', sql)).toMatchObject({ code: 0, stderr: '', stdout: '?column?\r\n1\r\n' });
+    },
+  );
+
   it('prints JSON and CSV with the exact values', async () => {
     const json = JSON.parse((await query(SELECT, '--json')).stdout);
     expect(json).toMatchObject({ truncated: false, columns: [{ name: 'record_key', type: 'text' }, {}, {}] });

@@ -14,11 +14,14 @@ type Format = 'table' | 'json' | 'csv';
 /** Runs one SQL statement that only reads, and prints its rows. */
 export const query: Command = {
   prepare(args) {
-    const { values, positionals } = readCommandLine(args, {
+    // `parseArgs` would read SQL that starts with a comment as an option.
+    const commented = args.filter(isCommented);
+    const options = args.filter((argument) => !isCommented(argument));
+    const { values, positionals } = readCommandLine(options, {
       csv: { type: 'boolean', default: false },
       'max-rows': { type: 'string' },
     });
-    const [sql, ...more] = positionals;
+    const [sql, ...more] = [...positionals, ...commented];
     if (!sql?.trim() || more.length > 0) {
       throw new UsageError('query takes one SQL statement in quotes, such as "select * from query.records"');
     }
@@ -31,6 +34,9 @@ export const query: Command = {
     return (deps) => run({ sql, maxRows, format }, deps);
   },
 };
+
+/** Returns whether an argument is SQL that starts with a comment (`-- …`). No option contains white space. */
+const isCommented = (argument: string): boolean => /^--.*\s/s.test(argument);
 
 async function run(
   { sql, maxRows, format }: { sql: string; maxRows: number; format: Format },

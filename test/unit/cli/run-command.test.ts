@@ -27,6 +27,8 @@ describe('the command line', () => {
     { line: ['indexes', '--all'], error: "Unknown option '--all'" },
     { line: ['query'], error: 'query takes one SQL statement in quotes' },
     { line: ['query', 'select', '1'], error: 'query takes one SQL statement in quotes' },
+    { line: ['query', 'select 1', '-- two\nselect 2'], error: 'query takes one SQL statement in quotes' },
+    { line: ['query', 'select 1', '--unknown'], error: "Unknown option '--unknown'" },
     { line: ['query', 'select 1', '--json', '--csv'], error: 'query takes either --json or --csv' },
     { line: ['quarantine'], error: 'quarantine takes one of list, show, edit, redrive, dismiss, export' },
     { line: ['quarantine', 'show'], error: 'quarantine show takes one id' },
