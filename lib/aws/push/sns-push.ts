@@ -100,11 +100,21 @@ export function createSnsPush(client: SNSClient): PushChannel {
           }),
         );
       } catch (error) {
-        if (!(error instanceof EndpointDisabledException || error instanceof NotFoundException)) throw error;
+        if (!isUnusable(error)) throw error;
         throw new PushError('disabled', 'SNS has disabled or deleted the endpoint of the device');
       }
     },
   };
+}
+
+/**
+ * Returns whether SNS rejected a message because the endpoint is disabled or was deleted. For a deleted endpoint, SNS
+ * returns `InvalidParameter`, as for any other invalid parameter: only the message says which. Services that imitate
+ * SNS return `NotFound`, which the API reference of `Publish` lists too.
+ */
+function isUnusable(error: unknown): boolean {
+  if (error instanceof InvalidParameterException) return /No endpoint found/.test(error.message);
+  return error instanceof EndpointDisabledException || error instanceof NotFoundException;
 }
 
 async function createEndpoint(client: SNSClient, applicationArn: string, token: string): Promise<string> {

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import {
   CreatePlatformApplicationCommand,
+  DeleteEndpointCommand,
   GetEndpointAttributesCommand,
   SetEndpointAttributesCommand,
   SNSClient,
@@ -47,6 +48,11 @@ const failed = (code: string, message: string, status = 400): ScriptedResponse =
 const EXISTS = failed(
   'InvalidParameter',
   `Invalid parameter: Token Reason: Endpoint ${ENDPOINT} already exists with the same Token, but different attributes.`,
+);
+/** The response of SNS to `Publish` if the endpoint was deleted. */
+const DELETED = failed(
+  'InvalidParameter',
+  'Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified',
 );
 
 /** Starts a stub of Amazon SNS that returns these responses in order. */
@@ -144,14 +150,22 @@ describe('Amazon SNS as the push channel', () => {
   });
 
   it.each([
-    failed('EndpointDisabled', 'Endpoint is disabled'),
-    failed('NotFound', 'Endpoint does not exist', 404),
-  ])('reports a device as disabled if SNS has disabled or deleted its endpoint', async (response) => {
+    ['disabled', failed('EndpointDisabled', 'Endpoint is disabled')],
+    ['deleted', DELETED],
+    ['unknown to a service that imitates SNS', failed('NotFound', 'Endpoint does not exist', 404)],
+  ])('reports a device as disabled if its endpoint is %s', async (_, response) => {
     const { push } = await scriptSns(response);
     expect(await failureOf(push.send(DEVICE, MESSAGE))).toMatchObject({
       name: 'PushError',
       reason: 'disabled',
     });
+  });
+
+  it('does not report a device as disabled if SNS rejects another parameter', async () => {
+    const { push } = await scriptSns(
+      failed('InvalidParameter', 'Invalid parameter: Message Reason: Message too long'),
+    );
+    expect(await failureOf(push.send(DEVICE, MESSAGE))).toMatchObject({ name: 'InvalidParameterException' });
   });
 });
 
@@ -173,7 +187,7 @@ describe.skipIf(missing)('SNS push on moto', () => {
     moto.kill('SIGKILL');
   });
 
-  it('registers a device, publishes to it, and enables it again after it was disabled', async () => {
+  it('registers a device, publishes to it, enables it again after it was disabled, and reports a deleted endpoint', async () => {
     const application = { Platform: 'GCM', Name: 'notes', Attributes: { PlatformCredential: 'key' } };
     const { PlatformApplicationArn: applicationArn = '' } = await client.send(
       new CreatePlatformApplicationCommand(application),
@@ -193,6 +207,9 @@ describe.skipIf(missing)('SNS push on moto', () => {
     await push.send(device, MESSAGE);
     const { Attributes } = await client.send(new GetEndpointAttributesCommand({ EndpointArn: endpoint }));
     expect(Attributes).toMatchObject({ Token: TOKEN });
+
+    await client.send(new DeleteEndpointCommand({ EndpointArn: endpoint }));
+    expect(await failureOf(push.send(device, MESSAGE))).toMatchObject({ reason: 'disabled' });
   });
 
   it('rejects a device of an unknown application', async () => {
