@@ -1,13 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
-import { isObject } from '../../lib/common/json.ts';
 import { localKinesis, put } from '../fixtures/aws/kinesis.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { operate, operateProcess } from '../fixtures/local/operator.ts';
+import { type Validate, validatorOf } from '../fixtures/query/validator.ts';
 import { wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { askSigned } from '../fixtures/wire/signing.ts';
 
@@ -19,7 +18,7 @@ const fixed = (key: string) => JSON.stringify(wireEvent({ kinesisSyncRecords: [w
 
 let dataDir: string;
 let cloud: LocalCloud;
-let validate: (path: string, method: string, status: number, body: unknown) => string | undefined;
+let validate: Validate;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'quarantine-'));
   cloud = await startCloud({ dataDir });
@@ -74,7 +73,7 @@ async function ask(
 async function checked(method: string, path: string, response: Response) {
   const body = await response.json();
   const template = path.replace(/[\da-f-]{36}/, '{id}');
-  expect(validate(`/query${template}`, method.toLowerCase(), response.status, body)).toBeUndefined();
+  expect(validate(template, response.status, body, method.toLowerCase())).toBeUndefined();
   return { status: response.status, body };
 }
 
@@ -322,26 +321,3 @@ describe('the query API for operators', () => {
     expect((await ask('POST', `/quarantine/00000000-0000-4000-8000-000000000000/redrive`)).status).toBe(404);
   });
 });
-
-function validatorOf(description: unknown) {
-  const ajv = new Ajv2020({ strict: false, validateFormats: false }).addSchema(
-    isObject(description) ? description : {},
-    'api',
-  );
-  return (path: string, method: string, status: number, body: unknown): string | undefined => {
-    const pointer = [
-      'paths',
-      path,
-      method,
-      'responses',
-      String(status),
-      'content',
-      'application/json',
-      'schema',
-    ];
-    const reference = pointer
-      .map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
-      .join('/');
-    return ajv.validate({ $ref: `api#/${reference}` }, body) ? undefined : ajv.errorsText();
-  };
-}

@@ -11,7 +11,7 @@ const ROUTE = createRoute({
   summary: 'How much the query store contains',
   responses: {
     200: { description: 'The counts', content: { 'application/json': { schema: COUNTS } } },
-    ...failures([429, 500, 503]),
+    ...failures(),
   },
 });
 

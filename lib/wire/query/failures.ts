@@ -5,22 +5,31 @@ import { QueryError } from '../../query/ports/query-reader.ts';
 import { ERROR } from './schemas.ts';
 
 const DESCRIPTIONS = {
-  400: 'A parameter or the cursor is invalid',
+  400: 'A parameter, the cursor, the body or the signature is invalid, or the response would be too large',
+  403: "The signature or the origin of the request is not allowed, or the route needs a developer's access key",
   409: 'An index is missing; the message names the command that adds it',
-  429: 'Too many queries are waiting; retry after the number of seconds in the header `Retry-After`',
+  413: 'The body is larger than 8 MiB',
+  415: 'The body is not declared as JSON (`Content-Type: application/json`)',
+  429: 'The service is busy; retry after the number of seconds in the header `Retry-After`',
   500: 'An unexpected error, which the service has logged',
   501: 'This service does not send server-sent events',
-  503: 'The database does not answer, or the query took too long',
+  503: 'The database does not answer, the query took too long, or too many large requests arrive; try again later',
 };
 
 type FailureStatus = keyof typeof DESCRIPTIONS;
 
+/** The error responses of every route. The server itself returns some of them, before the route is called. */
+const OF_EVERY_ROUTE = [400, 403, 413, 429, 500, 503] as const;
+
 const QUERY_ERRORS = { 'invalid-cursor': 400, 'missing-index': 409, 'too-slow': 503 } as const;
 
-/** Returns the error responses of a route, for the route's OpenAPI description. */
-export function failures(statuses: readonly FailureStatus[]) {
+/**
+ * Returns the error responses of a route, for the route's OpenAPI description.
+ * @param more the statuses that not every route has
+ */
+export function failures(more: readonly FailureStatus[] = []) {
   return Object.fromEntries(
-    statuses.map((status) => [
+    [...OF_EVERY_ROUTE, ...more].map((status) => [
       status,
       { description: DESCRIPTIONS[status], content: { 'application/json': { schema: ERROR } } },
     ]),

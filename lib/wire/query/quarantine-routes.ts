@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { QuarantineStore } from '../../projection/ports/quarantine-store.ts';
 import { toText } from '../../projection/quarantined-event.ts';
 import type { RedrivenEvent, RedriveOptions } from '../../projection/redrive.ts';
+import { failures } from './failures.ts';
 import * as schemas from './schemas.ts';
 
 /** What operators do with quarantined events. */
@@ -20,16 +21,6 @@ const NOT_AN_OPERATOR =
   "only operators may do this; sign the request with a developer's access key (Signature Version 4, service execute-api)";
 
 const failure = (description: string) => json(description, schemas.ERROR);
-const FAILURES = {
-  400: failure('A parameter or the body is invalid'),
-  403: failure("The request is not signed with a developer's access key"),
-  500: failure('An unexpected error, which the service has logged'),
-};
-/**
- * A body that is not declared as JSON is refused. Otherwise, the API would not read it, and would project the stored
- * payload instead of the edited one.
- */
-const NOT_JSON = failure('The body is not declared as JSON (Content-Type: application/json)');
 const UNKNOWN = failure('No event in quarantine has this id');
 
 const SETTLED = failure('The event was projected or dismissed before');
@@ -37,6 +28,10 @@ const WAS_SETTLED =
   'the event was projected or dismissed before; reload it, or send "again": true to project it nevertheless';
 
 const ONE = z.object({ id: z.uuid() });
+/**
+ * The body is optional. A body that is not declared as JSON is refused with 415. Otherwise, it would not be read, and the
+ * stored payload would be projected instead of the edited one.
+ */
 const EDITED = z.strictObject({
   payload: z
     .string()
@@ -73,7 +68,7 @@ export function addQuarantineRoutes(
       path: '/quarantine/{id}',
       summary: 'A quarantined event with its payload. Only for operators',
       request: { params: ONE },
-      responses: { 200: json('The event', schemas.EVENT_WITH_PAYLOAD), 404: UNKNOWN, ...FAILURES },
+      responses: { 200: json('The event', schemas.EVENT_WITH_PAYLOAD), ...failures(), 404: UNKNOWN },
     }),
     async (context) => {
       const event = await find(context.req.valid('param').id);
@@ -92,10 +87,9 @@ export function addQuarantineRoutes(
       request: { params: ONE, body: bodyOf(EDITED, false) },
       responses: {
         200: json('The result', schemas.REDRIVEN_EVENT),
+        ...failures([415]),
         404: UNKNOWN,
         409: SETTLED,
-        415: NOT_JSON,
-        ...FAILURES,
       },
     }),
     async (context) => {
@@ -119,7 +113,7 @@ export function addQuarantineRoutes(
       request: { body: bodyOf(TO_REDRIVE, true) },
       responses: {
         200: json('The results', z.object({ items: z.array(schemas.REDRIVEN_EVENT) })),
-        ...FAILURES,
+        ...failures([415]),
       },
     }),
     async (context) => {
@@ -138,7 +132,7 @@ export function addQuarantineRoutes(
       request: { body: bodyOf(TO_DISMISS, true) },
       responses: {
         200: json('How many of the events were waiting and were dismissed', z.object({ dismissed: z.int() })),
-        ...FAILURES,
+        ...failures([415]),
       },
     }),
     async (context) => {

@@ -104,7 +104,7 @@ export function createQueryApi({
             ...(isStreamed && canStream && { [EVENT_STREAM]: { schema: item } }),
           },
         },
-        ...failures([400, 409, 429, 500, 503, ...(isStreamed && !canStream ? [501 as const] : [])]),
+        ...failures([409, ...(isStreamed && !canStream ? [501 as const] : [])]),
       },
     });
     app.openapi(route, async (context) => {

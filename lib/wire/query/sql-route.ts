@@ -46,7 +46,7 @@ const ROUTE = createRoute({
   request: { body: { required: true, content: { 'application/json': { schema: REQUEST } } } },
   responses: {
     200: { description: 'The result', content: { 'application/json': { schema: RESULT } } },
-    ...failures([429, 500, 503]),
+    ...failures([415]),
     400: {
       description: 'The database rejected the statement, or the request is invalid',
       content: { 'application/json': { schema: SQL_ERROR } },
