@@ -121,6 +121,14 @@ describe.skipIf(address === undefined)('a local cloud reachable from other machi
     );
   });
 
+  it('answers HEAD like GET, but without a body, for monitors that read only the status', async () => {
+    const port = Number(new URL(origin).port);
+    const onLoopback = await sendRaw(port, 'HEAD', '/healthz');
+    expect(onLoopback).toMatchObject({ status: 200, body: '' });
+    expect(onLoopback.headerLines).toContain('Content-Type: application/json');
+    expect(await sendRaw(port, 'HEAD', '/healthz', {}, '', address)).toMatchObject({ status: 200, body: '' });
+  });
+
   it('serves payloads on its network address to clients with a signed link', async () => {
     const links = createPayloadLinks({
       keys: [await readFile(join(cloud.dataDir, 'token-key'))],

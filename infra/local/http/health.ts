@@ -1,5 +1,6 @@
 import type { LoginMode } from '../../../lib/common/read-login-settings.ts';
 import type { KeySetStatus } from '../../../lib/identity/logins/key-sets.ts';
+import type { RequestHead } from '../../../lib/wire/canonical-request.ts';
 import type { MappingStatus } from '../event-source-mapping/event-source-mapping.ts';
 import type { ProjectionTotals } from '../projection-totals.ts';
 import type { ScheduleStatus } from '../schedules/schedule.ts';
@@ -22,14 +23,14 @@ export interface LoginStatus {
 }
 
 /**
- * Answers `GET /healthz` on loopback with the state of the local cloud. It runs no query, so it responds even while the
+ * Answers `/healthz` on loopback with the state of the local cloud. It runs no query, so it responds even while the
  * database is busy. The status is 503 while a scheduled function or the processing of a stream is being retried, and
  * while the database cannot be written to. A login provider that is unavailable does not change the status, because a
  * restart or another instance would not help.
  */
 export function createHealthRoute(health: () => Health): Route {
   return {
-    matches: ({ method, target }) => method === 'GET' && target === '/healthz',
+    matches: isHealthCheck,
     answer(_request, response) {
       const { mappings, schedules, writes, ...rest } = health();
       const isFailing = writes.lastError !== null;
@@ -52,15 +53,20 @@ export function createHealthRoute(health: () => Health): Route {
 }
 
 /**
- * Answers `GET /healthz` from other machines. The answer says only that the port responds. It says nothing about the
+ * Answers `/healthz` from other machines. The answer says only that the port responds. It says nothing about the
  * state of the service: a load balancer must not remove the service because the query store is behind the stream.
  */
 export function createLivenessRoute(): Route {
   return {
     offLoopback: true,
-    matches: ({ method, target }) => method === 'GET' && target === '/healthz',
+    matches: isHealthCheck,
     answer(_request, response) {
       sendJson(response, 200, { status: 'ok' });
     },
   };
+}
+
+/** Some monitors send HEAD: they read only the status. */
+function isHealthCheck({ method, target }: RequestHead): boolean {
+  return (method === 'GET' || method === 'HEAD') && target === '/healthz';
 }
