@@ -191,6 +191,20 @@ describe.skipIf(missing)('the console', () => {
     expect(await stored(identity)).toEqual({ name: 'Grace' });
   });
 
+  it('closes the dialog of a record if the button Back leads to another dataset', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'game', { name: 'Ada' });
+    await writeAs(device, identity, 'notes', { name: 'a note' });
+    const page = await open(dataOf(identity));
+    await page.getByRole('link', { name: /^notes/ }).click(SOON);
+    await row(page, 'a note').waitFor(SOON);
+    await page.getByRole('button', { name: 'Edit name' }).click(SOON);
+    await page.getByLabel('Value').fill('another note');
+    await page.goBack();
+    await row(page, 'Ada').waitFor(SOON);
+    expect(await page.getByRole('dialog').count()).toBe(0);
+  });
+
   it('shows both versions of a conflict, and writes the one that the user chooses', async () => {
     const identity = nextPlayer();
     await writeAs(device, identity, 'game', { name: 'Ada' });

@@ -53,7 +53,8 @@ export function Data() {
         <div class="browse">
           <Identities chosen={chosen} />
           <Datasets chosen={chosen} />
-          <Records chosen={chosen} />
+          {/* The key closes the dialog of one dataset before another is shown, for example by the button Back. */}
+          <Records key={[chosen.pool, identity, dataset].join('\n')} chosen={chosen} />
         </div>
       )}
       <Snippets of={snippetsFor(chosen)} />
