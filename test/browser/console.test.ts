@@ -383,6 +383,33 @@ describe.skipIf(missing)('the console', () => {
     expect(await background()).toBe(dark);
   });
 
+  it.each([
+    [
+      'blocks the data of sites',
+      "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('denied', 'SecurityError'); } });",
+    ],
+    [
+      'has no space for data',
+      "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };",
+    ],
+  ])('runs SQL and changes the theme if the browser %s', async (_, content) => {
+    const profile = await openProfile();
+    await profile.addInitScript({ content });
+    const page = await profile.newPage();
+    await page.goto(`${cloud.url}/console#/query`);
+    await page.getByRole('textbox', { name: 'SQL' }).click(SOON);
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText('select 41 + 1 as answer');
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('cell', { name: '42' }).waitFor(SOON);
+    await page.getByRole('button', { name: 'Run', exact: true }).waitFor(SOON);
+    expect(await page.getByLabel('History').locator('option').allTextContents()).toContain(
+      'select 41 + 1 as answer',
+    );
+    await page.getByLabel('Theme').selectOption('dark');
+    expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('dark');
+  });
+
   it('answers only GET requests of its own origin, with a strict content security policy', async () => {
     const answer = await fetch(`${cloud.url}/console`, { redirect: 'manual' });
     expect(answer.status).toBe(200);

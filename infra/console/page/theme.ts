@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { readStored, store } from './site-data.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -8,7 +9,7 @@ export const theme = signal<Theme>(readTheme());
 /** Chooses the colours. `system` follows the setting of the operating system. The choice is kept in this browser. */
 export function chooseTheme(chosen: Theme): void {
   theme.value = chosen;
-  localStorage.setItem(STORED, chosen);
+  store(STORED, chosen);
   applyTheme();
 }
 
@@ -18,6 +19,6 @@ export function applyTheme(): void {
 }
 
 function readTheme(): Theme {
-  const stored = localStorage.getItem(STORED);
+  const stored = readStored(STORED);
   return stored === 'light' || stored === 'dark' ? stored : 'system';
 }

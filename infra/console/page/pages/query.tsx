@@ -8,6 +8,7 @@ import type { SqlEditor } from '../parts/sql-editor.ts';
 import { Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
 import { Value } from '../parts/value.tsx';
+import { readStored, store } from '../site-data.ts';
 import { runSql } from '../sql.ts';
 
 const STORED = 'cognito-sync-backend.queries';
@@ -199,7 +200,7 @@ async function readSchema(): Promise<Record<string, string[]>> {
 
 function readHistory(): string[] {
   try {
-    const stored: unknown = JSON.parse(localStorage.getItem(STORED) ?? '[]');
+    const stored: unknown = JSON.parse(readStored(STORED) ?? '[]');
     return Array.isArray(stored) ? stored.filter((each) => typeof each === 'string') : [];
   } catch {
     return [];
@@ -208,7 +209,7 @@ function readHistory(): string[] {
 
 function remember(sql: string): string[] {
   const history = [sql, ...readHistory().filter((each) => each !== sql)].slice(0, MAX_HISTORY);
-  localStorage.setItem(STORED, JSON.stringify(history));
+  store(STORED, JSON.stringify(history));
   return history;
 }
 
