@@ -5,6 +5,7 @@ import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { createOptionalIndexes } from '../../lib/projection/store/optional-indexes.ts';
 import {
   developer,
   fillCloud,
@@ -408,6 +409,21 @@ describe.skipIf(missing)('the console', () => {
     );
     await page.getByLabel('Theme').selectOption('dark');
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('dark');
+  });
+
+  it('names the command that adds the index of the newest records if the index is missing', async () => {
+    const indexes = createOptionalIndexes(cloud.database);
+    await indexes.drop('changes');
+    try {
+      const page = await open();
+      await page.getByText('indexes add changes').waitFor(SOON);
+      expect(await page.getByRole('region', { name: 'Newest records' }).count()).toBe(0);
+      await indexes.add('changes');
+      await writeAs(device, nextPlayer(), 'game', { score: '1' });
+      await page.getByRole('region', { name: 'Newest records' }).waitFor(SOON);
+    } finally {
+      await indexes.add('changes');
+    }
   });
 
   it('answers only GET requests of its own origin, with a strict content security policy', async () => {

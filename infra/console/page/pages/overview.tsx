@@ -1,11 +1,11 @@
 import { useEffect } from 'preact/hooks';
-import { getJson } from '../api.ts';
+import { ApiError, getJson, pathWith } from '../api.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { describeHealth, type HealthReport, lagOf } from '../health-words.ts';
 import type { SqlTable } from '../model.ts';
 import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
-import { LoadState } from '../parts/states.tsx';
+import { LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
 import { Id, Value, When } from '../parts/value.tsx';
 import { linkTo } from '../router.ts';
@@ -29,7 +29,7 @@ export function Overview() {
   const health = useLoad('health', (signal) => getJson<HealthReport>('/healthz', signal));
   const counts = useLoad('counts', (signal) => getJson<Counts>('/query/counts', signal));
   const pools = useList<{ identityPoolId: string }>('/query/pools');
-  const latest = useLoad('latest', () => runSql(LATEST));
+  const latest = useLoad('latest', readLatest);
   const { reload } = health;
   useEffect(() => {
     loadPoolNames().catch(() => undefined);
@@ -70,7 +70,7 @@ export function Overview() {
       )}
       <h2>Newest records</h2>
       <LoadState of={latest} />
-      {latest.data && <Latest result={latest.data} />}
+      {latest.data && <Latest latest={latest.data} />}
       <Snippets
         of={[
           curl('/healthz'),
@@ -80,6 +80,24 @@ export function Overview() {
       />
     </>
   );
+}
+
+/** The newest records, or why they are not shown. */
+type Newest = { result: SqlTable } | { advice: string };
+
+/**
+ * Reads the newest records if the index `changes` exists. Without the index, each refresh would read all records. The
+ * feed of changes needs the same index, and its error names the command that adds the index.
+ */
+async function readLatest(signal: AbortSignal): Promise<Newest> {
+  const since = new Date().toISOString();
+  try {
+    await getJson(pathWith('/query/changes', { since, limit: 1 }), signal);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 409) return { advice: error.message };
+    throw error;
+  }
+  return { result: await runSql(LATEST) };
 }
 
 function HealthPart({ health, quarantined }: { health: HealthReport | undefined; quarantined: number }) {
@@ -132,7 +150,9 @@ function shown(count: Count | undefined): string {
   return `${count.isEstimate ? '≈ ' : ''}${formatCount(count.count)}`;
 }
 
-function Latest({ result }: { result: SqlTable }) {
+function Latest({ latest }: { latest: Newest }) {
+  if ('advice' in latest) return <Note>The newest records are not shown: {latest.advice}.</Note>;
+  const { result } = latest;
   if (result.rows.length === 0) return <p class="quiet">No record is stored yet.</p>;
   return (
     <Table
