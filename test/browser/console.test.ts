@@ -336,6 +336,36 @@ describe.skipIf(missing)('the console', () => {
     await row(page, /1 event: 1 row written/).waitFor(SOON);
   });
 
+  /** Hides a page or shows it again, as the browser does when the user changes the tab. */
+  const setHidden = (page: Page, isHidden: boolean) =>
+    page.evaluate(`Object.defineProperty(document, 'hidden', { configurable: true, value: ${isHidden} });
+      document.dispatchEvent(new Event('visibilitychange'));`);
+
+  /** Opens a page that has subscribed to the activity of the server. */
+  async function openSubscribed(profile: BrowserContext): Promise<Page> {
+    const page = await profile.newPage();
+    await Promise.all([
+      page.waitForResponse(/\/query\/activity/, SOON),
+      page.goto(`${cloud.url}/console#/live`, SOON),
+    ]);
+    await page.getByRole('heading', { level: 1, name: 'Live' }).waitFor(SOON);
+    return page;
+  }
+
+  it('opens in a seventh tab while six tabs are hidden', async () => {
+    const profile = await openProfile();
+    for (let tab = 1; tab <= 6; tab += 1) await setHidden(await openSubscribed(profile), true);
+    await openSubscribed(profile);
+  }, 60_000);
+
+  it('shows what happened while its tab was hidden', async () => {
+    const page = await openSubscribed(await openProfile());
+    await setHidden(page, true);
+    await writeAs(device, nextPlayer(), 'game', { score: '1', level: '2', name: 'Ada' });
+    await setHidden(page, false);
+    await row(page, 'UpdateRecords game: 3 records').waitFor(SOON);
+  });
+
   it('shows push messages as they arrive', async () => {
     const person = await newPerson(cloud);
     // A device can subscribe only to a dataset that exists.

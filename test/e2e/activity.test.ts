@@ -229,9 +229,33 @@ describe('GET /query/activity', () => {
     expect(datasets).toEqual([expect.objectContaining({ identityId: one.IdentityId })]);
   });
 
+  it.each([
+    ['the parameter after', (id: string) => [`&after=${id}`, {}] as const],
+    ['the header Last-Event-ID', (id: string) => ['', { 'last-event-id': id }] as const],
+  ])('first sends what a client has missed since the id in %s', async (_, resume) => {
+    const identity = newIdentity();
+    const client = createSyncClient(cloud.url);
+    onTestFinished(() => client.destroy());
+    const address = `${cloud.url}/query/activity?${new URLSearchParams({ identity: identity.IdentityId })}`;
+    const first = await readEvents(address);
+    await first.nextComment();
+    await write(client, identity, 'game', [set('a', '1')]);
+    const { id } = await first.next();
+    first.close();
+    await write(client, identity, 'game', [set('a', '2', 1)]);
+    const second = await readEvents(address + resume(id)[0], resume(id)[1]);
+    const counts: unknown[] = [];
+    while (!counts.includes(2)) {
+      const { event, data, id: nextId } = await second.next();
+      expect(Number(nextId)).toBeGreaterThan(Number(id));
+      if (event === 'sync') counts.push(JSON.parse(data).syncCount);
+    }
+  });
+
   it('rejects unknown parameters, other methods than GET, other origins, and listeners above the limit', async () => {
     const address = `${cloud.url}/query/activity`;
     expect((await fetch(`${address}?user=1`)).status).toBe(400);
+    expect((await fetch(`${address}?after=yesterday`)).status).toBe(400);
     expect((await fetch(address, { method: 'POST' })).status).toBe(405);
     expect((await fetch(address, { headers: { origin: 'https://example.com' } })).status).toBe(403);
     const readers = await Promise.all(Array.from({ length: MAX_LISTENERS + 8 }, () => readEvents(address)));

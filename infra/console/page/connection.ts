@@ -18,29 +18,36 @@ let retry: number | undefined;
 let refresh: number | undefined;
 let waiting: ShownActivity[] = [];
 let count = 0;
-/** Whether rows were written while the page was hidden. A hidden page loads nothing. */
-let isStale = false;
+/** The id of the newest activity that the page received. Ids start at 1. */
+let lastId = '0';
 
-function reportWritten(): void {
-  isStale = document.hidden;
-  if (!isStale) freshness.value += 1;
+/**
+ * Subscribes to the activity of the server while the page is visible. Reconnects until the server answers.
+ *
+ * A browser opens at most six connections to one host over HTTP/1.1, for all its tabs. If hidden pages kept their
+ * subscriptions, a seventh page would wait for a connection indefinitely.
+ */
+export function startConnection(): void {
+  document.addEventListener('visibilitychange', () => subscribe(`?after=${lastId}`));
+  subscribe('');
 }
 
-/** Subscribes to the activity of the server. Reconnects until the server answers. */
-export function startConnection(): void {
-  document.onvisibilitychange = () => {
-    if (isStale) reportWritten();
-  };
+/** @param query `after`: the server first sends the activities after this id that it still knows */
+function subscribe(query: string): void {
   source?.close();
-  source = new EventSource('/query/activity');
+  if (document.hidden || retry !== undefined) return;
+  source = new EventSource(`/query/activity${query}`);
   source.addEventListener('open', () => {
     isConnected.value = true;
-    // The server does not report what happened before the subscription, so the shown data may be outdated.
+    // The server does not report everything that happened before the subscription, so the data may be outdated.
     freshness.value += 1;
   });
   source.addEventListener('error', () => reportUnreachable());
   for (const kind of ACTIVITY_KINDS) {
-    source.addEventListener(kind, ({ data }: MessageEvent<string>) => receive(kind, data));
+    source.addEventListener(kind, ({ data, lastEventId }: MessageEvent<string>) => {
+      lastId = lastEventId;
+      receive(kind, data);
+    });
   }
 }
 
@@ -65,7 +72,7 @@ async function check(): Promise<void> {
   retry = setTimeout(
     () => {
       retry = undefined;
-      startConnection();
+      subscribe(`?after=${lastId}`);
       // If the server answers but rejects the subscription, the data is loaded again every RETRY_MS.
       freshness.value += 1;
     },
@@ -83,6 +90,6 @@ function receive(kind: ActivityKind, data: string): void {
     const hasRows = waiting.some((each) => each.kind === 'projected');
     activities.value = [...waiting.reverse(), ...activities.value].slice(0, MAX_ACTIVITIES);
     waiting = [];
-    if (hasRows) reportWritten();
+    if (hasRows) freshness.value += 1;
   }, REFRESH_MS);
 }

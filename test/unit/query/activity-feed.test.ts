@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ProjectedActivity, PushActivity } from '../../../lib/query/activity.ts';
-import { createActivityFeed, MAX_LISTENERS } from '../../../lib/query/activity-feed.ts';
+import {
+  type ActivityFilter,
+  createActivityFeed,
+  MAX_LISTENERS,
+  MAX_RECENT,
+  RETURN_MS,
+} from '../../../lib/query/activity-feed.ts';
 
-const ALL = { identityPoolId: null, identityId: null };
+const ALL: ActivityFilter = { identityPoolId: null, identityId: null };
 const push = (identityId: string, identityPoolId = 'pool'): PushActivity => ({
   kind: 'push',
   deviceId: 'device',
@@ -43,7 +49,6 @@ describe('the activity feed', () => {
     feed.emit(push('b'));
     stop?.();
     feed.emit(push('c'));
-    expect(feed.isWatched()).toBe(false);
     expect(received).toEqual([
       [1, { at: '2026-01-01T00:00:00.000Z', ...push('a') }],
       [2, { at: '2026-01-01T00:00:00.000Z', ...push('b') }],
@@ -64,6 +69,23 @@ describe('the activity feed', () => {
       feed.emit(activity);
     }
     expect(received).toMatchObject([push('a'), { ...projected('b', 'a'), datasets: [dataset('a')] }]);
+  });
+
+  it('keeps the newest activities for a listener that comes back within ten minutes', () => {
+    let time = Date.UTC(2026, 0, 1);
+    const feed = createActivityFeed({ now: () => time });
+    feed.listen(ALL, () => undefined)?.();
+    time += RETURN_MS - 1;
+    expect(feed.isWatched()).toBe(true);
+    for (let number = 1; number <= MAX_RECENT + 1; number += 1) feed.emit(push(`identity ${number}`));
+    const ids = (after: number, filter = ALL) => feed.readAfter(after, filter).map(([id]) => id);
+    expect(ids(0)).toEqual(Array.from({ length: MAX_RECENT }, (_, at) => at + 2));
+    expect(ids(MAX_RECENT)).toEqual([MAX_RECENT + 1]);
+    expect(ids(0, { identityPoolId: null, identityId: 'identity 7' })).toEqual([7]);
+    time += 1;
+    feed.emit(push('too late'));
+    expect(feed.isWatched()).toBe(false);
+    expect(ids(MAX_RECENT + 1)).toEqual([]);
   });
 
   it('limits the number of listeners', () => {

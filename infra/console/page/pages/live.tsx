@@ -76,7 +76,7 @@ export function Live() {
       {shown.length === 0 ? (
         <Empty>
           <p>
-            <strong>Waiting for activity.</strong> This page shows what happens while the console is open.
+            <strong>Waiting for activity.</strong> This page shows what happens after the console was opened.
             Sync a device, or run the demo:
           </p>
           <pre>npm run demo</pre>
