@@ -6,6 +6,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createOptionalIndexes } from '../../lib/projection/store/optional-indexes.ts';
+import { localKinesis, putAll } from '../fixtures/aws/kinesis.ts';
 import {
   developer,
   fillCloud,
@@ -17,7 +18,9 @@ import {
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { change, newPerson, newSubscriber } from '../fixtures/sync/push-devices.ts';
+import { wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
 import { launchBrowser, newProfile, whyNoBrowser } from '../fixtures/wire/browser.ts';
+import { askSigned } from '../fixtures/wire/signing.ts';
 
 const RULES = fileURLToPath(new URL('../fixtures/console/rules.ts', import.meta.url));
 const PLAYERS = 8;
@@ -318,6 +321,75 @@ describe.skipIf(missing)('the console', () => {
     );
     expect(rows).toEqual([{ value: 'gold' }]);
   });
+
+  /** Puts data on the stream that is quarantined. @returns the newest event in quarantine */
+  async function quarantine(...data: string[]): Promise<string> {
+    const waitingIds = async () => {
+      const response = await fetch(`${cloud.url}/query/quarantine?waiting=true&limit=1000`);
+      const { items }: { items: { quarantineId: string }[] } = JSON.parse(await response.text());
+      return items.map(({ quarantineId }) => quarantineId);
+    };
+    const before = (await waitingIds()).length;
+    const kinesis = localKinesis(cloud.url);
+    await putAll(
+      kinesis,
+      data.map((each) => Buffer.from(each)),
+    );
+    kinesis.destroy();
+    await expect.poll(async () => (await waitingIds()).length, SOON).toBe(before + data.length);
+    return (await waitingIds())[0] ?? '';
+  }
+  const dismissElsewhere = (...ids: string[]) =>
+    askSigned(cloud.url, 'POST', '/query/quarantine/dismiss', {
+      service: 'execute-api',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ids }),
+    });
+
+  it('keeps the text of an opened event when another operator dismisses the event, and says so', async () => {
+    const id = await quarantine('{"an":"event"}');
+    const page = await open('quarantine');
+    await page
+      .getByRole('button', { name: /^Open the event/ })
+      .first()
+      .click(SOON);
+    const payload = page.getByRole('textbox', { name: 'The event' });
+    await payload.fill('typed text', SOON);
+    expect((await dismissElsewhere(id)).status).toBe(200);
+    // The page loads the list again after a batch was projected.
+    await writeAs(device, nextPlayer(), 'game', { score: '1' });
+    await page.getByText('This event no longer waits').waitFor(SOON);
+    expect(await payload.inputValue()).toBe('typed text');
+    expect(await page.getByRole('button', { name: 'Project the edited event' }).count()).toBe(0);
+    expect(await problemsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Close' }).click();
+    await payload.waitFor({ ...SOON, state: 'detached' });
+  });
+
+  it('keeps the text of an opened event while 100 newer events arrive, and projects it', async () => {
+    await quarantine(JSON.stringify({ ...correctEvent('cup'), identityPoolId: 'not an id' }));
+    const page = await open('quarantine');
+    await page
+      .getByRole('button', { name: /^Open the event: .*identityPoolId/ })
+      .first()
+      .click(SOON);
+    const payload = page.getByRole('textbox', { name: 'The event' });
+    await payload.fill(JSON.stringify(correctEvent('cup')), SOON);
+    await quarantine(...Array.from({ length: 100 }, () => 'not JSON'));
+    const newer = page.getByRole('button', { name: /^Open the event: not-json/ });
+    await expect.poll(() => newer.count(), SOON).toBe(100);
+    expect(await payload.inputValue()).toBe(JSON.stringify(correctEvent('cup')));
+    expect(await page.getByText('This event no longer waits').count()).toBe(0);
+    await page.getByRole('button', { name: 'Project the edited event' }).click();
+    await page.getByText('Projected 1 event.').waitFor(SOON);
+    await payload.waitFor({ ...SOON, state: 'detached' });
+    await page.getByLabel('Choose all waiting events').check();
+    await page.getByRole('button', { name: 'Dismiss 100 events' }).click();
+    await page.getByText('Dismissed 100 events.').waitFor(SOON);
+  });
+
+  const correctEvent = (key: string) =>
+    wireEvent({ identityPoolId: GAME_POOL, kinesisSyncRecords: [wireRecord({ key })] });
 
   it('tries the example event on the rules and shows the rule that reverts a value; rejects an event that is not JSON', async () => {
     const page = await open('rules');

@@ -1,33 +1,39 @@
-import { useEffect, useState } from 'preact/hooks';
-import { formatJson } from '../../../../lib/common/format-json.ts';
-import { hasKey } from '../developer-key.tsx';
+import { useState } from 'preact/hooks';
 import { formatDate, plural } from '../format.ts';
 import type { EventItem } from '../model.ts';
-import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
+import { type ActionResult, dismiss, redrive } from '../operator-api.ts';
 import { PoolName } from '../parts/pool-name.tsx';
+import { QuarantinedEvent } from '../parts/quarantined-event.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
 import { When } from '../parts/value.tsx';
-import { explainReason } from '../reason-words.ts';
 import { type LoadedList, useList } from '../use-load.ts';
 
 export function Quarantine() {
   const [showsAll, setShowsAll] = useState(false);
   const list = useList<EventItem>('/query/quarantine', { waiting: showsAll ? undefined : 'true' });
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const [openId, setOpenId] = useState<string | null>(null);
+  // The opened event stays open when it leaves the list, and its text is kept, so that nothing typed is lost.
+  const [held, setHeld] = useState<EventItem | null>(null);
+  const [drafts, setDrafts] = useState<ReadonlyMap<string, string>>(new Map());
   const [message, setMessage] = useState<{ kind: 'good' | 'bad'; text: string } | null>(null);
   const events = list.data ?? [];
   const waiting = events.filter(({ redrivenAt }) => redrivenAt === null);
   const selected = waiting.filter(({ quarantineId }) => chosen.has(quarantineId));
-  const opened = list.data?.find(({ quarantineId }) => quarantineId === openId);
+  const openId = held?.quarantineId ?? null;
+  const opened = events.find(({ quarantineId }) => quarantineId === openId) ?? held;
+  const close = (ids: readonly string[]) => {
+    setHeld((event) => (event !== null && ids.includes(event.quarantineId) ? null : event));
+    setDrafts((before) => new Map([...before].filter(([id]) => !ids.includes(id))));
+  };
 
-  async function act(work: () => Promise<ActionResult>): Promise<void> {
+  async function act(about: readonly string[], work: () => Promise<ActionResult>): Promise<void> {
     try {
       const { isDone, text } = await work();
       setMessage({ kind: isDone ? 'good' : 'bad', text });
       setChosen(new Set());
+      if (isDone) close(about);
     } catch (error) {
       setMessage({ kind: 'bad', text: error instanceof Error ? error.message : String(error) });
     }
@@ -42,10 +48,10 @@ export function Quarantine() {
   return (
     <>
       <div class="controls">
-        <button type="button" disabled={ids.length === 0} onClick={() => void act(() => redrive(ids))}>
+        <button type="button" disabled={ids.length === 0} onClick={() => void act(ids, () => redrive(ids))}>
           {ids.length === 0 ? 'Project again' : `Project ${plural(ids.length, 'event')} again`}
         </button>
-        <button type="button" disabled={ids.length === 0} onClick={() => void act(() => dismiss(ids))}>
+        <button type="button" disabled={ids.length === 0} onClick={() => void act(ids, () => dismiss(ids))}>
           {ids.length === 0 ? 'Dismiss' : `Dismiss ${plural(ids.length, 'event')}`}
         </button>
         <label class="check">
@@ -71,12 +77,20 @@ export function Quarantine() {
           onChooseAll={(all) =>
             setChosen(new Set(all ? waiting.map(({ quarantineId }) => quarantineId) : []))
           }
-          onOpen={setOpenId}
+          onOpen={setHeld}
         />
       )}
       <More list={list} />
-      {opened && (
-        <EventDetails key={opened.quarantineId} event={opened} act={act} onClose={() => setOpenId(null)} />
+      {held && opened && (
+        <QuarantinedEvent
+          key={opened.quarantineId}
+          event={opened}
+          hasLeft={hasLeft(held, list)}
+          draft={drafts.get(opened.quarantineId)}
+          onDraft={(text) => setDrafts((before) => new Map(before).set(opened.quarantineId, text))}
+          act={(work) => act([opened.quarantineId], work)}
+          onClose={() => close([opened.quarantineId])}
+        />
       )}
       <Snippets
         of={[
@@ -89,6 +103,18 @@ export function Quarantine() {
       />
     </>
   );
+}
+
+/**
+ * Returns whether an event that waited when the user opened it no longer waits. The list has the newest events first, so
+ * an event that is missing may only be older than the events that are loaded.
+ */
+function hasLeft(held: EventItem, { data, hasMore }: LoadedList<EventItem>): boolean {
+  if (held.redrivenAt !== null || data === undefined) return false;
+  const listed = data.find(({ quarantineId }) => quarantineId === held.quarantineId);
+  if (listed !== undefined) return listed.redrivenAt !== null;
+  const last = data.at(-1);
+  return !hasMore || (last !== undefined && Date.parse(held.quarantinedAt) > Date.parse(last.quarantinedAt));
 }
 
 function More({ list: { hasMore, more } }: { list: LoadedList<EventItem> }) {
@@ -115,7 +141,7 @@ function Events({
   openId: string | null;
   isAllChosen: boolean;
   onChooseAll: (all: boolean) => void;
-  onOpen: (id: string) => void;
+  onOpen: (event: EventItem) => void;
 }) {
   return (
     <Table
@@ -161,12 +187,12 @@ function Events({
         },
         {
           head: <span class="hidden">Open</span>,
-          cell: ({ quarantineId, reason }) => (
+          cell: (event) => (
             <button
               type="button"
               class="small"
-              aria-label={`Open the event: ${reason}`}
-              onClick={() => onOpen(quarantineId)}
+              aria-label={`Open the event: ${event.reason}`}
+              onClick={() => onOpen(event)}
             >
               Open
             </button>
@@ -174,84 +200,5 @@ function Events({
         },
       ]}
     />
-  );
-}
-
-function EventDetails({
-  event: { quarantineId, reason, streamName, shardId, sequenceNumber, redrivenAt },
-  act,
-  onClose,
-}: {
-  event: EventItem;
-  act: (work: () => Promise<ActionResult>) => Promise<void>;
-  onClose: () => void;
-}) {
-  const [payload, setPayload] = useState<{ stored: string; text: string; isText: boolean } | null>(null);
-  const [error, setError] = useState<string | null>(null);
-  async function load(): Promise<void> {
-    try {
-      const { payload: data, payloadEncoding } = await readPayload(quarantineId);
-      const stored = formatJson(data);
-      setPayload({ stored, text: stored, isText: payloadEncoding === 'utf8' });
-      setError(null);
-    } catch (failure) {
-      setError(failure instanceof Error ? failure.message : String(failure));
-    }
-  }
-  // Load the event immediately only if a developer key is known. Otherwise, the page would ask for a key, although the
-  // user requested nothing.
-  useEffect(() => {
-    hasKey().then(
-      (known) => (known ? load() : undefined),
-      () => undefined,
-    );
-  }, []);
-  const isEdited = payload !== null && payload.text !== payload.stored;
-  return (
-    <section class="panel" aria-label="Event">
-      <div class="head">
-        <h2>{reason}</h2>
-        <button type="button" class="small" onClick={onClose}>
-          Close
-        </button>
-      </div>
-      <p>{explainReason(reason)}</p>
-      <p class="quiet">
-        {streamName}, {shardId}, sequence number <code class="break">{sequenceNumber}</code>
-      </p>
-      {error && <Note kind="bad">{error}</Note>}
-      {payload === null ? (
-        <button type="button" onClick={() => void load()}>
-          Show the event
-        </button>
-      ) : (
-        <label>
-          {payload.isText ? 'The event' : 'The event in base64. It is not UTF-8 text and cannot be edited.'}
-          <textarea
-            rows={16}
-            value={payload.text}
-            spellcheck={false}
-            readOnly={redrivenAt !== null || !payload.isText}
-            onInput={({ currentTarget }) => setPayload({ ...payload, text: currentTarget.value })}
-          />
-        </label>
-      )}
-      {redrivenAt === null && (
-        <div class="actions">
-          <button
-            type="button"
-            class="primary"
-            onClick={() =>
-              void act(() => (isEdited ? redriveWith(quarantineId, payload.text) : redrive([quarantineId])))
-            }
-          >
-            {isEdited ? 'Project the edited event' : 'Project again'}
-          </button>
-          <button type="button" onClick={() => void act(() => dismiss([quarantineId]))}>
-            Dismiss
-          </button>
-        </div>
-      )}
-    </section>
   );
 }
