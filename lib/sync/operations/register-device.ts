@@ -5,9 +5,9 @@ import { type PushChannel, PushError } from '../ports/push.ts';
 import { findApplication, invalidConfiguration, readPushApplications } from '../push/push-configuration.ts';
 
 /**
- * RegisterDevice: registers a device with the push channel and with the service. Only the push channel receives the
- * device's token; the service does not store it. If an identity sends the same token again, it gets the device id
- * that it already has.
+ * RegisterDevice: registers a device with the push channel, and stores the endpoint that the channel returns. The
+ * service stores the device's token only if the service sends to Apple or Google directly: the endpoint then contains
+ * the token. If an identity sends the same token again, it gets the device id that it already has.
  *
  * An identity keeps only the devices that registered most recently. Otherwise their number would grow without end,
  * because no operation removes a device and platforms replace the tokens of devices.

@@ -23,8 +23,9 @@ export interface Registration extends Pick<DatasetKey, 'identityPoolId' | 'ident
 /** The database operations of push sync. */
 export interface DeviceStore {
   /**
-   * Stores the endpoint of a device, but not its token. If the identity then has more than `maxDevices` devices, the
-   * devices that registered least recently are removed, with their subscriptions.
+   * Stores the endpoint of a device. Does not store the token, except in an endpoint that contains it. If the identity
+   * then has more than `maxDevices` devices, the devices that registered least recently are removed, with their
+   * subscriptions.
    * @param at epoch milliseconds
    * @returns the device's id, a UUID in lower case: a new id, or the id that the device already has
    */
@@ -61,8 +62,8 @@ export interface DeviceStore {
 export interface PushChannel {
   /**
    * @param device the application that reaches the device, and the device's token
-   * @returns the endpoint of the device. If the device already has an endpoint, the channel returns this endpoint or a
-   *   new endpoint.
+   * @returns the endpoint of the device. It contains the token if the channel sends to Apple or Google directly. If the
+   *   device already has an endpoint, the channel returns this endpoint or a new endpoint
    * @throws {PushError} `refused`
    */
   register(device: { applicationArn: string; platform: PushPlatform; token: string }): Promise<string>;

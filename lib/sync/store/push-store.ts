@@ -168,7 +168,7 @@ function toDevice({ device_id, platform, endpoint, registered_ms }: DeviceRow): 
 }
 
 /**
- * Returns the key of a device's row. It is a hash, because the token itself is not stored. NUL separates the parts,
+ * Returns the key of a device's row. It is a hash: only an endpoint may contain the token. NUL separates the parts,
  * because a token may contain any other character.
  */
 function registrationId({ identityPoolId, identityId, platform, token }: Registration): string {
