@@ -7,6 +7,7 @@ import type { IdentityPoolDescription } from '../../lib/identity/model.ts';
 import type { Origin } from '../../lib/move/ports/origin.ts';
 import type { FetchPayload } from '../../lib/stream/ports/fetch-payload.ts';
 import type { Offloading } from '../../lib/sync/build-stream-event.ts';
+import type { Limits } from '../../lib/sync/limits.ts';
 
 /** Progress of a command. Each report replaces the previous one. */
 export interface Progress {
@@ -41,6 +42,11 @@ export interface CommandDeps {
    * @throws {SetupError} a variable is invalid
    */
   openOrigin: (identityPoolId: string) => Promise<Origin>;
+  /**
+   * Reads the limits of the service.
+   * @throws {SetupError} SYNC_LIMITS is invalid
+   */
+  readLimits: () => Limits;
   /**
    * The settings for events that are too large for the stream; null if this process cannot create links to payloads.
    */

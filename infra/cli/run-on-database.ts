@@ -8,6 +8,7 @@ import { readPayloadBucket, readPayloadPolicy } from '../../lib/common/function-
 import { readServiceKeysJson } from '../../lib/common/service-keys.ts';
 import { readDatabaseIfAny } from '../../lib/database/database-address.ts';
 import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
+import { readLimits } from '../../lib/sync/read-limits.ts';
 import type { CommandTerminal, Messages } from './command-terminal.ts';
 import { createDescribeLogins } from './describe-logins.ts';
 import { openService } from './open-service.ts';
@@ -43,6 +44,7 @@ export async function runOnDatabase(
           // Imported on demand, because loading the AWS clients takes long.
           return (await import('../../lib/aws/origin.ts')).openOrigin(settings);
         },
+        readLimits: () => readLimits(env),
         // This process cannot create links to payloads: the service signs them, and they contain the service's address.
         offloading: null,
         describeLogins: createDescribeLogins(env),

@@ -28,7 +28,7 @@ export function createOperatorDeps({
   url,
   fetchPayload,
 }: OperatorDepsDeps): OperatorDeps {
-  const { region, credentials, tokenKeys, databaseUrl, readOrigin } = config;
+  const { region, credentials, tokenKeys, databaseUrl, readOrigin, limits } = config;
   return {
     databaseUrl,
     database,
@@ -45,6 +45,7 @@ export function createOperatorDeps({
         parallelizationFactor: deployedMappingSettings().parallelizationFactor,
       }),
     openOrigin: async (identityPoolId) => openOrigin(readOrigin(identityPoolId)),
+    readLimits: () => limits,
     offloading: service.offloading,
     describeLogins: async (pool) => logins?.describe(pool) ?? null,
   };

@@ -17,7 +17,10 @@ import { openOrigin } from '../../lib/aws/origin.ts';
 import { SyncClientError } from '../../lib/backfill/ports/sync-client.ts';
 import { DEFAULT_CREDENTIALS } from '../../lib/common/environment.ts';
 import type { Origin } from '../../lib/move/ports/origin.ts';
+import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
+import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
+import { operate } from '../fixtures/local/operator.ts';
 import {
   DEVELOPER_PROVIDER,
   type OriginAndTarget,
@@ -342,6 +345,34 @@ describe('move copy', () => {
     });
     const once = JSON.parse((await both.run(line, { wrap: unstable(1) })).lines[0] ?? '');
     expect(once).toMatchObject({ counts: { records: 1, skipped: 0 } });
+  });
+
+  it('reports datasets above the limits of SYNC_LIMITS, or above those of the service that runs the command', async () => {
+    const pool = await both.newPool();
+    const guest = await both.newGuest(pool);
+    await write(both.origin.sync, at(pool, guest), 'game', [set('score', '1'), set('level', '2')]);
+    const settings = { ORIGIN_ENDPOINT_URL: both.origin.cloud.url, DATABASE_URL: both.target.cloud.sqlUrl };
+    const run = (env: Readonly<Record<string, string>>) =>
+      operate(['move', 'copy', '--pool', pool, '--rate', '1000', '--json'], env);
+    const problemsOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout).skippedItems;
+    const problem = { identityId: guest, datasetName: 'game', reason: 'above-limits' };
+    const lowered = { ...settings, SYNC_LIMITS: '{"rowsPerDataset":1}' };
+    expect(problemsOf(await run(lowered))).toEqual([problem]);
+    expect(problemsOf(await run(settings))).toEqual([]);
+    expect(await run({ ...settings, SYNC_LIMITS: 'on' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('invalid SYNC_LIMITS'),
+    });
+
+    const service = await startCloud({
+      limits: { ...DEFAULT_LIMITS, rowsPerDataset: 1 },
+      readOrigin: (identityPoolId) => readOriginSettings(settings, identityPoolId),
+    });
+    try {
+      expect(problemsOf(await run({ DATA_DIR: service.dataDir }))).toEqual([problem]);
+    } finally {
+      await service.close();
+    }
   });
 
   it('does not run twice on a pool; the second command names the process that runs', async () => {

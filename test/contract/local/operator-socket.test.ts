@@ -9,6 +9,7 @@ import { askRunningCloud } from '../../../infra/cli/ask-running-cloud.ts';
 import { runOperatorCommand } from '../../../infra/cli/run-operator-command.ts';
 import { openOperatorSocket } from '../../../infra/local/operator-socket.ts';
 import type { Database } from '../../../lib/database/database.ts';
+import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import { operatedService } from '../../fixtures/backfill/operated-service.ts';
 import { noPayloads } from '../../fixtures/sync/stream-events.ts';
 
@@ -52,6 +53,7 @@ const noDatabase = {
   fetchPayload: noPayloads,
   openService: noService,
   openOrigin: () => Promise.reject(new Error('no origin is needed here')),
+  readLimits: () => DEFAULT_LIMITS,
   offloading: null,
   queries: { readSql: () => Promise.reject(new Error('no SQL is needed here')) },
   describeLogins: async () => null,

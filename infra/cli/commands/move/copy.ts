@@ -6,7 +6,6 @@ import { copyPool } from '../../../../lib/move/copy.ts';
 import type { CopyOutcome, CopyStatus, Skipped } from '../../../../lib/move/copy-run.ts';
 import { planCopy } from '../../../../lib/move/plan-copy.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
-import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
 import { createPoolStore } from '../../../../lib/sync/store/pool-store.ts';
 import type { CommandDeps, Progress } from '../../command.ts';
 import { count, durationText } from '../../terminal/format.ts';
@@ -32,6 +31,7 @@ const STOPPED = 'stopped; everything copied so far is kept, and the next run of 
 export async function copy(deps: CommandDeps, given: CopyArguments): Promise<void> {
   const { identityPoolId, maxCallsPerSecond, asJson } = given;
   const { database, now, signal, print, progress } = deps;
+  const limits = deps.readLimits();
   const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
   const next = given.isDryRun ? 'starts again' : 'continues';
   await withOrigin(deps, { identityPoolId, next }, async (origin) => {
@@ -39,7 +39,7 @@ export async function copy(deps: CommandDeps, given: CopyArguments): Promise<voi
       const plan = await planCopy(
         {
           origin,
-          limits: DEFAULT_LIMITS,
+          limits,
           pools: createPoolStore(database),
           now,
           sleep: pause,
@@ -60,7 +60,7 @@ export async function copy(deps: CommandDeps, given: CopyArguments): Promise<voi
       {
         origin,
         store: createMoveStore(database, { offloading: deps.offloading, now }),
-        limits: DEFAULT_LIMITS,
+        limits,
         now,
         sleep: pause,
         maxCallsPerSecond,

@@ -7,7 +7,6 @@ import { createBridgeReports } from '../../../../lib/move/store/bridge-reports.t
 import { createFinishStore } from '../../../../lib/move/store/finish-store.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../../lib/move/store/take-over-store.ts';
-import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count, durationText, isoOf, timeText } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
@@ -42,7 +41,7 @@ export async function finish(deps: CommandDeps, given: FinishArguments): Promise
         takeOvers: createTakeOverStore(database),
         bridge: createBridgeReports(database),
         finishes: createFinishStore(database),
-        limits: DEFAULT_LIMITS,
+        limits: deps.readLimits(),
         now,
         sleep: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
         random: Math.random,

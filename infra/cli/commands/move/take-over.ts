@@ -7,7 +7,6 @@ import {
   type TakeOverProblem,
   takeOverAll,
 } from '../../../../lib/move/take-over-pool.ts';
-import { DEFAULT_LIMITS } from '../../../../lib/sync/limits.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
@@ -47,7 +46,7 @@ export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments):
         origin,
         store,
         takeOvers,
-        limits: DEFAULT_LIMITS,
+        limits: deps.readLimits(),
         now,
         sleep: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
         maxCallsPerSecond,
