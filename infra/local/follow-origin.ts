@@ -53,6 +53,8 @@ interface FollowOriginDeps {
   offloading: Offloading;
   /** Called after a batch that changed data of this service, so that the relay publishes the events of the changes. */
   onWritten: () => void;
+  /** Returns the current time in epoch milliseconds. */
+  now: () => number;
 }
 
 /** Follows the streams of the origins while pools are being migrated. */
@@ -68,13 +70,14 @@ export interface OriginFollower {
  * mapping reads the stream from its oldest record, so it misses no change that was made during a copy.
  */
 export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
-  const store = createMoveStore(deps.database, { offloading: deps.offloading, now: Date.now });
+  const { database, offloading, now } = deps;
+  const store = createMoveStore(database, { offloading, now });
   const logger = createFailureLogger(FUNCTION_NAME);
   /** The followed streams, by origin and name of the stream. */
   const followed = new Map<string, Following>();
   /** The last logged problem of each pool. The same problem is not logged again. */
   const problems = new Map<string, string>();
-  let checkedAt = Number.NEGATIVE_INFINITY;
+  let lastCheck = { at: Number.NEGATIVE_INFINITY, ended: Promise.resolve() };
 
   function report(identityPoolId: string, problem: string): void {
     if (problems.get(identityPoolId) === problem) return;
@@ -97,12 +100,30 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
     used.add(key);
     const running = followed.get(key) ?? (await follow(deps, settings, logger));
     followed.set(key, running);
-    const now = Date.now();
-    if (now - running.startedAt < MARGIN_MS || !isCaughtUp(running.mapping)) return;
-    const about = { upTo: now - MARGIN_MS, retentionMs: await running.readRetentionMs() };
+    const at = now();
+    if (at - running.startedAt < MARGIN_MS || !isCaughtUp(running.mapping)) return;
+    const about = { upTo: at - MARGIN_MS, retentionMs: await running.readRetentionMs() };
     const problem = await checkFollowed({ store, origin: running.origin }, identityPoolId, about);
     if (problem === null) problems.delete(identityPoolId);
     else report(identityPoolId, problem);
+  }
+
+  /** Follows the pools that are being migrated, and ends the mappings that no pool needs any more. */
+  async function check(at: number): Promise<void> {
+    const failures: unknown[] = [];
+    const used = new Set<string>();
+    for (const pool of await store.listPools(at)) {
+      if (pool.finishedAt !== null) continue;
+      await followPool(pool, used).catch((error: unknown) => void failures.push(error));
+    }
+    for (const [key, following] of followed) {
+      // After a failure, a mapping outside `used` may still be needed: it may belong to the pool that failed.
+      if (used.has(key) || failures.length > 0) continue;
+      followed.delete(key);
+      await following.close();
+    }
+    // Thrown only now, so that the failure of one pool does not affect the other pools.
+    if (failures.length > 0) throw failures[0];
   }
 
   const schedule = startSchedule({
@@ -110,23 +131,11 @@ export function startOriginFollower(deps: FollowOriginDeps): OriginFollower {
     intervalMs: INTERVAL_MS,
     logger,
     async run() {
-      const now = Date.now();
-      if (followed.size > 0 && now - checkedAt < CHECK_EVERY_MS) return;
-      checkedAt = now;
-      const failures: unknown[] = [];
-      const used = new Set<string>();
-      for (const pool of await store.listPools(now)) {
-        if (pool.finishedAt !== null) continue;
-        await followPool(pool, used).catch((error: unknown) => void failures.push(error));
-      }
-      for (const [key, following] of followed) {
-        // After a failure, a mapping outside `used` may still be needed: it may belong to the pool that failed.
-        if (used.has(key) || failures.length > 0) continue;
-        followed.delete(key);
-        await following.close();
-      }
-      // Thrown only now, so that the failure of one pool does not affect the other pools.
-      if (failures.length > 0) throw failures[0];
+      const at = now();
+      if (followed.size === 0 || at - lastCheck.at >= CHECK_EVERY_MS) lastCheck = { at, ended: check(at) };
+      // A run without a check has the result of the last check. Otherwise the schedule would count such a run as a
+      // success, and report a lasting failure as one failure and one recovery per check.
+      await lastCheck.ended;
     },
   });
   return {
@@ -156,7 +165,7 @@ function isCaughtUp(mapping: EventSourceMapping): boolean {
 }
 
 async function follow(
-  { database, directory, region, originRates, offloading, onWritten }: FollowOriginDeps,
+  { database, directory, region, originRates, offloading, onWritten, now }: FollowOriginDeps,
   settings: OriginSettings,
   logger: ReturnType<typeof createFailureLogger>,
 ): Promise<Following> {
@@ -196,7 +205,7 @@ async function follow(
   return {
     mapping,
     origin,
-    startedAt: Date.now(),
+    startedAt: now(),
     readRetentionMs: () => readRetentionMs(client, streamName),
     async close() {
       await mapping.close();

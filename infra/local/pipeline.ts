@@ -97,6 +97,7 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
     directory,
     offloading: service.offloading,
     onWritten: () => schedules.relay.nudge(),
+    now: Date.now,
   });
   const bridge = startOriginBridge({
     ...deps,
