@@ -1,14 +1,14 @@
+import pLimit from 'p-limit';
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
-import { deleteStream } from '../../lib/aws/kinesis-stream.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { forEachUse } from '../../lib/database/connections.ts';
 import type { DataDirectory } from '../../lib/database/data-directory.ts';
 import type { Database } from '../../lib/database/database.ts';
 import type { LocalDatabase } from '../../lib/database/open-local.ts';
-import { emptyTables } from '../../lib/database/schema/empty-tables.ts';
 import { requireNoRestore } from '../../lib/export/store/interrupted-import.ts';
 import { observeActivity } from './activity/observe-activity.ts';
+import { deleteAllData } from './delete-all-data.ts';
 import { ensureFirstPool } from './first-pool.ts';
 import { createLocalFunctions } from './functions/local-functions.ts';
 import type { DrainReport } from './http/drain.ts';
@@ -18,11 +18,10 @@ import type { KinesisProcess } from './kinesis/kinesis-process.ts';
 import { listenForOperator } from './listen-for-operator.ts';
 import type { LocalConfig } from './local-config.ts';
 import { createLocalMetrics } from './metrics/local-metrics.ts';
-import { STREAM_NAME, SYNC_TRIGGER_NAME } from './names.ts';
+import { SYNC_TRIGGER_NAME } from './names.ts';
 import { openLocalService } from './open-local-service.ts';
 import { createOperatorDeps } from './operator-deps.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
-import { forgetProgress } from './projection.ts';
 import { createProjectionTotals } from './projection-totals.ts';
 import type { Resources } from './resources.ts';
 import { listenForSql } from './sql-port/listen-for-sql.ts';
@@ -39,7 +38,10 @@ export interface LocalCloud {
   dataDir: string;
   /** The database, so that tests can read and change it directly. */
   database: Database;
-  /** Empties the stream, the query store and the sync store. */
+  /**
+   * Deletes all data: streams, query store and sync store. Concurrent calls run one after another. If a call fails, the
+   * services still run, and a later call deletes what was left.
+   */
   reset(): Promise<void>;
   /**
    * Accepts no more requests of clients, and waits until those in flight are answered, for at most `timeoutMs`. Call it
@@ -115,23 +117,27 @@ export async function startServices(foundation: Foundation, started: Resources):
   running = await run();
   started.defer(() => running?.close());
 
+  async function reset(): Promise<void> {
+    await running?.close();
+    running = undefined;
+    try {
+      await deleteAllData({ client, directory, database, region, service });
+    } finally {
+      running = await run();
+    }
+  }
+
   const resources = started.move();
+  // A pipeline that a reset starts while the services are being closed would never be closed.
+  const oneAtATime = pLimit(1);
   return {
     url,
     sqlUrl,
     dataDir: directory.path,
     database,
-    async reset() {
-      await running?.close();
-      await deleteStream(client, STREAM_NAME);
-      await forgetProgress(directory.eventSourceMappings);
-      await emptyTables(database);
-      service.emptyInbox();
-      await ensureFirstPool(database, region);
-      running = await run();
-    },
+    reset: () => oneAtATime(reset),
     drain: port.drain,
-    close: () => resources.disposeAsync(),
+    close: () => oneAtATime(() => resources.disposeAsync()),
   };
 }
 

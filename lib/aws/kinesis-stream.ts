@@ -3,6 +3,7 @@ import {
   DeleteStreamCommand,
   DescribeStreamSummaryCommand,
   type KinesisClient,
+  ListStreamsCommand,
   ResourceInUseException,
   ResourceNotFoundException,
 } from '@aws-sdk/client-kinesis';
@@ -23,9 +24,23 @@ export async function ensureStream(client: KinesisClient, streamName: string): P
   }
 }
 
-/** Deletes a stream with all its records. */
-export async function deleteStream(client: KinesisClient, streamName: string): Promise<void> {
-  await client.send(new DeleteStreamCommand({ StreamName: streamName }));
+/** Deletes all streams with all their records. Resolves when no stream is left. */
+export async function deleteStreams(client: KinesisClient): Promise<void> {
+  for (;;) {
+    // Kinesis lists a stream until its deletion is complete, and at most 10 streams at a time.
+    const { StreamNames = [] } = await client.send(new ListStreamsCommand({}));
+    if (StreamNames.length === 0) return;
+    await Promise.all(StreamNames.map((streamName) => deleteStream(client, streamName)));
+  }
+}
+
+/** Deletes a stream with all its records. Does nothing if the stream does not exist. */
+async function deleteStream(client: KinesisClient, streamName: string): Promise<void> {
+  try {
+    await client.send(new DeleteStreamCommand({ StreamName: streamName }));
+  } catch (error) {
+    if (!(error instanceof ResourceNotFoundException)) throw error;
+  }
 }
 
 /**
