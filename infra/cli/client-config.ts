@@ -9,9 +9,11 @@ import {
 import { LOOPBACK } from '../../lib/common/loopback.ts';
 import { readServiceKeys } from '../../lib/common/service-keys.ts';
 import { readDatabaseUrl } from '../../lib/database/database-address.ts';
+import { readEndpoint } from './read-endpoint.ts';
 
 /** Addresses and credentials of the service that a command works on. */
 export interface ClientConfig {
+  /** Without a slash at its end. */
   url: string;
   /** URL of the query store. */
   sqlUrl: string;
@@ -28,7 +30,7 @@ export function readClientConfig(env: Environment): ClientConfig {
   const port = readPort(env, 'PORT', DEFAULT_PORT);
   const sqlPort = readPort(env, 'PG_PORT', DEFAULT_SQL_PORT);
   return {
-    url: env.AWS_ENDPOINT_URL || `http://${LOOPBACK}:${port}`,
+    url: readEndpoint(env, 'AWS_ENDPOINT_URL') ?? `http://${LOOPBACK}:${port}`,
     sqlUrl: env.DATABASE_URL ? readDatabaseUrl(env) : `postgres://postgres@${LOOPBACK}:${sqlPort}/postgres`,
     region: readRegion(env),
     credentials: readServiceKeys(env).developers[0],

@@ -1,10 +1,10 @@
 import type { OperatedService } from '../../lib/backfill/ports/operated-service.ts';
 import { type Credentials, DEFAULT_REGION, type Environment } from '../../lib/common/environment.ts';
-import { SetupError } from '../../lib/common/errors.ts';
 import { readFailureDestination, readParallelizationFactor } from '../../lib/common/function-settings.ts';
 import { isLoopback } from '../../lib/common/loopback.ts';
 import { readServiceKeys, readServiceKeysJson } from '../../lib/common/service-keys.ts';
 import { UsageError } from './command.ts';
+import { readEndpoint } from './read-endpoint.ts';
 
 /**
  * Opens the service and its streams at AWS_ENDPOINT_URL, or Amazon's services if that variable is unset. If the service
@@ -41,16 +41,6 @@ export async function openService(env: Environment, identityPoolId?: string): Pr
       service: { endpoint: ofService, ...(developer !== undefined && { credentials: developer }) },
     }),
   });
-}
-
-function readEndpoint(env: Environment, name: string): string | undefined {
-  const value = env[name];
-  if (!value) return undefined;
-  const url = URL.parse(value);
-  if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new SetupError(`${name} is not an HTTP or HTTPS URL; use, for example, http://127.0.0.1:4580`);
-  }
-  return value.replace(/\/$/, '');
 }
 
 /**

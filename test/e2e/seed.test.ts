@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { newPool } from '../fixtures/identity/identity-pools.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { operate, operateProcess } from '../fixtures/local/operator.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
@@ -8,7 +9,8 @@ let cloud: LocalCloud;
 let env: Record<string, string>;
 beforeAll(async () => {
   cloud = await startCloud();
-  env = { AWS_ENDPOINT_URL: cloud.url, DATABASE_URL: cloud.sqlUrl };
+  // A URL may end with a slash.
+  env = { AWS_ENDPOINT_URL: `${cloud.url}/`, DATABASE_URL: cloud.sqlUrl };
 });
 afterAll(() => cloud.close());
 
@@ -50,6 +52,18 @@ describe('the command seed', () => {
       'SELECT count(DISTINCT identity_id) AS count FROM query.records',
     );
     expect(counted).toEqual([{ count: 40 }]);
+  });
+
+  it('exits with 1 if the records do not reach the query store, because the pool does not stream', {
+    timeout: 90_000,
+  }, async () => {
+    const pool = await newPool(cloud.database);
+    const { code, stdout, stderr } = await operate(
+      ['seed', '--identities', '2', '--pool', pool, '--json'],
+      env,
+    );
+    expect({ code, missing: JSON.parse(stdout).missing }).toEqual({ code: 1, missing: 2 });
+    expect(stderr).toContain('2 identities are not in query.records yet; check with `status`');
   });
 
   it('reports an unknown pool, a missing service and invalid arguments', async () => {

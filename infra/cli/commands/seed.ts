@@ -1,7 +1,8 @@
 import pLimit from 'p-limit';
 import { createCognitoSyncClient } from '../../../lib/aws/cognito-sync-client.ts';
+import { SetupError } from '../../../lib/common/errors.ts';
 import { checkMember, readNumber, readOptions } from '../arguments.ts';
-import { readClientConfig } from '../client-config.ts';
+import { type ClientConfig, readClientConfig } from '../client-config.ts';
 import { type ProcessCommand, type ProcessDeps, UsageError } from '../command.ts';
 import { explainClientFailure } from '../explain-client-failure.ts';
 import { count } from '../terminal/format.ts';
@@ -44,49 +45,62 @@ interface SeedArguments {
   asJson: boolean;
 }
 
-async function run(given: SeedArguments, { env, print, progress }: ProcessDeps): Promise<void> {
-  const { url, region, credentials } = readClientConfig(env);
-  const identityPoolId = given.pool ?? `${region}:00000000-0000-4000-8000-000000000001`;
+/** The pool to fill, and its service. */
+interface Target extends ClientConfig {
+  identityPoolId: string;
+}
+
+/** Writes the identities and waits for their projection. @throws {SetupError} the query store lacks some of them */
+async function run(given: SeedArguments, deps: ProcessDeps): Promise<void> {
+  const { print, progress } = deps;
+  const config = readClientConfig(deps.env);
+  const identityPoolId = given.pool ?? `${config.region}:00000000-0000-4000-8000-000000000001`;
+  const startedAt = performance.now();
+  const { identityIds, ...total } = await writeIdentities({ ...given, ...config, identityPoolId }, deps);
+  const onProgress = (done: number) =>
+    progress({ text: 'identities in the query store', share: { done, total: given.identities } });
+  const missing = await awaitProjection({ url: config.url, identityPoolId, identityIds, onProgress });
+  const milliseconds = Math.round(performance.now() - startedAt);
+  if (given.asJson) {
+    printJson(print, { identityPoolId, identities: given.identities, ...total, missing, milliseconds });
+  } else {
+    print(
+      `${identityPoolId}: wrote ${count(given.identities, 'identity', 'identities')} in ${milliseconds} ms: ${count(total.syncs, 'sync')}, ${count(total.conflicts, 'conflict')}, ${count(total.removals, 'removal')}`,
+    );
+    if (missing === 0) print('All identities are in query.records.');
+    if (missing === null)
+      print('The service has no query API at this address, so the query store was not checked.');
+  }
+  if (missing !== null && missing > 0) {
+    throw new SetupError(
+      `${count(missing, 'identity is', 'identities are')} not in query.records yet; check with \`status\` that the pool streams`,
+    );
+  }
+}
+
+/** Writes the identities, several of them concurrently. */
+async function writeIdentities(
+  { url, region, credentials, identityPoolId, identities, seed: given }: SeedArguments & Target,
+  { progress }: ProcessDeps,
+): Promise<Seeded & { identityIds: string[] }> {
   const regionOfPool = identityPoolId.slice(0, identityPoolId.indexOf(':'));
   const client = createCognitoSyncClient({ region, endpoint: url, credentials });
   const total: Seeded = { syncs: 0, conflicts: 0, removals: 0 };
   const identityIds: string[] = [];
-  const startedAt = performance.now();
   try {
     const limit = pLimit(CONCURRENCY);
-    const numbers = Array.from({ length: given.identities }, (_, index) => index);
+    const numbers = Array.from({ length: identities }, (_, index) => index);
     await limit.map(numbers, async (index) => {
-      const plan = planIdentity(regionOfPool, given.seed, index);
+      const plan = planIdentity(regionOfPool, given, index);
       const seeded = await seedIdentity(client, identityPoolId, plan);
       for (const name of ['syncs', 'conflicts', 'removals'] as const) total[name] += seeded[name];
       identityIds.push(plan.identityId);
-      progress({
-        text: 'identities written',
-        share: { done: identityIds.length, total: given.identities },
-      });
+      progress({ text: 'identities written', share: { done: identityIds.length, total: identities } });
     });
   } catch (error) {
     throw explainClientFailure(error);
   } finally {
     client.destroy();
   }
-  const showProjected = (done: number) =>
-    progress({ text: 'identities in the query store', share: { done, total: given.identities } });
-  const missing = await awaitProjection(url, identityPoolId, identityIds, showProjected);
-  const milliseconds = Math.round(performance.now() - startedAt);
-  if (given.asJson) {
-    printJson(print, { identityPoolId, identities: given.identities, ...total, missing, milliseconds });
-    return;
-  }
-  print(
-    `${identityPoolId}: wrote ${count(given.identities, 'identity', 'identities')} in ${milliseconds} ms: ${count(total.syncs, 'sync')}, ${count(total.conflicts, 'conflict')}, ${count(total.removals, 'removal')}`,
-  );
-  print(describeMissing(missing));
-}
-
-function describeMissing(missing: number | null): string {
-  if (missing === 0) return 'All identities are in query.records.';
-  if (missing === null)
-    return 'The service has no query API at this address, so the query store was not checked.';
-  return `${count(missing, 'identity is', 'identities are')} not in query.records yet; check with \`status\` that the pool streams.`;
+  return { ...total, identityIds };
 }
