@@ -16,6 +16,7 @@ const USAGE = `Usage:
 const NOT_FOUND = 127;
 /** If a signal ends the command, the exit code is this number plus the number of the signal, as in shells. */
 const SIGNAL_BASE = 128;
+const ANY_PORT = '0';
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Variables that would make the command use other credentials than the service's, or ignore AWS_ENDPOINT_URL. */
 const REMOVED = ['AWS_SESSION_TOKEN', 'AWS_PROFILE', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'];
@@ -82,8 +83,14 @@ async function exec([separator, command, ...args]: string[], env: Environment): 
 }
 
 /** Only these settings are read: the rest of the environment is meant for the command. */
-function settings({ PORT = '0', PG_PORT = '0', DATA_DIR, SYNC_RULES, AWS_REGION }: Environment) {
-  const { dataDir, ...config } = readLocalConfig({ PORT, PG_PORT, DATA_DIR, SYNC_RULES, AWS_REGION });
+function settings({ PORT, PG_PORT, DATA_DIR, SYNC_RULES, AWS_REGION }: Environment) {
+  const { dataDir, ...config } = readLocalConfig({
+    PORT: PORT || ANY_PORT,
+    PG_PORT: PG_PORT || ANY_PORT,
+    DATA_DIR,
+    SYNC_RULES,
+    AWS_REGION,
+  });
   const announce = (line: string) => console.error(`cognito-sync-backend: ${line}`);
   const onLost = (error: SetupError) => {
     announce(error.message);
@@ -104,6 +111,8 @@ function environment(env: Environment, { url, sqlUrl, dataDir }: LocalCloud): Re
     AWS_SECRET_ACCESS_KEY: DEFAULT_CREDENTIALS.secretAccessKey,
     PG_PORT: new URL(sqlUrl).port,
     DATA_DIR: dataDir,
+    // The app under test may listen on PORT, so PORT must not be the port of the service.
+    PORT: Number(env.PORT) > 0 ? undefined : env.PORT,
   };
   // Our own compile cache would make the coverage of the command's code less precise.
   const isOurs = env.NODE_COMPILE_CACHE?.startsWith(fileURLToPath(new URL('../../', import.meta.url)));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { freePort } from '../fixtures/local/free-port.ts';
 import { programEnvironment } from '../fixtures/local/program-environment.ts';
 
 const BIN = fileURLToPath(new URL('../../infra/cognito-sync-backend.mjs', import.meta.url));
@@ -62,6 +63,31 @@ describe('exec', () => {
     await expect(fetch(`${env.AWS_ENDPOINT_URL}/healthz`)).rejects.toThrow('fetch failed');
     const left = (await readdir(directory)).filter((name) => name.startsWith('cognito-sync-backend-'));
     expect(left).toEqual([]);
+  });
+
+  it('listens on PORT, and does not pass this port to the command', async () => {
+    const port = String(await freePort());
+    const listen = `
+      const server = require('node:http').createServer().listen(process.env.PORT ?? 0, () => {
+        console.log(process.env.AWS_ENDPOINT_URL);
+        server.close();
+      });`;
+    const { code, stdout, stderr } = await run(['exec', '--', process.execPath, '-e', listen], {
+      PORT: port,
+    });
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `http://127.0.0.1:${port}\n`, stderr: '' });
+  });
+
+  it('uses free ports if PORT and PG_PORT are empty', async () => {
+    const print = 'console.log(process.env.AWS_ENDPOINT_URL, process.env.PG_PORT, process.env.PORT)';
+    const { code, stdout } = await run(['exec', '--', process.execPath, '-e', print], {
+      PORT: '',
+      PG_PORT: '',
+    });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^http:\/\/127\.0\.0\.1:(?!4580)\d+ (?!4581)\d+ \n$/),
+    });
   });
 
   it('keeps DATA_DIR, and forwards signals to the command', async () => {
