@@ -18,8 +18,23 @@ const NOT_FOUND = 127;
 const SIGNAL_BASE = 128;
 const ANY_PORT = '0';
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Variables that would make the command use other credentials than the service's, or ignore AWS_ENDPOINT_URL. */
-const REMOVED = ['AWS_SESSION_TOKEN', 'AWS_PROFILE', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'];
+/**
+ * Variables that would make the command use other credentials than the service's, treat them as expired, or ignore
+ * AWS_ENDPOINT_URL. AWS_SECURITY_TOKEN and AWS_DEFAULT_PROFILE are older names that boto3 still reads.
+ */
+const REMOVED = [
+  'AWS_SESSION_TOKEN',
+  'AWS_SECURITY_TOKEN',
+  'AWS_CREDENTIAL_EXPIRATION',
+  'AWS_PROFILE',
+  'AWS_DEFAULT_PROFILE',
+  'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
+];
+/**
+ * With any of these settings, the AWS SDKs reject AWS_ENDPOINT_URL. They are disabled instead of removed, because the
+ * shared configuration file can enable them too.
+ */
+const DISABLED = { AWS_USE_FIPS_ENDPOINT: 'false', AWS_USE_DUALSTACK_ENDPOINT: 'false' };
 /**
  * An endpoint of one service takes precedence over AWS_ENDPOINT_URL.
  * Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
@@ -104,6 +119,7 @@ function environment(env: Environment, { url, sqlUrl, dataDir }: LocalCloud): Re
   const region = env.AWS_REGION || 'us-east-1';
   const changed = {
     ...env,
+    ...DISABLED,
     AWS_ENDPOINT_URL: url,
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,

@@ -1,6 +1,7 @@
 import { CognitoSync } from '@aws-sdk/client-cognito-sync';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Credentials } from '../common/environment.ts';
+import { atEndpoint } from './at-endpoint.ts';
 
 export { CognitoSyncServiceException, ResourceConflictException } from '@aws-sdk/client-cognito-sync';
 export type { CognitoSync };
@@ -37,7 +38,7 @@ export function createCognitoSyncClient({
   return new CognitoSync({
     region,
     requestHandler: requestHandler(),
-    ...(endpoint !== undefined && { endpoint }),
+    ...atEndpoint(endpoint),
     // The SDK adds members to the object that it receives.
     ...(credentials !== undefined && { credentials: { ...credentials } }),
     ...(maxAttempts !== undefined && { maxAttempts }),

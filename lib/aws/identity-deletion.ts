@@ -8,6 +8,7 @@ import type { IdentityDeletion } from '../backfill/ports/identity-deletion.ts';
 import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import type { IdentityKey } from '../common/dataset-key.ts';
 import type { Credentials } from '../common/environment.ts';
+import { atEndpoint } from './at-endpoint.ts';
 import { type CognitoSync, requestHandler } from './cognito-sync-client.ts';
 import { createSyncClient, translateErrors } from './sync-client.ts';
 
@@ -24,10 +25,12 @@ interface IdentityClientOptions {
 /** Creates a client for the Cognito Identity API, with a timeout on every request. The caller must call `destroy()`. */
 export function createCognitoIdentityClient({
   credentials,
+  endpoint,
   ...options
 }: IdentityClientOptions): CognitoIdentityClient {
   return new CognitoIdentityClient({
     ...options,
+    ...atEndpoint(endpoint),
     // The SDK adds members to the object that it receives.
     ...(credentials !== undefined && { credentials: { ...credentials } }),
     requestHandler: requestHandler(),

@@ -1,6 +1,7 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { NodeHttp2Handler, NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Credentials } from '../common/environment.ts';
+import { atEndpoint } from './at-endpoint.ts';
 
 export type { KinesisClient };
 
@@ -27,7 +28,7 @@ export function createKinesisClient({ region, endpoint, credentials }: KinesisCl
   return new KinesisClient({
     region,
     requestHandler: requestHandler(endpoint),
-    ...(endpoint !== undefined && { endpoint }),
+    ...atEndpoint(endpoint),
     // The SDK adds members to the object that it receives.
     ...(credentials !== undefined && { credentials: { ...credentials } }),
   });

@@ -2,6 +2,7 @@ import { InvokeCommand, LambdaClient, type LambdaClientConfig } from '@aws-sdk/c
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { isObject } from '../common/json.ts';
 import { FunctionError, type FunctionErrorReason, type InvokeFunction } from '../sync/ports/functions.ts';
+import { atEndpoint } from './at-endpoint.ts';
 import { nameOf } from './aws-failure.ts';
 
 interface LambdaFunctionsOptions {
@@ -36,9 +37,10 @@ const PERMANENT = new Map([
  * the sync API tries again. Event and answer are never logged, and no error quotes them; only the text of a function's
  * own error is passed on.
  */
-export function createLambdaFunctions(options: LambdaFunctionsOptions): InvokeFunction {
+export function createLambdaFunctions({ endpoint, ...options }: LambdaFunctionsOptions): InvokeFunction {
   const client = new LambdaClient({
     ...options,
+    ...atEndpoint(endpoint),
     requestHandler: new NodeHttpHandler({ connectionTimeout: CONNECT_TIMEOUT_MS }),
   });
   return async (functionArn, event, { timeoutMs }) => {

@@ -13,6 +13,7 @@ import { SyncClientError } from '../backfill/ports/sync-client.ts';
 import { ServiceError, type ServiceErrorCode } from '../common/errors.ts';
 import type { PublicOrigin } from '../move/ports/public-origin.ts';
 import type { OriginSettings } from '../move/read-origin-settings.ts';
+import { atEndpoint } from './at-endpoint.ts';
 import { toAwsFailure } from './aws-failure.ts';
 
 /** A client of this service waits for the origin's answer, and some clients wait only a few seconds. */
@@ -48,7 +49,7 @@ const OF_USER: readonly ServiceErrorCode[] = [
 export function openPublicOrigin({ endpoint, region, credentials }: OriginSettings): PublicOrigin {
   const client = new CognitoIdentityClient({
     region,
-    endpoint: endpoint ?? `https://cognito-identity.${region}.amazonaws.com`,
+    ...atEndpoint(endpoint ?? `https://cognito-identity.${region}.amazonaws.com`),
     // The SDK adds members to the object that it receives.
     ...(credentials !== undefined && { credentials: { ...credentials } }),
     maxAttempts: 1,

@@ -65,6 +65,28 @@ describe('exec', () => {
     expect(left).toEqual([]);
   });
 
+  it('runs the command with working AWS SDKs, regardless of the AWS settings in the environment', async () => {
+    const usage = `
+      import { CognitoSync } from '@aws-sdk/client-cognito-sync';
+      const { IdentityPoolUsages } = await new CognitoSync().listIdentityPoolUsage({});
+      console.log(JSON.stringify({ pools: IdentityPoolUsages.length, env: process.env }));`;
+    const { code, stdout, stderr } = await run(
+      ['exec', '--', process.execPath, '--input-type=module', '-e', usage],
+      {
+        AWS_USE_FIPS_ENDPOINT: 'true',
+        AWS_USE_DUALSTACK_ENDPOINT: 'true',
+        AWS_SECURITY_TOKEN: 'real',
+        AWS_DEFAULT_PROFILE: 'real',
+        AWS_CREDENTIAL_EXPIRATION: '2020-01-01T00:00:00Z',
+      },
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { pools, env } = JSON.parse(stdout);
+    expect(pools).toBe(1);
+    for (const name of ['AWS_SECURITY_TOKEN', 'AWS_DEFAULT_PROFILE', 'AWS_CREDENTIAL_EXPIRATION'])
+      expect(env).not.toHaveProperty(name);
+  });
+
   it('listens on PORT, and does not pass this port to the command', async () => {
     const port = String(await freePort());
     const listen = `

@@ -12,6 +12,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { countUses } from '../../common/count-uses.ts';
 import type { SnsSettings } from '../../common/push-providers.ts';
 import { type PushChannel, PushError } from '../../sync/ports/push.ts';
+import { atEndpoint } from '../at-endpoint.ts';
 
 /**
  * SNS disables the endpoint of a device that the platform (such as Apple's or Google's) no longer knows. Registering
@@ -57,7 +58,7 @@ export function openSnsPush({
     maxAttempts: 3,
     // The SDK adds members to the object that it receives.
     ...(credentials && { credentials: { ...credentials } }),
-    ...(endpoint && { endpoint }),
+    ...atEndpoint(endpoint ?? undefined),
   });
   const channel = createSnsPush(client);
   const uses = countUses(() => client.destroy());
