@@ -6,6 +6,7 @@ import ts from 'typescript';
 import { createTemplates } from '../../lib/database/embedded-template.ts';
 import { buildConsole } from '../console/build-console.ts';
 import { createManifest } from './create-manifest.ts';
+import { findPackages } from './find-packages.ts';
 
 // `npm run build`: creates the npm package in `dist/`. Each file keeps its path, because files load workers, migrations
 // and settings relative to themselves. Only the module for tests is bundled, as CommonJS, which every test runner loads.
@@ -31,10 +32,10 @@ const TARGET = 'node22.18';
 const RESOLVED_AT_RUN_TIME = ['kinesalite'];
 
 await rm(DIST, { recursive: true, force: true });
-const { files, packages } = await findFiles(ENTRIES);
+const { files, imported } = await findFiles(ENTRIES);
 for (const file of files) await writeCompiled(file);
 await bundleTesting();
-writeTypes();
+const importedByTypes = writeTypes();
 for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md'])
   await copyFile(join(ROOT, file), join(DIST, file));
 await cp(join(ROOT, 'lib/database/schema/migrations'), join(DIST, 'lib/database/schema/migrations'), {
@@ -45,14 +46,15 @@ for (const [name, { text }] of await buildConsole()) await write(join('infra/con
 const template = await createTemplates();
 await mkdir(join(DIST, '.template'));
 await copyFile(template, join(DIST, '.template', basename(template)));
+const packages = await findPackages([...imported, ...RESOLVED_AT_RUN_TIME, ...importedByTypes]);
 const manifest = createManifest(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')), packages);
 await writeFile(join(DIST, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
 /**
- * Returns the files that the entries import or load by URL, directly or indirectly, and the packages that these files
- * import.
+ * Returns the files that the entries import or load by URL, directly or indirectly, and the specifiers of the packages
+ * that these files import.
  */
-async function findFiles(entryPoints: readonly string[]): Promise<{ files: string[]; packages: string[] }> {
+async function findFiles(entryPoints: readonly string[]): Promise<{ files: string[]; imported: string[] }> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: [...entryPoints],
@@ -73,9 +75,9 @@ async function findFiles(entryPoints: readonly string[]): Promise<{ files: strin
   const added = loaded.filter((file) => !files.includes(file));
   if (added.length > 0) return findFiles([...entryPoints, ...new Set(added)]);
   const imported = Object.values(metafile.inputs).flatMap(({ imports }) =>
-    imports.flatMap(({ path, external }) => (external ? [packageOf(path)] : [])),
+    imports.flatMap(({ path, external }) => (external ? [path] : [])),
   );
-  return { files, packages: [...new Set([...imported, ...RESOLVED_AT_RUN_TIME])] };
+  return { files, imported };
 }
 
 /** Returns the files whose URLs a file contains, such as those of worker threads. */
@@ -83,11 +85,6 @@ async function filesLoadedBy(file: string): Promise<string[]> {
   const source = await readFile(join(ROOT, file), 'utf8');
   const urls = source.matchAll(/new URL\('([^']+\.ts)', import\.meta\.url\)/g);
   return [...urls].map(([, path = '']) => join(dirname(file), path));
-}
-
-function packageOf(specifier: string): string {
-  const parts = specifier.split('/');
-  return parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
 /** Compiles a TypeScript file; copies any other file, which is JSON. */
@@ -121,8 +118,11 @@ async function bundleTesting(): Promise<void> {
   await writeFile(to, code.replace('./cloud-process.ts', `./${dirname(TESTING)}/cloud-process.js`));
 }
 
-/** Writes the declarations of the modules that users import. `npm run check` checks the types. */
-function writeTypes(): void {
+/**
+ * Writes the declarations of the modules that users import. `npm run check` checks the types.
+ * @returns the specifiers that the declarations import
+ */
+function writeTypes(): string[] {
   const options: ts.CompilerOptions = {
     target: ts.ScriptTarget.ESNext,
     module: ts.ModuleKind.NodeNext,
@@ -141,10 +141,13 @@ function writeTypes(): void {
     TYPED.map((file) => join(ROOT, file)),
     options,
   );
+  const imported: string[] = [];
   program.emit(undefined, (path, text) => {
     const to = path === join(DIST, TESTING.replace(/ts$/, 'd.ts')) ? join(DIST, 'testing.d.cts') : path;
     ts.sys.writeFile(to, toJavaScriptNames(text));
+    imported.push(...ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName));
   });
+  return imported;
 }
 
 async function write(file: string, text: string): Promise<void> {

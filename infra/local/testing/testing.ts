@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
