@@ -20,6 +20,11 @@ export interface Progress {
 /** The dependencies of a command. */
 export interface CommandDeps {
   database: Database;
+  /**
+   * The same database, for writes of records of the query store. On a server, its statements have the timeouts of the
+   * service; those of `database` can take hours, and the feed of changes would wait for them.
+   */
+  projection: Database;
   /** Runs the operator's own SQL, with the rights of the role `query_reader`. */
   queries: SqlReader;
   /** Absolute path of the data directory. It need not exist. */

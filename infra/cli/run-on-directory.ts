@@ -16,7 +16,7 @@ export interface DirectoryOptions {
    */
   commandLine: readonly string[];
   dataDir: string;
-  deps: Omit<CommandDeps, 'database' | 'queries'>;
+  deps: Omit<CommandDeps, 'database' | 'projection' | 'queries'>;
 }
 
 /**
@@ -78,7 +78,7 @@ async function workAlone(
     const { openDatabase } = await import('../../lib/database/open-local.ts');
     const { database, queries } = await openDatabase(directory.database, undefined);
     try {
-      await work({ ...deps, database, queries });
+      await work({ ...deps, database, projection: database, queries });
     } finally {
       await database.close();
     }

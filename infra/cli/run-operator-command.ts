@@ -11,7 +11,7 @@ export interface OperatorOptions {
   /** Asks the operator to confirm a command. */
   confirm: Confirm;
   /** The dependencies of the command, except the database. */
-  deps: Omit<CommandDeps, 'database' | 'queries'>;
+  deps: Omit<CommandDeps, 'database' | 'projection' | 'queries'>;
 }
 
 /** Runs a command, given as its name and arguments, on its database. @throws an error that the operator cannot fix */
@@ -32,10 +32,10 @@ export function runOperatorCommand(
       import('../../lib/database/open-for-operator.ts'),
       import('../../lib/aws/secret-reader.ts'),
     ]);
-    const { database, queries, close } = openForOperator(address, createSecretReader);
+    const { close, ...databases } = openForOperator(address, createSecretReader);
     try {
-      await requireTables(database, address);
-      await work({ ...deps, database, queries });
+      await requireTables(databases.database, address);
+      await work({ ...deps, ...databases });
       return DONE;
     } finally {
       await close();

@@ -11,11 +11,11 @@ export interface OperatorDeps extends Omit<CommandDeps, 'print' | 'write' | 'pro
 }
 
 /**
- * Opens the operator socket. If the database is a server, the operator's commands use their own connections, without
- * the statement timeout.
+ * Opens the operator socket. If the database is a server, the operator's commands use their own connections, on
+ * which statements can take hours.
  */
 export async function listenForOperator(
-  { databaseUrl, database, ...more }: OperatorDeps,
+  { databaseUrl, database, projection, ...more }: OperatorDeps,
   { operatorSocket }: DataDirectory,
   started: Resources,
 ): Promise<void> {
@@ -26,7 +26,12 @@ export async function listenForOperator(
   started.defer(async () => own?.close());
   const listening = await openOperatorSocket({
     path: operatorSocket,
-    deps: { database: own?.database ?? database, ...more, now: Date.now },
+    deps: {
+      ...more,
+      database: own?.database ?? database,
+      projection: own?.projection ?? projection,
+      now: Date.now,
+    },
   });
   started.defer(() => listening.close());
 }

@@ -32,6 +32,7 @@ export function createOperatorDeps({
   return {
     databaseUrl,
     database,
+    projection: database,
     queries,
     dataDir: directory.path,
     usesTokenKeyFile: () => tokenKeys === null,

@@ -15,6 +15,20 @@ const TIMEOUTS = { statementTimeoutMs: 24 * 60 * 60 * 1000, lockTimeoutMs: 0 };
 const FIND_TABLES = `
 SELECT count(*) AS there FROM pg_tables WHERE schemaname = 'projection' AND tablename = 'records'`;
 
+/** The database of operator commands. */
+export interface OperatorDatabase {
+  /** Its statements can take hours. */
+  database: Database;
+  /**
+   * For writes of records, with the timeouts of the service. The feed of changes waits for each transaction that writes
+   * records. On a standby server, the feed assumes that such a transaction takes less than five minutes.
+   */
+  projection: Database;
+  /** For the operator's own SQL. */
+  queries: SqlReader;
+  close(): Promise<void>;
+}
+
 /**
  * Opens a server for an operator command. Connects on the first query. On Aurora DSQL, the operator's own SQL has
  * separate connections, because the role of readers connects with its own token.
@@ -22,15 +36,19 @@ SELECT count(*) AS there FROM pg_tables WHERE schemaname = 'projection' AND tabl
 export function openForOperator(
   address: DatabaseAddress,
   createReader: CreateSecretReader,
-): { database: Database; queries: SqlReader; close(): Promise<void> } {
+): OperatorDatabase {
   const database = openAddress(address, createReader, { maxConnections: 2, ...TIMEOUTS });
-  if (address.kind !== 'dsql') return { database, queries: database, close: () => database.close() };
-  const queries = openAddress({ ...address, user: READER_ROLE }, createReader, { maxConnections: 1 });
+  const projection = openAddress(address, createReader, { maxConnections: 2 });
+  const queries =
+    address.kind === 'dsql'
+      ? openAddress({ ...address, user: READER_ROLE }, createReader, { maxConnections: 1 })
+      : database;
   return {
     database,
+    projection,
     queries,
     async close() {
-      await Promise.all([database.close(), queries.close()]);
+      await Promise.all([...new Set([database, projection, queries])].map((opened) => opened.close()));
     },
   };
 }

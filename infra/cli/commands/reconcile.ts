@@ -53,13 +53,13 @@ async function run(
   { identityPoolId, maxCallsPerSecond, restarts, asJson }: ReconcileArguments,
   deps: CommandDeps,
 ): Promise<void> {
-  const { database, openService, print, progress, signal, now } = deps;
+  const { database, projection, openService, print, progress, signal, now } = deps;
   const skipped: { identityId: string; datasetName: string; reason: string }[] = [];
   const { outcome, failure } = await withService(openService, identityPoolId, async (service) => {
     const ended = await reconcilePool(
       {
         api: service.api,
-        store: { ...createQueryStore(database), ...createReconcileStore(database) },
+        store: { ...createQueryStore(projection), ...createReconcileStore(database) },
         now,
         sleep: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
         ...(maxCallsPerSecond !== undefined && { maxCallsPerSecond }),

@@ -2,9 +2,11 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { CommandDeps } from '../../../infra/cli/command.ts';
 import { outcomeOf, prepareCommand } from '../../../infra/cli/run-command.ts';
 import { createPublishStore } from '../../../lib/backfill/store/publish-store.ts';
 import type { Database } from '../../../lib/database/database.ts';
+import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { projectBatch } from '../../../lib/projection/project-batch.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import {
@@ -12,7 +14,7 @@ import {
   PayloadRefusedError,
   PayloadUnavailableError,
 } from '../../../lib/stream/ports/fetch-payload.ts';
-import { openDatabase } from '../../fixtures/database/databases.ts';
+import { createPostgresDatabase, openDatabase } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
 import { commandDeps } from '../../fixtures/local/command-deps.ts';
 import {
@@ -47,11 +49,17 @@ describe('the command redrive', () => {
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
   /** Returns the outcome of the command and its output, with paths relative to the directory of failure objects. */
-  async function redrive(args: string[], fetchPayload: FetchPayload = noPayloads, now = () => NEW_YEAR) {
+  async function redrive(
+    args: string[],
+    fetchPayload: FetchPayload = noPayloads,
+    now = () => NEW_YEAR,
+    databases: Partial<Pick<CommandDeps, 'database' | 'projection'>> = {},
+  ) {
     const lines: string[] = [];
     const print = (line: string) => lines.push(line.replaceAll(`${directory}/`, ''));
     const outcome = await outcomeOf(async () => {
-      await (await prepareCommand(['redrive', ...args]))(commandDeps({ database, fetchPayload, print, now }));
+      const deps = commandDeps({ database, fetchPayload, print, now, ...databases });
+      await (await prepareCommand(['redrive', ...args]))(deps);
       return { exitCode: 0 };
     });
     return { lines, ...outcome };
@@ -78,6 +86,24 @@ describe('the command redrive', () => {
     expect(exitCode).toBe(1);
     expect(error).toBe('2 of 4 objects failed');
     expect(await keys()).toEqual(['good']);
+  });
+
+  it('does not wait longer for a lock than other writers of records, because the feed of changes waits for it', async () => {
+    const connectionString = await createPostgresDatabase();
+    const patient = openPg({ connectionString, lockTimeoutMs: 0 });
+    const projection = openPg({ connectionString, lockTimeoutMs: 100 });
+    await projectBatch(createQueryStore(patient), await readDeliveries([inline('before')]));
+    await write('object', failureObject(inline('after')));
+    await patient.transaction(async (transaction) => {
+      await transaction.query('SELECT 1 FROM projection.datasets FOR UPDATE');
+      const databases = { database: patient, projection };
+      const { exitCode, error } = await redrive(['--failures', directory], noPayloads, undefined, databases);
+      expect({ exitCode, error }).toEqual({
+        exitCode: 1,
+        error: 'the database reported an error: canceling statement due to lock timeout',
+      });
+    });
+    await Promise.all([patient.close(), projection.close()]);
   });
 
   it('follows links to files, but not to directories', async () => {

@@ -181,7 +181,9 @@ describe('a PostgreSQL database whose login is in a secret', () => {
       return scriptedSecret({ username, password }).read;
     });
     opened.push(database);
-    expect(requested).toEqual([expect.objectContaining({ secretId: 'query-store', region: null })]);
+    // Both pools, the one for writes of records too.
+    const secret = expect.objectContaining({ secretId: 'query-store', region: null });
+    expect(requested).toEqual([secret, secret]);
     expect((await failure(requireTables(database, address))).message).toBe(
       `the database postgres at 127.0.0.1:${server.port}, as the user of the secret query-store, has no schema projection; run \`npm run deploy\` to create it`,
     );

@@ -59,7 +59,7 @@ const noDatabase = {
   describeLogins: async () => null,
   now: Date.now,
 };
-const deps = { database, ...noDatabase };
+const deps = { database, projection: database, ...noDatabase };
 
 /** A caller that ignores all output and stays connected. */
 const caller = {

@@ -58,9 +58,9 @@ export function requireNothingLeft({ objects, failed, unavailable }: Left): void
   if (left.length > 0) throw new SetupError(left.join(', '));
 }
 
-export function toRedriveDeps({ database, fetchPayload, now }: CommandDeps) {
+export function toRedriveDeps({ database, projection, fetchPayload, now }: CommandDeps) {
   return {
-    store: { ...createQueryStore(database), ...createQuarantineStore(database) },
+    store: { ...createQueryStore(projection), ...createQuarantineStore(database) },
     fetchPayload: skipSilentOrigins(fetchPayload, now),
   };
 }
