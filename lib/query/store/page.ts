@@ -43,6 +43,7 @@ export function startAfter<Value extends SqlValue>(
  * @param values the statement's parameters, except for the last one, which must be the limit
  * @param toItem converts a row; null leaves the row out
  * @param positionOf the position of a row in the order of the statement
+ * @param endOf the position after the last row of the list; null if no later call continues there
  * @throws {QueryError} `invalid-cursor`: the position has values of other types
  */
 export async function readPage<Row, Item>(
@@ -50,6 +51,7 @@ export async function readPage<Row, Item>(
   { sql, values, page: { limit, after } }: { sql: string; values: readonly SqlValue[]; page: PageRequest },
   toItem: (row: Row) => Item | null,
   positionOf: (row: Row) => Position,
+  endOf: (row: Row) => Position | null = () => null,
 ): Promise<QueryPage<Item>> {
   const reading = on.query<Row & { found_rows?: number }>(sql, [...values, limit]);
   const { rows } = await reading.catch((error: unknown) => {
@@ -60,6 +62,6 @@ export async function readPage<Row, Item>(
   const isCut = last?.found_rows !== undefined && rows.length < last.found_rows;
   return {
     items: rows.map(toItem).filter((item) => item !== null),
-    next: last === undefined || (isEnd && !isCut) ? null : positionOf(last),
+    next: last === undefined ? null : isEnd && !isCut ? endOf(last) : positionOf(last),
   };
 }

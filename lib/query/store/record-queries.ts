@@ -6,8 +6,8 @@ import {
   isIndexReady,
   type OptionalIndexName,
 } from '../../projection/store/optional-indexes.ts';
-import { FROM_WRITERS } from '../../projection/store/write-time.ts';
-import type { PageRequest, QueriedRecord, QueryPage, RecordChange } from '../model.ts';
+import { readStableTime } from '../../projection/store/stable-time.ts';
+import type { PageRequest, Position, QueriedRecord, QueryPage, RecordChange } from '../model.ts';
 import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader.ts';
 import { readPage, startAfter, withinBytes } from './page.ts';
 
@@ -29,6 +29,11 @@ interface RecordRow {
   position: string;
 }
 
+interface ChangeRow extends RecordRow {
+  /** The next possible `projected_at`, as text with full precision. */
+  next_position: string;
+}
+
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
@@ -36,11 +41,11 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
  * A page of records with their datasets. The rows are limited before the filters apply, so a page never reads more than
  * its limit, even if the filters leave few rows.
  */
-const recordsIn = (rows: string, order: string, filter = 'true') =>
+const recordsIn = (rows: string, order: string, filter = 'true', more = '') =>
   withinBytes(
     `SELECT records.dataset_id, records.record_id, records.record_key, records.numeric_value,
       records.last_modified_ms, records.sync_count, records.device_last_modified_ms, records.projected_at,
-      records.position, datasets.identity_pool_id, datasets.identity_id, datasets.dataset_name,
+      records.position${more}, datasets.identity_pool_id, datasets.identity_id, datasets.dataset_name,
       CASE WHEN (datasets.removed_ms IS NULL
           OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count))
         AND ${filter} THEN records.record_value END AS record_value
@@ -67,6 +72,8 @@ const READ_CHANGES = recordsIn(
       AND projected_at < $4::text::timestamptz
     ORDER BY projected_at, dataset_id, record_id LIMIT $5::int`,
   'projected_at, dataset_id, record_id',
+  'true',
+  ", (records.projected_at + interval '1 microsecond')::text AS next_position",
 );
 
 const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
@@ -189,51 +196,28 @@ export async function readChanges(
   since: Date | null,
   page: PageRequest,
 ): Promise<QueryPage<RecordChange>> {
-  const until = await readStableTime(on);
   const start = startAfter(page.after, [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID]);
-  const positionOf = (row: RecordRow) => [row.position, row.dataset_id, row.record_id];
-  const values = [...start, until];
-  const changes = await readPage(on, { sql: READ_CHANGES, values, page }, toChange, positionOf);
+  const values = [...start, await readUntil(on)];
+  const changes = await readPage(on, { sql: READ_CHANGES, values, page }, toChange, positionOf, endOf);
   // After the last page, a later call continues where this call stopped.
-  return changes.next === null ? { ...changes, next: endOf(changes.items.length) } : changes;
+  return { ...changes, next: changes.next ?? start };
 
-  function endOf(read: number): readonly string[] {
-    return read === 0 ? start : [until, FIRST_ID, FIRST_ID];
+  function positionOf({ position, dataset_id, record_id }: ChangeRow): Position {
+    return [position, dataset_id, record_id];
+  }
+
+  // The position is not the stable time: if a transaction takes longer than expected, its rows can appear before the
+  // stable time. The next page still contains those of them that are newer than the rows that were read.
+  function endOf({ next_position }: ChangeRow): Position {
+    return [next_position, FIRST_ID, FIRST_ID];
   }
 }
 
-/**
- * How long a transaction can write. Used where a query cannot see which transactions still write. Aurora DSQL ends
- * transactions after five minutes, and this program's own timeouts are shorter. Source: Aurora DSQL User Guide,
- * "Quotas".
- */
-const LONGEST_WRITE = "interval '5 minutes'";
-
-/**
- * Returns the time before which no more changes can appear: now, or the start of the oldest transaction that still
- * writes records. The page must be read by a later statement, which sees the rows of all writers that have ended. A
- * lock that is older than LONGEST_WRITE does not belong to a writer, so it is ignored. A standby server shows neither
- * the writers nor the newest changes; until it has replayed a transaction, the statement returns null.
- */
-const READ_STABLE_TIME = `
-SELECT CASE
-  WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}
-  ELSE least(now(), min(started_at) FILTER (WHERE started_at > now() - ${LONGEST_WRITE}))
-END::text AS until, ${isIndexReady('changes')} AS is_indexed ${FROM_WRITERS}`;
-
-/** Aurora DSQL does not show which transactions still write, so a change can appear until LONGEST_WRITE has passed. */
-const READ_STABLE_TIME_ON_DSQL = `
-SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed`;
-
-/**
- * Reads the time with `READ_STABLE_TIME`, and checks in the same round trip that the feed's index exists.
- * @throws {QueryError} `missing-index`
- */
-async function readStableTime(on: Database): Promise<string> {
-  const sql = on.dialect === 'dsql' ? READ_STABLE_TIME_ON_DSQL : READ_STABLE_TIME;
-  const { rows } = await on.query<{ until: string; is_indexed: boolean }>(sql);
-  if (rows[0]?.is_indexed === false) await requireIndex(on, 'changes');
-  return rows[0]?.until ?? '-infinity';
+/** Reads the stable time, and checks that the feed's index exists. @throws {QueryError} `missing-index` */
+async function readUntil(on: Database): Promise<string> {
+  const { until, isIndexed } = await readStableTime(on);
+  if (!isIndexed) await requireIndex(on, 'changes');
+  return until ?? '-infinity';
 }
 
 function toRecord(row: RecordRow): QueriedRecord | null {

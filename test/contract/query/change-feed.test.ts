@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Database } from '../../../lib/database/database.ts';
+import type { Database, Transaction } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { DatasetChange } from '../../../lib/projection/fold-events.ts';
@@ -32,6 +32,16 @@ const writeSlowly = (database: Database, recordKey: string, beforeCommit: () => 
     await write({ ...database, ...transaction, transaction: (work) => work(transaction) }, recordKey);
     await beforeCommit();
   });
+
+/** Adds a record to the dataset of the only record, as a writer does whose lock the feed does not see. */
+const insertWithoutLock = (on: Transaction, recordKey: string, projectedAt: string) =>
+  on.query(
+    `INSERT INTO projection.records
+     SELECT dataset_id, md5($1)::uuid, $1, record_value, numeric_value, last_modified_ms, sync_count,
+       device_last_modified_ms, ${projectedAt}
+     FROM projection.records`,
+    [recordKey],
+  );
 
 const readFrom = (database: Database, after: PageRequest['after'], limit = 100) =>
   createQueryReader(database).changes(null, { limit, after });
@@ -104,7 +114,41 @@ describe('the change feed on PostgreSQL', () => {
     await Promise.all([writers.close(), reader.close()]);
   });
 
-  it('ignores a lock that is older than the longest possible write, because no writer can hold it', async () => {
+  it('shows the changes of a transaction that takes longer than any timeout', async () => {
+    const database = await POSTGRESQL.openOwn();
+    const started = "now() - interval '6 minutes'";
+    await write(database, 'before');
+    await database.query(`UPDATE projection.records SET projected_at = ${started} - interval '1 hour'`);
+    let page = await readFrom(database, null);
+    await database.transaction(async (transaction) => {
+      await transaction.query(
+        `SELECT pg_advisory_xact_lock_shared((17235::bigint << 48) | (extract(epoch FROM ${started}) * 1000)::bigint)`,
+      );
+      await insertWithoutLock(transaction, 'slow', started);
+      await write(database, 'after');
+      page = await readFrom(database, page.next);
+      expect(keysOf(page)).toEqual([]);
+    });
+    expect(keysOf(await readFrom(database, page.next))).toEqual(['slow', 'after']);
+    await database.close();
+  });
+
+  it('shows a change that becomes visible late, if it is newer than the changes that were read', async () => {
+    const database = await POSTGRESQL.openOwn();
+    await write(database, 'before');
+    let page: QueryPage<RecordChange> = { items: [], next: null };
+    await database.transaction(async (transaction) => {
+      await insertWithoutLock(transaction, 'late', 'clock_timestamp()');
+      page = await readFrom(database, null);
+      expect(keysOf(page)).toEqual(['before']);
+    });
+    page = await readFrom(database, page.next);
+    expect(keysOf(page)).toEqual(['late']);
+    expect(keysOf(await readFrom(database, page.next))).toEqual([]);
+    await database.close();
+  });
+
+  it('ignores a lock that is more than a day old, because another program holds it', async () => {
     const database = await POSTGRESQL.openOwn();
     await database.transaction(async (transaction) => {
       await transaction.query('SELECT pg_advisory_xact_lock_shared(17235::bigint << 48)');

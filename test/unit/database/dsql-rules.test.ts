@@ -37,9 +37,9 @@ const NOT_ON_DSQL = [
   'lib/projection/store/erase-covered.ts: advisory lock',
   'lib/projection/store/erase-covered.ts: catalogue',
   'lib/projection/store/optional-indexes.ts: catalogue',
+  'lib/projection/store/stable-time.ts: catalogue',
   'lib/projection/store/upsert-changes.ts: advisory lock',
   'lib/projection/store/upsert-changes.ts: catalogue',
-  'lib/query/store/record-queries.ts: catalogue',
 ];
 
 /**

@@ -1,0 +1,56 @@
+import type { Database } from '../../database/database.ts';
+import { isIndexReady } from './optional-indexes.ts';
+import { FROM_WRITERS } from './write-time.ts';
+
+interface StableTime {
+  /**
+   * The time before which no more changes can appear, as text with full precision; null if a standby server has replayed
+   * no transaction since it started.
+   */
+  until: string | null;
+  /** Whether the optional index `changes` answers queries. */
+  isIndexed: boolean;
+}
+
+/**
+ * How long a transaction can write. Used where a query cannot see which transactions still write. Aurora DSQL ends
+ * transactions after five minutes. On PostgreSQL, this program's own timeouts end a write of records in less than a
+ * minute, also for the commands of the operator. Source: Aurora DSQL User Guide, "Quotas".
+ */
+const LONGEST_WRITE = "interval '5 minutes'";
+
+/**
+ * Maximum age of a writer's lock. An older lock belongs to another program, which would stop the feed as long as it
+ * holds the lock. This age is far above the timeouts of a writer, because no timeout ends a commit that waits for a
+ * synchronous standby server. Source: PostgreSQL manual, "Synchronous Replication".
+ */
+const OLDEST_LOCK = "interval '1 day'";
+
+/**
+ * Reads now, or the start of the oldest transaction that still writes records. A standby server shows neither the
+ * writers nor the newest changes; until it has replayed a transaction, the statement returns null.
+ */
+const READ = `
+SELECT CASE
+  WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}
+  ELSE least(now(), min(started_at) FILTER (WHERE started_at > now() - ${OLDEST_LOCK}))
+END::text AS until, ${isIndexReady('changes')} AS is_indexed ${FROM_WRITERS}`;
+
+/** Aurora DSQL does not show which transactions still write, so a change can appear until LONGEST_WRITE has passed. */
+const READ_ON_DSQL = `
+SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed`;
+
+interface StableRow {
+  until: string | null;
+  is_indexed: boolean;
+}
+
+/**
+ * Reads up to which time the changes are complete, in the order of `projected_at`. A later statement sees all changes
+ * before this time, because it sees the rows of all writers that have ended.
+ */
+export async function readStableTime(on: Database): Promise<StableTime> {
+  const { rows } = await on.query<StableRow>(on.dialect === 'dsql' ? READ_ON_DSQL : READ);
+  const { until = null, is_indexed: isIndexed = false } = rows[0] ?? {};
+  return { until, isIndexed };
+}
