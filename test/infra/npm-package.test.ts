@@ -95,11 +95,17 @@ describe('the npm package', { timeout: TIMEOUT_MS }, () => {
       await write(
         'common.cjs',
         `const { startLocalCloud } = require('cognito-sync-backend/testing');
+         const { CognitoSync } = require('@aws-sdk/client-cognito-sync');
          startLocalCloud({ rulesFile: 'rules.ts' }).then(async (cloud) => {
-           const ids = await cloud.seed([{ datasets: { game: { score: '1', other: '2' } } }]);
-           const { status } = await fetch(cloud.url + '/query/identities?pool=us-east-1:00000000-0000-4000-8000-000000000001');
+           const [IdentityId] = await cloud.seed([{ datasets: { game: { score: '1', other: '2' } } }]);
+           const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+           const client = new CognitoSync({ endpoint: cloud.url, region: 'us-east-1', credentials });
+           const IdentityPoolId = 'us-east-1:00000000-0000-4000-8000-000000000001';
+           const { Records } = await client.listRecords({ IdentityPoolId, IdentityId, DatasetName: 'game' });
+           client.destroy();
+           const { status } = await fetch(cloud.url + '/query/identities?pool=' + IdentityPoolId);
            await cloud.close();
-           console.log(ids.length, status);
+           console.log(Records.map(({ Key, Value }) => Key + '=' + Value).join(), status);
          });`,
       );
       expect((await run(process.execPath, ['common.cjs'], app)).stdout).toBe('score=1 200\n');
