@@ -1,11 +1,9 @@
 import type { Difference } from './compare-identity.ts';
 import { countReplicas, type FinishReads, type FinishReason } from './finish-reasons.ts';
+import { NAMED } from './named.ts';
 import type { NewlyMarked } from './only-changed-here.ts';
 import type { BridgeCounts, WaitingDataset } from './ports/bridge-store.ts';
 import type { TakeOverProblem } from './take-over-pool.ts';
-
-/** Maximum number of datasets and problems that a report names. */
-export const NAMED = 1_000;
 
 /** The unfinished work of a migration. Finishing deletes none of this data. */
 interface LeftOver {

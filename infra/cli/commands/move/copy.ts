@@ -4,12 +4,15 @@ import { SyncClientError } from '../../../../lib/backfill/ports/sync-client.ts';
 import { SetupError } from '../../../../lib/common/errors.ts';
 import { copyPool } from '../../../../lib/move/copy.ts';
 import type { CopyOutcome, CopyStatus, Skipped } from '../../../../lib/move/copy-run.ts';
+import { addNamed, type Named } from '../../../../lib/move/named.ts';
 import { planCopy } from '../../../../lib/move/plan-copy.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
 import { createPoolStore } from '../../../../lib/sync/store/pool-store.ts';
 import type { CommandDeps, Progress } from '../../command.ts';
 import { count, durationText } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { describeProblem } from './describe-problem.ts';
+import { someOf } from './some-of.ts';
 import { withOrigin } from './with-origin.ts';
 
 export interface CopyArguments {
@@ -18,9 +21,6 @@ export interface CopyArguments {
   isDryRun: boolean;
   asJson: boolean;
 }
-
-/** Maximum number of skipped identities and datasets that are printed. */
-const SKIPPED_NAMED = 20;
 
 const STOPPED = 'stopped; everything copied so far is kept, and the next run of `move copy` continues there';
 
@@ -55,7 +55,7 @@ export async function copy(deps: CommandDeps, given: CopyArguments): Promise<voi
       else for (const line of describePlan(identityPoolId, origin.name, plan)) print(line);
       return;
     }
-    const skipped: Skipped[] = [];
+    const skipped: Named<Skipped> = { total: 0, items: [] };
     const outcome = await copyPool(
       {
         origin,
@@ -70,11 +70,12 @@ export async function copy(deps: CommandDeps, given: CopyArguments): Promise<voi
         holder: `move copy on ${hostname()}, started at ${new Date(now()).toISOString()},`,
         signal,
         onProgress: (status) => progress(toProgress(status)),
-        onSkipped: (item) => void (skipped.length < SKIPPED_NAMED && skipped.push(item)),
+        onSkipped: (item) => addNamed(skipped, item),
       },
     );
-    if (asJson) printJson(print, { identityPoolId, origin: origin.name, ...outcome, skippedItems: skipped });
-    else for (const line of describe(identityPoolId, origin.name, outcome, skipped)) print(line);
+    const { name } = origin;
+    if (asJson) printJson(print, { identityPoolId, origin: name, ...outcome, skippedItems: skipped.items });
+    else for (const line of describe(identityPoolId, name, outcome, skipped)) print(line);
     requireFinished(outcome);
   });
 }
@@ -91,11 +92,11 @@ function describe(
   identityPoolId: string,
   origin: string,
   { counts, isPoolMade, isResumed, syncTrigger, end }: CopyOutcome,
-  named: readonly Skipped[],
+  { items, total }: Named<Skipped>,
 ): string[] {
   if (counts === null) return [];
   const { listed, created, copied, datasets, records, removed, kept, missing, skipped, unread } = counts;
-  const rest = skipped - named.length;
+  const earlier = skipped - total;
   return [
     `${identityPoolId} from ${origin}${end === 'finished' ? '' : ' (incomplete)'}`,
     ...(isPoolMade ? ['  created the pool, which streams to cognito-sync here'] : []),
@@ -106,11 +107,8 @@ function describe(
     ...(missing > 0
       ? [`  identities no longer at the origin: ${missing}; their data here was not changed`]
       : []),
-    ...named.map(
-      ({ identityId, datasetName, reason }) =>
-        `  ${reason}: ${identityId}${datasetName ? ` ${datasetName}` : ''}`,
-    ),
-    ...(rest > 0 ? [`  and ${rest} more`] : []),
+    ...someOf(items, describeProblem, { total }),
+    ...(earlier > 0 ? [`  problems that earlier runs of this copy reported: ${earlier}`] : []),
     ...(unread > 0
       ? [
           `  identities or datasets that could not be read completely at the origin: ${unread}; run \`move copy\` again, because only a complete copy repairs lost events`,

@@ -3,6 +3,7 @@ import { SetupError } from '../../../../lib/common/errors.ts';
 import { finishPool } from '../../../../lib/move/finish.ts';
 import type { FinishReason } from '../../../../lib/move/finish-reasons.ts';
 import type { FinishReport } from '../../../../lib/move/finish-report.ts';
+import type { WaitingDataset } from '../../../../lib/move/ports/bridge-store.ts';
 import { createBridgeReports } from '../../../../lib/move/store/bridge-reports.ts';
 import { createFinishStore } from '../../../../lib/move/store/finish-store.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
@@ -10,7 +11,9 @@ import { createTakeOverStore } from '../../../../lib/move/store/take-over-store.
 import type { CommandDeps } from '../../command.ts';
 import { count, durationText, isoOf, timeText } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { describeProblem } from './describe-problem.ts';
 import { readCopiedPool } from './read-copied-pool.ts';
+import { someOf } from './some-of.ts';
 import { describeDifference } from './verify.ts';
 import { requireOrigin, withOrigin } from './with-origin.ts';
 
@@ -23,8 +26,8 @@ interface FinishArguments {
   asJson: boolean;
 }
 
-/** Maximum number of entries that are printed per list: identities, datasets or differences. */
-const NAMED = 20;
+/** The lists of the report are printed below the line with their number. */
+const indent = '    ';
 
 /** Finishes the migration of a pool. @throws {SetupError} the migration is not finished; the message says why */
 export async function finish(deps: CommandDeps, given: FinishArguments): Promise<void> {
@@ -123,15 +126,11 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
     ),
     `  last write by an old version of the app: ${lastOldWrite === null ? 'none known' : timeText(lastOldWrite)}`,
     `  ${count(takenOver, 'identity', 'identities')} taken over, ${uncompared} of them without a comparison, ${left.replicas} not taken over`,
-    ...someOf(notTakenOver, ({ reason, identityId, datasetName }) => {
-      return `${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`;
-    }),
+    ...someOf(notTakenOver, describeProblem, { indent }),
     `  ${count(bridge.marks, 'dataset')} waiting for the bridge to the origin, ${count(bridge.owedKeys, 'key')} not written at the origin yet${problems.length === 0 ? '' : ` (${problems.join(', ')})`}`,
-    ...someOf(waiting, ({ identityId, datasetName, problem }) => {
-      return `waiting: ${identityId} ${datasetName}${problem === null ? '' : ` (${problem})`}`;
-    }),
+    ...someOf(waiting, describeWaiting, { indent, total: bridge.marks }),
     `  ${differences === null ? 'not compared with the origin' : count(differences.length, 'difference')}`,
-    ...someOf(differences ?? [], (difference) => describeDifference(difference).trim()),
+    ...someOf(differences ?? [], describeDifference, { indent }),
     `  ${count(bridge.conflicts, 'decided conflict')} (see \`move conflicts\`)`,
     ...(left.unknownLogins === 0
       ? []
@@ -141,12 +140,8 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
   ];
 }
 
-function someOf<Item>(items: readonly Item[], describeItem: (item: Item) => string): string[] {
-  const rest = items.length - NAMED;
-  return [
-    ...items.slice(0, NAMED).map((item) => `    ${describeItem(item)}`),
-    ...(rest > 0 ? [`    and ${rest} more (see --json)`] : []),
-  ];
+function describeWaiting({ identityId, datasetName, problem }: WaitingDataset): string {
+  return `waiting: ${identityId} ${datasetName}${problem === null ? '' : ` (${problem})`}`;
 }
 
 function explain(

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../../../../lib/common/errors.ts';
+import { addNamed, type Named } from '../../../../lib/move/named.ts';
 import { createMoveStore } from '../../../../lib/move/store/move-store.ts';
 import { createTakeOverStore } from '../../../../lib/move/store/take-over-store.ts';
 import {
@@ -10,7 +11,9 @@ import {
 import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { describeProblem } from './describe-problem.ts';
 import { readCopiedPool } from './read-copied-pool.ts';
+import { someOf } from './some-of.ts';
 import { requireOrigin, withOrigin } from './with-origin.ts';
 
 interface TakeOverArguments {
@@ -19,9 +22,6 @@ interface TakeOverArguments {
   maxCallsPerSecond: number;
   asJson: boolean;
 }
-
-/** Maximum number of problems that are printed. */
-const NAMED = 20;
 
 /**
  * Takes over the identities of a pool, or one of them: from then on, this service owns them, and not the origin.
@@ -40,7 +40,7 @@ export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments):
   }
   await withOrigin(deps, { identityPoolId, next: 'continues' }, async (origin) => {
     requireOrigin(origin, pool);
-    const problems: TakeOverProblem[] = [];
+    const problems: Named<TakeOverProblem> = { total: 0, items: [] };
     const result = await takeOverAll(
       {
         origin,
@@ -60,10 +60,11 @@ export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments):
             text: `${done} of ${count(total, 'identity', 'identities')} taken over`,
             share: { done, total },
           }),
-        onSkipped: (problem) => void (problems.length < NAMED && problems.push(problem)),
+        onSkipped: (problem) => addNamed(problems, problem),
       },
     );
-    if (asJson) printJson(print, { identityPoolId, origin: origin.name, ...result, problems });
+    if (asJson)
+      printJson(print, { identityPoolId, origin: origin.name, ...result, problems: problems.items });
     else for (const line of describe(identityPoolId, result, problems)) print(line);
     if (result.isStopped) {
       throw new SetupError(
@@ -81,16 +82,13 @@ export async function takeOverPool(deps: CommandDeps, given: TakeOverArguments):
 function describe(
   identityPoolId: string,
   { takenOver, missing, left }: TakenOverPool,
-  problems: readonly TakeOverProblem[],
+  { items, total }: Named<TakeOverProblem>,
 ): string[] {
   return [
     `${identityPoolId}: ${count(takenOver, 'identity', 'identities')} taken over, ${left} not taken over yet`,
     ...(missing > 0
       ? [`  identities no longer at the origin: ${missing}; their data here was not changed`]
       : []),
-    ...problems.map(
-      ({ identityId, datasetName, reason }) =>
-        `  ${reason}: ${identityId}${datasetName === null ? '' : ` ${datasetName}`}`,
-    ),
+    ...someOf(items, describeProblem, { total }),
   ];
 }

@@ -8,6 +8,7 @@ import type { CommandDeps } from '../../command.ts';
 import { count } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
 import { readCopiedPool } from './read-copied-pool.ts';
+import { someOf } from './some-of.ts';
 import { withOrigin } from './with-origin.ts';
 
 interface VerifyArguments {
@@ -16,9 +17,6 @@ interface VerifyArguments {
   sample: number | null;
   asJson: boolean;
 }
-
-/** Maximum number of differences that are printed. */
-const NAMED = 50;
 
 /**
  * Compares a pool that is being migrated with its state at the origin.
@@ -76,11 +74,9 @@ function toJson(identityPoolId: string, verified: Verification) {
 }
 
 function describe(identityPoolId: string, { identities, datasets, differences }: Verification): string[] {
-  const rest = differences.length - NAMED;
   return [
     `${identityPoolId}: ${count(identities, 'identity', 'identities')} and ${count(datasets, 'dataset')} compared, ${count(differences.length, 'difference')}`,
-    ...differences.slice(0, NAMED).map(describeDifference),
-    ...(rest > 0 ? [`  and ${rest} more (see --json)`] : []),
+    ...someOf(differences, describeDifference),
   ];
 }
 
@@ -96,5 +92,5 @@ const KINDS: Record<Difference['kind'], string> = {
 /** Describes a difference in one line, without a value. */
 export function describeDifference({ identityId, datasetName, kind, records }: Difference): string {
   const where = `${identityId}${datasetName === null ? '' : ` ${datasetName}`}`;
-  return `  ${KINDS[kind]}: ${where}${kind === 'values' ? ` (${count(records, 'record')})` : ''}`;
+  return `${KINDS[kind]}: ${where}${kind === 'values' ? ` (${count(records, 'record')})` : ''}`;
 }
