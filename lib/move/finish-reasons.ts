@@ -1,4 +1,5 @@
 import type { Difference } from './compare-identity.ts';
+import type { Named } from './named.ts';
 import type { NewlyMarked } from './only-changed-here.ts';
 import type { BridgeStore } from './ports/bridge-store.ts';
 import type { FinishStore } from './ports/finish-store.ts';
@@ -69,9 +70,9 @@ export async function stateReasons(
 
 /**
  * Returns the reasons that remain after the takeovers and the comparison.
- * @param about `differences`: null if both sides were not compared. `newLogins`: the number of identities with new
- *   logins at the origin that `countUnknownLogins` does not count. `newlyMarked`: null if datasets that were marked
- *   during the command were not read at the origin. `isDryRun`: whether no identity was taken over
+ * @param about `differences`: null if both sides were not compared. `newLogins`: the identities with new logins at the
+ *   origin that `countUnknownLogins` does not count. `newlyMarked`: null if datasets that were marked during the command
+ *   were not read at the origin. `isDryRun`: whether no identity was taken over
  */
 export async function reasonsLeft(
   deps: FinishReads,
@@ -85,12 +86,12 @@ export async function reasonsLeft(
     identityPoolId: string;
     isDryRun: boolean;
     differences: readonly Difference[] | null;
-    newLogins: number;
+    newLogins: Named<string>;
     newlyMarked: NewlyMarked | null;
   },
 ): Promise<FinishReason[]> {
   const { bridge, finishes } = deps;
-  const unknownLogins = newLogins + (await finishes.countUnknownLogins(identityPoolId));
+  const unknownLogins = newLogins.total + (await finishes.countUnknownLogins(identityPoolId));
   return [
     // The command itself takes replicas over, so a dry run does not report them as a reason.
     ...(!isDryRun && (await countReplicas(deps, identityPoolId)) > 0 ? (['replicas'] as const) : []),

@@ -1,6 +1,6 @@
 import type { Difference } from './compare-identity.ts';
 import { countReplicas, type FinishReads, type FinishReason } from './finish-reasons.ts';
-import { NAMED } from './named.ts';
+import { NAMED, type Named } from './named.ts';
 import type { NewlyMarked } from './only-changed-here.ts';
 import type { BridgeCounts, WaitingDataset } from './ports/bridge-store.ts';
 import type { TakeOverProblem } from './take-over-pool.ts';
@@ -16,8 +16,10 @@ interface LeftOver {
   waiting: WaitingDataset[];
   /** Null if the pool was not compared with the origin. */
   differences: Difference[] | null;
-  /** Identities with a login at the origin that was never used here. */
+  /** Number of identities with a login at the origin that is unknown here. */
   unknownLogins: number;
+  /** Ids of some of these identities. */
+  unknownLoginIdentities: string[];
 }
 
 export interface FinishReport {
@@ -39,8 +41,8 @@ export interface Found {
   uncompared: number;
   notTakenOver: TakeOverProblem[];
   differences: Difference[] | null;
-  /** Number of identities with new logins at the origin that `countUnknownLogins` does not count. */
-  newLogins: number;
+  /** Ids of the identities with new logins at the origin that `countUnknownLogins` does not count. */
+  newLogins: Named<string>;
   /** Null until the newly marked datasets are read at the origin. */
   newlyMarked: NewlyMarked | null;
 }
@@ -53,6 +55,7 @@ export async function describeFinish(
 ): Promise<Omit<FinishReport, 'outcome' | 'reasons'>> {
   const { store, bridge, finishes, now } = deps;
   const pool = await store.readPool(identityPoolId, now());
+  const stored = await finishes.listUnknownLogins(identityPoolId, NAMED);
   return {
     finishedAt: pool?.finishedAt ?? null,
     lastOldWrite: pool?.lastOldWrite ?? null,
@@ -64,7 +67,8 @@ export async function describeFinish(
       bridge: await bridge.count(identityPoolId),
       waiting: await bridge.listWaiting(identityPoolId, NAMED),
       differences,
-      unknownLogins: newLogins + (await finishes.countUnknownLogins(identityPoolId)),
+      unknownLogins: newLogins.total + (await finishes.countUnknownLogins(identityPoolId)),
+      unknownLoginIdentities: [...newLogins.items, ...stored].slice(0, NAMED),
     },
   };
 }

@@ -4,7 +4,7 @@ import { datasetKeyText } from '../projection/fold-events.ts';
 import { type FinishReads, type FinishReason, reasonsLeft, stateReasons } from './finish-reasons.ts';
 import { describeFinish, type FinishReport, type Found } from './finish-report.ts';
 import { listAgain } from './list-again.ts';
-import { NAMED } from './named.ts';
+import { NAMED, type Named } from './named.ts';
 import { findOnlyChangedHere } from './only-changed-here.ts';
 import type { MovingPool } from './ports/move-store.ts';
 import { type TakeOverDeps, takeOverUncompared } from './take-over.ts';
@@ -58,7 +58,7 @@ export async function finishPool(deps: FinishDeps, options: FinishOptions): Prom
     uncompared: 0,
     notTakenOver: [],
     differences: null,
-    newLogins: 0,
+    newLogins: { total: 0, items: [] },
     newlyMarked: null,
   };
   let reasons: FinishReason[] = [];
@@ -156,7 +156,7 @@ async function takeOverReplicas(deps: FinishDeps, options: FinishOptions, found:
   found.takenOver += takenOver;
 }
 
-async function listIdentities(deps: FinishDeps, options: FinishOptions): Promise<number> {
+async function listIdentities(deps: FinishDeps, options: FinishOptions): Promise<Named<string>> {
   const { pool, isDryRun, signal, onProgress } = options;
   const developerProvider = await deps.takeOvers.developerProviderOf(pool.identityPoolId);
   const { identities } = await deps.store.countIdentities(pool.identityPoolId, 0);

@@ -1,5 +1,6 @@
 import type { PacedCalls } from '../backfill/reconcile/reconcile-calls.ts';
 import { ValueRefusedError } from '../common/errors.ts';
+import { addNamed, type Named } from './named.ts';
 import type { MoveStore, MovingPool } from './ports/move-store.ts';
 import type { Origin, OriginIdentity, Page } from './ports/origin.ts';
 
@@ -25,15 +26,15 @@ interface ListAgainOptions {
  * received a login there. A guest's login, and an identity without data, cause no event, so the target does not learn
  * of them otherwise.
  *
- * @returns the number of identities with a login at the origin that is unknown here, without the identities that
+ * @returns the ids of the identities with a login at the origin that is unknown here, without the identities that
  *   `countUnknownLogins` counts
  * @throws {SyncClientError} the origin did not respond
  */
-export async function listAgain(deps: ListAgainDeps, options: ListAgainOptions): Promise<number> {
+export async function listAgain(deps: ListAgainDeps, options: ListAgainOptions): Promise<Named<string>> {
   const { origin, store, paced } = deps;
   const { identityPoolId } = options.pool;
   let listed = 0;
-  let newLogins = 0;
+  const newLogins: Named<string> = { total: 0, items: [] };
   for (let token: string | null = null; !options.signal.aborted; ) {
     const about: { hideDisabled: boolean; token: string | null } = { hideDisabled: true, token };
     const { items, next }: Page<OriginIdentity> = await paced(() =>
@@ -41,8 +42,9 @@ export async function listAgain(deps: ListAgainDeps, options: ListAgainOptions):
     );
     if (!options.isDryRun) await putChanged(deps, options, items);
     const unknown = await unknownIn(deps, identityPoolId, items);
-    newLogins += unknown.filter(({ providers }) => providers.length > 0).length;
-    newLogins += (await store.withNewLogins(items)).length;
+    for (const { identityId, providers } of unknown)
+      if (providers.length > 0) addNamed(newLogins, identityId);
+    for (const identityId of await store.withNewLogins(items)) addNamed(newLogins, identityId);
     listed += items.length;
     options.onProgress(listed);
     token = next;

@@ -26,7 +26,13 @@ describe('the end of a migration', () => {
     expect(await both.run(finish)).toMatchObject({
       exitCode: 1,
       error: expect.stringContaining('is not finished: unknown-logins'),
+      lines: expect.arrayContaining([expect.stringContaining('1 identity with a login'), `    ${guest}`]),
     });
+    const { lines } = await both.run([...finish, '--json']);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      left: { unknownLogins: 1, unknownLoginIdentities: [guest] },
+    });
+    expect(lines.join()).not.toContain('ada');
   });
 
   it('is refused while old app versions write at the origin, and otherwise stops the follower and the bridge', async () => {

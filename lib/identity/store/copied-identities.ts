@@ -214,12 +214,28 @@ function unlinkedAt({ isDisabled, modifiedAt }: CopiedIdentity): number | null {
   return isDisabled ? modifiedAt : null;
 }
 
+const HAS_UNKNOWN_LOGIN = 'identity_pool_id = $1 AND copied_providers IS NOT NULL AND merged_into IS NULL';
+
 const COUNT_UNKNOWN_LOGINS = `
-SELECT count(*) AS identities FROM identity.identities
-WHERE identity_pool_id = $1 AND copied_providers IS NOT NULL AND merged_into IS NULL`;
+SELECT count(*) AS identities FROM identity.identities WHERE ${HAS_UNKNOWN_LOGIN}`;
+
+const LIST_UNKNOWN_LOGINS = `
+SELECT identity_id FROM identity.identities WHERE ${HAS_UNKNOWN_LOGIN}
+ORDER BY identity_id
+LIMIT $2::bigint`;
 
 /** Counts the identities of a pool with a login at the other service whose user is unknown here. */
 export async function countUnknownLogins(on: Transaction, identityPoolId: string): Promise<number> {
   const { rows } = await on.query<{ identities: number }>(COUNT_UNKNOWN_LOGINS, [identityPoolId]);
   return rows[0]?.identities ?? 0;
+}
+
+/** Returns the ids of the first `limit` identities that `countUnknownLogins` counts. */
+export async function listUnknownLogins(
+  on: Transaction,
+  identityPoolId: string,
+  limit: number,
+): Promise<string[]> {
+  const { rows } = await on.query<{ identity_id: string }>(LIST_UNKNOWN_LOGINS, [identityPoolId, limit]);
+  return rows.map(({ identity_id }) => identity_id);
 }

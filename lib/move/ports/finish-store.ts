@@ -15,4 +15,6 @@ export interface FinishStore {
   ): Promise<boolean>;
   /** Counts the identities with a login at the origin that no one has used here yet. */
   countUnknownLogins(identityPoolId: string): Promise<number>;
+  /** Returns the ids of these identities, at most `limit`. */
+  listUnknownLogins(identityPoolId: string, limit: number): Promise<string[]>;
 }

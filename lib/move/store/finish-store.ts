@@ -1,5 +1,5 @@
 import type { Database } from '../../database/database.ts';
-import { countUnknownLogins } from '../../identity/store/copied-identities.ts';
+import { countUnknownLogins, listUnknownLogins } from '../../identity/store/copied-identities.ts';
 import { parkMarks, setBridges } from '../../sync/store/replica/marks.ts';
 import { transact } from '../../sync/store/transact.ts';
 import type { FinishStore } from '../ports/finish-store.ts';
@@ -25,5 +25,6 @@ export function createFinishStore(database: Database): FinishStore {
     },
 
     countUnknownLogins: (identityPoolId) => countUnknownLogins(database, identityPoolId),
+    listUnknownLogins: (identityPoolId, limit) => listUnknownLogins(database, identityPoolId, limit),
   };
 }

@@ -19,6 +19,7 @@ import { takeOverAll } from '../../../lib/move/take-over-pool.ts';
 import { createQueryStore } from '../../../lib/projection/store/query-store.ts';
 import { DEFAULT_LIMITS } from '../../../lib/sync/limits.ts';
 import { SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
+import { createIdentityService, login } from '../../fixtures/identity/identity-service.ts';
 import {
   deliver,
   readDeliveries,
@@ -407,7 +408,11 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject({ reasons: [] });
 
       providersOf.set(guest, [google]).set(user, [google, 'graph.facebook.com']);
-      const refused = { reasons: ['unknown-logins'], left: { unknownLogins: 2 }, pool: { finishedAt: null } };
+      const refused = {
+        reasons: ['unknown-logins'],
+        left: { unknownLogins: 2, unknownLoginIdentities: expect.arrayContaining([guest, user]) },
+        pool: { finishedAt: null },
+      };
       expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject(refused);
       expect(await finish(identityPoolId, changed)).toMatchObject(refused);
       // From now on, this service no longer gives credentials for only the guest's id either.
@@ -415,6 +420,48 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       expect(stored?.providers).toEqual([google]);
       const ignored = { ignored: new Set(['unknown-logins'] as const) };
       expect(await finish(identityPoolId, changed, ignored)).toMatchObject({ outcome: 'finished' });
+    });
+
+    it('names the identity of a login that was unlinked only here', async () => {
+      const describeIdentity = async (id: string) => described(id, google);
+      const { identityPoolId, ids, origin } = await copied([{}], { describeIdentity });
+      const [user = ''] = ids;
+      const changed: Origin = {
+        ...origin,
+        listIdentities: async () => ({ items: [described(user, google)], next: null }),
+      };
+      await store.putDeveloperUsers({ identityPoolId, identityId: user }, google, ['ada']);
+      await takeOverAll(
+        { origin, store, takeOvers, limits: DEFAULT_LIMITS, now: () => now, sleep, maxCallsPerSecond: 1_000 },
+        { identityPoolId, identityId: null },
+      );
+      expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject({ reasons: [] });
+      const { UnlinkIdentity } = createIdentityService(database).operations;
+      await UnlinkIdentity({ IdentityId: user, Logins: login('ada'), LoginsToRemove: [google] });
+      const named = {
+        reasons: ['unknown-logins'],
+        left: { unknownLogins: 1, unknownLoginIdentities: [user] },
+      };
+      expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject(named);
+      expect(await finish(identityPoolId, changed)).toMatchObject(named);
+    });
+
+    it('names at most as many identities with unknown logins as the caller asks for', async () => {
+      const describeIdentity = async (id: string) => described(id, google);
+      const { identityPoolId, ids } = await copied([{}, {}], {
+        describeIdentity,
+        listIdentities: async () => ({ items: [], next: null }),
+      });
+      const about = { startedAt: now, state: 'usable', developerProvider: undefined } as const;
+      await store.putIdentities(
+        identityPoolId,
+        ids.map((id) => described(id, google)),
+        about,
+      );
+      const { countUnknownLogins, listUnknownLogins } = createFinishStore(database);
+      expect(await countUnknownLogins(identityPoolId)).toBe(2);
+      expect(await listUnknownLogins(identityPoolId, 10)).toEqual(ids.toSorted());
+      expect(await listUnknownLogins(identityPoolId, 1)).toEqual(ids.toSorted().slice(0, 1));
     });
 
     it('does not end the migration if a login was added at the origin while both sides were compared', async () => {
@@ -464,13 +511,13 @@ describe.each(SERVICE_DATABASES)('the end of a migration on $name', ({ open }) =
       };
       expect(await finish(identityPoolId, changed, { isDryRun: true })).toMatchObject({
         reasons: ['unknown-logins'],
-        left: { unknownLogins: 1 },
+        left: { unknownLogins: 1, unknownLoginIdentities: [user] },
       });
       expect(await store.unknownOf(identityPoolId, [guest, user])).toEqual([guest, user]);
       expect(await finish(identityPoolId, changed)).toMatchObject({
         reasons: ['unknown-logins'],
         takenOver: 3,
-        left: { unknownLogins: 1 },
+        left: { unknownLogins: 1, unknownLoginIdentities: [user] },
       });
       const owners = await takeOvers.ownersOf(
         [guest, user].map((identityId) => ({ identityPoolId, identityId })),

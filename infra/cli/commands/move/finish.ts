@@ -102,6 +102,7 @@ function toJson(
       differences: left.differences,
       conflicts: bridge.conflicts,
       unknownLogins: left.unknownLogins,
+      unknownLoginIdentities: left.unknownLoginIdentities,
     },
   };
 }
@@ -116,7 +117,7 @@ const OUTCOMES: Record<FinishReport['outcome'], string> = {
 
 function describe(given: FinishArguments, report: FinishReport): string[] {
   const { outcome, reasons, left, finishedAt, lastOldWrite, takenOver, uncompared } = report;
-  const { bridge, differences, notTakenOver, waiting } = left;
+  const { bridge, differences, notTakenOver, waiting, unknownLoginIdentities } = left;
   const problems = Object.entries(bridge.byProblem).map(([problem, datasets]) => `${problem}: ${datasets}`);
   return [
     `${given.identityPoolId}: ${OUTCOMES[outcome]}${finishedAt === null ? '' : ` (${timeText(finishedAt)})`}`,
@@ -135,7 +136,8 @@ function describe(given: FinishArguments, report: FinishReport): string[] {
     ...(left.unknownLogins === 0
       ? []
       : [
-          `  ${count(left.unknownLogins, 'identity', 'identities')} with a login that was never used here: after the end of the migration, these users get new identities`,
+          `  ${count(left.unknownLogins, 'identity', 'identities')} with a login at the origin that is unknown here: after the end of the migration, a user with such a login gets a new identity`,
+          ...someOf(unknownLoginIdentities, (id) => id, { indent, total: left.unknownLogins }),
         ]),
   ];
 }
