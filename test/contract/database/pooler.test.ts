@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
@@ -21,6 +21,37 @@ const POOLERS = [
 if (isMissing('a database behind the real PgBouncer', 'pgbouncer', '--version')) POOLERS.pop();
 const MODES: PoolMode[] = ['session', 'transaction'];
 const CASES = POOLERS.flatMap((pooler) => MODES.map((mode) => ({ ...pooler, mode })));
+
+/**
+ * Whether another client can change a row shortly after the client of a transaction that changed it has stopped. The
+ * timers of the process stop too, so only the server can end the transaction.
+ */
+async function isRowFreed(url: string): Promise<boolean> {
+  const stopped = openPg({ connectionString: url, maxConnections: 1, statementTimeoutMs: 300 });
+  const other = openPg({ connectionString: url, maxConnections: 1, lockTimeoutMs: 5_000 });
+  await other.query('CREATE TABLE rows (id bigint)');
+  await other.query('INSERT INTO rows VALUES (1)');
+  const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const transaction = stopped.transaction(async (on) => {
+    await on.query('UPDATE rows SET id = 2');
+    begun.resolve();
+    await end.promise;
+  });
+  await begun.promise;
+  const update = other.query('UPDATE rows SET id = 3 WHERE id = 1');
+  const isFreed = await update.then(
+    ({ rowsChanged }) => rowsChanged === 1,
+    () => false,
+  );
+  vi.useRealTimers();
+  end.resolve();
+  await expect(transaction).rejects.toThrow();
+  await Promise.all([stopped.close(), other.close()]);
+  return isFreed;
+}
+
+afterEach(() => void vi.useRealTimers());
 
 describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mode }) => {
   let pooler: Pooler;
@@ -83,6 +114,10 @@ describe.each(CASES)('a database behind $name with $mode pooling', ({ start, mod
     for (const other of others) await other.end();
   });
 
+  it('ends a transaction whose client has stopped', async () => {
+    expect(await isRowFreed(pooler.url)).toBe(true);
+  });
+
   it('runs a statement that cannot run in a transaction', async () => {
     expect(await createOptionalIndexes(database).add('numeric')).toBe(true);
   });
@@ -122,6 +157,10 @@ it('the test double of the pooler runs statements of one client on different ser
 });
 
 describe('a database without a pooler', () => {
+  it('ends a transaction whose client has stopped', async () => {
+    expect(await isRowFreed(await createEmptyPostgresDatabase())).toBe(true);
+  });
+
   it('keeps the timeout and the prepared statements of a connection', async () => {
     const database = openPg({
       connectionString: await createEmptyPostgresDatabase(),

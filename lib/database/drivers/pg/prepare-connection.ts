@@ -34,6 +34,13 @@ export async function prepareConnection(client: pg.ClientBase, timeouts: Timeout
   else for (const statement of setTimeouts('SET', timeouts)) await client.query(statement);
 }
 
+/**
+ * Maximum time for which a transaction waits for its next statement. The server then rolls it back and closes the
+ * connection. A transaction of this program sends its next statement immediately, so its client no longer runs, or the
+ * network is broken. Until then, the locks of the transaction stop other clients.
+ */
+const MAX_IDLE_IN_TRANSACTION_MS = 45_000;
+
 /** Returns the statements that set the timeouts, and that make transactions read-only. */
 export function setTimeouts(
   set: 'SET' | 'SET LOCAL',
@@ -43,6 +50,7 @@ export function setTimeouts(
   return [
     `${set} statement_timeout = ${statementTimeoutMs}`,
     `${set} lock_timeout = ${lockTimeoutMs}`,
+    `${set} idle_in_transaction_session_timeout = ${Math.min(statementTimeoutMs, MAX_IDLE_IN_TRANSACTION_MS)}`,
     ...(isReadOnly ? [`${set} ${readOnly} = on`] : []),
   ];
 }
