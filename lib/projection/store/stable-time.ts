@@ -4,12 +4,14 @@ import { FROM_WRITERS } from './write-time.ts';
 
 interface StableTime {
   /**
-   * The time before which no more changes can appear, as text with full precision; null if a standby server has replayed
-   * no transaction since it started.
+   * The time before which no more changes can appear, as text with full precision; `-infinity` if a standby server has
+   * replayed no transaction since it started.
    */
-  until: string | null;
+  until: string;
   /** Whether the optional index `changes` answers queries. */
   isIndexed: boolean;
+  /** Whether the reader's position is later than the clock of the server. */
+  isAhead: boolean;
 }
 
 /**
@@ -27,30 +29,39 @@ const LONGEST_WRITE = "interval '5 minutes'";
 const OLDEST_LOCK = "interval '1 day'";
 
 /**
- * Reads now, or the start of the oldest transaction that still writes records. A standby server shows neither the
+ * Reads now, or the start of the oldest transaction that still writes records. $1: the reader's position. A standby server shows neither the
  * writers nor the newest changes; until it has replayed a transaction, the statement returns null.
  */
 const READ = `
 SELECT CASE
   WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}
   ELSE least(now(), min(started_at) FILTER (WHERE started_at > now() - ${OLDEST_LOCK}))
-END::text AS until, ${isIndexReady('changes')} AS is_indexed ${FROM_WRITERS}`;
+END::text AS until, ${isIndexReady('changes')} AS is_indexed,
+  NOT pg_is_in_recovery() AND $1::text::timestamptz > now() AS is_ahead ${FROM_WRITERS}`;
 
-/** Aurora DSQL does not show which transactions still write, so a change can appear until LONGEST_WRITE has passed. */
+/**
+ * Aurora DSQL does not show which transactions still write, so a change can appear until LONGEST_WRITE has passed. A clock
+ * that is set back by less than this time hides no change.
+ */
 const READ_ON_DSQL = `
-SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed`;
+SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed,
+  $1::text::timestamptz > now() AS is_ahead`;
 
 interface StableRow {
   until: string | null;
   is_indexed: boolean;
+  is_ahead: boolean | null;
 }
 
 /**
  * Reads up to which time the changes are complete, in the order of `projected_at`. A later statement sees all changes
  * before this time, because it sees the rows of all writers that have ended.
+ *
+ * @param position the time up to which the caller has read the changes, as text; null if it has not read any
+ * @throws {ValueRefusedError} the position is not a time
  */
-export async function readStableTime(on: Database): Promise<StableTime> {
-  const { rows } = await on.query<StableRow>(on.dialect === 'dsql' ? READ_ON_DSQL : READ);
-  const { until = null, is_indexed: isIndexed = false } = rows[0] ?? {};
-  return { until, isIndexed };
+export async function readStableTime(on: Database, position: string | null): Promise<StableTime> {
+  const { rows } = await on.query<StableRow>(on.dialect === 'dsql' ? READ_ON_DSQL : READ, [position]);
+  const { until, is_indexed: isIndexed = false, is_ahead: isAhead = null } = rows[0] ?? {};
+  return { until: until ?? '-infinity', isIndexed, isAhead: isAhead === true };
 }

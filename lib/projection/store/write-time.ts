@@ -5,7 +5,7 @@
 // complete, a reader takes the current time and then lists the locks. A writer that has no lock yet will choose a later
 // time. A writer that has a lock has chosen a time after that of its key. A writer whose lock is gone has committed, so
 // the reader's next statement sees its rows. This is exact as long as the clock of the server never goes back, and
-// needs no rights: every user may read pg_locks.
+// needs no rights: every user may read pg_locks. A reader whose position is later than the clock receives an error.
 //
 // Shared locks never wait for each other. Source: PostgreSQL manual, "Advisory Locks" and "pg_locks".
 

@@ -38,6 +38,17 @@ export function startAfter<Value extends SqlValue>(
 }
 
 /**
+ * Waits for a statement whose values contain a position.
+ *
+ * @throws {QueryError} `invalid-cursor`: the position has values of other types
+ */
+export function atPosition<Result>(after: Position | null, reading: Promise<Result>): Promise<Result> {
+  return reading.catch((error: unknown) => {
+    throw after !== null && error instanceof ValueRefusedError ? invalidCursor() : error;
+  });
+}
+
+/**
  * Runs a statement that selects the next rows of a list.
  *
  * @param values the statement's parameters, except for the last one, which must be the limit
@@ -54,9 +65,7 @@ export async function readPage<Row, Item>(
   endOf: (row: Row) => Position | null = () => null,
 ): Promise<QueryPage<Item>> {
   const reading = on.query<Row & { found_rows?: number }>(sql, [...values, limit]);
-  const { rows } = await reading.catch((error: unknown) => {
-    throw after !== null && error instanceof ValueRefusedError ? invalidCursor() : error;
-  });
+  const { rows } = await atPosition(after, reading);
   const last = rows.at(-1);
   const isEnd = last === undefined || (last.found_rows ?? rows.length) < limit;
   const isCut = last?.found_rows !== undefined && rows.length < last.found_rows;

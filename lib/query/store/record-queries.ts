@@ -9,7 +9,7 @@ import {
 import { readStableTime } from '../../projection/store/stable-time.ts';
 import type { PageRequest, Position, QueriedRecord, QueryPage, RecordChange } from '../model.ts';
 import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader.ts';
-import { readPage, startAfter, withinBytes } from './page.ts';
+import { atPosition, readPage, startAfter, withinBytes } from './page.ts';
 
 interface RecordRow {
   dataset_id: string;
@@ -196,29 +196,35 @@ export async function readChanges(
   since: Date | null,
   page: PageRequest,
 ): Promise<QueryPage<RecordChange>> {
-  const start = startAfter(page.after, [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID]);
-  const values = [...start, await readUntil(on)];
+  const given = startAfter(page.after, [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID]);
+  const { until, isIndexed, isAhead } = await atPosition(page.after, readStableTime(on, given[0] ?? null));
+  if (!isIndexed) await requireIndex(on, 'changes');
+  // A position of the feed is later than the clock only if the clock was set back. Changes that were written since then
+  // can be before the position.
+  if (isAhead && page.after !== null) throw clockSetBack();
+  // A `since` in the future counts as now. The next position must not be later than the clock.
+  const start = isAhead ? [until, FIRST_ID, FIRST_ID] : given;
+  const values = [...start, until];
   const changes = await readPage(on, { sql: READ_CHANGES, values, page }, toChange, positionOf, endOf);
   // After the last page, a later call continues where this call stopped.
   return { ...changes, next: changes.next ?? start };
-
-  function positionOf({ position, dataset_id, record_id }: ChangeRow): Position {
-    return [position, dataset_id, record_id];
-  }
-
-  // The position is not the stable time: if a transaction takes longer than expected, its rows can appear before the
-  // stable time. The next page still contains those of them that are newer than the rows that were read.
-  function endOf({ next_position }: ChangeRow): Position {
-    return [next_position, FIRST_ID, FIRST_ID];
-  }
 }
 
-/** Reads the stable time, and checks that the feed's index exists. @throws {QueryError} `missing-index` */
-async function readUntil(on: Database): Promise<string> {
-  const { until, isIndexed } = await readStableTime(on);
-  if (!isIndexed) await requireIndex(on, 'changes');
-  return until ?? '-infinity';
+function positionOf({ position, dataset_id, record_id }: ChangeRow): Position {
+  return [position, dataset_id, record_id];
 }
+
+// The position is not the stable time: if a transaction takes longer than expected, its rows can appear before the
+// stable time. The next page still contains those of them that are newer than the rows that were read.
+function endOf({ next_position }: ChangeRow): Position {
+  return [next_position, FIRST_ID, FIRST_ID];
+}
+
+const clockSetBack = () =>
+  new QueryError(
+    'clock-set-back',
+    'the clock of the database server was set back, so changes after this cursor can be missing; start again without a cursor, or with `since` before the time to which the clock was set',
+  );
 
 function toRecord(row: RecordRow): QueriedRecord | null {
   const { record_value: recordValue } = row;

@@ -7,7 +7,7 @@ import { ERROR } from './schemas.ts';
 const DESCRIPTIONS = {
   400: 'A parameter, the cursor, the body or the signature is invalid, or the response would be too large',
   403: "The signature or the origin of the request is not allowed, or the route needs a developer's access key",
-  409: 'An index is missing; the message names the command that adds it',
+  409: 'An index is missing, or changes must be read again; the message says what to do',
   413: 'The body is larger than 8 MiB',
   415: 'The body is not declared as JSON (`Content-Type: application/json`)',
   429: 'The service is busy; retry after the number of seconds in the header `Retry-After`',
@@ -21,7 +21,12 @@ type FailureStatus = keyof typeof DESCRIPTIONS;
 /** The error responses of every route. The server itself returns some of them, before the route is called. */
 const OF_EVERY_ROUTE = [400, 403, 413, 429, 500, 503] as const;
 
-const QUERY_ERRORS = { 'invalid-cursor': 400, 'missing-index': 409, 'too-slow': 503 } as const;
+const QUERY_ERRORS = {
+  'invalid-cursor': 400,
+  'missing-index': 409,
+  'clock-set-back': 409,
+  'too-slow': 503,
+} as const;
 
 /**
  * Returns the error responses of a route, for the route's OpenAPI description.

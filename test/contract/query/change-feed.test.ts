@@ -158,6 +158,30 @@ describe('the change feed on PostgreSQL', () => {
     await database.close();
   });
 
+  it('reports that changes can be missing if a position is later than the clock', async () => {
+    const database = await POSTGRESQL.openOwn();
+    await write(database, 'before');
+    const { next } = await readFrom(database, null);
+    expect(await readFrom(database, next)).toEqual({ items: [], next });
+    const later = new Date(Date.now() + 60_000).toISOString();
+    await expect(readFrom(database, next && [later, ...next.slice(1)])).rejects.toMatchObject({
+      reason: 'clock-set-back',
+      message: expect.stringContaining('start again without a cursor'),
+    });
+    await database.close();
+  });
+
+  it('continues after a `since` in the future', async () => {
+    const database = await POSTGRESQL.openOwn();
+    await write(database, 'before');
+    const since = new Date(Date.now() + 60_000);
+    const page = await createQueryReader(database).changes(since, { limit: 100, after: null });
+    expect(keysOf(page)).toEqual([]);
+    await write(database, 'after');
+    expect(keysOf(await readFrom(database, page.next))).toEqual(['after']);
+    await database.close();
+  });
+
   it('needs only the rights of query_reader', async () => {
     const connectionString = await createPostgresDatabase();
     const owner = openPg({ connectionString });
