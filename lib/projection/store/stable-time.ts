@@ -1,4 +1,5 @@
-import type { Database } from '../../database/database.ts';
+import { SetupError } from '../../common/errors.ts';
+import { type Database, DatabaseError } from '../../database/database.ts';
 import { isIndexReady } from './optional-indexes.ts';
 import { FROM_WRITERS } from './write-time.ts';
 
@@ -47,6 +48,15 @@ const READ_ON_DSQL = `
 SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed,
   $1::text::timestamptz > now() AS is_ahead`;
 
+/**
+ * SQLSTATE of a function that the server does not support. Readers of Aurora PostgreSQL are reported to reject
+ * pg_last_xact_replay_timestamp() with it; Amazon's documentation does not mention this. Source:
+ * github.com/prometheus-community/postgres_exporter, issue 1273.
+ */
+const NOT_SUPPORTED = '0A000';
+const OTHER_SERVER =
+  'this database server cannot tell up to which time it has all changes; connect to the primary server instead, on Aurora PostgreSQL with the endpoint of the cluster';
+
 interface StableRow {
   until: string | null;
   is_indexed: boolean;
@@ -59,9 +69,15 @@ interface StableRow {
  *
  * @param position the time up to which the caller has read the changes, as text; null if it has not read any
  * @throws {ValueRefusedError} the position is not a time
+ * @throws {SetupError} the server cannot tell; the message says which server to use
  */
 export async function readStableTime(on: Database, position: string | null): Promise<StableTime> {
-  const { rows } = await on.query<StableRow>(on.dialect === 'dsql' ? READ_ON_DSQL : READ, [position]);
+  const reading = on.query<StableRow>(on.dialect === 'dsql' ? READ_ON_DSQL : READ, [position]);
+  const { rows } = await reading.catch((error: unknown) => {
+    throw error instanceof DatabaseError && error.code === NOT_SUPPORTED
+      ? new SetupError(OTHER_SERVER)
+      : error;
+  });
   const { until, is_indexed: isIndexed = false, is_ahead: isAhead = null } = rows[0] ?? {};
   return { until: until ?? '-infinity', isIndexed, isAhead: isAhead === true };
 }

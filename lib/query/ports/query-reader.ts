@@ -59,7 +59,8 @@ export interface QueryReader {
    *
    * @param since where the feed starts if `page.after` is null; null for the beginning
    * @throws {QueryError} `missing-index`: the optional index of the feed does not exist; `clock-set-back`: changes after
-   *   `page.after` can be missing, because the clock of the database server was set back
+   *   `page.after` can be missing, because the clock of the database server was set back; `unsupported-server`: the database server cannot tell
+   *   which changes are complete
    */
   changes(since: Date | null, page: PageRequest): Promise<QueryPage<RecordChange>>;
   /** Events in quarantine, newest first. @param filter `isWaiting`: only those neither projected nor dismissed */
@@ -80,11 +81,11 @@ export interface QueryReader {
 /**
  * A query that cannot be answered: `invalid-cursor` if a cursor was changed or belongs to another query,
  * `missing-index` if an operator must add an index first, `clock-set-back` if the caller must read changes again,
- * `too-slow` if the database is too slow at the moment. The message says what to do.
+ * `unsupported-server` if the operator must use another database server, `too-slow` if the database is too slow at the moment. The message says what to do.
  */
 export class QueryError extends Error {
   override name = 'QueryError';
-  readonly reason: 'invalid-cursor' | 'missing-index' | 'clock-set-back' | 'too-slow';
+  readonly reason: 'invalid-cursor' | 'missing-index' | 'clock-set-back' | 'unsupported-server' | 'too-slow';
 
   constructor(reason: QueryError['reason'], message: string) {
     super(message);

@@ -1,4 +1,5 @@
 import type { DatasetKey } from '../../common/dataset-key.ts';
+import { SetupError } from '../../common/errors.ts';
 import type { Database, SqlValue } from '../../database/database.ts';
 import { datasetId, recordId } from '../../database/row-ids.ts';
 import {
@@ -197,7 +198,10 @@ export async function readChanges(
   page: PageRequest,
 ): Promise<QueryPage<RecordChange>> {
   const given = startAfter(page.after, [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID]);
-  const { until, isIndexed, isAhead } = await atPosition(page.after, readStableTime(on, given[0] ?? null));
+  const reading = atPosition(page.after, readStableTime(on, given[0] ?? null));
+  const { until, isIndexed, isAhead } = await reading.catch((error: unknown) => {
+    throw error instanceof SetupError ? new QueryError('unsupported-server', error.message) : error;
+  });
   if (!isIndexed) await requireIndex(on, 'changes');
   // A position of the feed is later than the clock only if the clock was set back. Changes that were written since then
   // can be before the position.

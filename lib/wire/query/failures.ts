@@ -7,7 +7,7 @@ import { ERROR } from './schemas.ts';
 const DESCRIPTIONS = {
   400: 'A parameter, the cursor, the body or the signature is invalid, or the response would be too large',
   403: "The signature or the origin of the request is not allowed, or the route needs a developer's access key",
-  409: 'An index is missing, or changes must be read again; the message says what to do',
+  409: 'The database cannot answer, for example because an index is missing; the message says what to do',
   413: 'The body is larger than 8 MiB',
   415: 'The body is not declared as JSON (`Content-Type: application/json`)',
   429: 'The service is busy; retry after the number of seconds in the header `Retry-After`',
@@ -25,6 +25,7 @@ const QUERY_ERRORS = {
   'invalid-cursor': 400,
   'missing-index': 409,
   'clock-set-back': 409,
+  'unsupported-server': 409,
   'too-slow': 503,
 } as const;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Database, Transaction } from '../../../lib/database/database.ts';
+import { type Database, DatabaseError, type Transaction } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { migrate } from '../../../lib/database/schema/migrate.ts';
 import type { DatasetChange } from '../../../lib/projection/fold-events.ts';
@@ -221,6 +221,21 @@ describe('the change feed on a standby server of PostgreSQL', () => {
     expect(keysOf(await readFrom(standby, null))).toEqual(['old']);
     await standby.close();
     await server.close();
+  });
+});
+
+it('of a server that cannot tell which changes are complete names the server to use', async () => {
+  // A double, because no reader of Aurora PostgreSQL can run here.
+  const message = 'Function pg_last_xact_replay_timestamp() is currently not supported for Aurora';
+  const reject = () => Promise.reject(new DatabaseError(message, '0A000'));
+  const reader: Database = {
+    query: reject,
+    transaction: (work) => work({ query: reject }),
+    close: async () => undefined,
+  };
+  await expect(readFrom(reader, null)).rejects.toMatchObject({
+    reason: 'unsupported-server',
+    message: expect.stringContaining('connect to the primary server'),
   });
 });
 
