@@ -9,6 +9,8 @@ interface StableTime {
    * replayed no transaction since it started.
    */
   until: string;
+  /** The same time in epoch milliseconds, rounded down; null for `-infinity`. */
+  untilMs: number | null;
   /** Whether the optional index `changes` answers queries. */
   isIndexed: boolean;
   /** Whether the reader's position is later than the clock of the server. */
@@ -29,24 +31,28 @@ const LONGEST_WRITE = "interval '5 minutes'";
  */
 const OLDEST_LOCK = "interval '1 day'";
 
+/** A statement that reads a stable time. */
+const readTime = (time: string) => `
+SELECT until::text AS until, floor(extract(epoch FROM until) * 1000)::bigint AS until_ms, is_ahead,
+  ${isIndexReady('changes')} AS is_indexed
+FROM (SELECT ${time}) AS stable`;
+
 /**
  * Reads now, or the start of the oldest transaction that still writes records. $1: the reader's position. A standby server shows neither the
  * writers nor the newest changes; until it has replayed a transaction, the statement returns null.
  */
-const READ = `
-SELECT CASE
-  WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}
-  ELSE least(now(), min(started_at) FILTER (WHERE started_at > now() - ${OLDEST_LOCK}))
-END::text AS until, ${isIndexReady('changes')} AS is_indexed,
-  NOT pg_is_in_recovery() AND $1::text::timestamptz > now() AS is_ahead ${FROM_WRITERS}`;
+const READ = readTime(
+  `CASE
+    WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}
+    ELSE least(now(), min(started_at) FILTER (WHERE started_at > now() - ${OLDEST_LOCK}))
+  END AS until, NOT pg_is_in_recovery() AND $1::text::timestamptz > now() AS is_ahead ${FROM_WRITERS}`,
+);
 
 /**
  * Aurora DSQL does not show which transactions still write, so a change can appear until LONGEST_WRITE has passed. A clock
  * that is set back by less than this time hides no change.
  */
-const READ_ON_DSQL = `
-SELECT (now() - ${LONGEST_WRITE})::text AS until, ${isIndexReady('changes')} AS is_indexed,
-  $1::text::timestamptz > now() AS is_ahead`;
+const READ_ON_DSQL = readTime(`now() - ${LONGEST_WRITE} AS until, $1::text::timestamptz > now() AS is_ahead`);
 
 /**
  * SQLSTATE of a function that the server does not support. Readers of Aurora PostgreSQL are reported to reject
@@ -59,6 +65,7 @@ const OTHER_SERVER =
 
 interface StableRow {
   until: string | null;
+  until_ms: number | null;
   is_indexed: boolean;
   is_ahead: boolean | null;
 }
@@ -78,6 +85,11 @@ export async function readStableTime(on: Database, position: string | null): Pro
       ? new SetupError(OTHER_SERVER)
       : error;
   });
-  const { until, is_indexed: isIndexed = false, is_ahead: isAhead = null } = rows[0] ?? {};
-  return { until: until ?? '-infinity', isIndexed, isAhead: isAhead === true };
+  const [row] = rows;
+  return {
+    until: row?.until ?? '-infinity',
+    untilMs: row?.until_ms ?? null,
+    isIndexed: row?.is_indexed === true,
+    isAhead: row?.is_ahead === true,
+  };
 }

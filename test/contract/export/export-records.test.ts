@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../../lib/database/database.ts';
+import type { Database, Transaction } from '../../../lib/database/database.ts';
 import { createOptionalIndexes } from '../../../lib/projection/store/optional-indexes.ts';
-import { DATABASES } from '../../fixtures/database/databases.ts';
+import { LOCKED_WRITE_TIME } from '../../../lib/projection/store/write-time.ts';
+import { DATABASES, POSTGRESQL } from '../../fixtures/database/databases.ts';
 import { inFolder, runExport } from '../../fixtures/export/run-export.ts';
 import { POOL } from '../../fixtures/sync/stream-events.ts';
 
@@ -33,6 +35,18 @@ async function insertRecords(database: Database): Promise<void> {
      FROM generate_series(-50, ${RECORDS + 50}) AS number WHERE number > 0 OR number % 50 = 0`,
   );
 }
+
+/** An export ends at a whole millisecond, so it contains a record only if a millisecond has ended since. */
+const nextMillisecond = () => sleep(2);
+
+/** Inserts a live record that is projected now. */
+const insertRecord = (on: Transaction, key: string) =>
+  on.query(
+    `INSERT INTO projection.records
+     SELECT dataset_id, md5($1)::uuid, $1, 'v', NULL, 10, 5, NULL, ${LOCKED_WRITE_TIME}
+     FROM projection.datasets WHERE removed_ms IS NULL LIMIT 1`,
+    [key],
+  );
 
 describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
   let database: Database;
@@ -89,6 +103,21 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
     expect(await exported('--since', '2030-01-01')).toEqual([]);
   });
 
+  it('names the time of the next export by the clock of the database, not of this host', async () => {
+    let last = '';
+    const progress = ({ text }: { text: string }) => {
+      last = text;
+    };
+    const ahead = () => Date.now() + 10 * 60 * 1000;
+    await runExport({ database, progress, now: ahead });
+    const since = /export --since (\S+)$/.exec(last)?.[1] ?? '';
+    await insertRecord(database, 'later');
+    await nextMillisecond();
+    const later = await runExport({ database, progress, now: ahead }, '--since', since);
+    expect(later.match(/"record_key":"(.*?)"/g)).toEqual(['"record_key":"later"']);
+    await database.query("DELETE FROM projection.records WHERE record_key = 'later'");
+  });
+
   /** Interrupts an export after its second page. */
   const interrupt = async (...args: string[]) => {
     const stop = new AbortController();
@@ -96,7 +125,7 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
     const stopping: Database = {
       ...database,
       query(sql, values) {
-        if (sql.includes('projection.records')) pages += 1;
+        if (sql.includes('FROM projection.records')) pages += 1;
         if (pages === 2) stop.abort();
         return database.query(sql, values);
       },
@@ -213,6 +242,25 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
       expect(await parquetReadObjects({ file })).toEqual([]);
     });
   });
+});
+
+it('an export of changes leaves a transaction that still writes to the next export, on PostgreSQL', async () => {
+  const database = await POSTGRESQL.openOwn();
+  await insertRecords(database);
+  let last = '';
+  const progress = ({ text }: { text: string }) => {
+    last = text;
+  };
+  const exportSince = (since: string) => runExport({ database, progress }, '--since', since);
+  await database.transaction(async (transaction) => {
+    await insertRecord(transaction, 'slow');
+    await insertRecord(database, 'quick');
+    expect(await exportSince(new Date(Date.now() - 60_000).toISOString())).toBe('');
+  });
+  await nextMillisecond();
+  const next = await exportSince(/export --since (\S+)$/.exec(last)?.[1] ?? '');
+  expect(next.match(/"record_key":"(.*?)"/g)).toEqual(['"record_key":"slow"', '"record_key":"quick"']);
+  await database.close();
 });
 
 function isoOf(time: unknown): string | null {

@@ -6,7 +6,7 @@ import { readDatabaseId } from '../../../../lib/database/schema/read-database-id
 import { readSections, START } from '../../../../lib/export/read-sections.ts';
 import { recordSection } from '../../../../lib/export/store/record-section.ts';
 import type { ExportedRecord } from '../../../../lib/projection/store/export-records.ts';
-import { createOptionalIndexes } from '../../../../lib/projection/store/optional-indexes.ts';
+import { readStableTime } from '../../../../lib/projection/store/stable-time.ts';
 import type { CommandDeps } from '../../command.ts';
 import { count, isoOf } from '../../terminal/format.ts';
 import type { ExportArguments } from './export-arguments.ts';
@@ -15,9 +15,6 @@ import { openOutputFile } from './output-file.ts';
 import { openParquetFiles } from './parquet-files.ts';
 import { toRecordLine } from './record-columns.ts';
 
-/** Longer than any transaction of the projection. A record can become visible this long after its `projected_at`. */
-const LONGEST_WRITE_MS = 5 * 60 * 1000;
-
 /** Exports the live records of the query store. Ends early if the signal is aborted. */
 export async function exportRecords(deps: CommandDeps, given: ExportArguments): Promise<void> {
   const { database, now, progress, signal } = deps;
@@ -25,9 +22,10 @@ export async function exportRecords(deps: CommandDeps, given: ExportArguments): 
   const report = reportSometimes(deps);
   const output = await openRecordOutput(deps, given);
   try {
-    let state: ExportState = output.resumed ?? newState(now());
-    if (since !== null) await requireChangesIndex(database);
-    const projected = since === null ? null : { from: since, to: state.startedAt };
+    const until = await readUntil(database, since);
+    let state: ExportState = output.resumed ?? newState(now(), until);
+    const next = state.until ?? since;
+    const projected = since === null || next === null ? null : { from: since, to: next };
     const sections = [recordSection(database, { identityPoolId, datasetName, projected })];
     for await (const { items, cursor } of readSections(sections, state.cursor)) {
       state = { ...state, cursor, items: state.items + items.length };
@@ -36,24 +34,36 @@ export async function exportRecords(deps: CommandDeps, given: ExportArguments): 
       if (signal.aborted) return;
     }
     await output.finish(state);
-    const next = isoOf(state.startedAt - LONGEST_WRITE_MS);
-    progress({ text: `${count(state.items, 'record')} exported; for later changes, export --since ${next}` });
+    const hint = next === null ? '' : `; for later changes, export --since ${isoOf(next)}`;
+    progress({ text: `${count(state.items, 'record')} exported${hint}` });
   } finally {
     await output.close();
   }
 }
 
-/** Without the index, each page would read all records. @throws {SetupError} the index cannot be used */
-async function requireChangesIndex(database: Database): Promise<void> {
-  const indexes = await createOptionalIndexes(database).list();
-  if (indexes.some(({ name, state }) => name === 'changes' && state === 'ready')) return;
+/**
+ * Reads up to which time all changes can be exported. A record can become visible after a later record. Without the index
+ * `changes`, each page of an export with `since` would read all records.
+ *
+ * @returns epoch milliseconds; null if the time is unknown
+ * @throws {SetupError} the server cannot export changes
+ */
+async function readUntil(database: Database, since: number | null): Promise<number | null> {
+  try {
+    const { untilMs, isIndexed } = await readStableTime(database, null);
+    if (isIndexed || since === null) return untilMs;
+  } catch (error) {
+    // An export of all records needs no time.
+    if (since === null && error instanceof SetupError) return null;
+    throw error;
+  }
   throw new SetupError(
     'export --since needs the index changes; add it with `cognito-sync-backend indexes add changes`',
   );
 }
 
-export function newState(startedAt: number): ExportState {
-  return { startedAt, exportId: randomUUID(), cursor: START, items: 0 };
+export function newState(startedAt: number, until: number | null = null): ExportState {
+  return { startedAt, until, exportId: randomUUID(), cursor: START, items: 0 };
 }
 
 async function openRecordOutput(

@@ -7,6 +7,11 @@ import type { ServiceContents } from './describe-contents.ts';
 export interface ExportState {
   /** Epoch milliseconds. */
   startedAt: number;
+  /**
+   * The time of the database server up to which an export of records contains all changes, in epoch milliseconds. Null
+   * if it is unknown, and for an export of the service.
+   */
+  until: number | null;
   exportId: string;
   cursor: Cursor;
   /** Number of items that were written so far: records, or lines of an export of the service. */
