@@ -1,4 +1,6 @@
+import { plainArray } from '../../database/array-literal.ts';
 import type { Database } from '../../database/database.ts';
+import { identityRowId } from '../../database/row-ids.ts';
 import type { GuestSweep } from '../ports/guest-sweep.ts';
 
 /** Maximum number of identities that a step checks, so that no statement takes long. */
@@ -66,12 +68,30 @@ WHERE guest.identity_id = ANY (ARRAY(
         SELECT 1 FROM sync.devices
         WHERE devices.identity_pool_id = guest.identity_pool_id AND devices.identity_id = guest.identity_id)
     LIMIT ${STEP_IDENTITIES}))
-  AND ${UNUSED}`;
+  AND ${UNUSED}
+RETURNING identity_pool_id, identity_id`;
+
+/**
+ * Removes the rows that mark the identities in Cognito Sync. Such a row can exist without a dataset, if the process ended
+ * while it created the first one. If another request creates a dataset now, the row may be removed nevertheless; the next
+ * request that needs the row creates it again.
+ */
+const REMOVE_SYNC_IDENTITIES = `
+DELETE FROM sync.identities
+WHERE identity_row_id = ANY ($1::uuid[])
+  AND NOT EXISTS (
+    SELECT 1 FROM sync.datasets
+    WHERE datasets.identity_pool_id = identities.identity_pool_id AND datasets.identity_id = identities.identity_id)`;
 
 const REMOVE_DELETED_MERGES = `
 DELETE FROM identity.deleted_merges
 WHERE merged_hash IN (
   SELECT merged_hash FROM identity.deleted_merges WHERE deleted_ms < $1::bigint LIMIT ${STEP_MERGES})`;
+
+interface GuestRow {
+  identity_pool_id: string;
+  identity_id: string;
+}
 
 /** Creates the part of the identity store that the guest sweep uses, on any `Database`. */
 export function createGuestSweep(database: Database): GuestSweep {
@@ -89,8 +109,15 @@ export function createGuestSweep(database: Database): GuestSweep {
       if (last === undefined) return { swept: 0, last: null };
       const values = [after, last, unusedSince];
       await database.query(REMOVE_DEVICES, values);
-      const { rowsChanged } = await database.query(REMOVE_GUESTS, values);
-      return { swept: rowsChanged, last: rows.length < STEP_IDENTITIES ? null : last };
+      const swept = await database.transaction(async (on) => {
+        const { rows: removed } = await on.query<GuestRow>(REMOVE_GUESTS, values);
+        const rowIds = removed.map((row) =>
+          identityRowId({ identityPoolId: row.identity_pool_id, identityId: row.identity_id }),
+        );
+        if (rowIds.length > 0) await on.query(REMOVE_SYNC_IDENTITIES, [plainArray(rowIds)]);
+        return rowIds.length;
+      });
+      return { swept, last: rows.length < STEP_IDENTITIES ? null : last };
     },
   };
 }

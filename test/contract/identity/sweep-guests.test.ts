@@ -6,6 +6,7 @@ import { createLogger } from '../../../lib/aws/telemetry.ts';
 import type { Database } from '../../../lib/database/database.ts';
 import { openPg } from '../../../lib/database/drivers/pg/open-pg.ts';
 import { createGuestSweep } from '../../../lib/identity/store/guest-sweep.ts';
+import { lockIdentities } from '../../../lib/sync/store/lock-identities.ts';
 import { createPushStore } from '../../../lib/sync/store/push-store.ts';
 import { createPostgresDatabase, SERVICE_DATABASES } from '../../fixtures/database/databases.ts';
 import { deleteRows } from '../../fixtures/database/delete-rows.ts';
@@ -36,6 +37,7 @@ describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
       'identity.deleted_merges',
       'sync.datasets',
       'sync.devices',
+      'sync.identities',
       'sync.pending_merges',
     ]);
     service = createIdentityService(database);
@@ -179,6 +181,16 @@ describe.each(SERVICE_DATABASES)('the sweep of guests on $name', ({ open }) => {
       `Access to Identity '${empty}' is forbidden.`,
     ]);
     expect(await getId(login('bob'))).toBe(user);
+  });
+
+  it('removes the row that remains in Cognito Sync if the creation of the first dataset was interrupted', async () => {
+    const [guest, full] = [await getId(), await getId()];
+    await lockIdentities(database, IdentityPoolId, [guest]);
+    await deviceOf(full).update(put('a', '1'));
+    wait(31);
+    expect(await sweep()).toEqual({ swept: 1 });
+    const { rows } = await database.query('SELECT identity_id FROM sync.identities');
+    expect(rows).toEqual([{ identity_id: full }]);
   });
 
   it('forgets the merges of deleted identities after 400 days', async () => {

@@ -18,9 +18,10 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Statements that name a table of another room. Each must work on the tables of two rooms in one transaction. */
 const EXCEPTIONS = [
-  // A guest is removed with its devices, and only while it has no dataset.
+  // A guest is removed with its devices and its row in Cognito Sync, and only while it has no dataset.
   'lib/identity/store/guest-sweep.ts: sync.datasets',
   'lib/identity/store/guest-sweep.ts: sync.devices',
+  'lib/identity/store/guest-sweep.ts: sync.identities',
   // A merged identity is removed only if no merge is pending that may still move its datasets.
   'lib/identity/store/guest-sweep.ts: sync.pending_merges',
   // An identity is removed in the transaction that revokes its credentials, and not while a merge moves its datasets.
