@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,6 +68,17 @@ describe('rules check', () => {
       code: 0,
       stdout: '1 dataset, 3 key rules, 4 examples: 0 errors, 0 notes\n',
       stderr: '',
+    });
+  });
+
+  it('loads TypeScript files as ES modules, also in a project whose package.json has the type commonjs', async () => {
+    await mkdir(join(folder, 'common'));
+    await write('common/package.json', '{"type":"commonjs"}');
+    await write('common/limits.ts', 'export const MOST: number = 100;\n');
+    await write('common/rules.ts', GAME);
+    expect(await check('common/rules.ts')).toMatchObject({
+      code: 0,
+      stdout: '1 dataset, 3 key rules, 4 examples: 0 errors, 0 notes\n',
     });
   });
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -126,6 +126,29 @@ describe('the npm package', { timeout: TIMEOUT_MS }, () => {
       const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
       const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022'];
       await run(process.execPath, [tsc, ...options, '--module', 'nodenext', 'types.ts'], app);
+    });
+
+    it('checks rules with the compiler options of the project', async () => {
+      await symlink(join(ROOT, 'node_modules/typescript'), join(app, 'node_modules/typescript'));
+      await write('helper.ts', 'export const isShort = (path: string[]) => path.at(-1) !== undefined;\n');
+      const rules = (validate: string) => `import { defineRules } from 'cognito-sync-backend/rules';
+import { isShort } from './helper.ts';
+console.log(new URL('a:b').protocol);
+export default defineRules({
+  datasets: { game: { keys: { path: { validate: ({ newValue }) => isShort(${validate}) } } } },
+});
+`;
+      await write('valid.ts', rules("newValue?.split('/') ?? []"));
+      await write('invalid.ts', rules("newValue.split('/')"));
+      const check = (SYNC_RULES: string) =>
+        run(process.execPath, [bin, 'rules', 'check'], app, { SYNC_RULES });
+      expect((await check('valid.ts')).stdout).toBe('1 dataset, 1 key rule, 0 examples: 0 errors, 0 notes\n');
+      await expect(check('invalid.ts')).rejects.toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(
+          /^error invalid\.ts:5:75: 'newValue' is possibly 'undefined'\.\n.*: 1 error, 0 notes\n$/,
+        ),
+      });
     });
 
     it('refuses an outdated Node in one line', async () => {

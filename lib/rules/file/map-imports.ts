@@ -26,7 +26,7 @@ export function mapImports(rulesFile: URL, noteFile: (file: URL) => void = () =>
     // `file` differs from the file noted above in two cases: the file noted above is a symbolic link, or the specifier
     // is not a path.
     note(file);
-    return file && !resolved.format && isTypeScript(file) ? { ...resolved, ...asModule(file) } : resolved;
+    return file && isModule(file, resolved.format) ? { ...resolved, ...asModule(file) } : resolved;
   };
 
   registerHooks({
@@ -62,6 +62,14 @@ function toOwnFile(specifier: string, parentUrl?: string): URL | undefined {
  */
 function asModule(file: URL): { url: string; format: string } {
   return { url: file.href, format: isTypeScript(file) ? 'module-typescript' : 'module' };
+}
+
+/**
+ * Whether to load the file as an ES module. A `.ts` file always is one, also in a folder whose `package.json` has the
+ * type `commonjs`, as `npm init` writes it. Only `.cts` means CommonJS.
+ */
+function isModule(file: URL, format: string | null | undefined): boolean {
+  return file.pathname.endsWith('.ts') || (!format && isTypeScript(file));
 }
 
 function isTypeScript({ pathname }: URL): boolean {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { isAbsolute, relative } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompilerHost, CompilerOptions, Diagnostic, SourceFile } from 'typescript';
 import { RULES_MODULE, RULES_MODULE_URL } from '../../../../lib/rules/file/rules-path.ts';
@@ -12,7 +12,8 @@ export interface Remark {
 
 type TypeScript = typeof import('typescript');
 
-const CHECKOUT = fileURLToPath(new URL('../../../../', import.meta.url));
+/** The checkout, or the npm package. */
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const LIB = fileURLToPath(new URL('../../../../lib/', import.meta.url));
 
 /**
@@ -28,10 +29,11 @@ export async function checkTypes(
   if (!existsSync(path)) return [];
   const ts = await importTypeScript();
   if (!ts) {
-    const text = 'the types were not checked: the package typescript is not installed (npm ci installs it)';
+    const text =
+      'the types were not checked: the package typescript is not installed; install it as a development dependency';
     return [{ severity: 'note', text }];
   }
-  const options = optionsOf(ts);
+  const options = optionsFor(ts, path);
   const program = ts.createProgram({ rootNames: [path], options, host: createHost(ts, options) });
   const files = program.getSourceFiles().filter((file) => isUsersOwn(file));
   return [
@@ -54,20 +56,34 @@ async function importInstalled(): Promise<TypeScript | null> {
   }
 }
 
-function optionsOf(ts: TypeScript): CompilerOptions {
-  const config = `${CHECKOUT}tsconfig.json`;
-  const { config: json } = ts.readConfigFile(config, ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(json, ts.sys, CHECKOUT, undefined, config);
+/** Returns compiler options that are as strict as those of this project, except that names may be unused. */
+function optionsFor(ts: TypeScript, path: string): CompilerOptions {
+  const typeRoots = [dirname(path), ROOT].flatMap(
+    (directory) => ts.getEffectiveTypeRoots({}, { getCurrentDirectory: () => directory }) ?? [],
+  );
+  const hasNodeTypes = typeRoots.some((root) => existsSync(join(root, 'node')));
   return {
-    ...options,
+    target: ts.ScriptTarget.ESNext,
+    module: ts.ModuleKind.NodeNext,
+    // Without the types of Node, the types of browsers contain what Node has too, such as `console` and `URL`.
+    lib: hasNodeTypes ? ['lib.esnext.d.ts'] : ['lib.esnext.d.ts', 'lib.dom.d.ts'],
+    types: hasNodeTypes ? ['node'] : [],
+    typeRoots,
     // A rules file can be in any directory, and imports this module by its name. So the name must resolve from any
-    // directory.
-    paths: { [RULES_MODULE]: [fileURLToPath(RULES_MODULE_URL)] },
-    // This project's options forbid unused names. In a rules file, unused names are allowed.
-    noUnusedLocals: false,
-    noUnusedParameters: false,
+    // directory. In the npm package, the module is JavaScript with a declaration file.
+    paths: { [RULES_MODULE]: [fileURLToPath(RULES_MODULE_URL).replace(/\.js$/, '.d.ts')] },
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    resolveJsonModule: true,
     allowJs: true,
-    checkJs: false,
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    verbatimModuleSyntax: true,
+    erasableSyntaxOnly: true,
+    noImplicitOverride: true,
+    noFallthroughCasesInSwitch: true,
+    skipLibCheck: true,
   };
 }
 
