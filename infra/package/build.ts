@@ -9,7 +9,8 @@ import { createManifest } from './create-manifest.ts';
 import { findPackages } from './find-packages.ts';
 
 // `npm run build`: creates the npm package in `dist/`. Each file keeps its path, because files load workers, migrations
-// and settings relative to themselves. Only the module for tests is bundled, as CommonJS, which every test runner loads.
+// and settings relative to themselves. Only what CommonJS loads is bundled: the module for tests, which exists only in
+// this form because every test runner loads it, and a second form of the module for rules.
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** The folder to create. Default: `dist`. */
@@ -26,7 +27,7 @@ const ENTRIES = [
 /** The package contains the bundled console, so it never imports this file. */
 const OMITTED = 'infra/console/build-console.ts';
 const TESTING = 'infra/local/testing/testing.ts';
-const TYPED = ['lib/rules/public-api.ts', TESTING];
+const RULES = 'lib/rules/public-api.ts';
 const TARGET = 'node22.18';
 /** kinesalite's files are resolved at run time. */
 const RESOLVED_AT_RUN_TIME = ['kinesalite'];
@@ -34,7 +35,8 @@ const RESOLVED_AT_RUN_TIME = ['kinesalite'];
 await rm(DIST, { recursive: true, force: true });
 const { files, imported } = await findFiles(ENTRIES);
 for (const file of files) await writeCompiled(file);
-await bundleTesting();
+await bundle(RULES, 'rules.cjs');
+await bundle(TESTING, 'testing.cjs');
 const importedByTypes = writeTypes();
 for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md'])
   await copyFile(join(ROOT, file), join(DIST, file));
@@ -96,15 +98,16 @@ async function writeCompiled(file: string): Promise<void> {
 }
 
 /** Replaces the extension in relative specifiers and in the names of files that are loaded at run time. */
-function toJavaScriptNames(code: string): string {
-  return code.replaceAll(/(["'])(\.{1,2}\/[^"'\n]*)\.ts\1/g, '$1$2.js$1');
+function toJavaScriptNames(code: string, extension: 'js' | 'cjs' = 'js'): string {
+  return code.replaceAll(/(["'])(\.{1,2}\/[^"'\n]*)\.ts\1/g, `$1$2.${extension}$1`);
 }
 
-async function bundleTesting(): Promise<void> {
-  const to = join(DIST, 'testing.cjs');
+/** Bundles a module as CommonJS. */
+async function bundle(entry: string, name: string): Promise<void> {
+  const to = join(DIST, name);
   await build({
     absWorkingDir: ROOT,
-    entryPoints: [TESTING],
+    entryPoints: [entry],
     outfile: to,
     bundle: true,
     format: 'cjs',
@@ -115,11 +118,12 @@ async function bundleTesting(): Promise<void> {
     logLevel: 'error',
   });
   const code = await readFile(to, 'utf8');
-  await writeFile(to, code.replace('./cloud-process.ts', `./${dirname(TESTING)}/cloud-process.js`));
+  await writeFile(to, code.replace('./cloud-process.ts', `./${dirname(entry)}/cloud-process.js`));
 }
 
 /**
- * Writes the declarations of the modules that users import. `npm run check` checks the types.
+ * Writes the declarations of the modules that users import, for ES modules (`.d.ts`) and for CommonJS (`.d.cts`).
+ * `npm run check` checks the types.
  * @returns the specifiers that the declarations import
  */
 function writeTypes(): string[] {
@@ -138,13 +142,13 @@ function writeTypes(): string[] {
     outDir: DIST,
   };
   const program = ts.createProgram(
-    TYPED.map((file) => join(ROOT, file)),
+    [RULES, TESTING].map((file) => join(ROOT, file)),
     options,
   );
   const imported: string[] = [];
   program.emit(undefined, (path, text) => {
-    const to = path === join(DIST, TESTING.replace(/ts$/, 'd.ts')) ? join(DIST, 'testing.d.cts') : path;
-    ts.sys.writeFile(to, toJavaScriptNames(text));
+    ts.sys.writeFile(path, toJavaScriptNames(text));
+    ts.sys.writeFile(path.replace(/ts$/, 'cts'), toJavaScriptNames(text, 'cjs'));
     imported.push(...ts.preProcessFile(text).importedFiles.map(({ fileName }) => fileName));
   });
   return imported;

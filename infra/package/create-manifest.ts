@@ -10,6 +10,10 @@ interface ProjectManifest {
   dependencies: Record<string, string>;
 }
 
+/** The modules that users import, without extensions. */
+const RULES = 'lib/rules/public-api';
+const TESTING = 'infra/local/testing/testing';
+
 /**
  * Returns the `package.json` of the npm package. It has no development dependencies and, unlike the project, does not
  * install Node.
@@ -38,10 +42,16 @@ export function createManifest(project: ProjectManifest, packages: readonly stri
     type: 'module',
     engines: { node: '>=22.18' },
     exports: {
-      './rules': { types: './lib/rules/public-api.d.ts', default: './lib/rules/public-api.js' },
-      './testing': { types: './testing.d.cts', default: './testing.cjs' },
+      './rules': {
+        import: { types: `./${RULES}.d.ts`, default: `./${RULES}.js` },
+        // Jest cannot load an ES module from CommonJS.
+        require: { types: `./${RULES}.d.cts`, default: './rules.cjs' },
+      },
+      './testing': { types: `./${TESTING}.d.cts`, default: './testing.cjs' },
       './package.json': './package.json',
     },
+    // TypeScript ignores `exports` if `moduleResolution` is `node` (`node10`), as in many CommonJS projects.
+    typesVersions: { '*': { rules: [`./${RULES}.d.ts`], testing: [`./${TESTING}.d.cts`] } },
     bin,
     dependencies,
   };

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -123,9 +123,20 @@ describe('the npm package', { timeout: TIMEOUT_MS }, () => {
          // @ts-expect-error: the option is unknown.
          defineRules({ mod: 'observe' });`,
       );
+      await copyFile(join(app, 'types.ts'), join(app, 'module.mts'));
       const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
       const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022'];
-      await run(process.execPath, [tsc, ...options, '--module', 'nodenext', 'types.ts'], app);
+      const compile = (...more: string[]) => run(process.execPath, [tsc, ...options, ...more], app);
+      await compile('--module', 'node16', 'types.ts', 'module.mts');
+      // In such projects, TypeScript ignores the `exports` of a package.
+      const node10 = ['--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'];
+      await compile('--module', 'commonjs', ...node10, 'types.ts');
+    });
+
+    it('has rules that CommonJS can load without support for ES modules', async () => {
+      const code = "console.log(typeof require('cognito-sync-backend/rules').defineRules)";
+      const args = ['--no-experimental-require-module', '-e', code];
+      expect((await run(process.execPath, args, app)).stdout).toBe('function\n');
     });
 
     it('checks rules with the compiler options of the project', async () => {
