@@ -38,7 +38,9 @@ export async function askRunningCloud(
     }
   }
   if (signal.aborted) return { exitCode: 1, error: (await stoppedText(commandLine)) ?? 'stopped' };
-  throw new SetupError('the local cloud stopped before the command ended; see the terminal of `npm start`');
+  throw new SetupError(
+    'the local cloud stopped before the command ended; see the terminal of the local cloud',
+  );
 }
 
 async function post(socketPath: string, body: string): Promise<IncomingMessage | null> {

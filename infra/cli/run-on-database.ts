@@ -80,7 +80,7 @@ async function openDatabaseService(
 ): Promise<OperatedService> {
   if (readDatabaseIfAny(env) === undefined && !env.AWS_ENDPOINT_URL) {
     throw new SetupError(
-      'the local cloud is not running on this data directory; start it with `npm start`. To use another database, set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT; if its identity pools are not in Amazon Cognito, also set AWS_ENDPOINT_URL to their service',
+      'the local cloud is not running on this data directory; start it with `npx cognito-sync-backend start`. To use another database, set DATABASE_URL, DATABASE_SECRET or DSQL_ENDPOINT; if its identity pools are not in Amazon Cognito, also set AWS_ENDPOINT_URL to their service',
     );
   }
   return openService(env, identityPoolId);

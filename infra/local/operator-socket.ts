@@ -33,7 +33,7 @@ export async function openOperatorSocket({
     response.on('error', () => undefined);
     answer(request, response, { deps, cancellable }).catch((error: unknown) => {
       console.error(error);
-      end(response, { exitCode: 1, error: 'internal error; see the terminal of `npm start`' });
+      end(response, { exitCode: 1, error: 'internal error; see the terminal of the local cloud' });
     });
   });
   try {

@@ -1,9 +1,13 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { DEFAULT_CREDENTIALS, DEFAULT_DATA_DIR, DEFAULT_SQL_PORT } from '../../lib/common/environment.ts';
 import { isAnyAddress, isLoopback } from '../../lib/common/loopback.ts';
+import { shortPath } from '../cli/terminal/short-path.ts';
 import type { LocalConfig } from './local-config.ts';
 import { STREAM_NAME } from './names.ts';
 import type { LocalCloud } from './start-local-cloud.ts';
+
+const EXAMPLE = fileURLToPath(new URL('../../docs/examples/stream-event.json', import.meta.url));
 
 /**
  * Formats the text that `npm start` prints when all services respond: their addresses, lines to paste into a terminal,
@@ -47,12 +51,12 @@ export function readyBox(
     '',
     'Then put a Cognito stream event on the stream, and read its records in SQL:',
     '',
-    `  aws kinesis put-record --stream-name ${STREAM_NAME} --partition-key me --data fileb://docs/examples/stream-event.json`,
+    `  aws kinesis put-record --stream-name ${STREAM_NAME} --partition-key me --data fileb://${shortPath(EXAMPLE)}`,
     `  psql ${databaseUrl === undefined ? `'${sqlUrl}'` : '"$DATABASE_URL"'} -c 'select * from query.records'`,
     '',
-    'Or run the demo with two devices, in this directory:',
+    'Or run the demo with two devices:',
     '',
-    '  npm run demo',
+    '  npx cognito-sync-backend demo',
     '',
     'To watch each sync: npx cognito-sync-backend tail',
     '',

@@ -40,9 +40,9 @@ await bundle(TESTING, 'testing.cjs');
 const importedByTypes = writeTypes();
 for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md'])
   await copyFile(join(ROOT, file), join(DIST, file));
-await cp(join(ROOT, 'lib/database/schema/migrations'), join(DIST, 'lib/database/schema/migrations'), {
-  recursive: true,
-});
+// Messages of the commands refer to pages and examples in `docs`.
+for (const folder of ['lib/database/schema/migrations', 'docs'])
+  await cp(join(ROOT, folder), join(DIST, folder), { recursive: true });
 await writeBin();
 for (const [name, { text }] of await buildConsole()) await write(join('infra/console/built', name), text);
 const template = await createTemplates();

@@ -65,7 +65,7 @@ export async function requireTables(database: Database, address: DatabaseAddress
   if (rows[0]?.there) return;
   const todo =
     address.kind === 'postgresql'
-      ? 'run `npm start` once with this DATABASE_URL, or `npm run deploy`, to create it'
+      ? 'run `npx cognito-sync-backend start` once with this DATABASE_URL, or `npm run deploy`, to create it'
       : 'run `npm run deploy` to create it';
   throw new SetupError(`${nameOf(address)} has no schema projection; ${todo}`);
 }

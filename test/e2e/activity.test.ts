@@ -111,7 +111,7 @@ describe('the command tail', () => {
   it('says how to start a local cloud if none is running', async () => {
     expect(await operate(['tail'], { PORT: '1' })).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('npm start'),
+      stderr: expect.stringContaining('run `npx cognito-sync-backend start`'),
     });
     expect(await operate(['tail', '--pool', 'x'], {})).toMatchObject({ code: 2 });
   });

@@ -285,7 +285,7 @@ describe(`the backfill commands with ${IDENTITIES} identities of five datasets e
     expect(await run('reconcile', '--pool', POOL)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(
-        'the local cloud is not running on this data directory; start it with `npm start`',
+        'the local cloud is not running on this data directory; start it with `npx cognito-sync-backend start`',
       ),
     });
   });

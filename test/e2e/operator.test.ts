@@ -114,7 +114,9 @@ describe('a command on a PostgreSQL server', () => {
     const databaseUrl = await createEmptyPostgresDatabase();
     expect(await operate(['indexes'], { DATABASE_URL: databaseUrl })).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/has no schema projection; run `npm start` once with this DATABASE_URL/),
+      stderr: expect.stringMatching(
+        /has no schema projection; run `npx cognito-sync-backend start` once with this DATABASE_URL/,
+      ),
     });
     const database = openPg({ connectionString: databaseUrl });
     await migrate(database);

@@ -74,7 +74,7 @@ describe('the command seed', () => {
     });
     expect(await operate(['seed', '--identities', '1'], { PORT: '1' })).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('npm start'),
+      stderr: expect.stringContaining('run `npx cognito-sync-backend start`'),
     });
     for (const args of [[], ['--identities', '0'], ['--identities', '1', '--seed', 'x']]) {
       expect((await operate(['seed', ...args], env)).code).toBe(2);

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -35,6 +36,12 @@ async function bytesIn(directory: string): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
+/** Returns the code of all JavaScript files in a directory. */
+async function codeIn(directory: string): Promise<string> {
+  const names = (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.js'));
+  return (await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')))).join('\n');
+}
+
 describe('the npm package', { timeout: TIMEOUT_MS }, () => {
   const dist = join(inject('runFolder'), 'dist');
   const app = join(inject('runFolder'), 'app');
@@ -52,6 +59,14 @@ describe('the npm package', { timeout: TIMEOUT_MS }, () => {
     const files = JSON.stringify(manifest.exports).match(/\.\/[^"]+\.(json|js|cjs|ts|cts)/g) ?? [];
     expect(files.length).toBeGreaterThan(4);
     expect(files.filter((file) => !existsSync(join(dist, file)))).toEqual([]);
+  });
+
+  it('has messages that name only commands and pages that the package has', async () => {
+    const code = await codeIn(dist);
+    expect(code.match(/npm (start|ci|run (?!deploy|package))[^"'`\n]*/g)).toBeNull();
+    const pages = new Set(code.match(/docs\/[\w/-]+\.(md|json)/g));
+    expect(pages).toContain('docs/examples/stream-event.json');
+    expect([...pages].filter((page) => !existsSync(join(dist, page)))).toEqual([]);
   });
 
   it('can be installed in an empty project, also by an npm that installs no peers', async (test) => {
@@ -160,6 +175,22 @@ export default defineRules({
           /^error invalid\.ts:5:75: 'newValue' is possibly 'undefined'\.\n.*: 1 error, 0 notes\n$/,
         ),
       });
+    });
+
+    it('prints commands that work in the project when it starts', async () => {
+      const env = { ...programEnvironment(), PORT: '0', PG_PORT: '0', DATA_DIR: 'data' };
+      const child = spawn(process.execPath, [bin, 'start'], { cwd: app, env });
+      let output = '';
+      for await (const chunk of child.stdout) {
+        output += chunk;
+        if (output.includes('Stop with Ctrl+C.')) break;
+      }
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+      const example = 'node_modules/cognito-sync-backend/docs/examples/stream-event.json';
+      expect(output).toContain(`fileb://${example}`);
+      expect(existsSync(join(app, example))).toBe(true);
+      expect(output).toContain('  npx cognito-sync-backend demo\n');
     });
 
     it('refuses an outdated Node in one line', async () => {

@@ -77,7 +77,7 @@ async function readKeyFile({ DATA_DIR }: Environment): Promise<string> {
     return (await readFile(tokenKey)).toString('base64');
   } catch (cause) {
     throw new SetupError(
-      `there is no readable file token-key in DATA_DIR=${path}; set DATA_DIR and SERVICE_KEYS as for \`npm start\``,
+      `there is no readable file token-key in DATA_DIR=${path}; set DATA_DIR and SERVICE_KEYS as for the service`,
       { cause },
     );
   }

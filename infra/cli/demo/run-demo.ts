@@ -74,7 +74,7 @@ export async function runDemo({
 
   print('Done. Next steps:');
   print(
-    '  connect with psql to the SQL address that npm start printed, and run: select * from query.datasets',
+    '  connect with psql to the SQL address that the service printed, and run: select * from query.datasets',
   );
   print('  read docs/query.md for what else you can query');
   print('  read README.md for similar steps with the AWS CLI');

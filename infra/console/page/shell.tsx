@@ -81,8 +81,9 @@ export function Shell({ pages, page }: { pages: readonly ConsolePage[]; page: Co
       <main ref={main} tabIndex={-1}>
         {!isConnected.value && (
           <div class="note bad" role="alert">
-            <strong>The server does not answer.</strong> Start it with <code>npm start</code>. This page keeps
-            what it shows, and reconnects when the server answers.
+            <strong>The server does not answer.</strong> Start it with{' '}
+            <code>npx cognito-sync-backend start</code>. This page keeps what it shows, and reconnects when
+            the server answers.
           </div>
         )}
         <div class="title">

@@ -114,7 +114,7 @@ describe('the operator socket', () => {
     for (const _ of ['once', 'again']) {
       expect(await askRunningCloud(path, ['indexes'], caller)).toEqual({
         exitCode: 1,
-        error: 'internal error; see the terminal of `npm start`',
+        error: 'internal error; see the terminal of the local cloud',
       });
     }
     expect(logged).toHaveBeenCalledTimes(2);

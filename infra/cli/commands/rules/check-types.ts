@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { dirname, isAbsolute, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompilerHost, CompilerOptions, Diagnostic, SourceFile } from 'typescript';
 import { RULES_MODULE, RULES_MODULE_URL } from '../../../../lib/rules/file/rules-path.ts';
+import { shortPath } from '../../terminal/short-path.ts';
 
 /** A line about the rules file. An error must be fixed, a note need not. */
 export interface Remark {
@@ -112,10 +113,5 @@ function describe(ts: TypeScript, { file, start, messageText }: Diagnostic): str
   const message = ts.flattenDiagnosticMessageText(messageText, '\n').replaceAll(/\s*\n\s*/g, ' ');
   if (!file || start === undefined) return message;
   const { line, character } = file.getLineAndCharacterOfPosition(start);
-  return `${fromHere(file.fileName)}:${line + 1}:${character + 1}: ${message}`;
-}
-
-function fromHere(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') || isAbsolute(short) ? path : short;
+  return `${shortPath(file.fileName)}:${line + 1}:${character + 1}: ${message}`;
 }

@@ -15,12 +15,12 @@ export async function openActivity(
   const address = `${url}/query/activity?${new URLSearchParams(filter)}`;
   const response = await fetch(address).catch(() => {
     throw new SetupError(
-      `the local cloud at ${url} cannot be reached; run \`npm start\` in another terminal, and set PORT or AWS_ENDPOINT_URL to the same address`,
+      `the local cloud at ${url} cannot be reached; run \`npx cognito-sync-backend start\` in another terminal, and set PORT or AWS_ENDPOINT_URL to the same address`,
     );
   });
   if (!response.ok || !response.headers.get('content-type')?.startsWith('text/event-stream')) {
     throw new SetupError(
-      `${url} answered with status ${response.status}; tail needs a local cloud (\`npm start\`)`,
+      `${url} answered with status ${response.status}; tail needs a local cloud (\`npx cognito-sync-backend start\`)`,
     );
   }
   return readEvents(response);

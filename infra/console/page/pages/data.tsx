@@ -48,7 +48,10 @@ export function Data() {
         </label>
         <GoToIdentity pool={chosen.pool} />
       </div>
-      <LoadState of={pools} empty="No pool has data yet. Sync a device, or run: npm run demo" />
+      <LoadState
+        of={pools}
+        empty="No pool has data yet. Sync a device, or run: npx cognito-sync-backend demo"
+      />
       {chosen.pool !== '' && (
         <div class="browse">
           <Identities chosen={chosen} />

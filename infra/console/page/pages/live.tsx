@@ -79,7 +79,7 @@ export function Live() {
             <strong>Waiting for activity.</strong> This page shows what happens after the console was opened.
             Sync a device, or run the demo:
           </p>
-          <pre>npm run demo</pre>
+          <pre>npx cognito-sync-backend demo</pre>
         </Empty>
       ) : (
         <Table

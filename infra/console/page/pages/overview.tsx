@@ -183,7 +183,7 @@ function FirstSteps() {
       <p>
         <strong>No data yet.</strong> Write some as two devices would:
       </p>
-      <pre>npm run demo</pre>
+      <pre>npx cognito-sync-backend demo</pre>
       <p>
         Or point your app at <code>{location.origin}</code>. Each change appears here within a second. The
         page <a href={linkTo('live')}>Live</a> shows its way to SQL.
