@@ -1,3 +1,5 @@
+import type { RuleDecision } from '../rules/verdict.ts';
+
 /** What a request of a device did. */
 export interface SyncActivity {
   kind: 'sync';
@@ -7,7 +9,7 @@ export interface SyncActivity {
   identityPoolId: string | null;
   identityId: string | null;
   datasetName: string | null;
-  /** The dataset's new sync count; null if the operation did not change the count. */
+  /** The dataset's new sync count; null if the request wrote nothing. */
   syncCount: number | null;
   /** Number of record patches in the request. */
   records: number;
@@ -19,14 +21,12 @@ export interface SyncActivity {
   error: { code: string; message: string } | null;
 }
 
-export type TriggerOutcome = 'accepted' | 'rewritten' | 'rejected';
-
 /** What the sync trigger did with one record. */
 export interface RecordDecision {
   /** Null if the decision is about the whole update. */
   key: string | null;
-  /** `derived`: the function wrote or removed a record that the device did not change. */
-  decision: TriggerOutcome | 'derived';
+  /** `accepted`, or the action of the rule, as in the log. If no rule decided, the action that has the same effect. */
+  decision: 'accepted' | RuleDecision['action'];
   /** The path of the rule in `sync-rules.ts`; null if no rule decided, or if the function has no rules. */
   rule: string | null;
   reason: string | null;
@@ -43,13 +43,16 @@ export interface TriggerActivity {
   functionName: string;
   durationMs: number;
   /**
-   * `rejected` if the whole update was rejected, or each of its records; `accepted` if the trigger changed nothing;
-   * otherwise `rewritten`.
+   * `rejected` if the update failed, so that nothing was written; `accepted` if the trigger changed nothing; otherwise
+   * `changed`.
    */
-  outcome: TriggerOutcome;
-  /** Why the whole update was rejected, or why the function failed. */
+  outcome: 'accepted' | 'changed' | 'rejected';
+  /** Why the update was rejected, or why the function failed. */
   reason: string | null;
-  /** The records that the device changed and those that the function derived, at most MAX_DECISIONS. */
+  /**
+   * The records that the device changed and those that the function derived. If the update was rejected, the decisions
+   * of the rules that rejected it or failed. At most MAX_DECISIONS.
+   */
   records: RecordDecision[];
   /** Number of records, including those that `records` leaves out. */
   recordCount: number;

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { DeleteDatasetCommand } from '@aws-sdk/client-cognito-sync';
+import { DeleteDatasetCommand, SetCognitoEventsCommand } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { functionArn } from '../../infra/local/names.ts';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { MAX_LISTENERS } from '../../lib/query/activity-feed.ts';
 import { identityClient } from '../fixtures/identity/identity-credentials.ts';
@@ -28,13 +29,16 @@ const RULES = `
       },
     },
   });`;
+/** A function that leaves out every record, so that nothing is written. */
+const OMITTING = 'export const handler = async (event) => ({ ...event, datasetRecords: {} });';
 
 let rules: RulesFolder;
 let cloud: LocalCloud;
 beforeAll(async () => {
   rules = await makeRulesFolder();
   await rules.write('rules.ts', RULES);
-  cloud = await startCloud({ rulesFile: rules.rulesFile });
+  const omitting = `data:text/javascript,${encodeURIComponent(OMITTING)}`;
+  cloud = await startCloud({ rulesFile: rules.rulesFile, functions: { omitting: new URL(omitting) } });
 });
 afterAll(async () => {
   await cloud.close();
@@ -74,7 +78,7 @@ async function watch(parameters: Record<string, string> = {}) {
 }
 
 describe('the command tail', () => {
-  it('prints each sync with the rule that rejected it, or the time until it was in SQL', async () => {
+  it('prints each sync with the decisions of the rules and the time until it was in SQL', async () => {
     const identity = newIdentity();
     const client = await identityClient(cloud, identity);
     const env = { AWS_ENDPOINT_URL: cloud.url };
@@ -84,15 +88,27 @@ describe('the command tail', () => {
       .poll(() => lines.errors() + asJson.errors(), { timeout: 20_000 })
       .toMatch(/Waiting.*\n.*Waiting/);
     await write(client, identity, 'game', [set('score', '5')]);
-    // The line of the first sync appears only after its projection, but that of a rejected sync appears immediately.
-    // So wait for the first line before the second sync.
-    await expect.poll(() => lines.output(), { timeout: 20_000 }).not.toBe('');
+    // The line of a sync that wrote something appears only after its projection, but that of a rejected sync appears
+    // immediately. So wait for each line before the next sync.
+    const untilLines = (count: number) =>
+      expect.poll(() => lines.output().split('\n').length - 1, { timeout: 20_000 }).toBe(count);
+    await untilLines(1);
     await write(client, identity, 'game', [set('score', '4', 1)]);
-    await expect.poll(() => lines.output().split('\n').length, { timeout: 20_000 }).toBe(3);
-    const [first, second] = lines.output().split('\n');
+    await untilLines(2);
+    await write(client, identity, 'game', [set('other', 'x'), set('score', 'ten', 2)]);
+    await untilLines(3);
+    await refusalOf(write(client, identity, 'game', [set('strict', SECRET.repeat(2))]));
+    await untilLines(4);
+    const [first, second, third, fourth] = lines.output().split('\n');
     expect(first).toMatch(/UpdateRecords {2}1 record {2}sync count 1 {2}\d+ ms {2}projected after \d+ ms$/);
-    expect(second).toMatch(/rejected: score rejected by datasets\.game\.keys\.score \(.*go down/);
-    await expect.poll(() => asJson.output().trim().split('\n').length, { timeout: 20_000 }).toBe(2);
+    expect(second).toMatch(
+      /1 record {2}sync count 2 {2}\d+ ms {2}score reverted by datasets\.game\.keys\.score \(it must not go down\); projected after \d+ ms$/,
+    );
+    expect(third).toMatch(/ {2}score reverted by .*; projected after \d+ ms$/);
+    expect(fourth).toMatch(
+      /1 record {2}\d+ ms {2}rejected: strict rejected by datasets\.game\.keys\.strict \(.*40 bytes\)$/,
+    );
+    await expect.poll(() => asJson.output().trim().split('\n').length, { timeout: 20_000 }).toBe(4);
     expect(
       asJson
         .output()
@@ -102,7 +118,16 @@ describe('the command tail', () => {
     ).toMatchObject([
       { operation: 'UpdateRecords', projectedAfterMs: expect.any(Number), trigger: { outcome: 'accepted' } },
       {
-        trigger: { outcome: 'rejected', records: [{ rule: 'datasets.game.keys.score' }] },
+        syncCount: 2,
+        trigger: {
+          outcome: 'changed',
+          records: [{ decision: 'reverted', rule: 'datasets.game.keys.score' }],
+        },
+        projectedAfterMs: expect.any(Number),
+      },
+      { trigger: { outcome: 'changed' }, projectedAfterMs: expect.any(Number) },
+      {
+        trigger: { outcome: 'rejected', records: [{ decision: 'rejected' }] },
         projectedAfterMs: null,
       },
     ]);
@@ -133,14 +158,14 @@ describe('GET /query/activity', () => {
       identityId: identity.IdentityId,
       datasetName: 'game',
       functionName: 'sync-trigger',
-      outcome: 'rewritten',
+      outcome: 'changed',
       reason: null,
       recordCount: 3,
     });
     expect(trigger.records).toEqual([
       {
         key: 'score',
-        decision: 'rejected',
+        decision: 'reverted',
         rule: 'datasets.game.keys.score',
         reason: expect.stringContaining('go down'),
       },
@@ -184,6 +209,20 @@ describe('GET /query/activity', () => {
     expect(await feed.next('sync')).toMatchObject({ operation: 'DeleteDataset', records: 0, error: null });
   });
 
+  it('reports that a rule dropped the only record of an update, and the projection of its event', async () => {
+    const identity = newIdentity();
+    const client = await identityClient(cloud, identity);
+    const feed = await watch({ identity: identity.IdentityId });
+    await write(client, identity, 'game', [set('score', 'ten')]);
+    expect(await feed.next('trigger')).toMatchObject({
+      outcome: 'changed',
+      reason: null,
+      records: [{ key: 'score', decision: 'dropped', rule: 'datasets.game.keys.score' }],
+    });
+    expect(await feed.next('sync')).toMatchObject({ error: null, syncCount: 1 });
+    expect(await feed.next('projected')).toMatchObject({ datasets: [{ datasetName: 'game', syncCount: 1 }] });
+  });
+
   it('reports an update that the sync trigger rejected, with the rule', async () => {
     const identity = newIdentity();
     const client = await identityClient(cloud, identity);
@@ -198,6 +237,32 @@ describe('GET /query/activity', () => {
       error: { code: 'InvalidLambdaFunctionOutputException', message: expect.stringContaining('40 bytes') },
       syncCount: null,
     });
+  });
+
+  it('reports no sync count if the sync trigger left nothing to write', async () => {
+    const identity = newIdentity();
+    const client = await identityClient(cloud, identity);
+    await write(client, identity, 'game', [set('score', '5')]);
+    const developer = createSyncClient(cloud.url);
+    const useFunction = (name: string) =>
+      developer.send(
+        new SetCognitoEventsCommand({
+          IdentityPoolId: identity.IdentityPoolId,
+          Events: { SyncTrigger: functionArn('us-east-1', name) },
+        }),
+      );
+    await useFunction('omitting');
+    onTestFinished(async () => {
+      await useFunction('sync-trigger');
+      developer.destroy();
+    });
+    const feed = await watch({ identity: identity.IdentityId });
+    await write(client, identity, 'game', [set('score', '6', 1), set('level', '1', 1)]);
+    expect((await feed.next('trigger')).records).toEqual([
+      { key: 'score', decision: 'reverted', rule: null, reason: null },
+      { key: 'level', decision: 'dropped', rule: null, reason: null },
+    ]);
+    expect(await feed.next('sync')).toMatchObject({ records: 2, error: null, syncCount: null });
   });
 
   it('reports conflicts and push messages', async () => {

@@ -20,13 +20,12 @@ const SUMMARIES: Readonly<Record<ActivityKind, (details: Details) => string>> = 
   },
   trigger({ datasetName, outcome, reason, records, recordCount }) {
     const all = Array.isArray(records) ? records.filter(isObject) : [];
-    const decided = all.filter(({ decision }) => decision !== 'accepted');
-    const [first] = decided;
-    const why = first
-      ? `: ${first.key === null ? '' : `${text(first.key)} `}${text(first.decision)}${first.rule ? ` by ${text(first.rule)}` : ''}${first.reason ? ` (${text(first.reason)})` : ''}`
-      : `: ${plural(Number(recordCount ?? all.length), 'record')}`;
-    const more = decided.length > 1 ? `, and ${decided.length - 1} more` : '';
-    return `${text(datasetName)} ${text(outcome)}${reason ? `, ${text(reason)}` : ''}${why}${more}`;
+    const [first, ...others] = all.filter(({ decision }) => decision !== 'accepted');
+    // `changed` says less than the decisions that follow it.
+    const what = outcome === 'changed' ? text(datasetName) : `${text(datasetName)} ${text(outcome)}`;
+    // If a rule rejected the update, its decision contains the reason.
+    if (!first) return `${what}: ${text(reason) || plural(Number(recordCount ?? all.length), 'record')}`;
+    return `${what}: ${describeDecision(first)}${others.length > 0 ? `, and ${others.length} more` : ''}`;
   },
   projected({ events, records, recordsChanged, quarantined, batchMs, lagMs }) {
     const stale = Number(records ?? 0) - Number(recordsChanged ?? 0);
@@ -41,6 +40,11 @@ const SUMMARIES: Readonly<Record<ActivityKind, (details: Details) => string>> = 
     return `${text(platform)} to the device ${text(deviceId)}: ${text(datasetName)} has the sync count ${text(syncCount)}`;
   },
 };
+
+function describeDecision({ key, decision, rule, reason }: Details): string {
+  const what = key === null ? text(decision) : `${text(key)} ${text(decision)}`;
+  return `${what}${rule ? ` by ${text(rule)}` : ''}${reason ? ` (${text(reason)})` : ''}`;
+}
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;

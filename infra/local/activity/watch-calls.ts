@@ -40,7 +40,7 @@ export function watchCalls(
           textOf(input, 'IdentityPoolId') ?? (caller.kind === 'identity' ? caller.identityPoolId : null),
         identityId: textOf(input, 'IdentityId') ?? (caller.kind === 'identity' ? caller.identityId : null),
         datasetName: textOf(input, 'DatasetName'),
-        syncCount: output && syncCountOf(output),
+        syncCount: output && syncCountOf(input, output),
         records: listOf(input, 'RecordPatches').length,
         durationMs: Math.round(now() - startedAt),
         deviceId: textOf(input, 'DeviceId') ?? (output && textOf(output, 'DeviceId')),
@@ -58,14 +58,19 @@ export function watchCalls(
   };
 }
 
-/** Returns the sync count of the deleted dataset, or the highest sync count of the written records. */
-function syncCountOf(output: object): number | null {
-  const dataset = 'Dataset' in output && isObject(output.Dataset) ? output.Dataset : {};
-  const counts = [dataset, ...listOf(output, 'Records')].map((record) =>
-    isObject(record) && typeof record.SyncCount === 'number' ? record.SyncCount : -1,
-  );
-  const highest = counts.reduce((one, other) => Math.max(one, other), -1);
-  return highest < 0 ? null : highest;
+/**
+ * Returns the sync count of the deleted dataset, or the highest sync count of the written records. If the sync trigger
+ * left out a patch, the output contains the stored record, whose count is not above the count of the patch.
+ */
+function syncCountOf(input: object, output: object): number | null {
+  const dataset = 'Dataset' in output ? [output.Dataset] : [];
+  const patches = listOf(input, 'RecordPatches').filter(isObject);
+  const sent = new Map(patches.map(({ Key, SyncCount }) => [Key, Number(SyncCount ?? 0)]));
+  const counts = [...dataset, ...listOf(output, 'Records')]
+    .filter(isObject)
+    .filter(({ Key, SyncCount }) => Number(SyncCount) > (sent.get(Key) ?? -1))
+    .map(({ SyncCount }) => Number(SyncCount));
+  return counts.length === 0 ? null : counts.reduce((one, other) => Math.max(one, other));
 }
 
 function textOf(of: object, name: string): string | null {

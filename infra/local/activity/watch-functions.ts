@@ -1,5 +1,5 @@
 import { isObject } from '../../../lib/common/json.ts';
-import { MAX_DECISIONS, type RecordDecision, type TriggerOutcome } from '../../../lib/query/activity.ts';
+import { MAX_DECISIONS, type RecordDecision } from '../../../lib/query/activity.ts';
 import type { ActivityFeed } from '../../../lib/query/activity-feed.ts';
 import type { RuleDecision } from '../../../lib/rules/verdict.ts';
 import { FunctionError, type InvokeFunction } from '../../../lib/sync/ports/functions.ts';
@@ -23,8 +23,7 @@ export function watchFunctions(
       decisions = made;
     };
     const report = (answer: unknown, reason: string | null) => {
-      const records =
-        reason === null ? decideRecords(event, answer, decisions) : rejectedBy(decisions, reason);
+      const records = reason === null ? decideRecords(event, answer, decisions) : decisionsOf(decisions);
       feed.emit({
         kind: 'trigger',
         requestId: current.getStore() ?? null,
@@ -33,7 +32,7 @@ export function watchFunctions(
         datasetName: textOf(event, 'datasetName'),
         functionName: arn.slice(arn.lastIndexOf(':') + 1),
         durationMs: Math.round(now() - startedAt),
-        outcome: reason === null ? outcomeOf(records) : 'rejected',
+        outcome: reason !== null ? 'rejected' : records.every(isAccepted) ? 'accepted' : 'changed',
         reason,
         // The limit cuts off the end of the list, so the records that were not accepted come first.
         records: records
@@ -53,24 +52,10 @@ export function watchFunctions(
   };
 }
 
-/**
- * Returns the decisions that rejected the whole update. If the function has no rules, returns one decision that names
- * no rule.
- */
-function rejectedBy(decisions: readonly RuleDecision[], reason: string): RecordDecision[] {
-  if (decisions.length === 0) return [{ key: null, decision: 'rejected', rule: null, reason }];
-  return decisions.map(({ key, rule, reason: why }) => ({ key, decision: 'rejected', rule, reason: why }));
+/** Returns the decisions of a rejected update; none if the function has no rules. */
+function decisionsOf(decisions: readonly RuleDecision[]): RecordDecision[] {
+  return decisions.map(({ key, action, rule, reason }) => ({ key, decision: action, rule, reason }));
 }
-
-const DECISION_OF: Readonly<Record<RuleDecision['action'], RecordDecision['decision']>> = {
-  reverted: 'rejected',
-  dropped: 'rejected',
-  rejected: 'rejected',
-  'rule-error': 'rejected',
-  rewritten: 'rewritten',
-  derived: 'derived',
-  removed: 'derived',
-};
 
 /**
  * Returns what the function decided about each changed record. The decision is found by comparing the event with the
@@ -85,13 +70,13 @@ function decideRecords(event: object, answer: unknown, decisions: readonly RuleD
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const oldValue = memberOf(before[key], 'oldValue');
     const asked = memberOf(before[key], 'newValue');
-    const given = key in after ? memberOf(after[key], 'newValue') : oldValue;
+    const given = isObject(after[key]) ? memberOf(after[key], 'newValue') : oldValue;
     const isChange = asked !== oldValue || (key in before && memberOf(before[key], 'op') === 'remove');
     if (!isChange && given === asked) continue;
     const rule = ofKey.get(key);
     found.push({
       key,
-      decision: isChange ? decisionOn({ asked, given, oldValue }, rule) : 'derived',
+      decision: decisionOn({ asked, given, oldValue }, { isChange, rule }),
       rule: rule?.rule ?? null,
       reason: rule?.reason ?? null,
     });
@@ -99,18 +84,16 @@ function decideRecords(event: object, answer: unknown, decisions: readonly RuleD
   return found;
 }
 
+/** @param rule the last decision of a rule about the record; undefined if no rule decided */
 function decisionOn(
   { asked, given, oldValue }: Record<'asked' | 'given' | 'oldValue', unknown>,
-  rule: RuleDecision | undefined,
+  { isChange, rule }: { isChange: boolean; rule: RuleDecision | undefined },
 ): RecordDecision['decision'] {
   if (given === asked) return 'accepted';
-  if (rule !== undefined) return DECISION_OF[rule.action];
-  return given === oldValue ? 'rejected' : 'rewritten';
-}
-
-function outcomeOf(records: readonly RecordDecision[]): TriggerOutcome {
-  if (records.every(isAccepted)) return 'accepted';
-  return records.every(({ decision }) => decision === 'rejected') ? 'rejected' : 'rewritten';
+  if (rule !== undefined) return rule.action;
+  if (given === undefined) return oldValue === undefined ? 'dropped' : 'removed';
+  if (given === oldValue) return 'reverted';
+  return isChange ? 'rewritten' : 'derived';
 }
 
 function isAccepted({ decision }: RecordDecision): boolean {

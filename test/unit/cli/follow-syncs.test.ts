@@ -89,34 +89,67 @@ describe('tail', () => {
     ).toEqual([]);
   });
 
-  it('names the rules that rejected or rewrote records', () => {
+  it('names the rules that changed records, and the time until the change is projected', () => {
     const records = [
-      { key: 'score', decision: 'rejected', rule: 'datasets.game.keys.score', reason: 'must not decrease' },
+      { key: 'score', decision: 'reverted', rule: 'datasets.game.keys.score', reason: 'must not decrease' },
       { key: 'name', decision: 'accepted', rule: null, reason: null },
     ] as const;
     const part = follow([
-      [0, trigger({ outcome: 'rewritten', records: [...records] })],
+      [0, trigger({ outcome: 'changed', records: [...records] })],
       [1, sync()],
       [2, projected(3)],
     ]);
     expect(part.lines()).toEqual([
       expect.stringMatching(
-        /score rejected by datasets\.game\.keys\.score \(must not decrease\); projected after 1 ms$/,
+        / {2}score reverted by datasets\.game\.keys\.score \(must not decrease\); projected after 1 ms$/,
       ),
     ]);
     const all = follow([
-      [0, trigger({ outcome: 'rejected', records: records.slice(0, 1) })],
-      [1, sync({ syncCount: 2 })],
+      [0, trigger({ outcome: 'changed', records: records.slice(0, 1) })],
+      [1, sync()],
+      [3, projected(3)],
     ]);
     expect(all.lines()).toEqual([
-      expect.stringMatching(/ {2}rejected: score rejected by datasets\.game\.keys\.score/),
+      expect.stringMatching(/ {2}score reverted by .*\(must not decrease\); projected after 2 ms$/),
     ]);
+  });
+
+  it('names the rule that rejected a sync, or the reason of a function that has no rules', () => {
     const error = { code: 'InvalidLambdaFunctionOutputException', message: 'the function threw' };
-    const failed = follow([
-      [0, trigger({ outcome: 'rejected', reason: 'boom' })],
+    const failed = (more: Partial<TriggerActivity>) =>
+      follow([
+        [0, trigger({ outcome: 'rejected', reason: 'boom', ...more })],
+        [1, sync({ syncCount: null, error })],
+      ]).lines();
+    expect(failed({})).toEqual([expect.stringMatching(/ {2}rejected: boom$/)]);
+    const rule = 'datasets.game.keys.name';
+    expect(failed({ records: [{ key: 'name', decision: 'rejected', rule, reason: 'bad' }] })).toEqual([
+      expect.stringMatching(/ {2}rejected: name rejected by datasets\.game\.keys\.name \(bad\)$/),
+    ]);
+  });
+
+  it('prints the conflict of a sync whose records a rule reverted before', () => {
+    const error = { code: 'ResourceConflictException', message: 'Current SyncCount for: score is: 2 not: 1' };
+    const record = {
+      key: 'score',
+      decision: 'reverted',
+      rule: 'datasets.game.keys.score',
+      reason: 'r',
+    } as const;
+    const { lines } = follow([
+      [0, trigger({ outcome: 'changed', records: [record] })],
       [1, sync({ syncCount: null, error })],
     ]);
-    expect(failed.lines()).toEqual([expect.stringMatching(/rejected: boom$/)]);
+    expect(lines()).toEqual([expect.stringMatching(/ {2}rejected: ResourceConflictException: Current /)]);
+  });
+
+  it('prints without waiting that a sync wrote nothing', () => {
+    const record = { key: 'score', decision: 'dropped', rule: null, reason: null } as const;
+    const { lines } = follow([
+      [0, trigger({ outcome: 'changed', records: [record] })],
+      [1, sync({ syncCount: null })],
+    ]);
+    expect(lines()).toEqual([expect.stringMatching(/ {2}score dropped; nothing written$/)]);
   });
 
   it('prints conflicts and subscriptions without waiting for a projection, and escapes control characters in names', () => {

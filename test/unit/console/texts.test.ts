@@ -86,19 +86,18 @@ describe('summarize', () => {
   });
 
   it('names the rule and the reason of a trigger decision', () => {
-    const records = [
-      {
-        key: 'score',
-        decision: 'rejected',
-        rule: 'datasets.game.keys.score',
-        reason: 'it must not decrease',
-      },
-      { key: 'name', decision: 'accepted', rule: null, reason: null },
-    ];
-    const trigger = { datasetName: 'game', outcome: 'rewritten', reason: null, records, recordCount: 2 };
-    expect(summarize('trigger', trigger)).toBe(
-      'game rewritten: score rejected by datasets.game.keys.score (it must not decrease)',
+    const score = { key: 'score', rule: 'datasets.game.keys.score', reason: 'it must not go down' };
+    const name = { key: 'name', decision: 'accepted', rule: null, reason: null };
+    const trigger = (outcome: string, reason: string | null, ...records: object[]) =>
+      summarize('trigger', { datasetName: 'game', outcome, reason, records, recordCount: records.length });
+    expect(trigger('accepted', null, name)).toBe('game accepted: 1 record');
+    expect(trigger('changed', null, { ...score, decision: 'reverted' }, name)).toBe(
+      'game: score reverted by datasets.game.keys.score (it must not go down)',
     );
+    expect(trigger('rejected', 'score: it must not go down', { ...score, decision: 'rejected' })).toBe(
+      'game rejected: score rejected by datasets.game.keys.score (it must not go down)',
+    );
+    expect(trigger('rejected', 'level is too high')).toBe('game rejected: level is too high');
   });
 
   it('counts the rows of a batch', () => {

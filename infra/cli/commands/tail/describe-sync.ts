@@ -26,15 +26,19 @@ export function describeSync(fate: SyncFate): string {
 function becameOf(fate: SyncFate): string {
   const { error, trigger, projectedAfterMs } = fate;
   const decided = describeDecisions(trigger);
-  if (error !== null) return `rejected: ${decided || `${error.code}: ${error.message}`}`;
-  if (trigger?.outcome === 'rejected') return `rejected: ${decided}`;
+  if (error !== null) {
+    // After the trigger has decided, a conflict can still reject the sync.
+    const isByTrigger = trigger?.outcome === 'rejected' && decided !== '';
+    return `rejected: ${isByTrigger ? decided : `${error.code}: ${error.message}`}`;
+  }
   return [...(decided ? [decided] : []), describeProjection(fate, projectedAfterMs)].join('; ');
 }
 
 function describeProjection({ operation, syncCount }: SyncFate, projectedAfterMs: number | null): string {
   if (projectedAfterMs !== null) return `projected after ${projectedAfterMs} ms`;
-  const isPublished = (operation === 'UpdateRecords' || operation === 'DeleteDataset') && syncCount !== null;
-  return isPublished ? 'not projected within 10 s; does the pool stream to Kinesis?' : 'done';
+  if (operation !== 'UpdateRecords' && operation !== 'DeleteDataset') return 'done';
+  if (syncCount === null) return 'nothing written';
+  return 'not projected within 10 s; does the pool stream to Kinesis?';
 }
 
 /** Names the decisions other than "accepted". */

@@ -12,7 +12,7 @@ export interface SyncFate extends SyncActivity {
   /** What the sync trigger decided; null if no trigger ran. */
   trigger: Pick<TriggerActivity, 'outcome' | 'reason' | 'records' | 'recordCount'> | null;
   /**
-   * Time from the answer until the change was in the query store, in milliseconds. Null if the sync changed no record,
+   * Time from the answer until the change was in the query store, in milliseconds. Null if the sync wrote nothing,
    * or if the change was not in the query store after WAIT_MS.
    */
   projectedAfterMs: number | null;
@@ -57,8 +57,7 @@ export function followSyncs(report: (fate: SyncFate) => void): SyncFollower {
       : null;
     const fate: SyncFate = { ...sync, trigger, projectedAfterMs: null };
     const isPublished = PUBLISHED.has(sync.operation) && sync.error === null && sync.syncCount !== null;
-    // If the trigger rejected every record, nothing was written.
-    if (!isPublished || trigger?.outcome === 'rejected') {
+    if (!isPublished) {
       report(fate);
       return;
     }
