@@ -39,6 +39,8 @@ export function createSyncTrigger({ rules, report, logger }: SyncTriggerDeps): S
       if (decisions.length > 0) {
         logger.info('applied sync rules', {
           mode: rules.mode,
+          identityPoolId: event.identityPoolId,
+          identityId: event.identityId,
           datasetName: event.datasetName,
           count: decisions.length,
           decisions: decisions.slice(0, MAX_LOGGED),

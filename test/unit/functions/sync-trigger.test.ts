@@ -36,7 +36,7 @@ afterEach(() => {
 });
 
 describe('the sync trigger', () => {
-  it('logs and counts decisions, and sends the text that `validate` returned to the device, but not to the log', async () => {
+  it('logs the decisions with the identity and the dataset, counts them, and sends the text that `validate` returned to the device, but not to the log', async () => {
     const { trigger, info, reported } = createTrigger({
       datasets: {
         game: {
@@ -53,7 +53,17 @@ describe('the sync trigger', () => {
     };
     expect(reported).toEqual([[decision]]);
     expect(info.mock.calls).toEqual([
-      ['applied sync rules', { mode: 'enforce', datasetName: 'game', count: 1, decisions: [decision] }],
+      [
+        'applied sync rules',
+        {
+          mode: 'enforce',
+          identityPoolId: POOL,
+          identityId: IDENTITY,
+          datasetName: 'game',
+          count: 1,
+          decisions: [decision],
+        },
+      ],
     ]);
   });
 
