@@ -12,8 +12,8 @@ import { type Outcome, outcomeOf } from './run-command.ts';
 type Run = (commandLine: readonly string[], more: Partial<Pick<CommandDeps, 'write'>>) => Promise<Outcome>;
 
 /**
- * Lets the operator edit a text in `$VISUAL`, `$EDITOR` or vi, and saves the result. If the result cannot be saved, the
- * file is kept, so that the operator's work is not lost.
+ * Lets the operator edit a text in `$VISUAL`, `$EDITOR` or vi, and saves the result. If the editor failed, or the result
+ * cannot be saved, a changed file is kept, so that the operator's work is not lost.
  */
 export function runInEditor(
   { read, save, unchanged }: EditorSession,
@@ -34,10 +34,10 @@ export function runInEditor(
     let isKept = false;
     try {
       await writeFile(path, text, { mode: 0o600 });
-      await openEditor(env, path);
-      if ((await readFile(path, 'utf8')) === text) throw new SetupError(unchanged);
+      const failure = await openEditor(env, path);
+      if ((await readFile(path, 'utf8')) === text) throw new SetupError(failure ?? unchanged);
       isKept = true;
-      const saving = await run(save(path), {});
+      const saving: Outcome = failure === null ? await run(save(path), {}) : { exitCode: 1, error: failure };
       isKept = saving.exitCode !== 0;
       return isKept ? { ...saving, error: `${saving.error}; the edited text is in ${path}` } : saving;
     } finally {
@@ -46,12 +46,11 @@ export function runInEditor(
   });
 }
 
-/** @throws {SetupError} the editor cannot be started, or it failed */
-async function openEditor(env: Environment, path: string): Promise<void> {
+/** Waits until the operator closes the editor. @returns the error message if the editor failed; null otherwise */
+async function openEditor(env: Environment, path: string): Promise<string | null> {
   const editor = env.VISUAL || env.EDITOR || 'vi';
   // A shell runs the editor, because the variable can contain options. Git does the same.
   const child = spawn('sh', ['-c', `${editor} "$1"`, 'sh', path], { stdio: 'inherit' });
   const [code] = await once(child, 'close');
-  if (code !== 0)
-    throw new SetupError(`the editor "${editor}" failed; set EDITOR to another one, or use --file`);
+  return code === 0 ? null : `the editor "${editor}" failed; set EDITOR to another one, or use --file`;
 }
