@@ -53,7 +53,7 @@ export async function runOnDirectory({
 
 function noDatabase(path: string): SetupError {
   return new SetupError(
-    `there is no database in DATA_DIR=${path}; run this command in the directory where \`npm start\` ran, or set DATA_DIR or DATABASE_URL as for \`npm start\``,
+    `there is no database in DATA_DIR=${path}; run this command in the directory where the service ran, or set DATA_DIR or DATABASE_URL as for the service`,
   );
 }
 
