@@ -175,19 +175,20 @@ it(
   'after a failed restore into an embedded database, no service starts until a restore has succeeded',
   () =>
     inFolder(async (folder) => {
-      await insertDatasets(source, DATASETS);
       const { file } = await backUp({ folder });
       const lines = (await readFile(file, 'utf8')).split('\n').slice(0, -2);
-      const last = lastDatasetId(lines);
-      const index = lines.findIndex((line) => line.includes(last) && line.includes('"record_value":"'));
-      const damaged = join(folder, 'damaged.jsonl');
-      // No text in PostgreSQL contains this character.
-      const unwritable = lines[index]?.replace('"record_value":"', '"record_value":"\\u0000') ?? '';
-      await writeFile(damaged, signExport(lines.with(index, unwritable)));
+      // The file has each identity in two pools, which only the database notices, after it has written the first one.
+      const doubled = lines.flatMap((line) =>
+        /"type":"identity"|"table":"sync.identity_pools"/.test(line)
+          ? [line, line.replaceAll(POOL, POOL.replace(/.$/, 'f'))]
+          : [line],
+      );
+      const unwritable = join(folder, 'unwritable.jsonl');
+      await writeFile(unwritable, signExport(doubled));
       const env = { DATA_DIR: join(folder, 'restored') };
-      expect(await operate(['restore', damaged], env)).toMatchObject({
+      expect(await operate(['restore', unwritable], env)).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining('the database reported an error'),
+        stderr: expect.stringContaining('belongs to another pool here'),
       });
       await expect(startLocalCloud({ dataDir: env.DATA_DIR })).rejects.toThrow(
         `a restore into DATA_DIR "${env.DATA_DIR}" has not succeeded`,
