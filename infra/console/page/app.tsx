@@ -25,7 +25,8 @@ const PAGES: readonly ConsolePage[] = [
   {
     name: 'data',
     title: 'Data',
-    purpose: 'The records of one identity. Edit and remove them as a device does.',
+    purpose:
+      'The records of one identity. Edits are written with the developer key; sync rules do not apply to them.',
     content: Data,
   },
   { name: 'query', title: 'Query', purpose: 'Read-only SQL across all identities.', content: Query },

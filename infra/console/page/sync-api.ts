@@ -20,7 +20,7 @@ export function listRecords(dataset: DatasetId): Promise<RecordList> {
 }
 
 /**
- * Writes or removes one record as a device does.
+ * Writes or removes one record with the developer key, so the sync trigger does not run.
  *
  * @param syncCount the count of the version that the user saw; 0 for a new record
  * @param value null removes the record
