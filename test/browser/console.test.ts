@@ -162,6 +162,42 @@ describe.skipIf(missing)('the console', () => {
     expect(await identities.count()).toBe(200);
   });
 
+  it('names the identity above its records and in the dialog of a record, if the loaded list lacks the identity', async () => {
+    const { rows } = await cloud.database.query<{ last: string }>(
+      'SELECT max(identity_id) AS last FROM query.dataset_versions WHERE identity_pool_id = $1',
+      [BIG_POOL],
+    );
+    const identity = rows[0]?.last ?? '';
+    const page = await open(dataOf(identity, HOSTILE, BIG_POOL));
+    await page.getByRole('region', { name: 'Identities' }).getByRole('link').nth(99).waitFor(SOON);
+    expect(await page.getByRole('region', { name: 'Identities' }).locator('[aria-current]').count()).toBe(0);
+    await page.getByRole('heading', { name: `Records of ${identity}` }).waitFor(SOON);
+    expect(await page.getByLabel('Identity id').inputValue()).toBe(identity);
+    await page.getByRole('button', { name: 'Add a record' }).click(SOON);
+    const short = `${identity.slice(10, 18)}…${identity.slice(-4)}`;
+    await page.getByRole('dialog').getByText(`Identity ${short}, dataset ${HOSTILE}`).waitFor(SOON);
+    expect(await problemsOf(page)).toEqual([]);
+  });
+
+  it('opens an identity whose id is typed as the list shows it, and says if no identity has the id', async () => {
+    const page = await open(`data?${new URLSearchParams({ pool: BIG_POOL })}`);
+    const shown = page.getByRole('region', { name: 'Identities' }).locator('code');
+    await shown.nth(5).waitFor(SOON);
+    const id = await shown.nth(5).innerText();
+    expect(id).toMatch(/^[\da-f-]{36}$/);
+    const field = page.getByLabel('Identity id');
+    await field.fill(id);
+    await field.press('Enter');
+    await page.getByRole('heading', { name: `Records of us-east-1:${id}` }).waitFor(SOON);
+    await page.getByRole('region', { name: 'Datasets' }).getByRole('link', { name: HOSTILE }).waitFor(SOON);
+    expect(await field.inputValue()).toBe(`us-east-1:${id}`);
+    await field.fill('Ada');
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    await page
+      .getByText('No identity with this id has data in this pool. An id looks like us-east-1:…')
+      .waitFor(SOON);
+  });
+
   it('shows a value of 1 MB completely after a click on "Show all"', async () => {
     const identity = nextPlayer();
     await writeAs(device, identity, 'large', { text: 'x'.repeat(1_000_000) });

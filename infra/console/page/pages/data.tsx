@@ -1,12 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
 import { pathWith } from '../api.ts';
-import type { DatasetId, DatasetItem, IdentityItem, RecordItem } from '../model.ts';
-import { type Edited, EditRecord } from '../parts/edit-record.tsx';
+import type { DatasetItem, IdentityItem } from '../model.ts';
 import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
-import { curl, quoted, type Snippet, Snippets, sdk } from '../parts/snippets.tsx';
+import { Records } from '../parts/records.tsx';
+import { Copy, curl, quoted, type Snippet, Snippets, sdk } from '../parts/snippets.tsx';
 import { LoadState } from '../parts/states.tsx';
-import { Table } from '../parts/table.tsx';
-import { Value, When } from '../parts/value.tsx';
 import { linkTo, open, route } from '../router.ts';
 import { settings } from '../settings.ts';
 import { useList } from '../use-load.ts';
@@ -46,7 +44,7 @@ export function Data() {
             ))}
           </select>
         </label>
-        <GoToIdentity pool={chosen.pool} />
+        <GoToIdentity pool={chosen.pool} identity={identity} />
       </div>
       <LoadState
         of={pools}
@@ -55,9 +53,17 @@ export function Data() {
       {chosen.pool !== '' && (
         <div class="browse">
           <Identities chosen={chosen} />
+          {identity !== '' && (
+            <h2>
+              Records of <code>{identity}</code> <Copy text={identity} what="id of the identity" />
+            </h2>
+          )}
           <Datasets chosen={chosen} />
           {/* The key closes the dialog of one dataset before another is shown, for example by the button Back. */}
-          <Records key={[chosen.pool, identity, dataset].join('\n')} chosen={chosen} />
+          <Records
+            key={[chosen.pool, identity, dataset].join('\n')}
+            of={{ identityPoolId: chosen.pool, identityId: identity, datasetName: dataset }}
+          />
         </div>
       )}
       <Snippets of={snippetsFor(chosen)} />
@@ -69,26 +75,39 @@ function withChosen(pools: readonly { identityPoolId: string }[], chosen: string
   return [...new Set([...pools.map(({ identityPoolId }) => identityPoolId), ...(chosen ? [chosen] : [])])];
 }
 
-/** Identities have the region of their pool, so the list does not repeat it. */
+/** Identities have the region of their pool. Returns it with the colon that follows it: `us-east-1:`. */
+function regionOf(pool: string): string {
+  return `${pool.split(':')[0]}:`;
+}
+
 function withoutRegion(identityId: string, pool: string): string {
-  const region = `${pool.split(':')[0]}:`;
+  const region = regionOf(pool);
   return identityId.startsWith(region) ? identityId.slice(region.length) : identityId;
 }
 
-function GoToIdentity({ pool }: { pool: string }) {
+/** Opens the identity whose id the user enters, with or without the region. */
+function GoToIdentity({ pool, identity }: { pool: string; identity: string }) {
+  const [text, setText] = useState(identity);
+  useEffect(() => setText(identity), [identity]);
   return (
     <form
       class="grow"
       onSubmit={(event) => {
         event.preventDefault();
-        const identity = String(new FormData(event.currentTarget).get('identity')).trim();
-        if (identity !== '') open('data', { pool, identity });
+        const id = text.trim();
+        if (id !== '') open('data', { pool, identity: id.includes(':') ? id : regionOf(pool) + id });
       }}
     >
       <label>
         Identity id
         <span class="joined">
-          <input name="identity" placeholder="us-east-1:…" spellcheck={false} disabled={pool === ''} />
+          <input
+            value={text}
+            placeholder={pool === '' ? '' : `${regionOf(pool)}…`}
+            spellcheck={false}
+            disabled={pool === ''}
+            onInput={({ currentTarget }) => setText(currentTarget.value)}
+          />
           <button type="submit" disabled={pool === ''}>
             Open
           </button>
@@ -136,7 +155,10 @@ function Datasets({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
       {identity === '' ? (
         <p class="quiet">Choose an identity.</p>
       ) : (
-        <LoadState of={list} empty="This identity has no datasets." />
+        <LoadState
+          of={list}
+          empty={`No identity with this id has data in this pool. An id looks like ${regionOf(pool)}…`}
+        />
       )}
       <ul class="choices">
         {list.data?.map(({ datasetName, syncCount, isDeleted }) => (
@@ -155,82 +177,6 @@ function Datasets({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
         <button type="button" onClick={list.more}>
           Show more datasets
         </button>
-      )}
-    </section>
-  );
-}
-
-function Records({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
-  const [edited, setEdited] = useState<Edited | null>(null);
-  const list = useList<RecordItem>(dataset === '' ? null : '/query/records', { pool, identity, dataset });
-  const id: DatasetId = { identityPoolId: pool, identityId: identity, datasetName: dataset };
-  const edit = (record: RecordItem, isRemoval: boolean) =>
-    setEdited({ key: record.recordKey, value: record.recordValue, syncCount: record.syncCount, isRemoval });
-  return (
-    <section class="column main" aria-label="Records">
-      <div class="head">
-        <h2>Records</h2>
-        {dataset !== '' && (
-          <button
-            type="button"
-            onClick={() => setEdited({ key: null, value: '', syncCount: 0, isRemoval: false })}
-          >
-            Add a record
-          </button>
-        )}
-      </div>
-      {dataset === '' ? (
-        <p class="quiet">Choose a dataset.</p>
-      ) : (
-        <LoadState of={list} empty="This dataset has no live records." />
-      )}
-      {list.data && list.data.length > 0 && (
-        <Table
-          label={`Records of ${dataset}`}
-          rows={list.data}
-          keyOf={({ recordKey }) => recordKey}
-          columns={[
-            { head: 'Key', kind: 'key', cell: ({ recordKey }) => <code>{recordKey}</code> },
-            { head: 'Value', kind: 'wide', cell: ({ recordValue }) => <Value text={recordValue} /> },
-            { head: 'Sync count', kind: 'number', cell: ({ syncCount }) => syncCount },
-            {
-              head: 'Modified',
-              kind: 'narrow',
-              cell: ({ lastModifiedDate }) => <When date={lastModifiedDate} />,
-            },
-            {
-              head: <span class="hidden">Change</span>,
-              cell: (record) => (
-                <span class="actions">
-                  <button
-                    type="button"
-                    class="small"
-                    aria-label={`Edit ${record.recordKey}`}
-                    onClick={() => edit(record, false)}
-                  >
-                    Edit
-                  </button>
-                  <button
-                    type="button"
-                    class="small"
-                    aria-label={`Remove ${record.recordKey}`}
-                    onClick={() => edit(record, true)}
-                  >
-                    Remove
-                  </button>
-                </span>
-              ),
-            },
-          ]}
-        />
-      )}
-      {list.hasMore && (
-        <button type="button" onClick={list.more}>
-          Show more records
-        </button>
-      )}
-      {edited !== null && (
-        <EditRecord dataset={id} edited={edited} onClose={() => setEdited(null)} onWritten={list.reload} />
       )}
     </section>
   );

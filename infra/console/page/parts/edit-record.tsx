@@ -5,6 +5,7 @@ import type { DatasetId } from '../model.ts';
 import { listRecords, type ServerRecord, writeRecord } from '../sync-api.ts';
 import { Preformatted } from './preformatted.tsx';
 import { Note } from './states.tsx';
+import { Id } from './value.tsx';
 
 /** The version of a record that the user edits. */
 export interface Edited {
@@ -20,7 +21,9 @@ interface Conflict {
   server: ServerRecord | undefined;
 }
 
-/** Edits or removes a record as a device does. If the record has changed since the user saw it, shows both versions. */
+/**
+ * Edits or removes a record through the Sync API. If the record has changed since the user saw it, shows both versions.
+ */
 export function EditRecord({
   dataset,
   edited,
@@ -66,7 +69,13 @@ export function EditRecord({
 
   const title = isRemoval ? `Remove ${key}` : edited.key === null ? 'Add a record' : `Edit ${key}`;
   return (
-    <dialog ref={dialog} aria-labelledby="edit-title" class="wide" onClose={onClose}>
+    <dialog
+      ref={dialog}
+      aria-labelledby="edit-title"
+      aria-describedby="edit-target"
+      class="wide"
+      onClose={onClose}
+    >
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -74,6 +83,9 @@ export function EditRecord({
         }}
       >
         <h2 id="edit-title">{title}</h2>
+        <p id="edit-target">
+          Identity <Id id={dataset.identityId} />, dataset <code>{dataset.datasetName}</code>
+        </p>
         {edited.key === null && (
           <label>
             Key{' '}
