@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { CognitoSync } from '@aws-sdk/client-cognito-sync';
 import axe from 'axe-core';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
 import { createOptionalIndexes } from '../../lib/projection/store/optional-indexes.ts';
@@ -423,6 +423,39 @@ describe.skipIf(missing)('the console', () => {
     await page.getByRole('button', { name: 'Dismiss 100 events' }).click();
     await page.getByText('Dismissed 100 events.').waitFor(SOON);
   });
+
+  it('shows an opened event, and the result of its actions, in the visible part of a long list', async () => {
+    await quarantine(...Array.from({ length: 40 }, () => '{"an":"event"}'));
+    const page = await open('quarantine');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    const opener = page.getByRole('button', { name: 'Open the event: not-a-cognito-event' }).nth(35);
+    await opener.click(SOON);
+    await expect.poll(() => focused(page), SOON).toContain('not-a-cognito-event');
+    const panel = page.getByRole('region', { name: 'Event', exact: true });
+    await panel.getByRole('textbox').fill('not JSON', SOON);
+    await panel.getByRole('button', { name: 'Project the edited event' }).click();
+    const refusal = panel.getByRole('alert').getByText('Not projected: 1 event (not-json');
+    await refusal.waitFor(SOON);
+    for (const part of [panel.getByRole('heading'), refusal])
+      expect(await isVisibleOnScreen(part)).toBe(true);
+    await panel.getByRole('button', { name: 'Close' }).click();
+    await expect.poll(() => focused(page), SOON).toBe('Open');
+    expect(await isVisibleOnScreen(opener)).toBe(true);
+    await opener.click();
+    await panel.getByRole('button', { name: 'Dismiss' }).click();
+    const result = page.getByText('Dismissed 1 event.');
+    await result.waitFor(SOON);
+    expect(await isVisibleOnScreen(result)).toBe(true);
+    await page.getByLabel('Choose all waiting events').check();
+    await page.getByRole('button', { name: /^Dismiss \d+ events$/ }).click();
+    await page.getByText(/^Dismissed \d+ events\.$/).waitFor(SOON);
+  });
+
+  const isVisibleOnScreen = async (part: Locator) => {
+    const box = await part.boundingBox();
+    const height = part.page().viewportSize()?.height ?? 0;
+    return box !== null && box.y >= 0 && box.y + box.height <= height;
+  };
 
   const correctEvent = (key: string) =>
     wireEvent({ identityPoolId: GAME_POOL, kinesisSyncRecords: [wireRecord({ key })] });

@@ -1,9 +1,9 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatDate, plural } from '../format.ts';
 import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, redrive } from '../operator-api.ts';
 import { PoolName } from '../parts/pool-name.tsx';
-import { QuarantinedEvent } from '../parts/quarantined-event.tsx';
+import { type ActionMessage, QuarantinedEvent } from '../parts/quarantined-event.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
@@ -17,25 +17,42 @@ export function Quarantine() {
   // The opened event stays open when it leaves the list, and its text is kept, so that nothing typed is lost.
   const [held, setHeld] = useState<EventItem | null>(null);
   const [drafts, setDrafts] = useState<ReadonlyMap<string, string>>(new Map());
-  const [message, setMessage] = useState<{ kind: 'good' | 'bad'; text: string } | null>(null);
+  // The panel of the opened event shows the result of its own actions, if it stays open.
+  const [message, setMessage] = useState<(ActionMessage & { isInPanel: boolean }) | null>(null);
+  const panel = useRef<HTMLElement>(null);
+  const opener = useRef<HTMLElement | null>(null);
+  const result = useRef<HTMLDivElement>(null);
   const events = list.data ?? [];
   const waiting = events.filter(({ redrivenAt }) => redrivenAt === null);
   const selected = waiting.filter(({ quarantineId }) => chosen.has(quarantineId));
   const openId = held?.quarantineId ?? null;
   const opened = events.find(({ quarantineId }) => quarantineId === openId) ?? held;
+  // The row that the user clicked can be far below the panel.
+  useEffect(() => {
+    panel.current?.scrollIntoView({ block: 'start' });
+    panel.current?.querySelector('h2')?.focus({ preventScroll: true });
+  }, [held]);
   const close = (ids: readonly string[]) => {
     setHeld((event) => (event !== null && ids.includes(event.quarantineId) ? null : event));
     setDrafts((before) => new Map([...before].filter(([id]) => !ids.includes(id))));
   };
 
-  async function act(about: readonly string[], work: () => Promise<ActionResult>): Promise<void> {
+  async function act(
+    about: readonly string[],
+    work: () => Promise<ActionResult>,
+    isInPanel = false,
+  ): Promise<void> {
     try {
       const { isDone, text } = await work();
-      setMessage({ kind: isDone ? 'good' : 'bad', text });
+      setMessage({ kind: isDone ? 'good' : 'bad', text, isInPanel: isInPanel && !isDone });
       setChosen(new Set());
-      if (isDone) close(about);
+      if (isDone) {
+        close(about);
+        // The button that had the focus disappears or becomes disabled.
+        result.current?.focus();
+      }
     } catch (error) {
-      setMessage({ kind: 'bad', text: error instanceof Error ? error.message : String(error) });
+      setMessage({ kind: 'bad', text: error instanceof Error ? error.message : String(error), isInPanel });
     }
     list.reload();
   }
@@ -59,7 +76,25 @@ export function Quarantine() {
           projected and dismissed events
         </label>
       </div>
-      {message && <Note kind={message.kind}>{message.text}</Note>}
+      <div ref={result} tabIndex={-1}>
+        {message && !message.isInPanel && <Note kind={message.kind}>{message.text}</Note>}
+      </div>
+      {held && opened && (
+        <QuarantinedEvent
+          key={opened.quarantineId}
+          panel={panel}
+          event={opened}
+          hasLeft={hasLeft(held, list)}
+          draft={drafts.get(opened.quarantineId)}
+          onDraft={(text) => setDrafts((before) => new Map(before).set(opened.quarantineId, text))}
+          act={(work) => act([opened.quarantineId], work, true)}
+          message={message?.isInPanel ? message : null}
+          onClose={() => {
+            close([opened.quarantineId]);
+            opener.current?.focus();
+          }}
+        />
+      )}
       <LoadState
         of={list}
         empty={
@@ -77,21 +112,15 @@ export function Quarantine() {
           onChooseAll={(all) =>
             setChosen(new Set(all ? waiting.map(({ quarantineId }) => quarantineId) : []))
           }
-          onOpen={setHeld}
+          onOpen={(event, button) => {
+            opener.current = button;
+            setMessage(null);
+            // A new object, so that the page also scrolls to the panel if it shows this event already.
+            setHeld({ ...event });
+          }}
         />
       )}
       <More list={list} />
-      {held && opened && (
-        <QuarantinedEvent
-          key={opened.quarantineId}
-          event={opened}
-          hasLeft={hasLeft(held, list)}
-          draft={drafts.get(opened.quarantineId)}
-          onDraft={(text) => setDrafts((before) => new Map(before).set(opened.quarantineId, text))}
-          act={(work) => act([opened.quarantineId], work)}
-          onClose={() => close([opened.quarantineId])}
-        />
-      )}
       <Snippets
         of={[
           {
@@ -141,7 +170,7 @@ function Events({
   openId: string | null;
   isAllChosen: boolean;
   onChooseAll: (all: boolean) => void;
-  onOpen: (event: EventItem) => void;
+  onOpen: (event: EventItem, button: HTMLElement) => void;
 }) {
   return (
     <Table
@@ -192,7 +221,7 @@ function Events({
               type="button"
               class="small"
               aria-label={`Open the event: ${event.reason}`}
-              onClick={() => onOpen(event)}
+              onClick={({ currentTarget }) => onOpen(event, currentTarget)}
             >
               Open
             </button>

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { formatJson } from '../../../../lib/common/format-json.ts';
 import { hasKey } from '../developer-key.tsx';
@@ -6,26 +7,36 @@ import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '.
 import { explainReason } from '../reason-words.ts';
 import { Note } from './states.tsx';
 
+export interface ActionMessage {
+  kind: 'good' | 'bad';
+  text: string;
+}
+
 /**
  * Shows an event in quarantine with its payload, which the user can edit and project.
  *
  * @param hasLeft whether the event no longer waits, although it waited when the user opened it
  * @param draft the text that the user typed; undefined if the payload was not edited
- * @param act runs an action on this event, and shows its result
+ * @param act runs an action on this event
+ * @param message the result of the last action; null if there was none
  */
 export function QuarantinedEvent({
+  panel,
   event: { quarantineId, reason, streamName, shardId, sequenceNumber, redrivenAt },
   hasLeft,
   draft,
   onDraft,
   act,
+  message,
   onClose,
 }: {
+  panel: RefObject<HTMLElement | null>;
   event: EventItem;
   hasLeft: boolean;
   draft: string | undefined;
   onDraft: (text: string) => void;
   act: (work: () => Promise<ActionResult>) => Promise<void>;
+  message: ActionMessage | null;
   onClose: () => void;
 }) {
   const [payload, setPayload] = useState<{ stored: string; isText: boolean } | null>(null);
@@ -50,9 +61,9 @@ export function QuarantinedEvent({
   const edited = payload !== null && draft !== payload.stored ? draft : undefined;
   const isSettled = hasLeft || redrivenAt !== null;
   return (
-    <section class="panel" aria-label="Event">
+    <section ref={panel} class="panel" aria-label="Event">
       <div class="head">
-        <h2>{reason}</h2>
+        <h2 tabIndex={-1}>{reason}</h2>
         <button type="button" class="small" onClick={onClose}>
           Close
         </button>
@@ -84,6 +95,7 @@ export function QuarantinedEvent({
           />
         </label>
       )}
+      {message && <Note kind={message.kind}>{message.text}</Note>}
       {!isSettled && (
         <div class="actions">
           <button
