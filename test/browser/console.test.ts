@@ -451,6 +451,25 @@ describe.skipIf(missing)('the console', () => {
     await page.getByText(/^Dismissed \d+ events\.$/).waitFor(SOON);
   });
 
+  it('says that an event was projected or dismissed, instead of how to correct it, and opens it only after a click', async () => {
+    await quarantine(JSON.stringify({ ...correctEvent('mug'), identityPoolId: 'not an id' }));
+    const page = await open('quarantine');
+    const opener = page.getByRole('button', { name: /^Open the event: .*identityPoolId/ }).first();
+    await opener.click(SOON);
+    const panel = page.getByRole('region', { name: 'Event', exact: true });
+    await panel.getByRole('textbox').fill(JSON.stringify(correctEvent('mug')), SOON);
+    await panel.getByText('Correct the member').waitFor(SOON);
+    await panel.getByRole('button', { name: 'Project the edited event' }).click();
+    await page.getByText('Projected 1 event.').waitFor(SOON);
+    await page.getByLabel('Also show projected and dismissed events').check();
+    await row(page, 'settled').filter({ hasText: 'identityPoolId' }).first().waitFor(SOON);
+    expect(await panel.count()).toBe(0);
+    await opener.click();
+    await panel.getByText(/^This event was projected or dismissed on 20.*as it arrived\.$/).waitFor(SOON);
+    expect(await panel.getByText('Correct the member').count()).toBe(0);
+    expect(await panel.getByRole('textbox').inputValue(SOON)).toContain('not an id');
+  });
+
   const isVisibleOnScreen = async (part: Locator) => {
     const box = await part.boundingBox();
     const height = part.page().viewportSize()?.height ?? 0;

@@ -2,6 +2,7 @@ import type { RefObject } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { formatJson } from '../../../../lib/common/format-json.ts';
 import { hasKey } from '../developer-key.tsx';
+import { formatDate } from '../format.ts';
 import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
 import { explainReason } from '../reason-words.ts';
@@ -68,14 +69,20 @@ export function QuarantinedEvent({
           Close
         </button>
       </div>
-      <p>{explainReason(reason)}</p>
+      {!hasLeft && (
+        <p>
+          {redrivenAt === null
+            ? explainReason(reason)
+            : `This event was projected or dismissed on ${formatDate(redrivenAt)}. The text is the event as it arrived.`}
+        </p>
+      )}
       <p class="quiet">
         {streamName}, {shardId}, sequence number <code class="break">{sequenceNumber}</code>
       </p>
       {hasLeft && (
         <Note kind="warn">
-          This event no longer waits: it was projected or dismissed after you opened it, perhaps by another
-          operator. The text stays here until you close the event.
+          This event no longer waits: it was projected or dismissed after you opened it. The text stays here
+          until you close the event.
         </Note>
       )}
       {error && <Note kind="bad">{error}</Note>}
