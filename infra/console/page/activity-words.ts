@@ -27,19 +27,38 @@ const SUMMARIES: Readonly<Record<ActivityKind, (details: Details) => string>> = 
     if (!first) return `${what}: ${text(reason) || plural(Number(recordCount ?? all.length), 'record')}`;
     return `${what}: ${describeDecision(first)}${others.length > 0 ? `, and ${others.length} more` : ''}`;
   },
-  projected({ events, records, recordsChanged, quarantined, batchMs, lagMs }) {
+  projected(details) {
+    const { events, records, recordsChanged, quarantined, batchMs, lagMs } = details;
     const stale = Number(records ?? 0) - Number(recordsChanged ?? 0);
+    const { datasetName } = datasetOf(details);
+    const of = datasetName === undefined ? '' : ` of ${text(datasetName)}`;
     return [
-      `${plural(Number(events ?? 0), 'event')}: ${plural(Number(recordsChanged ?? 0), 'row')} written`,
+      `${plural(Number(events ?? 0), 'event')}${of}: ${plural(Number(recordsChanged ?? 0), 'row')} written`,
       ...(stale > 0 ? [`${stale} stale`] : []),
       ...(Number(quarantined ?? 0) > 0 ? [`${text(quarantined)} in quarantine`] : []),
-      `${formatDuration(Number(batchMs ?? 0))}, ${formatDuration(Number(lagMs ?? 0))} after arrival`,
+      `${formatDuration(Number(batchMs ?? 0))} to project`,
+      `${formatDuration(Number(lagMs ?? 0))} after arrival`,
     ].join(', ');
   },
   push({ deviceId, platform, datasetName, syncCount }) {
     return `${text(platform)} to the device ${text(deviceId)}: ${text(datasetName)} has the sync count ${text(syncCount)}`;
   },
 };
+
+/** Returns the dataset that an activity is about; an empty object for a batch with events of several datasets. */
+export function datasetOf(details: Details): Details {
+  const { datasets, events } = details;
+  if (!Array.isArray(datasets)) return details;
+  const [first, ...others] = datasets.filter(isObject);
+  const isOnly = first && events === datasets.length && others.every((other) => isSame(first, other));
+  return isOnly ? first : {};
+}
+
+function isSame(one: Details, other: Details): boolean {
+  return (['identityPoolId', 'identityId', 'datasetName'] as const).every(
+    (name) => one[name] === other[name],
+  );
+}
 
 function describeDecision({ key, decision, rule, reason }: Details): string {
   const what = key === null ? text(decision) : `${text(key)} ${text(decision)}`;

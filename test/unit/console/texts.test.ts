@@ -103,7 +103,17 @@ describe('summarize', () => {
   it('counts the rows of a batch', () => {
     const batch = { events: 2, records: 5, recordsChanged: 4, quarantined: 1, batchMs: 8, lagMs: 90 };
     expect(summarize('projected', batch)).toBe(
-      '2 events: 4 rows written, 1 stale, 1 in quarantine, 8 ms, 90 ms after arrival',
+      '2 events: 4 rows written, 1 stale, 1 in quarantine, 8 ms to project, 90 ms after arrival',
     );
+  });
+
+  it('names the dataset of a batch if all its events belong to it', () => {
+    const dataset = { identityPoolId: 'pool', identityId: 'ada', datasetName: 'game', syncCount: 1 };
+    const batch = (events: number, ...datasets: object[]) =>
+      summarize('projected', { events, records: 1, recordsChanged: 1, quarantined: 0, datasets });
+    expect(batch(2, dataset, { ...dataset, syncCount: 2 })).toMatch(/^2 events of game: 1 row written/);
+    expect(batch(2, dataset, { ...dataset, identityId: 'bob' })).toMatch(/^2 events: 1 row/);
+    // The event that is not in the list cannot be read.
+    expect(batch(2, dataset)).toMatch(/^2 events: 1 row/);
   });
 });

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useState } from 'preact/hooks';
-import { summarize } from '../activity-words.ts';
+import { datasetOf, summarize } from '../activity-words.ts';
 import { activities } from '../connection.ts';
 import { formatTime } from '../format.ts';
 import { ACTIVITY_KINDS, type ActivityKind, type ShownActivity } from '../model.ts';
@@ -90,7 +90,7 @@ export function Live() {
             { head: 'Time', kind: 'narrow', cell: ({ at }) => formatTime(at) },
             { head: 'What', cell: ({ kind }) => <span class={`badge ${kind}`}>{kind}</span> },
             { head: 'Details', kind: 'wide', cell: (activity) => <Details of={activity} /> },
-            { head: 'Identity', cell: ({ details }) => <IdentityLink details={details} /> },
+            { head: 'Identity', cell: ({ details }) => <IdentityLink {...datasetOf(details)} /> },
           ]}
         />
       )}
@@ -114,9 +114,7 @@ function matches(value: unknown, filter: string): boolean {
   return filter === '' || value === undefined || String(value).includes(filter);
 }
 
-function IdentityLink({
-  details: { identityPoolId, identityId, datasetName },
-}: Pick<ShownActivity, 'details'>) {
+function IdentityLink({ identityPoolId, identityId, datasetName }: ShownActivity['details']) {
   if (typeof identityId !== 'string') return null;
   const [pool, dataset] = [identityPoolId, datasetName].map((each) =>
     typeof each === 'string' ? each : undefined,
