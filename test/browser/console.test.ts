@@ -264,6 +264,21 @@ describe.skipIf(missing)('the console', () => {
     expect(await stored(identity)).toEqual({ name: 'Grace' });
   });
 
+  it('shows "(removed)" in a conflict with a removal, and stores the record again if the user chooses so', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'game', { name: 'Ada' });
+    const page = await open(dataOf(identity));
+    await page.getByRole('button', { name: 'Edit name' }).click(SOON);
+    await page.getByLabel('Value').fill('Grace');
+    await writeAs(device, identity, 'game', { name: null });
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').getByText('(removed)', { exact: true }).waitFor(SOON);
+    expect(await stored(identity)).toEqual({});
+    await page.getByRole('button', { name: 'Write mine' }).click();
+    await row(page, 'name').getByText('Grace').waitFor(SOON);
+    expect(await stored(identity)).toEqual({ name: 'Grace' });
+  });
+
   async function stored(IdentityId: string): Promise<Record<string, string | undefined>> {
     const { Records = [] } = await device.listRecords({
       IdentityPoolId: GAME_POOL,

@@ -1,10 +1,11 @@
 import type { DatasetId } from './model.ts';
 import { sendSigned } from './signed.ts';
 
-/** A record as the Sync API returns it. Without `Value`, it was removed. */
+/** A record as the Sync API returns it. */
 export interface ServerRecord {
   Key: string;
-  Value?: string;
+  /** Null if the record was removed. */
+  Value: string | null;
   SyncCount: number;
   LastModifiedBy?: string;
 }

@@ -67,6 +67,7 @@ export function EditRecord({
     setConflict({ server });
   }
 
+  const serverValue = conflict?.server?.Value ?? null;
   const title = isRemoval ? `Remove ${key}` : edited.key === null ? 'Add a record' : `Edit ${key}`;
   return (
     <dialog
@@ -108,9 +109,7 @@ export function EditRecord({
           {conflict !== null && (
             <div>
               <h3>The server has {conflict.server ? `(sync count ${conflict.server.SyncCount})` : ''}</h3>
-              <Preformatted>
-                {conflict.server?.Value === undefined ? '(removed)' : formatJson(conflict.server.Value)}
-              </Preformatted>
+              <Preformatted>{serverValue === null ? '(removed)' : formatJson(serverValue)}</Preformatted>
             </div>
           )}
           {isRemoval ? (
