@@ -279,6 +279,26 @@ describe.skipIf(missing)('the console', () => {
     expect(await stored(identity)).toEqual({ name: 'Grace' });
   });
 
+  it('reports a conflict if another client deleted the dataset, and creates it again only if the user chooses so', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'game', { name: 'Ada', level: '1' });
+    const dataset = { IdentityPoolId: GAME_POOL, IdentityId: identity, DatasetName: 'game' };
+    const [page, other] = [await open(dataOf(identity)), await open(dataOf(identity))];
+    await page.getByRole('button', { name: 'Edit name' }).click(SOON);
+    await page.getByLabel('Value').fill('Grace');
+    await other.getByRole('button', { name: 'Remove level' }).click(SOON);
+    await device.deleteDataset(dataset);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').getByText('(removed)', { exact: true }).waitFor(SOON);
+    await other.getByRole('button', { name: 'Remove', exact: true }).click();
+    await other.getByRole('dialog').getByText('(removed)', { exact: true }).waitFor(SOON);
+    expect(await other.getByRole('button', { name: 'Remove anyway' }).count()).toBe(0);
+    expect((await device.listRecords(dataset)).DatasetExists).toBe(false);
+    await page.getByRole('button', { name: 'Write mine' }).click();
+    await row(page, 'name').getByText('Grace').waitFor(SOON);
+    expect(await stored(identity)).toEqual({ name: 'Grace' });
+  });
+
   async function stored(IdentityId: string): Promise<Record<string, string | undefined>> {
     const { Records = [] } = await device.listRecords({
       IdentityPoolId: GAME_POOL,

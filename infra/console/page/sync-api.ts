@@ -1,3 +1,4 @@
+import { ApiError } from './api.ts';
 import type { DatasetId } from './model.ts';
 import { sendSigned } from './signed.ts';
 
@@ -25,13 +26,17 @@ export function listRecords(dataset: DatasetId): Promise<RecordList> {
  *
  * @param syncCount the count of the version that the user saw; 0 for a new record
  * @param value null removes the record
- * @throws {ApiError} `ResourceConflictException` if the record has changed since the user saw it
+ * @throws {ApiError} `ResourceConflictException` if the record has changed since the user saw it, or no longer exists
  */
 export async function writeRecord(
   dataset: DatasetId,
   { key, value, syncCount }: { key: string; value: string | null; syncCount: number },
 ): Promise<void> {
-  const { SyncSessionToken } = await listRecords(dataset);
+  const { Records = [], SyncSessionToken } = await listRecords(dataset);
+  // The service accepts a patch of a record that was deleted with its dataset: it creates the dataset again.
+  if (syncCount > 0 && !Records.some(({ Key }) => Key === key)) {
+    throw new ApiError(409, 'The record no longer exists.', 'ResourceConflictException');
+  }
   const patch = {
     Key: key,
     Op: value === null ? 'remove' : 'replace',

@@ -68,6 +68,7 @@ export function EditRecord({
   }
 
   const serverValue = conflict?.server?.Value ?? null;
+  const isAlreadyRemoved = isRemoval && conflict !== null && serverValue === null;
   const title = isRemoval ? `Remove ${key}` : edited.key === null ? 'Add a record' : `Edit ${key}`;
   return (
     <dialog
@@ -101,8 +102,8 @@ export function EditRecord({
         )}
         {conflict !== null && (
           <Note kind="warn">
-            <strong>Conflict.</strong> Another device changed this record after you opened it. Your change was
-            not stored.
+            <strong>Conflict.</strong> Another device {serverValue === null ? 'removed' : 'changed'} this
+            record after you opened it. Your change was not stored.
           </Note>
         )}
         <div class={conflict === null ? '' : 'versions'}>
@@ -134,9 +135,17 @@ export function EditRecord({
         {error !== null && <Note kind="bad">{error}</Note>}
         <p class="quiet">Written with the developer key, so the sync trigger and its rules do not run.</p>
         <div class="actions">
-          <button type="submit" class={isRemoval ? 'primary danger' : 'primary'} disabled={isBusy}>
-            {conflict === null ? (isRemoval ? 'Remove' : 'Save') : isRemoval ? 'Remove anyway' : 'Write mine'}
-          </button>
+          {!isAlreadyRemoved && (
+            <button type="submit" class={isRemoval ? 'primary danger' : 'primary'} disabled={isBusy}>
+              {conflict === null
+                ? isRemoval
+                  ? 'Remove'
+                  : 'Save'
+                : isRemoval
+                  ? 'Remove anyway'
+                  : 'Write mine'}
+            </button>
+          )}
           <button type="button" onClick={() => dialog.current?.close()}>
             {conflict === null ? 'Cancel' : "Keep the server's"}
           </button>
