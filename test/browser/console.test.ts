@@ -299,6 +299,23 @@ describe.skipIf(missing)('the console', () => {
     expect(await stored(identity)).toEqual({ name: 'Grace' });
   });
 
+  it('keeps CRLF when a record is edited, and warns if the lines of a value end differently', async () => {
+    const identity = nextPlayer();
+    await writeAs(device, identity, 'game', { crlf: 'one\r\ntwo', mixed: 'one\r\ntwo\nthree' });
+    const page = await open(dataOf(identity));
+    await page.getByRole('button', { name: 'Edit mixed' }).click(SOON);
+    const warning = page.getByText('all lines end with LF');
+    await warning.waitFor(SOON);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Edit crlf' }).click();
+    expect(await warning.count()).toBe(0);
+    await page.getByLabel('Value').press('Control+End');
+    await page.keyboard.insertText('!');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').waitFor({ ...SOON, state: 'detached' });
+    expect((await stored(identity)).crlf).toBe('one\r\ntwo!');
+  });
+
   async function stored(IdentityId: string): Promise<Record<string, string | undefined>> {
     const { Records = [] } = await device.listRecords({
       IdentityPoolId: GAME_POOL,

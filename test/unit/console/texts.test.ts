@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { summarize } from '../../../infra/console/page/activity-words.ts';
 import { toCsv } from '../../../infra/console/page/csv.ts';
 import { formatBytes, formatDuration, plural } from '../../../infra/console/page/format.ts';
+import { lineEndsOf, restoreLineEnds } from '../../../infra/console/page/line-ends.ts';
 import { explainReason } from '../../../infra/console/page/reason-words.ts';
 import { formatJson } from '../../../lib/common/format-json.ts';
 
@@ -17,6 +18,24 @@ describe('toCsv', () => {
 
   it('puts an apostrophe before formulas, so that spreadsheets do not run them, but not before numbers', () => {
     expect(csv('=1+1', '@x', '-5', '+x', '-x')).toBe("'=1+1,'@x,-5,'+x,'-x");
+  });
+});
+
+describe('line ends', () => {
+  it.each([
+    ['a\r\nb', 'a\nb\nc', 'a\r\nb\r\nc'],
+    ['a\rb', 'a\nb', 'a\rb'],
+    ['a\nb', 'a\nb', 'a\nb'],
+    ['a', 'a\nb', 'a\nb'],
+    ['a\r\nb\nc', 'a\nb\nc\nd', 'a\nb\nc\nd'],
+    ['a\r\nb\nc', 'a\r\nb\nc', 'a\r\nb\nc'],
+  ])('of %j: an edit to %j is stored as %j', (original, edited, stored) => {
+    expect(restoreLineEnds(edited, original)).toBe(stored);
+  });
+
+  it('are listed once each', () => {
+    expect(lineEndsOf('a\r\nb\rc\nd\r\n')).toEqual(['\r\n', '\r', '\n']);
+    expect(lineEndsOf('')).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatJson } from '../../../../lib/common/format-json.ts';
 import { ApiError } from '../api.ts';
+import { lineEndsOf, restoreLineEnds } from '../line-ends.ts';
 import type { DatasetId } from '../model.ts';
 import { listRecords, type ServerRecord, writeRecord } from '../sync-api.ts';
 import { Preformatted } from './preformatted.tsx';
@@ -49,7 +50,8 @@ export function EditRecord({
     setBusy(true);
     setError(null);
     try {
-      await writeRecord(dataset, { key, value: isRemoval ? null : text, syncCount: count });
+      const value = isRemoval ? null : restoreLineEnds(text, edited.value);
+      await writeRecord(dataset, { key, value, syncCount: count });
       onWritten();
       dialog.current?.close();
     } catch (failure) {
@@ -131,6 +133,12 @@ export function EditRecord({
           <button type="button" class="small" onClick={() => setText(formatJson(text))}>
             Format JSON
           </button>
+        )}
+        {!isRemoval && lineEndsOf(edited.value).length > 1 && (
+          <Note kind="warn">
+            The lines of this value end differently (CRLF, CR, LF). If you change the value, all lines end
+            with LF.
+          </Note>
         )}
         {error !== null && <Note kind="bad">{error}</Note>}
         <p class="quiet">Written with the developer key, so the sync trigger and its rules do not run.</p>
