@@ -687,12 +687,30 @@ describe.skipIf(missing)('the console', () => {
     expect(foreign.status).toBe(403);
   });
 
+  it('says that everything works only after the number of events in quarantine is known', async () => {
+    const page = await (await openProfile()).newPage();
+    const held = Promise.withResolvers<void>();
+    await page.route('**/query/counts', async (request) => {
+      await held.promise;
+      await request.continue();
+    });
+    await page.goto(`${cloud.url}/console`);
+    await page.getByRole('region', { name: 'Health' }).waitFor(SOON);
+    expect(await page.getByText(/^Everything works/).count()).toBe(0);
+    held.resolve();
+    await page.getByText(/^Everything works/).waitFor(SOON);
+  });
+
   it('says that the server is stopped, and reconnects when it answers again', async () => {
     const page = await open(dataOf(playerId(1)));
     await row(page, 'score').waitFor(SOON);
+    const overview = await open();
+    await overview.getByText(/^Everything works/).waitFor(SOON);
     const port = Number(new URL(cloud.url).port);
     await cloud.close();
     await page.getByText('The server does not answer.').first().waitFor(SOON);
+    await overview.getByText('The server does not answer.').first().waitFor(SOON);
+    expect(await overview.getByText(/^Everything works/).count()).toBe(0);
     await row(page, 'score').waitFor(SOON);
     cloud = await startCloud({ port, databaseUrl, rulesFile: RULES });
     await page
@@ -700,6 +718,7 @@ describe.skipIf(missing)('the console', () => {
       .first()
       .waitFor({ timeout: 20_000, state: 'detached' });
     await page.getByText('Connected', { exact: true }).waitFor(SOON);
+    await overview.getByText(/^Everything works/).waitFor(SOON);
     await writeAs(device, playerId(1), 'game', { score: '99999' });
     await row(page, 'score').getByText('99999').waitFor(SOON);
   });

@@ -28,34 +28,37 @@ const NOTICEABLE_LAG_MS = 5_000;
 
 /**
  * Describes the state of the service: a summary, and one sentence for each part, problems first.
- * @param quarantined number of events in quarantine
+ * @param quarantined number of events in quarantine. If it is undefined because the number is unknown, and no part has a
+ *   problem, the summary is undefined
  */
 export function describeHealth(
   health: HealthReport,
-  quarantined: number,
-): { summary: HealthSentence; parts: HealthSentence[] } {
+  quarantined: number | undefined,
+): { summary: HealthSentence | undefined; parts: HealthSentence[] } {
   const parts = [
     describeWrites(health),
     ...health.mappings.map(describeMapping),
     describeSchedules(health),
     describeLogins(health),
-    ...(quarantined > 0 ? [describeQuarantine(quarantined)] : []),
+    ...(quarantined ? [describeQuarantine(quarantined)] : []),
   ].sort((a, b) => RANK[a.state] - RANK[b.state]);
-  const troubled = parts.filter(({ state }) => state === 'bad').length;
-  const summary: HealthSentence =
-    troubled > 0
-      ? {
-          state: 'bad',
-          part: '',
-          text: troubled === 1 ? 'One part has a problem.' : `${troubled} parts have a problem.`,
-        }
-      : parts.some(({ state }) => state === 'warn')
-        ? { state: 'warn', part: '', text: 'Everything works, but something needs attention.' }
-        : { state: 'good', part: '', text: 'Everything works.' };
-  return { summary, parts };
+  return { summary: summarize(parts, quarantined !== undefined), parts };
 }
 
 const RANK = { bad: 0, warn: 1, good: 2 } as const;
+
+function summarize(parts: readonly HealthSentence[], isComplete: boolean): HealthSentence | undefined {
+  const part = '';
+  const troubled = parts.filter(({ state }) => state === 'bad').length;
+  if (troubled > 0) {
+    const text = troubled === 1 ? 'One part has a problem.' : `${troubled} parts have a problem.`;
+    return { state: 'bad', part, text };
+  }
+  if (!isComplete) return undefined;
+  return parts.some(({ state }) => state === 'warn')
+    ? { state: 'warn', part, text: 'Everything works, but something needs attention.' }
+    : { state: 'good', part, text: 'Everything works.' };
+}
 
 /** How far the rows are behind the stream, in milliseconds. Null if the stream is not read yet. */
 export function lagOf({ mappings }: HealthReport): number | null {

@@ -53,8 +53,14 @@ describe('describeHealth', () => {
     ],
   ])('names the problem first if %s', (_, change, state, text) => {
     const { summary, parts } = describeHealth(withHealth(change), 0);
-    expect(summary.state).toBe(state);
+    expect(summary?.state).toBe(state);
     expect(parts[0]).toMatchObject({ state, text: expect.stringContaining(text) });
+  });
+
+  it('gives no summary without the number of events in quarantine, unless a part has a problem', () => {
+    expect(describeHealth(HEALTHY, undefined).summary).toBeUndefined();
+    const failing = withHealth({ writes: { lastError: 'ENOSPC' } });
+    expect(describeHealth(failing, undefined).summary?.text).toBe('One part has a problem.');
   });
 
   it.each([
@@ -62,7 +68,7 @@ describe('describeHealth', () => {
     [1_200, '1,200 events were not projected'],
   ])('warns of %i events in quarantine', (quarantined, text) => {
     const { summary, parts } = describeHealth(HEALTHY, quarantined);
-    expect(summary.text).toBe('Everything works, but something needs attention.');
+    expect(summary?.text).toBe('Everything works, but something needs attention.');
     expect(parts[0]).toMatchObject({
       state: 'warn',
       part: 'Quarantine',

@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { ApiError, getJson, pathWith } from '../api.ts';
+import { isConnected } from '../connection.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { describeHealth, type HealthReport, lagOf } from '../health-words.ts';
 import type { SqlTable } from '../model.ts';
@@ -38,7 +39,13 @@ export function Overview() {
   }, [reload]);
   return (
     <>
-      <HealthPart health={health.data} quarantined={counts.data?.quarantined.count ?? 0} />
+      {/* An outdated report would say that a server works that has stopped or fails. */}
+      {isConnected.value && health.error === undefined && (
+        <HealthPart
+          health={health.data}
+          quarantined={counts.error === undefined ? counts.data?.quarantined.count : undefined}
+        />
+      )}
       <LoadState of={health} />
       <Numbers counts={counts.data} lagMs={health.data ? lagOf(health.data) : null} />
       <LoadState of={counts} />
@@ -100,12 +107,18 @@ async function readLatest(signal: AbortSignal): Promise<Newest> {
   return { result: await runSql(LATEST) };
 }
 
-function HealthPart({ health, quarantined }: { health: HealthReport | undefined; quarantined: number }) {
+function HealthPart({
+  health,
+  quarantined,
+}: {
+  health: HealthReport | undefined;
+  quarantined: number | undefined;
+}) {
   if (health === undefined || health.status === undefined) return null;
   const { summary, parts } = describeHealth(health, quarantined);
   return (
-    <section class={`health ${summary.state}`} aria-label="Health">
-      <p class={`summary state ${summary.state}`}>{summary.text}</p>
+    <section class="health" aria-label="Health">
+      {summary && <p class={`summary state ${summary.state}`}>{summary.text}</p>}
       <ul>
         {parts.map(({ part, text, state }) => (
           <li key={`${part} ${text}`}>
