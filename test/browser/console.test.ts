@@ -327,32 +327,48 @@ describe.skipIf(missing)('the console', () => {
     );
   }
 
+  const OWN_KEY = { accessKeyId: 'own-key', secretAccessKey: 'own secret of this test' };
+
+  async function addLevel(page: Page): Promise<void> {
+    await page.getByRole('button', { name: 'Add a record' }).click(SOON);
+    await page.getByRole('textbox', { name: 'Key', exact: true }).fill('level');
+    await page.getByLabel('Value').fill('3');
+    await page.getByRole('button', { name: 'Save' }).click();
+  }
+
+  async function enterKey(page: Page, key: typeof OWN_KEY): Promise<void> {
+    await page.getByLabel('Access key id').fill(key.accessKeyId);
+    await page.getByLabel('Secret access key').fill(key.secretAccessKey);
+    await page.getByRole('button', { name: 'Use this key' }).click();
+  }
+
   it('asks for a developer key if the default key is not accepted', async () => {
-    const credentials = { accessKeyId: 'own-key', secretAccessKey: 'own secret of this test' };
-    const own = await startCloud({ credentials });
+    const own = await startCloud({ credentials: OWN_KEY });
     started.defer(() => own.close());
     const identity = nextPlayer();
     const page = await open(dataOf(identity), own.url);
-    const save = async () => {
-      await page.getByRole('button', { name: 'Add a record' }).click(SOON);
-      await page.getByRole('textbox', { name: 'Key', exact: true }).fill('level');
-      await page.getByLabel('Value').fill('3');
-      await page.getByRole('button', { name: 'Save' }).click();
-    };
-    await save();
-    await page.getByLabel('Access key id').fill('own-key');
-    await page.getByLabel('Secret access key').fill('wrong');
-    await page.getByRole('button', { name: 'Use this key' }).click();
+    await addLevel(page);
+    await enterKey(page, { ...OWN_KEY, secretAccessKey: 'wrong' });
     await page.getByRole('alert').getByText('signature').waitFor(SOON);
     // The console has forgotten the rejected key, so it asks for a key again.
     await page.getByRole('button', { name: 'Save' }).click();
-    await page.getByLabel('Access key id').fill(credentials.accessKeyId);
-    await page.getByLabel('Secret access key').fill(credentials.secretAccessKey);
-    await page.getByRole('button', { name: 'Use this key' }).click();
+    await enterKey(page, OWN_KEY);
     await row(page, 'level').getByText('3', { exact: true }).waitFor(SOON);
     expect(
       await page.evaluate('JSON.stringify(localStorage) + JSON.stringify(sessionStorage)'),
     ).not.toContain('secret');
+  });
+
+  it('accepts a developer key although the clock of the browser is one hour ahead', async () => {
+    const own = await startCloud({ credentials: OWN_KEY });
+    started.defer(() => own.close());
+    const profile = await openProfile(own.url);
+    await profile.clock.setFixedTime(Date.now() + 3_600_000);
+    const page = await profile.newPage();
+    await page.goto(`${own.url}/console#/${dataOf(nextPlayer())}`);
+    await addLevel(page);
+    await enterKey(page, OWN_KEY);
+    await row(page, 'level').getByText('3', { exact: true }).waitFor(SOON);
   });
 
   it('shows the highest score first on the leaderboard page', async () => {

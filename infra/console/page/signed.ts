@@ -6,6 +6,9 @@ import { loadSettings } from './settings.ts';
 /** Codes of AWS that mean that the key is wrong. */
 const WRONG_KEY =
   /^(UnrecognizedClient|InvalidSignature|MissingAuthenticationToken|IncompleteSignature)Exception$/;
+/** The messages of AWS for a signature whose time differs too much from the server's time. */
+const WRONG_TIME = /^Signature (expired|not yet current)/;
+const MAX_ATTEMPTS = 2;
 /** A difference between the two clocks up to this value is ignored. The service accepts a signature for 15 minutes. */
 const TOLERATED_MS = 60_000;
 
@@ -21,11 +24,32 @@ export interface SignedRequest {
 }
 
 /**
- * Sends a request that is signed with a developer key.
+ * Sends a request that is signed with a developer key. If the clocks differ too much, sends it again with the server's
+ * time.
+ *
  * @throws {ApiError}
  * @throws {NoKeyError} the user entered no key
  */
-export async function sendSigned<Result>({
+export async function sendSigned<Result>(request: SignedRequest): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await sendOnce<Result>(request);
+    } catch (error) {
+      if (!canRepeat(error) || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Returns whether a failed request may succeed if it is signed again. Forgets the key if the service rejected it. */
+function canRepeat(error: unknown): boolean {
+  if (!(error instanceof ApiError) || !WRONG_KEY.test(error.code ?? '')) return false;
+  // The service checks the time before the signature, so the key may be right. The next signature uses the server's time.
+  if (WRONG_TIME.test(error.message)) return true;
+  forgetKey();
+  return false;
+}
+
+async function sendOnce<Result>({
   service,
   method = 'GET',
   path,
@@ -42,12 +66,7 @@ export async function sendSigned<Result>({
   });
   const response = await send(signed);
   noteClock(response);
-  try {
-    return await readJson<Result>(response);
-  } catch (error) {
-    if (error instanceof ApiError && WRONG_KEY.test(error.code ?? '')) forgetKey();
-    throw error;
-  }
+  return readJson<Result>(response);
 }
 
 /** Notes how far the clocks differ, so that the next signature has the time of the server. */
