@@ -359,6 +359,32 @@ describe.skipIf(missing)('the console', () => {
     ).not.toContain('secret');
   });
 
+  it('asks for a developer key if the service was restarted with another key', async () => {
+    const ownDatabase = await createPostgresDatabase();
+    const before = await startCloud({ databaseUrl: ownDatabase });
+    const identity = nextPlayer();
+    const [page, overview] = [await open(dataOf(identity), before.url), await open('', before.url)];
+    await overview.getByText(/^Everything works/).waitFor(SOON);
+    await addLevel(page);
+    await row(page, 'level').getByText('3', { exact: true }).waitFor(SOON);
+    await before.close();
+    const port = Number(new URL(before.url).port);
+    const restarted = await startCloud({ port, databaseUrl: ownDatabase, credentials: OWN_KEY });
+    started.defer(() => restarted.close());
+    await page.getByText('Connected', { exact: true }).waitFor(SOON);
+    await page.getByRole('button', { name: 'Edit level' }).click();
+    await page.getByLabel('Value').fill('4');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await enterKey(page, OWN_KEY);
+    await row(page, 'level').getByText('4', { exact: true }).waitFor(SOON);
+    // The page Data reads the names of pools. It does not ask for a key only for that.
+    const rejected = overview.waitForResponse((response) => response.status() === 400, SOON);
+    await overview.goto(`${restarted.url}/console#/data`);
+    await rejected;
+    await overview.getByText('Connected', { exact: true }).waitFor(SOON);
+    expect(await overview.getByRole('dialog').count()).toBe(0);
+  });
+
   it('accepts a developer key although the clock of the browser is one hour ahead', async () => {
     const own = await startCloud({ credentials: OWN_KEY });
     started.defer(() => own.close());

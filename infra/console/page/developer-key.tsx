@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { loadSettings } from './settings.ts';
+import { forgetSettings, loadSettings } from './settings.ts';
 
 /** A developer's key of the service. It is kept only in the memory of this page. */
 export interface DeveloperKey {
@@ -39,9 +39,16 @@ export async function hasKey(): Promise<boolean> {
   return key !== undefined || (await loadSettings()).usesDefaultKey;
 }
 
-/** Forgets a key that the service rejected, so that the next use asks again. */
-export function forgetKey(): void {
+/**
+ * Forgets a key that the service rejected, and the settings that said whether the service accepts the default key. The
+ * next use asks for a key if the service does not accept the default key.
+ * @returns whether the default key was rejected
+ */
+export function forgetKey(): boolean {
+  const wasDefault = key === DEFAULT_KEY;
   key = undefined;
+  forgetSettings();
+  return wasDefault;
 }
 
 async function ask(reason: string): Promise<DeveloperKey> {

@@ -11,7 +11,7 @@ export const settings = signal<Settings | null>(null);
 
 let loading: Promise<Settings> | undefined;
 
-/** Reads the settings once. @throws {ApiError} */
+/** Reads the settings, until `forgetSettings` only once. @throws {ApiError} */
 export function loadSettings(): Promise<Settings> {
   loading ??= getJson<Settings>('/console/settings').then(
     (found) => {
@@ -24,4 +24,9 @@ export function loadSettings(): Promise<Settings> {
     },
   );
   return loading;
+}
+
+/** Makes the next use read the settings again, because a service that was restarted may have others. */
+export function forgetSettings(): void {
+  loading = undefined;
 }

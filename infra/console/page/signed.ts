@@ -8,7 +8,8 @@ const WRONG_KEY =
   /^(UnrecognizedClient|InvalidSignature|MissingAuthenticationToken|IncompleteSignature)Exception$/;
 /** The messages of AWS for a signature whose time differs too much from the server's time. */
 const WRONG_TIME = /^Signature (expired|not yet current)/;
-const MAX_ATTEMPTS = 2;
+/** The second attempt uses the server's time, and the third another key. */
+const MAX_ATTEMPTS = 3;
 /** A difference between the two clocks up to this value is ignored. The service accepts a signature for 15 minutes. */
 const TOLERATED_MS = 60_000;
 
@@ -21,11 +22,13 @@ export interface SignedRequest {
   path: string;
   headers?: Readonly<Record<string, string>>;
   body?: object;
+  /** True for a request that the user did not cause: if the service rejects the default key, the request fails. */
+  isBackground?: boolean;
 }
 
 /**
  * Sends a request that is signed with a developer key. If the clocks differ too much, sends it again with the server's
- * time.
+ * time. If the service no longer accepts the default key, asks for a key.
  *
  * @throws {ApiError}
  * @throws {NoKeyError} the user entered no key
@@ -35,18 +38,17 @@ export async function sendSigned<Result>(request: SignedRequest): Promise<Result
     try {
       return await sendOnce<Result>(request);
     } catch (error) {
-      if (!canRepeat(error) || attempt === MAX_ATTEMPTS) throw error;
+      if (!canRepeat(error, request) || attempt === MAX_ATTEMPTS) throw error;
     }
   }
 }
 
 /** Returns whether a failed request may succeed if it is signed again. Forgets the key if the service rejected it. */
-function canRepeat(error: unknown): boolean {
+function canRepeat(error: unknown, { isBackground = false }: SignedRequest): boolean {
   if (!(error instanceof ApiError) || !WRONG_KEY.test(error.code ?? '')) return false;
   // The service checks the time before the signature, so the key may be right. The next signature uses the server's time.
   if (WRONG_TIME.test(error.message)) return true;
-  forgetKey();
-  return false;
+  return forgetKey() && !isBackground;
 }
 
 async function sendOnce<Result>({

@@ -65,6 +65,7 @@ export async function poolNames(): Promise<ReadonlyMap<string, string>> {
       'X-Amz-Target': 'AWSCognitoIdentityService.ListIdentityPools',
     },
     body: { MaxResults: 60 },
+    isBackground: true,
   });
   return new Map(
     IdentityPools.map(({ IdentityPoolId, IdentityPoolName }) => [IdentityPoolId, IdentityPoolName]),
