@@ -429,6 +429,23 @@ describe.skipIf(missing)('the console', () => {
     await page.getByRole('alert').waitFor(SOON);
   });
 
+  it('opens the SQL editor before it knows the views, and completes them later', async () => {
+    const page = await (await openProfile()).newPage();
+    const held = Promise.withResolvers<void>();
+    await page.route('**/query/sql', async (request) => {
+      await held.promise;
+      await request.continue();
+    });
+    await page.goto(`${cloud.url}/console#/query`);
+    await page.getByRole('textbox', { name: 'SQL' }).click(SOON);
+    await page.keyboard.press('Control+A');
+    const answered = page.waitForResponse('**/query/sql');
+    held.resolve();
+    await (await answered).finished();
+    await page.keyboard.type('select * from query.quaran');
+    await page.getByRole('option', { name: 'quarantine', exact: true }).waitFor(SOON);
+  });
+
   it('projects a quarantined event after the user corrects it, says if no row changed, and dismisses the last event', async () => {
     const page = await open('quarantine');
     await page.getByRole('button', { name: /Open the event: .*identityPoolId does not match/ }).click(SOON);

@@ -62,10 +62,14 @@ export function Query() {
   useEffect(() => {
     let isClosed = false;
     async function open(): Promise<void> {
-      const [{ openSqlEditor }, schema] = await Promise.all([import('../parts/sql-editor.ts'), readSchema()]);
+      const { openSqlEditor } = await import('../parts/sql-editor.ts');
       if (isClosed || host.current === null) return;
       const text = readHistory()[0] ?? EXAMPLES[0]?.[1] ?? '';
-      editor.current = openSqlEditor(host.current, { text, schema, onRun: () => void latestRun.current() });
+      editor.current = openSqlEditor(host.current, {
+        text,
+        schema: readSchema(),
+        onRun: () => void latestRun.current(),
+      });
     }
     open().catch((error: unknown) =>
       setState({ error: `The editor cannot be loaded: ${String(error)}`, isRunning: false }),

@@ -1,4 +1,4 @@
-import { PostgreSQL, type SQLNamespace, sql } from '@codemirror/lang-sql';
+import { PostgreSQL, type SQLNamespace, schemaCompletionSource, sql } from '@codemirror/lang-sql';
 import { syntaxHighlighting } from '@codemirror/language';
 import { classHighlighter } from '@lezer/highlight';
 import { basicSetup, EditorView } from 'codemirror';
@@ -39,13 +39,16 @@ const STYLE = EditorView.theme({
  * Opens an SQL editor in a shadow root. There, the editor adds its style as a constructed style sheet, which the page's
  * Content-Security-Policy accepts. In the document, the editor would add an inline style.
  *
- * @param schema what the editor completes: views and their columns
+ * @param schema what the editor completes when the promise is fulfilled: views and their columns. Until then, it completes
+ *   only keywords
  * @param onRun called for Ctrl+Enter and Cmd+Enter
  */
 export function openSqlEditor(
   host: HTMLElement,
-  { text, schema, onRun }: { text: string; schema: SQLNamespace; onRun: () => void },
+  { text, schema, onRun }: { text: string; schema: Promise<SQLNamespace>; onRun: () => void },
 ): SqlEditor {
+  const source = schema.then((known) => schemaCompletionSource({ dialect: PostgreSQL, schema: known }));
+  const complete: ReturnType<typeof schemaCompletionSource> = async (context) => (await source)(context);
   const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
   const view = new EditorView({
     root,
@@ -61,7 +64,8 @@ export function openSqlEditor(
         },
       }),
       basicSetup,
-      sql({ dialect: PostgreSQL, schema }),
+      sql({ dialect: PostgreSQL }),
+      PostgreSQL.language.data.of({ autocomplete: complete }),
       syntaxHighlighting(classHighlighter),
       EditorView.lineWrapping,
       EditorView.contentAttributes.of({ 'aria-label': 'SQL' }),
