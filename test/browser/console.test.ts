@@ -446,6 +446,20 @@ describe.skipIf(missing)('the console', () => {
     await page.getByRole('option', { name: 'quarantine', exact: true }).waitFor(SOON);
   });
 
+  it('runs SQL from a plain text field if the editor cannot be loaded', async () => {
+    const page = await (await openProfile()).newPage();
+    await page.route('**/console/sql-editor-*.js', (request) => request.abort());
+    await page.goto(`${cloud.url}/console#/query`);
+    await page.getByText('The SQL editor is not loaded').waitFor(SOON);
+    await page.getByRole('textbox', { name: 'SQL' }).fill('select 41 + 1 as answer');
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('cell', { name: '42' }).waitFor(SOON);
+    expect(await problemsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Load again' }).click();
+    await page.getByLabel('Examples').selectOption('Records per dataset');
+    expect(await page.getByRole('textbox', { name: 'SQL' }).inputValue()).toContain('group by');
+  });
+
   it('projects a quarantined event after the user corrects it, says if no row changed, and dismisses the last event', async () => {
     const page = await open('quarantine');
     await page.getByRole('button', { name: /Open the event: .*identityPoolId does not match/ }).click(SOON);
@@ -770,6 +784,9 @@ describe.skipIf(missing)('the console', () => {
     await page.getByText('The server does not answer.').first().waitFor(SOON);
     await overview.getByText('The server does not answer.').first().waitFor(SOON);
     expect(await overview.getByText(/^Everything works/).count()).toBe(0);
+    await overview.getByRole('link', { name: 'Query', exact: true }).click();
+    await overview.getByRole('textbox', { name: 'SQL' }).fill('select 41 + 1 as answer');
+    await overview.getByText('The SQL editor is not loaded').waitFor(SOON);
     await row(page, 'score').waitFor(SOON);
     cloud = await startCloud({ port, databaseUrl, rulesFile: RULES });
     await page
@@ -777,6 +794,11 @@ describe.skipIf(missing)('the console', () => {
       .first()
       .waitFor({ timeout: 20_000, state: 'detached' });
     await page.getByText('Connected', { exact: true }).waitFor(SOON);
+    await overview.getByText('The SQL editor is not loaded').waitFor({ ...SOON, state: 'detached' });
+    await overview.locator('.cm-content').getByText('select 41 + 1 as answer').click(SOON);
+    await overview.keyboard.press('Control+Enter');
+    await overview.getByRole('cell', { name: '42' }).waitFor(SOON);
+    await overview.getByRole('link', { name: 'Overview', exact: true }).click();
     await overview.getByText(/^Everything works/).waitFor(SOON);
     await writeAs(device, playerId(1), 'game', { score: '99999' });
     await row(page, 'score').getByText('99999').waitFor(SOON);

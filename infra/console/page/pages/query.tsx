@@ -1,10 +1,11 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useSignal } from '@preact/signals';
+import { useRef, useState } from 'preact/hooks';
 import { toCsv } from '../csv.ts';
 import { plural } from '../format.ts';
 import type { SqlTable } from '../model.ts';
 import { Chart } from '../parts/chart.tsx';
 import { quoted, Snippets } from '../parts/snippets.tsx';
-import type { SqlEditor } from '../parts/sql-editor.ts';
+import { SqlField } from '../parts/sql-field.tsx';
 import { Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
 import { Value } from '../parts/value.tsx';
@@ -35,17 +36,16 @@ const SCHEMA = `select table_schema, table_name, column_name from information_sc
 where table_schema = 'query' order by 1, 2, ordinal_position`;
 
 export function Query() {
-  const host = useRef<HTMLDivElement>(null);
-  const editor = useRef<SqlEditor | null>(null);
   const [state, setState] = useState<{ result?: SqlTable; error?: string; isRunning: boolean }>({
     isRunning: false,
   });
   const [history, setHistory] = useState(readHistory);
+  const text = useSignal(history[0] ?? EXAMPLES[0]?.[1] ?? '');
   const [view, setView] = useState<'table' | 'chart'>('table');
   const ran = useRef('');
 
   async function run(): Promise<void> {
-    const sql = editor.current?.read().trim() ?? '';
+    const sql = text.peek().trim();
     if (sql === '') return;
     ran.current = sql;
     setState((before) => ({ ...before, isRunning: true }));
@@ -56,44 +56,23 @@ export function Query() {
       setState({ error: error instanceof Error ? error.message : String(error), isRunning: false });
     }
   }
-  const latestRun = useRef(run);
-  latestRun.current = run;
-
-  useEffect(() => {
-    let isClosed = false;
-    async function open(): Promise<void> {
-      const { openSqlEditor } = await import('../parts/sql-editor.ts');
-      if (isClosed || host.current === null) return;
-      const text = readHistory()[0] ?? EXAMPLES[0]?.[1] ?? '';
-      editor.current = openSqlEditor(host.current, {
-        text,
-        schema: readSchema(),
-        onRun: () => void latestRun.current(),
-      });
-    }
-    open().catch((error: unknown) =>
-      setState({ error: `The editor cannot be loaded: ${String(error)}`, isRunning: false }),
-    );
-    return () => {
-      isClosed = true;
-      editor.current?.close();
-    };
-  }, []);
-
+  const choose = (sql: string) => {
+    text.value = sql;
+  };
   const { result, error, isRunning } = state;
   return (
     <>
-      <div ref={host} class="editor" />
+      <SqlField text={text} readSchema={readSchema} onRun={() => void run()} />
       <div class="controls">
         <button type="button" class="primary" disabled={isRunning} onClick={() => void run()}>
           {isRunning ? 'Running …' : 'Run'}
         </button>
         <span class="quiet">or Ctrl+Enter</span>
-        <Choice label="Examples" options={EXAMPLES} onChoose={(sql) => editor.current?.write(sql)} />
+        <Choice label="Examples" options={EXAMPLES} onChoose={choose} />
         <Choice
           label="History"
           options={history.map((sql) => [sql.replace(/\s+/g, ' ').slice(0, 80), sql])}
-          onChoose={(sql) => editor.current?.write(sql)}
+          onChoose={choose}
         />
         {result && result.rows.length > 0 && (
           <>

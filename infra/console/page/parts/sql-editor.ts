@@ -1,13 +1,8 @@
 import { PostgreSQL, type SQLNamespace, schemaCompletionSource, sql } from '@codemirror/lang-sql';
 import { syntaxHighlighting } from '@codemirror/language';
 import { classHighlighter } from '@lezer/highlight';
+import type { Signal } from '@preact/signals';
 import { basicSetup, EditorView } from 'codemirror';
-
-export interface SqlEditor {
-  read(): string;
-  write(text: string): void;
-  close(): void;
-}
 
 const STYLE = EditorView.theme({
   '&': { color: 'var(--text)', backgroundColor: 'var(--surface)', fontSize: '13px' },
@@ -39,21 +34,23 @@ const STYLE = EditorView.theme({
  * Opens an SQL editor in a shadow root. There, the editor adds its style as a constructed style sheet, which the page's
  * Content-Security-Policy accepts. In the document, the editor would add an inline style.
  *
+ * @param text the text of the editor; a change of either changes the other
  * @param schema what the editor completes when the promise is fulfilled: views and their columns. Until then, it completes
  *   only keywords
  * @param onRun called for Ctrl+Enter and Cmd+Enter
+ * @returns a function that closes the editor
  */
 export function openSqlEditor(
   host: HTMLElement,
-  { text, schema, onRun }: { text: string; schema: Promise<SQLNamespace>; onRun: () => void },
-): SqlEditor {
+  { text, schema, onRun }: { text: Signal<string>; schema: Promise<SQLNamespace>; onRun: () => void },
+): () => void {
   const source = schema.then((known) => schemaCompletionSource({ dialect: PostgreSQL, schema: known }));
   const complete: ReturnType<typeof schemaCompletionSource> = async (context) => (await source)(context);
   const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
   const view = new EditorView({
     root,
     parent: root,
-    doc: text,
+    doc: text.peek(),
     extensions: [
       EditorView.domEventHandlers({
         keydown(event) {
@@ -70,12 +67,17 @@ export function openSqlEditor(
       EditorView.lineWrapping,
       EditorView.contentAttributes.of({ 'aria-label': 'SQL' }),
       STYLE,
+      EditorView.updateListener.of(({ docChanged, state }) => {
+        if (docChanged) text.value = state.doc.toString();
+      }),
     ],
   });
-  return {
-    read: () => view.state.doc.toString(),
-    write: (replacement) =>
-      view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: replacement } }),
-    close: () => view.destroy(),
+  const unsubscribe = text.subscribe((insert) => {
+    const { doc } = view.state;
+    if (insert !== doc.toString()) view.dispatch({ changes: { from: 0, to: doc.length, insert } });
+  });
+  return () => {
+    unsubscribe();
+    view.destroy();
   };
 }
