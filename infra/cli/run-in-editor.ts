@@ -35,8 +35,10 @@ export function runInEditor(
     try {
       await writeFile(path, text, { mode: 0o600 });
       const failure = await openEditor(env, path);
-      if ((await readFile(path, 'utf8')) === text) throw new SetupError(failure ?? unchanged);
-      isKept = true;
+      const edited = await readEdited(path);
+      isKept = edited.text !== text && edited.code !== 'ENOENT';
+      if (edited.text === text) throw new SetupError(failure ?? unchanged);
+      if (edited.text === null) throw new SetupError(failure ?? unreadable(path, edited.code));
       const saving: Outcome = failure === null ? await run(save(path), {}) : { exitCode: 1, error: failure };
       isKept = saving.exitCode !== 0;
       return isKept ? { ...saving, error: `${saving.error}; the edited text is in ${path}` } : saving;
@@ -54,3 +56,20 @@ async function openEditor(env: Environment, path: string): Promise<string | null
   const [code] = await once(child, 'close');
   return code === 0 ? null : `the editor "${editor}" failed; set EDITOR to another one, or use --file`;
 }
+
+/** @returns the text, or the code of the error if the editor left no file that can be read */
+async function readEdited(
+  path: string,
+): Promise<{ text: string; code: null } | { text: null; code: string }> {
+  try {
+    return { text: await readFile(path, 'utf8'), code: null };
+  } catch (error) {
+    return {
+      text: null,
+      code: error instanceof Error && 'code' in error ? String(error.code) : String(error),
+    };
+  }
+}
+
+const unreadable = (path: string, code: string) =>
+  `the edited text cannot be read from ${path}: ${code}; save it under the name that the editor opened`;

@@ -36,7 +36,7 @@ describe('the operator’s editor', () => {
       saved: [],
       left: ['payload.json'],
     });
-    for (const editor of ['false', 'kill -9 $$ #']) {
+    for (const editor of ['false', 'kill -9 $$ #', 'f() { rm "$1"; return 1; }; f']) {
       expect(await edit(editor)).toEqual({
         exitCode: 1,
         error: expect.stringMatching(/^the editor ".*" failed; set EDITOR to another one, or use --file$/),
@@ -44,5 +44,18 @@ describe('the operator’s editor', () => {
         left: null,
       });
     }
+  });
+
+  it('must leave a file that can be read', async () => {
+    const unreadable = (code: string) => ({
+      exitCode: 1,
+      error: expect.stringMatching(
+        new RegExp(`^the edited text cannot be read from /.*payload\\.json: ${code}; `),
+      ),
+      saved: [],
+    });
+    expect(await edit('rm')).toEqual({ ...unreadable('ENOENT'), left: null });
+    const byDirectory = 'f() { rm "$1" && mkdir "$1"; }; f';
+    expect(await edit(byDirectory)).toEqual({ ...unreadable('EISDIR'), left: ['payload.json'] });
   });
 });
