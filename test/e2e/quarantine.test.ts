@@ -100,7 +100,7 @@ describe('the quarantine command', () => {
     });
   });
 
-  it('shows bytes that are not UTF-8 in base64, and escapes control characters', async () => {
+  it('shows bytes that are not UTF-8 in base64, opens no editor for them, and escapes control characters', async () => {
     const kinesis = localKinesis(cloud.url);
     const before = new Set(await idsOf());
     await put(kinesis, Buffer.from([0xff, 0xfe, 0x00]));
@@ -110,6 +110,15 @@ describe('the quarantine command', () => {
     expect(JSON.parse((await cli('show', id, '--json')).stdout)).toMatchObject({
       payload: '//4A',
       payloadEncoding: 'base64',
+    });
+    const editing = operateProcess(['quarantine', 'edit', id], {
+      DATA_DIR: dataDir,
+      EDITOR: 'printf edited >',
+    });
+    expect(await editing).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('the payload is not UTF-8 text and cannot be edited; use --file'),
     });
     const controlling = await quarantine('{"a": "\u001b[2J"');
     expect((await cli('show', controlling)).stdout).not.toContain('\u001b');

@@ -6,7 +6,7 @@ import { dismissEvents } from './quarantine/dismiss-events.ts';
 import { exportEvents, listEvents } from './quarantine/list-events.ts';
 import { type QuarantineArguments, readArguments } from './quarantine/quarantine-arguments.ts';
 import { editEvent, redriveEvents } from './quarantine/redrive-events.ts';
-import { showEvent } from './quarantine/show-event.ts';
+import { showEvent, writeEditable } from './quarantine/show-event.ts';
 import { redriveAll } from './redrive/from-quarantine.ts';
 
 /** Lists the events in quarantine, and shows, edits, redrives, dismisses or exports them. */
@@ -42,20 +42,20 @@ export const quarantine: Command = {
     const { action, ids, file, asJson } = readArguments(args);
     if (action !== 'edit' || file !== undefined) return undefined;
     return {
-      read: ['quarantine', 'show', ...ids, '--payload'],
+      read: ['quarantine', 'edit', ...ids],
       save: (path) => ['quarantine', 'edit', ...ids, '--file', path, ...(asJson ? ['--json'] : [])],
       unchanged: 'the payload was not changed; nothing was projected',
     };
   },
 };
 
+/** Projects the new payload. Without a new payload, writes the text that the operator edits. */
 async function edit(
   deps: CommandDeps,
   ids: readonly string[],
   { file, content, asJson }: QuarantineArguments,
 ): Promise<void> {
-  if (file === undefined && content === undefined)
-    throw new SetupError('quarantine edit needs --file or a terminal with $EDITOR');
+  if (file === undefined && content === undefined) return writeEditable(deps, ids);
   const payload = file === undefined ? Buffer.from(content ?? '', 'base64') : await readPayload(file);
   await editEvent(deps, ids, { payload, asJson });
 }

@@ -55,7 +55,7 @@ it('quarantine edit sends the edited text, not the path of the temporary file', 
     expect(await run(folder, ['quarantine', 'edit', ID], { env, answer })).toMatchObject({
       code: 0,
       lines: [
-        ['quarantine', 'show', ID, '--payload'],
+        ['quarantine', 'edit', ID],
         ['quarantine', 'edit', ID, '--content', base64('edited')],
       ],
     });

@@ -1,6 +1,7 @@
 import { SetupError } from '../../../../lib/common/errors.ts';
 import { formatJson } from '../../../../lib/common/format-json.ts';
 import { toSafeLine } from '../../../../lib/common/text.ts';
+import type { Database } from '../../../../lib/database/database.ts';
 import { type QuarantinedEventText, toText } from '../../../../lib/projection/quarantined-event.ts';
 import { createQuarantineStore } from '../../../../lib/projection/store/quarantine-store.ts';
 import type { CommandDeps } from '../../command.ts';
@@ -16,15 +17,36 @@ export async function showEvent(
   [quarantineId = '']: readonly string[],
   { asJson, isPayload }: Pick<QuarantineArguments, 'asJson' | 'isPayload'>,
 ): Promise<void> {
-  const found = await createQuarantineStore(database).find(quarantineId);
-  if (found === null) throw unknownEvent(quarantineId);
-  const event = toText(found);
+  const event = await findEvent(database, quarantineId);
   if (asJson) return printJson(print, event);
   const payload = payloadText(event);
   if (isPayload) return write(`${payload}\n`);
   for (const line of describe(event)) print(toSafeLine(line));
   print('');
   for (const line of payload.split('\n')) print(toSafeLine(line));
+}
+
+/**
+ * Writes the payload of an event in quarantine as text that the operator can edit.
+ * @throws {SetupError} no event has the id, or its payload is not text
+ */
+export async function writeEditable(
+  { database, write }: Pick<CommandDeps, 'database' | 'write'>,
+  [quarantineId = '']: readonly string[],
+): Promise<void> {
+  const event = await findEvent(database, quarantineId);
+  if (event.payloadEncoding === 'base64') {
+    throw new SetupError(
+      'the payload is not UTF-8 text and cannot be edited; use --file to project the content of a file instead',
+    );
+  }
+  await write(`${payloadText(event)}\n`);
+}
+
+async function findEvent(database: Database, quarantineId: string): Promise<QuarantinedEventText> {
+  const found = await createQuarantineStore(database).find(quarantineId);
+  if (found === null) throw unknownEvent(quarantineId);
+  return toText(found);
 }
 
 export function unknownEvent(quarantineId: string): SetupError {
