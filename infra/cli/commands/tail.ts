@@ -37,6 +37,6 @@ async function run(
     for await (const activity of activities) follower.see(activity, Date.now());
   } finally {
     clearInterval(clock);
-    follower.giveUp(Number.POSITIVE_INFINITY);
+    follower.stop();
   }
 }

@@ -58,7 +58,12 @@ function follow(
     const at = new Date(START + afterMs).toISOString();
     follower.see({ ...activity, at } as TimedActivity, START + afterMs);
   }
-  return { fates, lines: () => fates.map(describeSync), giveUp: (ms: number) => follower.giveUp(START + ms) };
+  return {
+    fates,
+    lines: () => fates.map(describeSync),
+    giveUp: (ms: number) => follower.giveUp(START + ms),
+    stop: follower.stop,
+  };
 }
 
 describe('tail', () => {
@@ -173,5 +178,16 @@ describe('tail', () => {
     giveUp(10_000);
     giveUp(20_000);
     expect(lines()).toEqual([expect.stringContaining('not projected within 10 s')]);
+  });
+
+  it('prints that the local cloud stopped before it reported the projection', () => {
+    const { fates, lines, giveUp, stop } = follow([[0, sync()]]);
+    stop();
+    stop();
+    giveUp(20_000);
+    expect(lines()).toEqual([
+      expect.stringMatching(/ {2}the local cloud stopped before it reported the projection$/),
+    ]);
+    expect(fates).toMatchObject([{ projectedAfterMs: null, isCutOff: true }]);
   });
 });

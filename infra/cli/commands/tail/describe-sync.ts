@@ -34,10 +34,14 @@ function becameOf(fate: SyncFate): string {
   return [...(decided ? [decided] : []), describeProjection(fate, projectedAfterMs)].join('; ');
 }
 
-function describeProjection({ operation, syncCount }: SyncFate, projectedAfterMs: number | null): string {
+function describeProjection(
+  { operation, syncCount, isCutOff }: SyncFate,
+  projectedAfterMs: number | null,
+): string {
   if (projectedAfterMs !== null) return `projected after ${projectedAfterMs} ms`;
   if (operation !== 'UpdateRecords' && operation !== 'DeleteDataset') return 'done';
   if (syncCount === null) return 'nothing written';
+  if (isCutOff) return 'the local cloud stopped before it reported the projection';
   return 'not projected within 10 s; does the pool stream to Kinesis?';
 }
 

@@ -13,9 +13,11 @@ export interface SyncFate extends SyncActivity {
   trigger: Pick<TriggerActivity, 'outcome' | 'reason' | 'records' | 'recordCount'> | null;
   /**
    * Time from the answer until the change was in the query store, in milliseconds. Null if the sync wrote nothing,
-   * or if the change was not in the query store after WAIT_MS.
+   * or if the change was not in the query store after WAIT_MS or when the local cloud stopped.
    */
   projectedAfterMs: number | null;
+  /** Whether the local cloud stopped before it reported the projection. Absent if it did not. */
+  isCutOff?: true;
 }
 
 /** How long a sync waits until its change is in the query store. After that, the sync is reported without a time. */
@@ -36,6 +38,8 @@ export interface SyncFollower {
   see(activity: TimedActivity, now: number): void;
   /** Reports the syncs that have waited too long at the time `now`. */
   giveUp(now: number): void;
+  /** Reports all syncs that still wait, because the local cloud stopped. */
+  stop(): void;
 }
 
 /**
@@ -88,10 +92,10 @@ export function followSyncs(report: (fate: SyncFate) => void): SyncFollower {
     }
   }
 
-  function end(requestId: string): void {
+  function end(requestId: string, more: Pick<SyncFate, 'isCutOff'> = {}): void {
     const found = waiting.get(requestId);
     waiting.delete(requestId);
-    if (found) report(found.fate);
+    if (found) report({ ...found.fate, ...more });
   }
 
   return {
@@ -102,6 +106,9 @@ export function followSyncs(report: (fate: SyncFate) => void): SyncFollower {
     },
     giveUp(now) {
       for (const [requestId, { since }] of waiting) if (now - since >= WAIT_MS) end(requestId);
+    },
+    stop() {
+      for (const requestId of waiting.keys()) end(requestId, { isCutOff: true });
     },
   };
 }
