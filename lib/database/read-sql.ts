@@ -104,14 +104,18 @@ export function positionInStatement(position: string | undefined, isInCursor = t
  * run SQL that is passed as a text, in which this check would not find such a call. PostgreSQL has no privilege that
  * prevents a session from leaving the reader's role.
  */
-const LEAVES_ROLE =
-  /\b(?:set_config|query_to_xml\w*|ts_stat|ts_rewrite|pg_logical_emit_message|dblink\w*|crosstab\w*|connectby|xpath_table)\b/i;
+const LEAVES_ROLE = String.raw`\b(?:set_config|query_to_xml\w*|ts_stat|ts_rewrite|pg_logical_emit_message|dblink\w*|crosstab\w*|connectby|xpath_table)\b`;
+/**
+ * A name directly between two single quotes is not a call, even if a quote belongs to another literal: a call has a
+ * parenthesis after the name, or a dot before it. Any other occurrence is rejected, also in literals and comments.
+ */
+const CALL = new RegExp(`(?<!')${LEAVES_ROLE}|${LEAVES_ROLE}(?!')`, 'i');
 /** Identifiers with escapes, in which these names could be hidden. */
 const ESCAPED_IDENTIFIER = /\bu&\s*"/i;
 
-/** @throws {SqlError} the statement contains a function that a reader must not call, or an identifier with escapes */
+/** @throws {SqlError} the statement may call a function that a reader must not call, or has an identifier with escapes */
 export function requireHarmless(sql: string): void {
-  const found = LEAVES_ROLE.exec(sql) ?? ESCAPED_IDENTIFIER.exec(sql);
+  const found = CALL.exec(sql) ?? ESCAPED_IDENTIFIER.exec(sql);
   if (found === null) return;
   throw new SqlError(
     `${found[0]} is not allowed here; use psql with a user of your own`,

@@ -78,6 +78,7 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
     'with found as (select 1) select * from found',
     'values (1)',
     '/* why */ select 1 where false',
+    "select * from query.records where record_key in ('ts_stat', 'Set_Config', 'query_to_xml_and_xmlschema')",
   ])('accepts %s', async (sql) => {
     expect((await runner.run(sql, 10)).columns).not.toEqual([]);
   });
@@ -122,6 +123,19 @@ describe.each<{ name: string; open: () => Promise<{ owner: Database; reader: Rea
     ],
     ['a role by a function', "select set_config('role', 'postgres', true)", /42501/, 8],
     ['a role by a hidden function', `select U&"\\0073et_config"('role', 'postgres', true)`, /42501/, 8],
+    [
+      'a role after a literal with the name',
+      "select 'set_config', set_config('role', 'postgres', true)",
+      /42501/,
+      22,
+    ],
+    ['a role by a quoted name', `select ''"set_config" /**/ ('role', 'postgres', true)`, /42501/, 11],
+    [
+      'SQL in a text, by attribute notation',
+      "select ('select ''ts_stat''::tsvector'::text).ts_stat",
+      /42501/,
+      47,
+    ],
     ['SQL in a text', "select query_to_xml('select 1', true, true, '')", /42501/, 8],
     ['a file of the server', "select pg_read_file('postgresql.conf')", /42501|42883/],
     ['a large object', "select lo_from_bytea(0, 'x')", /25006|42501|42883|0A000/],
