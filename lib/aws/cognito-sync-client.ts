@@ -3,7 +3,11 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Credentials } from '../common/environment.ts';
 import { atEndpoint } from './at-endpoint.ts';
 
-export { CognitoSyncServiceException, ResourceConflictException } from '@aws-sdk/client-cognito-sync';
+export {
+  CognitoSyncServiceException,
+  ResourceConflictException,
+  ResourceNotFoundException,
+} from '@aws-sdk/client-cognito-sync';
 export type { CognitoSync };
 
 /** Temporary credentials, which are valid only together with their session token. */

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planIdentity } from '../../infra/cli/commands/seed/plan-identity.ts';
+import { seedIdentity } from '../../infra/cli/commands/seed/seed-identity.ts';
 import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import { createCognitoSyncClient, ResourceConflictException } from '../../lib/aws/cognito-sync-client.ts';
+import { credentials } from '../fixtures/aws/kinesis-emulator.ts';
 import { newPool } from '../fixtures/identity/identity-pools.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { operate, operateProcess } from '../fixtures/local/operator.ts';
@@ -54,6 +58,27 @@ describe('the command seed', () => {
     expect(counted).toEqual([{ count: 40 }]);
   });
 
+  it('retries from a new listing if another process writes the same identities', async () => {
+    const config = { region: 'us-east-1', endpoint: cloud.url, credentials };
+    const [client, other] = [createCognitoSyncClient(config), createCognitoSyncClient(config)];
+    const plan = planIdentity('us-east-1', 77, 0);
+    let interruptions = 2;
+    client.middlewareStack.add((next, { commandName }) => async (args) => {
+      if (commandName === 'UpdateRecordsCommand' && interruptions-- > 0) {
+        await seedIdentity(other, POOL, plan);
+      }
+      return next(args);
+    });
+    try {
+      expect((await seedIdentity(client, POOL, plan)).syncs).toBe(plan.steps.length);
+      interruptions = Number.POSITIVE_INFINITY;
+      await expect(seedIdentity(client, POOL, plan)).rejects.toThrow(ResourceConflictException);
+    } finally {
+      client.destroy();
+      other.destroy();
+    }
+  });
+
   it('exits with 1 if the records do not reach the query store, because the pool does not stream', {
     timeout: 90_000,
   }, async () => {
@@ -70,7 +95,7 @@ describe('the command seed', () => {
     const unknown = 'us-east-1:11111111-1111-4111-8111-111111111111';
     expect(await operate(['seed', '--identities', '1', '--pool', unknown], env)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('ResourceNotFoundException'),
+      stderr: expect.stringMatching(/ResourceNotFoundException: .*; check --pool, and/),
     });
     expect(await operate(['seed', '--identities', '1'], { PORT: '1' })).toMatchObject({
       code: 1,

@@ -80,7 +80,7 @@ async function run(given: SeedArguments, deps: ProcessDeps): Promise<void> {
 
 /** Writes the identities, several of them concurrently. */
 async function writeIdentities(
-  { url, region, credentials, identityPoolId, identities, seed: given }: SeedArguments & Target,
+  { url, region, credentials, pool, identityPoolId, identities, seed: given }: SeedArguments & Target,
   { progress }: ProcessDeps,
 ): Promise<Seeded & { identityIds: string[] }> {
   const regionOfPool = identityPoolId.slice(0, identityPoolId.indexOf(':'));
@@ -98,7 +98,10 @@ async function writeIdentities(
       progress({ text: 'identities written', share: { done: identityIds.length, total: identities } });
     });
   } catch (error) {
-    throw explainClientFailure(error);
+    throw explainClientFailure(error, {
+      409: 'another process writes the same identities; run `seed` again when it has ended, or with another --seed',
+      ...(pool !== undefined && { 404: 'check --pool, and that AWS_ENDPOINT_URL or PORT names its service' }),
+    });
   } finally {
     client.destroy();
   }

@@ -1,4 +1,8 @@
-import { type CognitoSync, ResourceConflictException } from '../../../../lib/aws/cognito-sync-client.ts';
+import {
+  type CognitoSync,
+  ResourceConflictException,
+  ResourceNotFoundException,
+} from '../../../../lib/aws/cognito-sync-client.ts';
 import type { SeededIdentity, SeedStep } from './plan-identity.ts';
 
 export interface Seeded {
@@ -8,9 +12,13 @@ export interface Seeded {
   removals: number;
 }
 
+/** How often a device writes if another device, such as another run of `seed`, changes the dataset concurrently. */
+const MAX_ATTEMPTS = 5;
+
 /**
  * Writes the data of one identity as its devices would. A device first reads the dataset, so the same identity can be
- * seeded again.
+ * seeded again, and by several processes concurrently.
+ * @throws {CognitoSyncServiceException} ResourceConflictException if every attempt met a concurrent change
  */
 export async function seedIdentity(
   client: CognitoSync,
@@ -22,15 +30,44 @@ export async function seedIdentity(
     const dataset = { IdentityPoolId: identityPoolId, IdentityId: identityId, DatasetName: step.datasetName };
     seeded.syncs += 1;
     if (step.kind === 'delete') {
-      await client.deleteDataset(dataset);
+      await deleteDataset(client, dataset);
       seeded.removals += 1;
       continue;
     }
     if (step.conflicts && !(await sync(client, dataset, step, 'stale'))) seeded.conflicts += 1;
-    await sync(client, dataset, step, 'current');
+    await syncCurrent(client, dataset, step);
     seeded.removals += Object.values(step.values).filter((value) => value === null).length;
   }
   return seeded;
+}
+
+type SyncStep = Extract<SeedStep, { kind: 'sync' }>;
+
+interface DatasetKey {
+  IdentityPoolId: string;
+  IdentityId: string;
+  DatasetName: string;
+}
+
+async function deleteDataset(client: CognitoSync, dataset: DatasetKey): Promise<void> {
+  try {
+    await client.deleteDataset(dataset);
+  } catch (error) {
+    // Another device deleted the dataset.
+    if (!(error instanceof ResourceNotFoundException)) throw error;
+  }
+}
+
+/** Writes the values; after a conflict, reads the dataset and tries again, as a device does. */
+async function syncCurrent(client: CognitoSync, dataset: DatasetKey, step: SyncStep): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await sync(client, dataset, step, 'current');
+      return;
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !(error instanceof ResourceConflictException)) throw error;
+    }
+  }
 }
 
 /**
@@ -40,8 +77,8 @@ export async function seedIdentity(
  */
 async function sync(
   client: CognitoSync,
-  dataset: { IdentityPoolId: string; IdentityId: string; DatasetName: string },
-  { values }: Extract<SeedStep, { kind: 'sync' }>,
+  dataset: DatasetKey,
+  { values }: SyncStep,
   counts: 'stale' | 'current',
 ): Promise<boolean> {
   const { SyncSessionToken, Records = [] } = await client.listRecords({ ...dataset, LastSyncCount: 0 });
