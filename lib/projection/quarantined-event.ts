@@ -45,3 +45,19 @@ const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 export function isQuarantineId(text: string): boolean {
   return UUID.test(text);
 }
+
+/** Minimum length of the start of an id that stands for the whole id. */
+const MIN_START = 8;
+
+/**
+ * Returns the lowest and the highest id that start with a text.
+ * @param start at least MIN_START characters
+ * @returns null if no id can start with the text
+ */
+export function idsStartingWith(start: string): { lowest: string; highest: string } | null {
+  const fill = (digit: string) =>
+    start + '00000000-0000-0000-0000-000000000000'.slice(start.length).replaceAll('0', digit);
+  return start.length >= MIN_START && isQuarantineId(fill('0'))
+    ? { lowest: fill('0'), highest: fill('f') }
+    : null;
+}

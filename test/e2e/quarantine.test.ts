@@ -100,6 +100,37 @@ describe('the quarantine command', () => {
     });
   });
 
+  it('takes the start of an id if it has at least 8 characters and is unique', async () => {
+    const id = await quarantine(broken('by-start'));
+    for (const length of [8, 9, 13, 35]) {
+      const shown = await cli('show', id.slice(0, length), '--json');
+      expect(JSON.parse(shown.stdout)).toMatchObject({ quarantineId: id });
+    }
+    expect(await cli('show', id.slice(0, 7))).toMatchObject({ code: 2 });
+    expect(await cli('show', `${id.slice(0, 8)}0`)).toMatchObject({ code: 2 });
+    const copyId = `${id.slice(0, 35)}${id.endsWith('0') ? '1' : '0'}`;
+    await cloud.database.query(
+      `INSERT INTO projection.quarantine
+       SELECT copied.* FROM projection.quarantine original,
+         jsonb_populate_record(original, jsonb_build_object('quarantine_id', $2::text, 'sequence_number', '1')) copied
+       WHERE original.quarantine_id = $1::uuid`,
+      [id, copyId],
+    );
+    expect(await cli('dismiss', id.slice(0, 8))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        `several events in quarantine have an id that starts with ${id.slice(0, 8)}`,
+      ),
+    });
+    await cloud.database.query('DELETE FROM projection.quarantine WHERE quarantine_id = $1::uuid', [copyId]);
+    expect(await cli('dismiss', id.slice(0, 8))).toMatchObject({ code: 0 });
+    expect(await idsOf()).not.toContain(id);
+    expect(await cli('show', '00000000')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no event in quarantine has the id 00000000'),
+    });
+  });
+
   it('shows bytes that are not UTF-8 in base64, opens no editor for them, and escapes control characters', async () => {
     const kinesis = localKinesis(cloud.url);
     const before = new Set(await idsOf());

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SetupError } from '../../../lib/common/errors.ts';
 import type { Command, CommandDeps } from '../command.ts';
+import { completeIds } from './quarantine/complete-ids.ts';
 import { dismissEvents } from './quarantine/dismiss-events.ts';
 import { exportEvents, listEvents } from './quarantine/list-events.ts';
 import { type QuarantineArguments, readArguments } from './quarantine/quarantine-arguments.ts';
@@ -17,16 +18,16 @@ export const quarantine: Command = {
       case 'list':
         return (deps) => listEvents(deps, given);
       case 'show':
-        return (deps) => showEvent(deps, ids, given);
+        return async (deps) => showEvent(deps, await completeIds(deps, ids), given);
       case 'edit':
-        return (deps) => edit(deps, ids, given);
+        return async (deps) => edit(deps, await completeIds(deps, ids), given);
       case 'redrive':
-        return (deps) =>
+        return async (deps) =>
           ids.length === 0
             ? redriveAll(deps, { isDismissing: false, asJson: given.asJson })
-            : redriveEvents(deps, ids, given);
+            : redriveEvents(deps, await completeIds(deps, ids), given);
       case 'dismiss':
-        return (deps) => dismissEvents(deps, ids, given);
+        return async (deps) => dismissEvents(deps, await completeIds(deps, ids), given);
       case 'export':
         return (deps) => exportEvents(deps, given);
     }

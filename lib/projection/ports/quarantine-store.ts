@@ -23,6 +23,8 @@ export interface QuarantineStore {
   readQuarantined(after: QuarantinedDelivery | null, limit: number): Promise<QuarantinedDelivery[]>;
   /** Returns a delivery, even if it was projected or dismissed. Returns null if no delivery has this id, a UUID. */
   find(quarantineId: string): Promise<QuarantinedDelivery | null>;
+  /** Returns the ids from `lowest` to `highest`, both UUIDs, in order; at most `limit`. */
+  findIds(range: { lowest: string; highest: string }, limit: number): Promise<string[]>;
   /**
    * Marks deliveries as dismissed: bulk publishes no longer wait for them.
    *

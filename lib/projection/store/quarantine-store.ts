@@ -27,6 +27,12 @@ LIMIT $3::bigint`;
 
 const FIND = `SELECT ${COLUMNS} FROM projection.quarantine WHERE quarantine_id = $1::uuid`;
 
+const FIND_IDS = `
+SELECT quarantine_id FROM projection.quarantine
+WHERE quarantine_id BETWEEN $1::uuid AND $2::uuid
+ORDER BY quarantine_id
+LIMIT $3::bigint`;
+
 const DISMISS = `
 UPDATE projection.quarantine SET redriven_at = now()
 WHERE quarantine_id = ANY ($1::uuid[]) AND redriven_at IS NULL
@@ -51,6 +57,11 @@ export function createQuarantineStore(database: Database): QuarantineStore {
     async find(quarantineId) {
       const { rows } = await database.query<QuarantineRow>(FIND, [quarantineId]);
       return rows[0] ? toDelivery(rows[0]) : null;
+    },
+
+    async findIds({ lowest, highest }, limit) {
+      const { rows } = await database.query<QuarantineRow>(FIND_IDS, [lowest, highest, limit]);
+      return rows.map((row) => row.quarantine_id);
     },
 
     async dismiss(quarantineIds) {

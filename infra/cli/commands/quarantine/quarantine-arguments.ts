@@ -1,4 +1,4 @@
-import { isQuarantineId } from '../../../../lib/projection/quarantined-event.ts';
+import { idsStartingWith } from '../../../../lib/projection/quarantined-event.ts';
 import { readCommandLine, readNumber } from '../../arguments.ts';
 import { UsageError } from '../../command.ts';
 
@@ -54,10 +54,10 @@ export function readArguments(args: string[]): QuarantineArguments & { action: A
     throw new UsageError(`quarantine ${action} takes ${describeIds(action)}`);
   const foreign = Object.entries(values).find(([name, value]) => value && !OPTIONS_OF[action].includes(name));
   if (foreign) throw new UsageError(`quarantine ${action} does not take --${foreign[0]}`);
-  const invalid = ids.find((id) => !isQuarantineId(id));
+  const invalid = ids.find((id) => idsStartingWith(id) === null);
   if (invalid !== undefined) {
     throw new UsageError(
-      `${invalid} is not the id of an event in quarantine; \`quarantine list\` lists the ids`,
+      `${invalid} is not the id of an event in quarantine or the start of an id (at least 8 characters); \`quarantine list\` lists the ids`,
     );
   }
   if (values.json && values.payload) throw new UsageError('quarantine show takes either --json or --payload');
