@@ -79,7 +79,7 @@ it.each([['backup'], ['export', '--service']])(
       expect(await run(folder, [...command, '--out', out])).toMatchObject({
         code: 1,
         stderr: expect.stringContaining(
-          `${out} does not exist here; the process of \`npm start\` reads and writes`,
+          `${out} does not exist here; the process of the service reads and writes`,
         ),
       });
       await writeFile(out, '');
@@ -95,7 +95,7 @@ it('import explains why the service may not find the file', () =>
     expect(await run(folder, ['import', file], { answer })).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(
-        `there is no file ${file}; the process of \`npm start\` reads and writes`,
+        `there is no file ${file}; the process of the service reads and writes`,
       ),
     });
   }));
