@@ -86,6 +86,13 @@ export interface CommandUsage {
   usage: readonly string[];
 }
 
+/** A file or directory that the operator names and the process of the local cloud uses. */
+export interface SharedPath {
+  path: string;
+  /** Whether the command writes it. Otherwise the command only reads it. */
+  isWritten: boolean;
+}
+
 /** A command of the operator's command line. Its work needs the dependencies `Deps`. */
 export interface CommandWith<Deps> {
   /** The names, without `--`, of the options that may be given more than once. */
@@ -114,13 +121,13 @@ export interface Command extends CommandWith<CommandDeps> {
    */
   fromAnywhere?(args: string[], cwd: string): string[] | Promise<string[]>;
   /**
-   * Returns the path of the file or directory that the process of the local cloud reads or writes. Undefined if these
-   * arguments have no path. Absent if no argument is a path, or only the operator's own process uses the path.
+   * Returns the file or directory that the process of the local cloud reads or writes. Undefined if these arguments have
+   * no path. Absent if no argument is a path, or only the operator's own process uses the path.
    * @throws as `prepare` does
    */
-  pathOf?(args: string[]): string | undefined;
+  sharedPath?(args: string[]): SharedPath | undefined;
   /**
-   * Returns the question that the operator must confirm before the command runs; undefined if there is none.
+   * Returns the question that the operator must confirm before the command runs; undefined if the command asks nothing.
    * @throws as `prepare` does
    */
   question?(args: string[]): string | undefined;

@@ -1,8 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Outcome, pathOf } from './run-command.ts';
-
-/** The commands that write a file. A file that the other commands read need not be visible to this process. */
-const WRITING = ['backup', 'export'];
+import { type Outcome, sharedPathOf } from './run-command.ts';
 
 const ADVICE =
   'the process of the service reads and writes the files of this command, and under systemd it can have its own /tmp and no /home: use a directory that both processes can use';
@@ -15,12 +12,12 @@ const ADVICE =
  * @returns a failure if the command has succeeded but this process does not see the file that it wrote
  */
 export async function explainPath(outcome: Outcome, commandLine: readonly string[]): Promise<Outcome> {
-  const path = await pathOf(commandLine);
-  if (path === undefined) return outcome;
+  const shared = await sharedPathOf(commandLine);
+  if (shared === undefined) return outcome;
+  const { path, isWritten } = shared;
   if (outcome.exitCode !== 0) {
     return outcome.error?.includes(path) ? { ...outcome, error: `${outcome.error}; ${ADVICE}` } : outcome;
   }
-  const [name = ''] = commandLine;
-  if (!WRITING.includes(name) || existsSync(path)) return outcome;
+  if (!isWritten || existsSync(path)) return outcome;
   return { exitCode: 1, error: `the command has succeeded, but ${path} does not exist here; ${ADVICE}` };
 }

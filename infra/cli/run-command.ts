@@ -6,6 +6,7 @@ import {
   type CommandUsage,
   type CommandWith,
   type EditorSession,
+  type SharedPath,
   UsageError,
 } from './command.ts';
 import { COMMANDS, type ListedCommand } from './commands.ts';
@@ -62,9 +63,9 @@ export async function fromAnywhere([name = '', ...args]: readonly string[], cwd:
   return [name, ...((await command?.fromAnywhere?.(args, cwd)) ?? args)];
 }
 
-/** Returns the path that the process of the local cloud reads or writes, if any. */
-export async function pathOf([name = '', ...args]: readonly string[]): Promise<string | undefined> {
-  return (await COMMANDS.get(name)?.load())?.pathOf?.(args);
+/** Returns the file or directory that the process of the local cloud reads or writes, if any. */
+export async function sharedPathOf([name = '', ...args]: readonly string[]): Promise<SharedPath | undefined> {
+  return (await COMMANDS.get(name)?.load())?.sharedPath?.(args);
 }
 
 /** Returns the question that the operator must confirm first, if any. @throws {UsageError} the arguments are invalid */

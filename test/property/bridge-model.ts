@@ -208,7 +208,7 @@ export class Bridge {
     const written = service.update([patch], this.now);
     if (typeof written !== 'number') throw new Error(`rejected an up-to-date device: ${written}`);
     if (!hasEffect) {
-      // The call increases the sync count, and creates the dataset if there is none.
+      // The call increases the sync count, and creates the dataset if it does not exist.
       device.syncCount = written;
       this.#changed(side, { kind: 'records', records: [] });
       return;

@@ -34,7 +34,7 @@ export const backup: Command = {
     const { out, asJson } = readArguments(args);
     return ['--out', resolve(cwd, out), ...(asJson ? ['--json'] : [])];
   },
-  pathOf: (args) => readArguments(args).out,
+  sharedPath: (args) => ({ path: readArguments(args).out, isWritten: true }),
 };
 
 const WITH_KEY = 'with the token key of DATA_DIR; protect the file like the database';

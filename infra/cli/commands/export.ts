@@ -25,5 +25,8 @@ export const exportData: Command = {
       ? args.with(index + 1, resolve(cwd, out))
       : args.map((argument) => (argument.startsWith('--out=') ? `--out=${resolve(cwd, out)}` : argument));
   },
-  pathOf: (args) => readArguments(args).out ?? undefined,
+  sharedPath(args) {
+    const { out } = readArguments(args);
+    return out === null ? undefined : { path: out, isWritten: true };
+  },
 };

@@ -26,7 +26,10 @@ export const importData: Command = {
     const { path, asJson } = readArguments(args);
     return path === null ? args : [resolve(cwd, path), ...(asJson ? ['--json'] : [])];
   },
-  pathOf: (args) => readArguments(args).path ?? undefined,
+  sharedPath(args) {
+    const { path } = readArguments(args);
+    return path === null ? undefined : { path, isWritten: false };
+  },
   question(args) {
     const { path, isConfirmed, asJson } = readArguments(args);
     if (path !== null || isConfirmed) return undefined;

@@ -37,9 +37,9 @@ export const redrive: Command = {
     if (failures === undefined || isInBucket(failures)) return args;
     return ['--failures', resolve(cwd, failures), ...(asJson ? ['--json'] : [])];
   },
-  pathOf(args) {
+  sharedPath(args) {
     const { failures } = readArguments(args);
-    return failures === undefined || isInBucket(failures) ? undefined : failures;
+    return failures === undefined || isInBucket(failures) ? undefined : { path: failures, isWritten: false };
   },
 };
 

@@ -1,7 +1,7 @@
 /** Values that the browser did not store. They last until the page is closed or reloaded. */
 const unsaved = new Map<string, string>();
 
-/** Returns a value that `store` kept. Null if there is none, or if the browser blocks the data of this site. */
+/** Returns a value that `store` kept. Null if `store` kept nothing, or if the browser blocks the data of this site. */
 export function readStored(name: string): string | null {
   try {
     return unsaved.get(name) ?? localStorage.getItem(name);

@@ -38,8 +38,9 @@ SELECT until::text AS until, floor(extract(epoch FROM until) * 1000)::bigint AS 
 FROM (SELECT ${time}) AS stable`;
 
 /**
- * Reads now, or the start of the oldest transaction that still writes records. $1: the reader's position. A standby server shows neither the
- * writers nor the newest changes; until it has replayed a transaction, the statement returns null.
+ * Reads now, or the start of the oldest transaction that still writes records. $1: the reader's position. A standby
+ * server shows neither the writers nor the newest changes; until it has replayed a transaction, the statement returns
+ * null.
  */
 const READ = readTime(
   `CASE
