@@ -9,11 +9,12 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /**
  * Limits a statement that selects the next rows of records to MAX_BYTES of keys and values.
  *
+ * @param columns the columns of `rows` that the statement returns
  * @param rows a SELECT that has a LIMIT and the columns `record_key` and `record_value`
  * @param order columns of `rows`, with their directions
  */
-export const withinBytes = (rows: string, order: string) => `
-SELECT * FROM (
+export const withinBytes = (columns: string, rows: string, order: string) => `
+SELECT ${columns}, found_rows FROM (
   SELECT found.*, row_number() OVER in_order AS place, count(*) OVER () AS found_rows,
     sum(octet_length(record_key) + coalesce(octet_length(record_value), 0)) OVER in_order AS bytes
   FROM (${rows}) AS found

@@ -32,31 +32,37 @@ SELECT identity_pool_id AS "identityPoolId" FROM pools WHERE identity_pool_id IS
  */
 const MERGED = ' ';
 
-/** SQL that goes from identity to identity in the index of a view. */
-const walk = (view: string, columns: string) => {
-  const next = (after: string) => `
-    SELECT ${columns} FROM ${view}
+/** SQL that goes from identity to identity in the index of the datasets. */
+const nextWithData = (after: string) => `
+    SELECT identity_id FROM query.dataset_versions
     WHERE identity_pool_id = $1::text AND identity_id > ${after} ORDER BY identity_id LIMIT 1`;
-  return `(${next('$2::text')})
-  UNION ALL
-  SELECT next.* FROM steps CROSS JOIN LATERAL (${next('steps.identity_id')}) AS next`;
-};
 
 /**
  * Merges two lists: the identities that have or had a dataset, and the identities that the service knows. An identity of
- * the page that is in both lists is among the first rows of both. So reading one page of each list is enough. Without
- * statistics, PostgreSQL would read and sort the whole pool instead of using the order of an index.
+ * the page that is in both lists is among the first rows of both. So reading one page of each list is enough.
+ *
+ * An identity can have many datasets, so the first list goes from identity to identity in the index. The second list
+ * reads one page of the index by pool and identity, and then leaves out the next pool. If it selected the pool directly,
+ * PostgreSQL could go through the identities of all pools, or read and sort the whole pool.
  */
 const READ_IDENTITIES = `
 SELECT identity_id AS "identityId",
   CASE WHEN known.merged_into IS NULL THEN known.providers ELSE '${MERGED}' END AS providers
 FROM (
-  WITH RECURSIVE steps AS (${walk('query.dataset_versions', 'identity_id')})
+  WITH RECURSIVE steps AS (
+    (${nextWithData('$2::text')})
+    UNION ALL
+    SELECT next.* FROM steps CROSS JOIN LATERAL (${nextWithData('steps.identity_id')}) AS next)
   SELECT identity_id FROM steps LIMIT $3::int
 ) AS with_data
 FULL JOIN (
-  WITH RECURSIVE steps AS (${walk('query.identities', 'identity_id, providers, merged_into')})
-  SELECT * FROM steps LIMIT $3::int
+  SELECT identity_id, providers, merged_into
+  FROM (
+    SELECT identity_pool_id, identity_id, providers, merged_into FROM query.identities
+    WHERE (identity_pool_id, identity_id) > ($1::text, $2::text)
+    ORDER BY identity_pool_id, identity_id LIMIT $3::int
+  ) AS following
+  WHERE identity_pool_id = $1::text
 ) AS known USING (identity_id)
 ORDER BY identity_id LIMIT $3::int`;
 

@@ -13,8 +13,6 @@ import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader
 import { atPosition, readPage, startAfter, withinBytes } from './page.ts';
 
 interface RecordRow {
-  dataset_id: string;
-  record_id: string;
   identity_pool_id: string | null;
   identity_id: string;
   dataset_name: string;
@@ -30,7 +28,12 @@ interface RecordRow {
   position: string;
 }
 
-interface ChangeRow extends RecordRow {
+interface KeyRow extends RecordRow {
+  dataset_id: string;
+}
+
+interface ChangeRow extends KeyRow {
+  record_id: string;
   /** The next possible `projected_at`, as text with full precision. */
   next_position: string;
 }
@@ -38,15 +41,22 @@ interface ChangeRow extends RecordRow {
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
+/** What a page returns of each record, without the position. */
+const COLUMNS = `identity_pool_id, identity_id, dataset_name, record_key, record_value, numeric_value, sync_count,
+  last_modified_ms, device_last_modified_ms, projected_at`;
+
 /**
  * A page of records with their datasets. The rows are limited before the filters apply, so a page never reads more than
  * its limit, even if the filters leave few rows.
+ *
+ * @param position the columns from which the position after a row is built
  */
-const recordsIn = (rows: string, order: string, filter = 'true', more = '') =>
+const recordsIn = (position: string, rows: string, order: string, filter = 'true') =>
   withinBytes(
+    `${COLUMNS}, ${position}`,
     `SELECT records.dataset_id, records.record_id, records.record_key, records.numeric_value,
       records.last_modified_ms, records.sync_count, records.device_last_modified_ms, records.projected_at,
-      records.position${more}, datasets.identity_pool_id, datasets.identity_id, datasets.dataset_name,
+      records.position, datasets.identity_pool_id, datasets.identity_id, datasets.dataset_name,
       CASE WHEN (datasets.removed_ms IS NULL
           OR (records.last_modified_ms, records.sync_count) > (datasets.removed_ms, datasets.removed_sync_count))
         AND ${filter} THEN records.record_value END AS record_value
@@ -57,6 +67,7 @@ const recordsIn = (rows: string, order: string, filter = 'true', more = '') =>
 
 /** $1: the dataset; $2: the record after which the page starts; $3: the limit. Uses the primary key. */
 const READ_DATASET = recordsIn(
+  'position',
   `record_id::text AS position FROM query.record_versions
     WHERE dataset_id = $1::uuid AND record_id > $2::uuid
     ORDER BY record_id LIMIT $3::int`,
@@ -68,13 +79,12 @@ const READ_DATASET = recordsIn(
  * ends; $5: the limit. Uses the index on projected_at.
  */
 const READ_CHANGES = recordsIn(
+  "position, dataset_id, record_id, (projected_at + interval '1 microsecond')::text AS next_position",
   `projected_at::text AS position FROM query.record_versions
     WHERE (projected_at, dataset_id, record_id) > ($1::text::timestamptz, $2::uuid, $3::uuid)
       AND projected_at < $4::text::timestamptz
     ORDER BY projected_at, dataset_id, record_id LIMIT $5::int`,
   'projected_at, dataset_id, record_id',
-  'true',
-  ", (records.projected_at + interval '1 microsecond')::text AS next_position",
 );
 
 const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
@@ -86,6 +96,7 @@ const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
  */
 const readByNumber = (operator: string, direction: string) =>
   recordsIn(
+    'position, dataset_id',
     `numeric_value::text AS position FROM query.record_versions
     WHERE record_id = $1::uuid AND (numeric_value, dataset_id) ${operator} ($2::text::numeric, $3::uuid)
       AND numeric_value >= $6::text::numeric AND numeric_value <= $7::text::numeric
@@ -98,6 +109,7 @@ const readByNumber = (operator: string, direction: string) =>
 /** Like `readByNumber`, but $6 is the limit. Uses the index `text`; without it, reads nothing. */
 const readByText = (start: string, direction: string) =>
   recordsIn(
+    'position, dataset_id',
     `left(record_value, 64) AS position FROM query.record_versions
     WHERE record_id = $1::uuid AND ${start} AND ${isIndexReady('text')}
     ORDER BY left(record_value, 64) ${direction}, dataset_id ${direction} LIMIT $6::int`,
@@ -107,6 +119,7 @@ const readByText = (start: string, direction: string) =>
 
 /** $2: the value; $3: the dataset after which the page starts; otherwise like `readByText`. */
 const READ_EQUAL = recordsIn(
+  'position, dataset_id',
   `'' AS position FROM query.record_versions
     WHERE record_id = $1::uuid AND left(record_value, 64) = left($2::text, 64) AND dataset_id > $3::uuid
       AND ${isIndexReady('text')}
@@ -134,7 +147,7 @@ export async function readRecordsOf(
   const { sql, equals, first, bounds } = statementOf(order, page.after === null);
   const start = [...equals, ...startAfter(page.after, first)];
   const values: SqlValue[] = [recordId(key), ...start, filter.identityPoolId, filter.datasetName, ...bounds];
-  const positionOf = ({ position, dataset_id }: RecordRow) =>
+  const positionOf = ({ position, dataset_id }: KeyRow) =>
     equals.length > 0 ? [dataset_id] : [position, dataset_id];
   const read = () => readPage(on, { sql, values, page }, toRecord, positionOf);
   const records = await read();

@@ -10,8 +10,8 @@ import { DATABASES } from '../../fixtures/database/databases.ts';
 import { explainReads } from '../../fixtures/query/rows-read.ts';
 
 const LIMIT = 50;
-/** Rows read per item of a page: the item, the dataset of a record, and a row and a step of each of two merged lists. */
-const READ_PER_ITEM = 5;
+/** Rows read per item of a page: a row of each of two joined or merged tables, and a few rows of the catalog. */
+const READ_PER_ITEM = 3;
 
 /** 20,000 identities in one pool with ten records each. All records have the same score and the same dataset name. */
 const FILL = [
@@ -24,6 +24,8 @@ const FILL = [
      (SELECT k, query.record_id_of('key' || k) AS record_id FROM generate_series(1, 10) AS k OFFSET 0) AS keys`,
   `INSERT INTO identity.identities
    SELECT 'identity' || lpad(i::text, 5, '0'), 'pool', 0, 0, NULL FROM generate_series(1, 20000) AS i`,
+  `INSERT INTO identity.identities
+   SELECT 'identity' || lpad(i::text, 5, '0') || '-small', 'small pool', 0, 0, NULL FROM generate_series(1, 20000, 5000) AS i`,
   `INSERT INTO projection.quarantine
    SELECT md5(i::text)::uuid, 'not-json', NULL, 's', 's', i::text, now(), now() - i * interval '1 second', NULL, ''
    FROM generate_series(1, 20000) AS i`,
@@ -49,6 +51,7 @@ const NO_MATCH = { identityPoolId: null, datasetName: 'another' };
 const QUERIES: { query: string; read: Read }[] = [
   { query: 'pools', read: (reader, page) => reader.pools(page) },
   { query: 'identities', read: (reader, page) => reader.identities('pool', page) },
+  { query: 'identities of a small pool', read: (reader, page) => reader.identities('small pool', page) },
   { query: 'changes', read: (reader, page) => reader.changes(null, page) },
   { query: 'quarantined events', read: (reader, page) => reader.quarantine(page) },
   ...[true, false].flatMap((descending) => [
