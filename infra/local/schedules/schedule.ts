@@ -21,6 +21,9 @@ export interface Schedule {
 /** Maximum pause after a failed run. A longer pause would delay the work even if the cause of the failure has ended. */
 const PAUSE_AFTER_FAILURE_MS = 5_000;
 
+/** The reason for ending a pause. Without a reason, each request would create an error with a stack trace. */
+const REQUESTED = 'a run was requested';
+
 export interface ScheduleDeps {
   /** The function's name, for log entries. */
   functionName: string;
@@ -73,10 +76,10 @@ export function startSchedule({
   const running = keepRunning();
   return {
     status: () => ({ functionName, lastError }),
-    nudge: () => pause.abort(),
+    nudge: () => pause.abort(REQUESTED),
     close() {
       closed = true;
-      pause.abort();
+      pause.abort(REQUESTED);
       return running;
     },
   };
