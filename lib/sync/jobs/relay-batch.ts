@@ -31,10 +31,10 @@ export interface RelayOptions {
   /** Once this much time has passed, no further batch starts. The first batch always starts. */
   timeBudgetMs: number;
   /**
-   * Once a row has been claimed this often, a permanent failure parks the row: the relay keeps the row, but no longer
-   * retries it.
+   * Once the stream has rejected a row permanently this often, the row is parked: the relay keeps the row, but no longer
+   * retries it. Attempts that failed transiently do not count, because they say nothing about the row.
    */
-  parkAfterAttempts: number;
+  parkAfterRejections: number;
   /**
    * Until a row has been claimed this often, the relay assumes that the row's missing stream is still being created.
    * After that, the relay treats the stream as deleted and disables streaming of the pools that stream to it.
@@ -186,15 +186,18 @@ async function publishRows(
   rows.forEach((row, index) => {
     const refusal = outcomes[index] ?? { error: 'NoOutcome', retryable: true };
     if (refusal === 'published') published.push(row);
-    else if (refusal.retryable || row.attempts < options.parkAfterAttempts) postponed.push({ row, refusal });
+    else if (refusal.retryable || row.rejections + 1 < options.parkAfterRejections)
+      postponed.push({ row, refusal });
     else rejected.push({ row, refusal });
   });
   // Published rows are removed first: if a later statement fails, the published rows are not published again.
   if (published.length > 0) await outbox.remove(published.map(({ outboxId }) => outboxId));
   for (const row of published) if ('payloadId' in row) await uploads?.payloads.remove(row.payloadId);
+  const counted = postponed.flatMap(({ row, refusal }) => (refusal.retryable ? [] : row));
+  if (counted.length > 0) await outbox.countRejection(counted);
   if (postponed.length > 0) await outbox.postpone(postponed.map(({ row }) => toPostponed(row, options)));
   for (const { row, refusal } of rejected) {
-    await outbox.park(row.outboxId, `${refusal.error}, ${row.attempts} attempts`);
+    await outbox.park(row.outboxId, `${refusal.error}, ${row.rejections + 1} rejections`);
   }
   const isGone = postponed.some(
     ({ row, refusal }) => refusal.noStream && row.attempts >= options.disableAfterAttempts,

@@ -17,7 +17,7 @@ const DEFAULT_OPTIONS: RelayOptions = {
   batchRows: 500,
   leaseMs: 120_000,
   timeBudgetMs: 10_000,
-  parkAfterAttempts: 5,
+  parkAfterRejections: 5,
   disableAfterAttempts: 3,
   retryBaseMs: 1_000,
   retryCapMs: 30_000,
@@ -50,10 +50,10 @@ export interface RelayOutboxDeps
  * when the lease of the row has expired. Order is best effort, because a failed row waits while other rows are
  * published. Consumers order events by version.
  *
- * Transient failures are retried indefinitely. A permanent failure is retried until `parkAfterAttempts`, because an event
- * would be lost if its failure was wrongly classified as permanent. The limit counts all attempts, also those that failed
- * transiently. At the limit, the row is parked: it stays in the outbox with the reason, but is no longer retried. If a
- * stream no longer exists, the relay disables streaming of the pools that stream to it. The rows for that stream stay and
+ * Transient failures are retried indefinitely. A permanent failure is retried until `parkAfterRejections`, because an
+ * event would be lost if its failure was wrongly classified as permanent. The limit counts only permanent failures. At
+ * the limit, the row is parked: it stays in the outbox with the reason, but is no longer retried. If a stream no longer
+ * exists, the relay disables streaming of the pools that stream to it. The rows for that stream stay and
  * are retried, so that they are published once a stream of that name exists again.
  *
  * With `uploads`, the payload of an event is uploaded before the event is published, and deleted afterwards. A process

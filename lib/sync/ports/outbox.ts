@@ -18,6 +18,8 @@ export interface OutboxRow {
    * Number of claims of the row, including this claim. Together with the row's id, this number identifies the claim.
    */
   attempts: number;
+  /** Number of attempts that the stream rejected permanently, as counted by `countRejection`. */
+  rejections: number;
 }
 
 /** A claim whose event was not published, and the time until the row can be claimed again. */
@@ -39,6 +41,8 @@ export interface Outbox {
   remove(outboxIds: readonly string[]): Promise<void>;
   /** Ends claims before their leases expire. A row that another relay has claimed in the meantime is not changed. */
   postpone(claims: readonly PostponedClaim[]): Promise<void>;
+  /** Stores one more rejection of each row than the claim returned. Does not end the claim. */
+  countRejection(rejected: readonly Pick<OutboxRow, 'outboxId' | 'rejections'>[]): Promise<void>;
   /** Sets a row aside (parks it): the relay no longer claims the row until an operator clears the stored reason. */
   park(outboxId: string, reason: string): Promise<void>;
 }

@@ -65,7 +65,8 @@ WHERE NOT (${isValid('stored.leased_until')})
 RETURNING outbox_id, attempts`;
 
 const readClaimed = (claimed: string) => `
-SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, claimed.attempts
+SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, outbox.attempts AS rejections,
+  claimed.attempts
 FROM ${claimed} JOIN sync.outbox ON outbox.outbox_id = claimed.outbox_id
 ORDER BY outbox.created_at, outbox.outbox_id`;
 
@@ -73,13 +74,14 @@ const CLAIM = `WITH claimed AS (${LEASE})${readClaimed('claimed')}`;
 const CLAIM_ONE = `WITH claimed AS (${LEASE_ONE})${readClaimed('claimed')}`;
 
 const READ_OLDEST = `
-SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, now() AS read_at${OLDEST}
+SELECT outbox.outbox_id, outbox.stream_name, outbox.partition_key, outbox.event, outbox.attempts AS rejections,
+  now() AS read_at${OLDEST}
 JOIN sync.outbox ON outbox.outbox_id = placed.outbox_id
 WHERE ${IS_WITHIN_CLAIM}
 ORDER BY outbox.created_at, outbox.outbox_id`;
 
 const READ_ONE = `
-SELECT outbox_id, stream_name, partition_key, event, now() AS read_at
+SELECT outbox_id, stream_name, partition_key, event, attempts AS rejections, now() AS read_at
 FROM sync.outbox
 WHERE outbox_id = $1::uuid AND parked_reason IS NULL`;
 
@@ -109,13 +111,15 @@ SET leased_until = now() + failed.delay_ms * interval '1 millisecond'
 FROM unnest($1::uuid[], $2::integer[], $3::double precision[]) AS failed (outbox_id, attempts, delay_ms)
 WHERE outbox_leases.outbox_id = failed.outbox_id AND outbox_leases.attempts = failed.attempts`;
 
-// Copies the number of attempts from the lease, which is then deleted, to the outbox row. To retry the row, an operator
-// resets that number and the reason there (docs/self-host.md).
-const PARK = `
-UPDATE sync.outbox SET
-  parked_reason = $2,
-  attempts = coalesce((SELECT attempts FROM sync.outbox_leases WHERE outbox_id = $1), attempts)
-WHERE outbox_id = $1`;
+// In the outbox, `attempts` counts only rejections: any other failure says nothing about the event. The update copies the
+// event, but rejections are rare. The number is absolute, so that the statement can be repeated.
+const COUNT_REJECTION = `
+UPDATE sync.outbox SET attempts = rejected.rejections
+FROM unnest($1::uuid[], $2::integer[]) AS rejected (outbox_id, rejections)
+WHERE outbox.outbox_id = rejected.outbox_id`;
+
+// To retry the row, an operator resets the reason and the number of rejections (docs/self-host.md).
+const PARK = 'UPDATE sync.outbox SET parked_reason = $2 WHERE outbox_id = $1';
 
 interface ClaimedRow {
   outbox_id: string;
@@ -123,6 +127,7 @@ interface ClaimedRow {
   partition_key: string;
   event: string;
   attempts: number;
+  rejections: number;
 }
 
 /** Creates the relay's side of the outbox, on any `Database`. The sync store writes the rows. */
@@ -155,6 +160,13 @@ export function createOutboxStore(database: Database): OutboxStore {
         claims.map(({ outboxId }) => outboxId),
         claims.map(({ attempts }) => attempts),
         claims.map(({ delayMs }) => delayMs),
+      ]);
+    },
+
+    async countRejection(rejected) {
+      await database.query(COUNT_REJECTION, [
+        rejected.map(({ outboxId }) => outboxId),
+        rejected.map(({ rejections }) => rejections + 1),
       ]);
     },
 
@@ -227,5 +239,6 @@ function toOutboxRow(row: ClaimedRow): OutboxRow {
     partitionKey: row.partition_key,
     event: row.event,
     attempts: row.attempts,
+    rejections: row.rejections,
   };
 }

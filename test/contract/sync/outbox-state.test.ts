@@ -96,7 +96,7 @@ describe.each(SERVICE_DATABASES)('the events that need an operator, on $name', (
       streamName: 'used',
       state: { read: options.read ?? state, write: (report) => void reports.push(report) },
       logger,
-      options: { disableAfterAttempts: 1, parkAfterAttempts: 1 },
+      options: { disableAfterAttempts: 1, parkAfterRejections: 1 },
     });
     await letLeasesAge(database, 3_600_000);
     const [result] = await Promise.allSettled([relay({}, createLambdaContext('relay-outbox', 'us-east-1'))]);
@@ -166,7 +166,7 @@ describe.each(SERVICE_DATABASES)('the events that need an operator, on $name', (
 
   it('are counted only as parked if they are parked and belong to an unused stream', async () => {
     await insertOutboxRow(database, { streamName: 'unknown' });
-    await database.query("UPDATE sync.outbox SET parked_reason = 'ValidationException, 5 attempts'");
+    await database.query("UPDATE sync.outbox SET parked_reason = 'ValidationException, 5 rejections'");
     expect(await state()).toEqual({ oldestMs: 0, parked: 1, unusedStreams: [] });
   });
 });

@@ -50,7 +50,14 @@ describe.each(SERVICE_DATABASES)('the outbox on $name', ({ open }) => {
       event: text,
     });
     expect(await outbox.claim(1, LEASE_MS)).toEqual([
-      { outboxId, streamName: null, partitionKey: 'us-east-1:player', event: text, attempts: 1 },
+      {
+        outboxId,
+        streamName: null,
+        partitionKey: 'us-east-1:player',
+        event: text,
+        attempts: 1,
+        rejections: 0,
+      },
     ]);
     expect((await outbox.claim(10, LEASE_MS)).map(({ event }) => event)).toEqual(['younger']);
     expect(await outbox.claim(10, LEASE_MS)).toEqual([]);
@@ -88,20 +95,24 @@ describe.each(SERVICE_DATABASES)('the outbox on $name', ({ open }) => {
     const [removed = '', parked = ''] = await fill(3);
     await outbox.claim(2, LEASE_MS);
     await outbox.remove([removed]);
-    await outbox.park(parked, 'ValidationException, 1 attempts');
+    await outbox.park(parked, 'ValidationException, 1 rejections');
     expect((await database.query('SELECT outbox_id FROM sync.outbox_leases')).rows).toEqual([]);
   });
 
-  it('continues to count the attempts of an unparked row, unless the operator resets their number', async () => {
-    const [outboxId = ''] = await fill(1);
-    await outbox.claim(1, 0);
-    await outbox.claim(1, LEASE_MS);
-    await outbox.park(outboxId, 'ValidationException, 2 attempts');
+  it('returns how often a row was rejected, until the operator resets their number', async () => {
+    const [rejected = '', other = ''] = await fill(2);
+    const rejectionsOf = async () =>
+      Object.fromEntries((await outbox.claim(2, 0)).map((row) => [row.outboxId, row.rejections]));
+    expect(await rejectionsOf()).toEqual({ [rejected]: 0, [other]: 0 });
+    await outbox.countRejection([{ outboxId: rejected, rejections: 0 }]);
+    expect(await rejectionsOf()).toEqual({ [rejected]: 1, [other]: 0 });
+    await outbox.countRejection([{ outboxId: rejected, rejections: 1 }]);
+    expect(await outbox.claimOne(rejected, 0)).toMatchObject({ rejections: 2 });
+    await outbox.park(rejected, 'ValidationException, 3 rejections');
     await database.query('UPDATE sync.outbox SET parked_reason = NULL');
-    expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ attempts: 3 }]);
-    await outbox.park(outboxId, 'ValidationException, 3 attempts');
-    await database.query('UPDATE sync.outbox SET parked_reason = NULL, attempts = 0');
-    expect(await outbox.claim(1, LEASE_MS)).toMatchObject([{ attempts: 1 }]);
+    expect(await rejectionsOf()).toEqual({ [rejected]: 2, [other]: 0 });
+    await database.query('UPDATE sync.outbox SET attempts = 0');
+    expect(await rejectionsOf()).toEqual({ [rejected]: 0, [other]: 0 });
   });
 
   it('does not return a row that an older version of the service has leased', async () => {
@@ -147,13 +158,13 @@ describe.each(SERVICE_DATABASES)('the outbox on $name', ({ open }) => {
   it('never returns a row that is parked after permanent failures, and stores the reason', async () => {
     const [bad = '', good = ''] = await fill(2);
     await outbox.claim(1, 0);
-    await outbox.park(bad, 'ValidationException, 5 attempts');
+    await outbox.park(bad, 'ValidationException, 5 rejections');
     expect(await claimIds(2)).toEqual([good]);
     expect(await outbox.count()).toEqual({ waiting: 1, parked: 1 });
     const { rows } = await database.query('SELECT parked_reason FROM sync.outbox WHERE outbox_id = $1', [
       bad,
     ]);
-    expect(rows).toEqual([{ parked_reason: 'ValidationException, 5 attempts' }]);
+    expect(rows).toEqual([{ parked_reason: 'ValidationException, 5 rejections' }]);
   });
 
   it('returns the rows of one stream, or of all streams except given streams', async () => {

@@ -164,7 +164,7 @@ describe.each(SERVERS)('the relay on $name', ({ open }) => {
       partitionKey: WRONG_KEY,
       createdAt: new Date(NEW_YEAR),
     });
-    const options = { parkAfterAttempts: 3, retryBaseMs: 0, timeBudgetMs: -1 };
+    const options = { parkAfterRejections: 3, retryBaseMs: 0, timeBudgetMs: -1 };
     expect(await relay(options)).toMatchObject({
       published: 3,
       postponed: 1,
@@ -184,24 +184,26 @@ describe.each(SERVERS)('the relay on $name', ({ open }) => {
     });
     expect(await outbox.count()).toEqual({ waiting: 0, parked: 1 });
     const { rows } = await database.query('SELECT event, parked_reason FROM sync.outbox');
-    expect(rows).toEqual([{ event: 'poison', parked_reason: 'ValidationException, 3 attempts' }]);
+    expect(rows).toEqual([{ event: 'poison', parked_reason: 'ValidationException, 3 rejections' }]);
   });
 
-  it('counts attempts that failed transiently toward the limit for parking', async () => {
+  it('parks an event only after repeated rejections, however often Kinesis was unreachable before', async () => {
     await insertOutboxRow(database, { event: 'poison', partitionKey: WRONG_KEY });
-    const options = { parkAfterAttempts: 3, retryBaseMs: 0, timeBudgetMs: -1 };
+    const options = { parkAfterRejections: 3, retryBaseMs: 0, timeBudgetMs: -1 };
     const client = createKinesisClient({ region, endpoint: 'http://127.0.0.1:1', credentials });
     onTestFinished(() => client.destroy());
-    for (let attempt = 1; attempt <= 3; attempt += 1) {
-      expect(await relay(options, outbox, createKinesisPublisher(client))).toMatchObject({ postponed: 1 });
+    for (const parked of [0, 0, 1]) {
+      for (let attempt = 1; attempt <= 3; attempt += 1) {
+        expect(await relay(options, outbox, createKinesisPublisher(client))).toMatchObject({ postponed: 1 });
+      }
+      expect(await relay(options)).toMatchObject({ parked, refusals: ['ValidationException'] });
     }
-    expect(await relay(options)).toMatchObject({ parked: 1, refusals: ['ValidationException'] });
   });
 
   it('keeps retrying events whose stream is missing, and publishes them after the stream is created', async () => {
     await fill(5);
     await emulator.deleteStream(streamName);
-    const options = { parkAfterAttempts: 1, retryBaseMs: 0, retryCapMs: 0 };
+    const options = { parkAfterRejections: 1, retryBaseMs: 0, retryCapMs: 0 };
     expect(await relay(options)).toEqual({
       published: 0,
       postponed: 15,
@@ -339,7 +341,7 @@ describe.each(SERVERS)('the relay on $name', ({ open }) => {
 
     it('logs parked events as an error', async () => {
       await insertOutboxRow(database, { partitionKey: WRONG_KEY });
-      const { logged, result } = invoke({ parkAfterAttempts: 1 });
+      const { logged, result } = invoke({ parkAfterRejections: 1 });
       expect(await result).toMatchObject({ parked: 1 });
       expect(logged.error).toHaveBeenCalledTimes(1);
     });

@@ -87,7 +87,7 @@ describe.each(SERVICE_DATABASES)(
       await createDevice(service.operations).update(put('a', 'value'));
       const outbox = createOutboxStore(database);
       const [row] = await outbox.claim(1, 60_000);
-      await outbox.park(row?.outboxId ?? '', 'ValidationException, 5 attempts');
+      await outbox.park(row?.outboxId ?? '', 'ValidationException, 5 rejections');
       service.clock.now += 30 * DAY;
       expect(await sweep()).toBe(0);
       expect(await countPayloads()).toBe(1);

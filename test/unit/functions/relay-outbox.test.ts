@@ -24,7 +24,7 @@ function endlessOutbox(streams: readonly string[]): Outbox {
       count += 1;
       const payloadId = `00000000-0000-4000-8000-${String(count).padStart(12, '0')}`;
       const event = index === 0 ? '{}' : linked(payloadId);
-      return { outboxId: payloadId, streamName, partitionKey: 'identity', event, attempts: 1 };
+      return { outboxId: payloadId, streamName, partitionKey: 'identity', event, attempts: 1, rejections: 0 };
     });
   return {
     claim: async (_limit, _leaseMs, of = { allBut: [] }) =>
@@ -32,6 +32,7 @@ function endlessOutbox(streams: readonly string[]): Outbox {
         ? rowsOf(String(of.only))
         : streams.filter((name) => !of.allBut.includes(name)).flatMap(rowsOf),
     remove: async () => undefined,
+    countRejection: async () => undefined,
     postpone: async () => undefined,
     park: async () => undefined,
   };

@@ -9,6 +9,7 @@ import type {
   PublishOutcome,
   StreamChoice,
 } from '../../../lib/sync/ports/outbox.ts';
+import { PayloadUploadError } from '../../../lib/sync/ports/payload-uploader.ts';
 
 interface Row extends OutboxRow {
   dueAt: number;
@@ -17,6 +18,11 @@ interface Row extends OutboxRow {
 
 const throttled = { error: 'ProvisionedThroughputExceededException', retryable: true };
 const invalid = { error: 'ValidationException', retryable: false };
+const noStream = { error: 'ResourceNotFoundException', retryable: true, noStream: true as const };
+/** An event whose records are stored as a payload. */
+const EVENT_WITH_PAYLOAD = JSON.stringify({
+  kinesisSyncRecordsURL: 'http://127.0.0.1/payloads/00000000-0000-4000-8000-000000000000?',
+});
 
 /** Creates an in-memory outbox with its own clock, and an in-memory stream whose outcomes `outcomeOf` decides. */
 function setUp(
@@ -32,6 +38,7 @@ function setUp(
     partitionKey: `key-${event}`,
     event,
     attempts: 0,
+    rejections: 0,
     dueAt: 0,
   }));
   const stream: string[] = [];
@@ -52,6 +59,11 @@ function setUp(
     async postpone(claims) {
       for (const { outboxId, delayMs } of claims) {
         for (const row of rows) if (row.outboxId === outboxId) row.dueAt = clock + delayMs;
+      }
+    },
+    async countRejection(rejected) {
+      for (const { outboxId, rejections } of rejected) {
+        for (const row of rows) if (row.outboxId === outboxId) row.rejections = rejections + 1;
       }
     },
     async park(outboxId, reason) {
@@ -204,10 +216,10 @@ describe('the relay', () => {
       event === 'bad' ? invalid : 'published',
     );
     for (let attempt = 1; attempt < 3; attempt += 1) {
-      expect(await relay({ parkAfterAttempts: 3 })).toMatchObject({ postponed: 1, parked: 0 });
+      expect(await relay({ parkAfterRejections: 3 })).toMatchObject({ postponed: 1, parked: 0 });
       pass(60_000);
     }
-    expect(await relay({ parkAfterAttempts: 3 })).toEqual({
+    expect(await relay({ parkAfterRejections: 3 })).toEqual({
       published: 0,
       postponed: 0,
       parked: 1,
@@ -216,12 +228,54 @@ describe('the relay', () => {
       withoutStream: 0,
       notUploaded: 0,
     });
-    expect(rows()).toMatchObject([{ outboxId: 'bad', parkedReason: 'ValidationException, 3 attempts' }]);
+    expect(rows()).toMatchObject([{ outboxId: 'bad', parkedReason: 'ValidationException, 3 rejections' }]);
     pass(60_000);
     const sentBefore = batches.length;
     await relay();
     expect(batches).toHaveLength(sentBefore);
     expect(stream).toEqual(['good']);
+  });
+
+  it.each([
+    ['a throttled stream', throttled],
+    ['a stream that does not exist', noStream],
+    ['a payload that cannot be uploaded', 'not uploaded'],
+    ['a crash of the relay', 'crash'],
+  ] as const)('does not count %s toward the rejections that park a row', async (_cause, cause) => {
+    let outcome: PublishOutcome = invalid;
+    const { relay, outbox, pass, rows } = setUp([EVENT_WITH_PAYLOAD], () => outcome);
+    let canUpload = true;
+    const uploads: PayloadUploads = {
+      payloads: { read: async () => '[]', remove: async () => undefined },
+      uploader: {
+        upload: () => (canUpload ? Promise.resolve() : Promise.reject(new PayloadUploadError('SlowDown'))),
+        isStored: async () => false,
+        urlOf: async (id) => `https://s3/${id}`,
+      },
+    };
+    const attempt = async () => {
+      pass(120_000);
+      return relay({ parkAfterRejections: 3 }, { uploads });
+    };
+    const failTransiently = async () => {
+      outcome = typeof cause === 'string' ? invalid : cause;
+      canUpload = cause !== 'not uploaded';
+      for (let attempts = 0; attempts < 10; attempts += 1) {
+        if (cause === 'crash') {
+          pass(120_000);
+          await outbox.claim(1, 120_000);
+        } else expect(await attempt()).toMatchObject({ postponed: 1, parked: 0 });
+      }
+      outcome = invalid;
+      canUpload = true;
+    };
+    for (let rejections = 1; rejections < 3; rejections += 1) {
+      await failTransiently();
+      expect(await attempt()).toMatchObject({ postponed: 1, parked: 0, refusals: ['ValidationException'] });
+    }
+    await failTransiently();
+    expect(await attempt()).toMatchObject({ postponed: 0, parked: 1 });
+    expect(rows()).toMatchObject([{ parkedReason: 'ValidationException, 3 rejections' }]);
   });
 
   it('skips a stream for the rest of a run after three failed batches, and publishes its rows in a later run', async () => {
@@ -299,7 +353,6 @@ describe('the relay', () => {
   );
 
   describe('with a stream per pool', () => {
-    const gone = { error: 'ResourceNotFoundException', retryable: true, noStream: true as const };
     /** Returns the second word of the event, which names its stream; null if the event has only one word. */
     const streamOf = (event: string) => event.split(' ')[1] ?? null;
     const alternating = (count: number) =>
@@ -353,7 +406,7 @@ describe('the relay', () => {
       let exists = false;
       const { relay, pass, disabled, rows, stream } = setUp(
         alternating(4),
-        (event) => (event.endsWith('good') || exists ? 'published' : gone),
+        (event) => (event.endsWith('good') || exists ? 'published' : noStream),
         streamOf,
       );
       const options = { disableAfterAttempts: 3 };
@@ -374,7 +427,7 @@ describe('the relay', () => {
     });
 
     it('reports a deleted default stream by its name', async () => {
-      const { relay, disabled } = setUp(['e0'], () => gone);
+      const { relay, disabled } = setUp(['e0'], () => noStream);
       expect(await relay({ disableAfterAttempts: 1 })).toMatchObject({ goneStreams: ['stream'] });
       expect(disabled).toEqual(['null: stream stream does not exist']);
     });
