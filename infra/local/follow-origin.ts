@@ -176,7 +176,8 @@ async function follow(
   const failures = join(directory, `${functionName}-failures`);
   await mkdir(failures, { recursive: true });
   const checkpoints = await openCheckpointFile({ directory, functionName, streamName });
-  const client = createKinesisClient(address);
+  // AWS_ENDPOINT_URL may be set to the address of this service, whose stream is not the origin's.
+  const client = createKinesisClient({ ...address, ignoreConfiguredEndpointUrls: true });
   const origin = limitRate(openOrigin(settings), originRates(settings), { sleep });
   const followOrigin = createFollowOrigin({
     database,

@@ -1,7 +1,6 @@
 import { CognitoSync } from '@aws-sdk/client-cognito-sync';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Credentials } from '../common/environment.ts';
-import { atEndpoint } from './at-endpoint.ts';
 
 export {
   CognitoSyncServiceException,
@@ -19,6 +18,8 @@ interface CognitoSyncClientOptions {
   region: string;
   /** Base URL of a service that offers the Cognito Sync API. Default: Amazon's service. */
   endpoint?: string;
+  /** Ignores the addresses in the environment and in the configuration file, such as AWS_ENDPOINT_URL. Default: false. */
+  ignoreConfiguredEndpointUrls?: boolean;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials | SessionCredentials;
   /** Maximum number of attempts of a request. Default: three. */
@@ -36,13 +37,19 @@ const REQUEST_TIMEOUT_MS = 15_000;
 export function createCognitoSyncClient({
   region,
   endpoint,
+  ignoreConfiguredEndpointUrls,
   credentials,
   maxAttempts,
 }: CognitoSyncClientOptions): CognitoSync {
   return new CognitoSync({
     region,
     requestHandler: requestHandler(),
-    ...atEndpoint(endpoint),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(ignoreConfiguredEndpointUrls && { ignoreConfiguredEndpointUrls }),
+    // Cognito Sync has no FIPS or dual-stack endpoint in any region, but the SDK would compute the address of one.
+    // Source: AWS General Reference, "Amazon Cognito Sync endpoints and quotas".
+    useFipsEndpoint: false,
+    useDualstackEndpoint: false,
     // The SDK adds members to the object that it receives.
     ...(credentials !== undefined && { credentials: { ...credentials } }),
     ...(maxAttempts !== undefined && { maxAttempts }),

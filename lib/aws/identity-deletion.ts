@@ -16,6 +16,8 @@ interface IdentityClientOptions {
   region: string;
   /** Base URL of a service that offers the Cognito Identity API. Default: Amazon's service. */
   endpoint?: string;
+  /** Ignores the addresses in the environment and in the configuration file, such as AWS_ENDPOINT_URL. Default: false. */
+  ignoreConfiguredEndpointUrls?: boolean;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
   /** Maximum number of attempts of a request. Default: three. */

@@ -9,6 +9,8 @@ interface KinesisClientOptions {
   region: string;
   /** Base URL of an emulator, such as `http://127.0.0.1:4580`. Default: AWS. */
   endpoint?: string;
+  /** Ignores the addresses in the environment and in the configuration file, such as AWS_ENDPOINT_URL. Default: false. */
+  ignoreConfiguredEndpointUrls?: boolean;
   /** Default: the SDK's credential chain (environment, profile, role). */
   credentials?: Credentials;
 }
@@ -24,11 +26,17 @@ const REQUEST_TIMEOUT_MS = 15_000;
  * Creates a Kinesis client for AWS or for an emulator, with a timeout on every request. The SDK's own retries (three
  * attempts) remain enabled. The caller must call `destroy()`.
  */
-export function createKinesisClient({ region, endpoint, credentials }: KinesisClientOptions): KinesisClient {
+export function createKinesisClient({
+  region,
+  endpoint,
+  ignoreConfiguredEndpointUrls,
+  credentials,
+}: KinesisClientOptions): KinesisClient {
   return new KinesisClient({
     region,
     requestHandler: requestHandler(endpoint),
     ...atEndpoint(endpoint),
+    ...(ignoreConfiguredEndpointUrls && { ignoreConfiguredEndpointUrls }),
     // The SDK adds members to the object that it receives.
     ...(credentials !== undefined && { credentials: { ...credentials } }),
   });

@@ -20,7 +20,7 @@ interface OperatedServiceOptions extends Pick<OperatedService, 'failures' | 'par
 }
 
 /** The hosts of Amazon's Cognito Sync. Source: AWS General Reference, "Amazon Cognito Sync endpoints and quotas". */
-const AMAZONS = /^cognito-sync(-fips)?\.[\w-]+\.amazonaws\.com$/;
+const AMAZONS = /^cognito-sync\.[\w-]+\.amazonaws\.com$/;
 
 /**
  * Opens a Cognito Sync service and its streams through the AWS SDK. Sends no request before the returned service is

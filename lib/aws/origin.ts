@@ -23,19 +23,20 @@ const PER_PAGE = 60;
  * Opens the origin of a migration through the AWS SDK. Sends no request before the returned origin is used. The SDK
  * does not retry: the caller paces and retries the calls, and retries of the SDK would exceed the caller's rate limit.
  */
-export function openOrigin({ streamName, maxCallsPerSecond: _, ...options }: OriginSettings): Origin {
-  // AWS_ENDPOINT_URL may be set to the address of this service. The SDK would then send the calls for the origin there,
-  // so Amazon's addresses are named here.
-  const at = (service: string) => options.endpoint ?? `https://${service}.${options.region}.amazonaws.com`;
-  const sync = createCognitoSyncClient({ ...options, endpoint: at('cognito-sync'), maxAttempts: 1 });
-  const identities = createCognitoIdentityClient({
-    ...options,
-    endpoint: at('cognito-identity'),
+export function openOrigin({ streamName, region, endpoint, credentials }: OriginSettings): Origin {
+  const address = { region, ...(endpoint !== undefined && { endpoint }) };
+  const options = {
+    ...address,
+    ...(credentials !== undefined && { credentials }),
+    // AWS_ENDPOINT_URL may be set to the address of this service. The SDK would then send the calls for the origin there.
+    ignoreConfiguredEndpointUrls: true,
     maxAttempts: 1,
-  });
+  };
+  const sync = createCognitoSyncClient(options);
+  const identities = createCognitoIdentityClient(options);
   const settings = createPoolSettings(sync);
   return {
-    name: originName(options),
+    name: originName(address),
     streamName,
 
     async readPool(identityPoolId) {

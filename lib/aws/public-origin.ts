@@ -49,7 +49,9 @@ const OF_USER: readonly ServiceErrorCode[] = [
 export function openPublicOrigin({ endpoint, region, credentials }: OriginSettings): PublicOrigin {
   const client = new CognitoIdentityClient({
     region,
-    ...atEndpoint(endpoint ?? `https://cognito-identity.${region}.amazonaws.com`),
+    ...atEndpoint(endpoint),
+    // AWS_ENDPOINT_URL may be set to the address of this service.
+    ignoreConfiguredEndpointUrls: true,
     // The SDK adds members to the object that it receives.
     ...(credentials !== undefined && { credentials: { ...credentials } }),
     maxAttempts: 1,
