@@ -24,6 +24,7 @@ import { checkItem } from './check-item.ts';
 import { INTERRUPTED_RESTORE } from './interrupted-import.ts';
 import { CLOCK_SKEW_MS } from './service-sections.ts';
 import { writeItems } from './write-items.ts';
+import { describeInUse, IMPORT, type WritingCommand } from './writing-command.ts';
 
 /** Removes those of the pools that have no data, so that they can be imported. `npm start` creates such a pool. */
 const REMOVE_EMPTY_POOLS = `
@@ -42,11 +43,14 @@ const FIND_POOLS = `
 SELECT identity_pool_id, deleted_ms IS NOT NULL AS is_deleted
 FROM sync.identity_pools WHERE identity_pool_id = ANY ($1::text[])`;
 
-/** Creates the access to a service that receives an import, on any `Database`. */
-export function createImportTarget(database: Database): ImportTarget {
+/**
+ * Creates the access to a service that receives an import, on any `Database`.
+ * @param by the command whose words the messages use
+ */
+export function createImportTarget(database: Database, by: WritingCommand = IMPORT): ImportTarget {
   return {
     check: checkItem,
-    begin: (file, now) => transact(database, (transaction) => begin(transaction, file, now)),
+    begin: (file, now) => transact(database, (transaction) => begin(transaction, file, now, by)),
 
     async write({ exportId, startedAt }, items, position, now) {
       const since = startedAt - CLOCK_SKEW_MS;
@@ -58,8 +62,8 @@ export function createImportTarget(database: Database): ImportTarget {
       await transact(database, async (transaction) => {
         // The stored position is changed first. A second process then waits here, and finds that the position has
         // changed.
-        if (!(await moveImport(transaction, exportId, position))) throw new SetupError(IN_USE);
-        await writeItems(transaction, written);
+        if (!(await moveImport(transaction, exportId, position))) throw new SetupError(describeInUse(by));
+        await writeItems(transaction, written, by);
         return true;
       });
       await eraseReplaced(database, items);
@@ -94,26 +98,23 @@ export async function hasIdentities(database: Database): Promise<boolean> {
   return (await database.query(HAS_IDENTITIES)).rows.length > 0;
 }
 
-export const IN_USE = 'another process imports the same file; wait until it has ended';
-
 async function begin(
   on: Transaction,
   { exportId, sha256, identityPoolIds }: ImportFile,
   at: number,
+  by: WritingCommand,
 ): Promise<number> {
   const [running] = await listImports(on);
   if (running?.import_id === exportId && running.file_sha256 === sha256) return running.next_position;
   if (running && isRestore(running)) throw new SetupError(INTERRUPTED_RESTORE);
-  if (running) {
-    throw new SetupError(
-      'an import of another file was interrupted; run `import` with that file again, or delete what it imported with `import --discard`',
-    );
-  }
+  if (running) throw new SetupError(by.otherImport);
   await on.query(REMOVE_EMPTY_POOLS, [textArray(identityPoolIds)]);
   const problem = await findProblem(on, identityPoolIds);
-  if (problem !== null) throw new SetupError(`nothing was imported: ${problem}`);
+  if (problem !== null) {
+    throw new SetupError(`nothing was ${by.written}: ${problem}; ${by.name} into a new database`);
+  }
   if (!(await beginImport(on, { importId: exportId, sha256, at, identityPoolIds })))
-    throw new SetupError(IN_USE);
+    throw new SetupError(describeInUse(by));
   return 0;
 }
 
@@ -124,14 +125,12 @@ async function findProblem(on: Transaction, identityPoolIds: readonly string[]):
   ]);
   const idsOf = (isDeleted: boolean) =>
     rows.flatMap((row) => (row.is_deleted === isDeleted ? [row.identity_pool_id] : [])).join(', ');
-  if (idsOf(true) !== '')
-    return `the data of the deleted pool ${idsOf(true)} is still being removed here; import into a new database`;
-  if (idsOf(false) !== '')
-    return `${idsOf(false)} already exists here and holds data; import into a new database`;
+  if (idsOf(true) !== '') return `the data of the deleted pool ${idsOf(true)} is still being removed here`;
+  if (idsOf(false) !== '') return `${idsOf(false)} already exists here and holds data`;
   const projected = await findProjectedPools(on, identityPoolIds);
   return projected.length === 0
     ? null
-    : `the query store of this database has data of ${projected.join(', ')}, which can be newer than the imported data and would hide it; import into a new database`;
+    : `the query store of this database has data of ${projected.join(', ')}, which can be newer than the data of the file and would hide it`;
 }
 
 /** Erases the records of a dataset that was deleted between its two occurrences in the file. */

@@ -3,7 +3,8 @@ import type { Database } from '../../database/database.ts';
 import { isRestore, listImports, moveImport, restoreHash } from '../../sync/store/import-progress.ts';
 import type { ImportTarget } from '../ports/import-target.ts';
 import type { ServiceItem } from '../service-file.ts';
-import { createImportTarget, hasIdentities, IN_USE } from './import-target.ts';
+import { createImportTarget, hasIdentities } from './import-target.ts';
+import { describeInUse, RESTORE } from './writing-command.ts';
 
 /**
  * Creates the access to a database that receives a restore. The target writes each dataset and record of the backup
@@ -17,7 +18,7 @@ export function createRestoreTarget(
   database: Database,
   raise: (item: ServiceItem) => ServiceItem,
 ): ImportTarget {
-  const target = createImportTarget(database);
+  const target = createImportTarget(database, RESTORE);
   return {
     ...target,
     async begin(file, now) {
@@ -25,7 +26,7 @@ export function createRestoreTarget(
       const position = await target.begin({ ...file, sha256: restoreHash(file.sha256) }, now);
       if (position === 0) return 0;
       if (!(await moveImport(database, file.exportId, { from: position, to: 0 })))
-        throw new SetupError(IN_USE);
+        throw new SetupError(describeInUse(RESTORE));
       return 0;
     },
     write: (file, items, position, now) =>

@@ -16,20 +16,24 @@ import {
 import { lockIdentities } from '../../sync/store/lock-identities.ts';
 import type { ServiceItem } from '../service-file.ts';
 import { SINGLE_ROWS } from './service-tables.ts';
+import type { WritingCommand } from './writing-command.ts';
 
 /**
  * Writes items of an export. No two of them may write the same row.
+ * @param by the command whose advice an error contains
  * @throws {SetupError} an identity belongs to another pool here
  */
-export async function writeItems(on: Transaction, items: readonly ServiceItem[]): Promise<void> {
+export async function writeItems(
+  on: Transaction,
+  items: readonly ServiceItem[],
+  by: WritingCommand,
+): Promise<void> {
   const datasets = items.filter((item) => item.type === 'dataset');
   const identities = items.filter((item) => item.type === 'identity');
   const rows = items.filter((item) => item.type === 'row');
   const foreign = await findForeignIdentity(on, rowsOf(identities));
   if (foreign !== null) {
-    throw new SetupError(
-      `the identity ${foreign} belongs to another pool here; run \`import --discard\`, and import into a new database`,
-    );
+    throw new SetupError(`the identity ${foreign} belongs to another pool here; ${by.foreignIdentity}`);
   }
   await writeRows(on, DATASETS, rowsOf(datasets));
   await createSyncIdentities(on, rowsOf(datasets));

@@ -188,7 +188,9 @@ it(
       const env = { DATA_DIR: join(folder, 'restored') };
       expect(await operate(['restore', unwritable], env)).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining('belongs to another pool here'),
+        stderr: expect.stringMatching(
+          /: the identity \S+ belongs to another pool here; restore into a new database, and if that fails as well, use another backup\n$/,
+        ),
       });
       await expect(startLocalCloud({ dataDir: env.DATA_DIR })).rejects.toThrow(
         `a restore into DATA_DIR "${env.DATA_DIR}" has not succeeded`,
@@ -220,6 +222,53 @@ it('restore rejects a database that has identities', () =>
         'cognito-sync-backend: the database at DATABASE_URL has identities of a service; restore into a new database\n',
     });
     expect(await countsOf(target)).toEqual([]);
+  }));
+
+it('restore rejects a database whose query store has data of a pool of the backup', () =>
+  inFolder(async (folder) => {
+    const { file } = await backUp({ folder });
+    await target.query(
+      `INSERT INTO projection.datasets (
+         dataset_id, identity_pool_id, identity_id, dataset_name, last_modified_ms, sync_count, projected_at)
+       VALUES ($1, $2, 'us-east-1:1', 'game', 9, 9, now())`,
+      [randomUUID(), POOL],
+    );
+    expect(await restore(folder, file)).toMatchObject({
+      code: 1,
+      stderr: `cognito-sync-backend: nothing was restored: the query store of this database has data of ${POOL}, which can be newer than the data of the file and would hide it; restore into a new database\n`,
+    });
+    expect(await countsOf(target)).toEqual([]);
+  }));
+
+it('restore rejects a database into which another process restores the same file', () =>
+  inFolder(async (folder) => {
+    const { file } = await backUp({ folder });
+    // As if another process had moved on between two statements of this one.
+    await target.query(
+      `CREATE FUNCTION skip_update() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`,
+    );
+    await target.query(
+      'CREATE TRIGGER skip BEFORE UPDATE ON sync.imports FOR EACH ROW EXECUTE FUNCTION skip_update()',
+    );
+    expect(await restore(folder, file)).toMatchObject({
+      code: 1,
+      stderr: 'cognito-sync-backend: another process restores the same file; wait until it has ended\n',
+    });
+  }));
+
+it('restore rejects a database into which an import has not ended', () =>
+  inFolder(async (folder) => {
+    const { file } = await backUp({ folder });
+    await target.query(
+      `INSERT INTO sync.imports (import_id, file_sha256, started_ms, identity_pool_ids, next_position)
+       VALUES ($1, 'ab', 1, '[]', 0)`,
+      [randomUUID()],
+    );
+    expect(await restore(folder, file)).toMatchObject({
+      code: 1,
+      stderr:
+        'cognito-sync-backend: an import into this database has not ended; restore into a new database\n',
+    });
   }));
 
 it('restore rejects an export, because it contains no keys of the service', () =>

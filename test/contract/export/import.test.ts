@@ -204,7 +204,7 @@ describe('the command import', () => {
     );
     const before = await exportedLines(target);
     await expect(importText({ database: target }, text)).rejects.toThrow(
-      `nothing was imported: the query store of this database has data of ${POOL}`,
+      `nothing was imported: the query store of this database has data of ${POOL}, which can be newer than the data of the file and would hide it; import into a new database`,
     );
     expect(await exportedLines(target)).toEqual(before);
   });
@@ -230,7 +230,9 @@ describe('the command import', () => {
       'INSERT INTO identity.identities (identity_id, identity_pool_id, created_ms, modified_ms) VALUES ($1, $2, 1, 1)',
       [identity.row.identity_id, other],
     );
-    await expect(importText({ database: target }, text)).rejects.toThrow('belongs to another pool here');
+    await expect(importText({ database: target }, text)).rejects.toThrow(
+      `the identity ${identity.row.identity_id} belongs to another pool here; run \`import --discard\`, and import into a new database`,
+    );
     expect(await foreignRows()).toMatchObject([{ identity_pool_id: other, modified_ms: 1 }]);
   });
 
@@ -299,7 +301,7 @@ describe('the command import', () => {
     await withInterrupted(async (path, content) => {
       expect(await createPoolStore(target).listPoolIds()).toEqual([]);
       await expect(importText({ database: target }, text)).rejects.toThrow(
-        'an import of another file was interrupted',
+        'an import of another file was interrupted; run `import` with that file again, or delete what it imported with `import --discard`',
       );
       await expect(runExport({ database: target }, '--service')).rejects.toThrow(
         'an import into this service has not ended, so data is missing',
