@@ -66,6 +66,7 @@ beforeAll(async () => {
     pushProvidersSecretKey: PUSH_KEY,
     origins: 'https://app.example.com',
     rateLimits: 'on',
+    syncLimits: '{"rowsPerDataset":32768}',
     trustedProxies: '10.0.0.0/8',
     streamArn: STREAM,
     streamKey: STREAM_KEY,
@@ -315,6 +316,7 @@ describe('the functions of the service', () => {
       PUSH_PROVIDERS_SECRET: 'push',
       ORIGINS: 'https://app.example.com',
       RATE_LIMITS: 'on',
+      SYNC_LIMITS: '{"rowsPerDataset":32768}',
       TRUSTED_PROXIES: '10.0.0.0/8',
     });
   });

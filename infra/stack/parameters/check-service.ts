@@ -2,6 +2,7 @@ import { isObject } from '../../../lib/common/json.ts';
 import { readRateLimits } from '../../../lib/common/rate-limit-settings.ts';
 import { readLoginProviders } from '../../../lib/common/read-login-settings.ts';
 import { readOrigins } from '../../../lib/common/read-origins.ts';
+import { readSyncLimits } from '../../../lib/common/read-sync-limits.ts';
 import { readTrustedProxies } from '../../../lib/common/read-trusted-proxies.ts';
 import { addressMistakes, secretMistakes } from './database-parameters.ts';
 import { concurrencyMistakes, mistakeOf, switchMistakes } from './mistakes.ts';
@@ -47,6 +48,7 @@ function valueMistakes(given: Given, region: string): string[] {
     ...(['', 'on', 'off'].includes(given.rateLimits)
       ? []
       : jsonMistakes('rateLimits', given.rateLimits, (text) => readRateLimits({ RATE_LIMITS: text }, true))),
+    ...mistakeOf('syncLimits', () => readSyncLimits({ SYNC_LIMITS: given.syncLimits })),
     ...mistakeOf('origins', () => readOrigins({ ORIGINS: given.origins })),
     ...mistakeOf('trustedProxies', () => readTrustedProxies({ TRUSTED_PROXIES: given.trustedProxies })),
   ];
@@ -113,19 +115,19 @@ function pushProvidersMistakes(given: Given, region: string): string[] {
 /** Maximum size of a function's environment variables. Source: AWS Lambda Developer Guide, "Lambda quotas". */
 const MAX_ENVIRONMENT_BYTES = 4_096;
 /** Upper bound for the names of the variables of `service-api`, and for the values that are not parameters. */
-const OTHER_VARIABLES_BYTES = 950;
+const OTHER_VARIABLES_BYTES = 970;
 
 /**
  * Checks the size of the environment of `service-api`. Lambda measures the variables as JSON, as Lambda's error message
  * shows.
  */
 function environmentMistakes(given: Given): string[] {
-  const { loginProviders, origins, rateLimits, trustedProxies } = given;
+  const { loginProviders, origins, rateLimits, syncLimits, trustedProxies } = given;
   const { databaseUrl, databaseSecret } = ownDatabase(given) ?? given;
   const bytes = Buffer.byteLength(
     JSON.stringify([
       ...[loginProviders, given.loginProvidersSecret, given.pushProvidersSecret],
-      ...[origins, rateLimits, trustedProxies],
+      ...[origins, rateLimits, syncLimits, trustedProxies],
       ...[databaseUrl, databaseSecret, given.originEndpoint, given.originKeysSecret],
     ]),
   );
@@ -135,6 +137,7 @@ function environmentMistakes(given: Given): string[] {
     loginProviders,
     origins,
     rateLimits,
+    syncLimits,
     trustedProxies,
   }).toSorted(([, left], [, right]) => right.length - left.length);
   const advice = longest === 'loginProviders' ? 'use loginProvidersSecret' : `shorten ${longest}`;

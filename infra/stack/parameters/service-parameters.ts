@@ -22,6 +22,7 @@ export interface ServiceParameters {
   pushProvidersSecretKey: string;
   origins: string;
   rateLimits: string;
+  syncLimits: string;
   trustedProxies: string;
 }
 
@@ -39,6 +40,7 @@ export const NO_SERVICE: ServiceParameters = {
   pushProvidersSecretKey: '',
   origins: '',
   rateLimits: '',
+  syncLimits: '',
   trustedProxies: '',
 };
 
@@ -79,6 +81,7 @@ export interface ServiceDeployment {
   pushProvidersSecretService: string;
   origins: string;
   rateLimits: string;
+  syncLimits: string;
   trustedProxies: string;
   /** Maximum concurrency of the function `service-api`. Null if it shares the concurrency of the account. */
   serviceConcurrency: number | null;
@@ -153,6 +156,7 @@ export function toServiceDeployment(
     pushProvidersSecretService: secretsManagerOf(given.pushProvidersSecret, region),
     origins: given.origins,
     rateLimits: given.rateLimits,
+    syncLimits: given.syncLimits,
     trustedProxies: given.trustedProxies,
     serviceConcurrency: given.serviceConcurrency === '' ? null : Number(given.serviceConcurrency),
     // Two executions, because a run can overlap with the next one. AWS allows a reservation only above a certain quota

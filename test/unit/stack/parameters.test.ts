@@ -179,6 +179,17 @@ describe('the parameters of a deployment', () => {
       { service: 'on', rateLimits: '{"adress":{"perSecond":5}}' },
       /unknown member "adress"; did you mean address\?$/,
     ],
+    ['syncLimits', { service: 'on', syncLimits: 'many' }, /it is not a JSON object; use e\.g\. /],
+    [
+      'syncLimits',
+      { service: 'on', syncLimits: '{"datasetsPerIdentity":40}' },
+      /unknown limit "datasetsPerIdentity"; use rowsPerDataset, keyBytesPerDataset, devicesPerIdentity$/,
+    ],
+    [
+      'syncLimits',
+      { service: 'on', syncLimits: '{"rowsPerDataset":0}' },
+      /rowsPerDataset is not a positive whole number; the default is 16384$/,
+    ],
     ['origins', { service: 'on', origins: 'https://app.example/path' }, /entry 1 is not an origin/],
     ['trustedProxies', { service: 'on', trustedProxies: '10.0.0.0/33' }, /"10.0.0.0\/33" is not a network/],
     ['trustedProxies', { service: 'on', trustedProxies: '0.0.0.0/0' }, /trusts every client/],
@@ -249,6 +260,7 @@ describe('the parameters of a deployment', () => {
       pushProvidersSecretKey: 'arn:aws:kms:us-east-1:123456789012:key/0123',
       origins: 'https://app.example',
       rateLimits: 'on',
+      syncLimits: '{"rowsPerDataset":32768}',
       trustedProxies: '10.0.0.0/8',
     };
     for (const service of ['', 'off']) {
