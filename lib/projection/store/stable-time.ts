@@ -31,6 +31,14 @@ const LONGEST_WRITE = "interval '5 minutes'";
  */
 const OLDEST_LOCK = "interval '1 day'";
 
+/**
+ * An SQL expression: the stable time of the server that runs the statement, if it is a standby server, otherwise null. A
+ * statement that reads changes needs it in addition to the stable time of an earlier statement: a pooler or a DNS name can
+ * distribute the statements over several servers, and this server can be behind the server of the earlier statement.
+ */
+export const STANDBY_TIME = `(SELECT CASE WHEN pg_is_in_recovery()
+    THEN coalesce(pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}, '-infinity') END)`;
+
 /** A statement that reads a stable time. */
 const readTime = (time: string) => `
 SELECT until::text AS until, floor(extract(epoch FROM until) * 1000)::bigint AS until_ms, is_ahead,
@@ -72,8 +80,9 @@ interface StableRow {
 }
 
 /**
- * Reads up to which time the changes are complete, in the order of `projected_at`. A later statement sees all changes
- * before this time, because it sees the rows of all writers that have ended.
+ * Reads up to which time the changes are complete, in the order of `projected_at`. A later statement on the same server
+ * sees all changes before this time, because it sees the rows of all writers that have ended. One statement could not do
+ * both: a writer could end after the statement's snapshot, but before the statement reads the locks of the writers.
  *
  * @param position the time up to which the caller has read the changes, as text; null if it has not read any
  * @throws {ValueRefusedError} the position is not a time
@@ -81,16 +90,16 @@ interface StableRow {
  */
 export async function readStableTime(on: Database, position: string | null): Promise<StableTime> {
   const reading = on.query<StableRow>(on.dialect === 'dsql' ? READ_ON_DSQL : READ, [position]);
-  const { rows } = await reading.catch((error: unknown) => {
-    throw error instanceof DatabaseError && error.code === NOT_SUPPORTED
-      ? new SetupError(OTHER_SERVER)
-      : error;
-  });
-  const [row] = rows;
+  const [row] = (await reading.catch(throwUnsupported)).rows;
   return {
     until: row?.until ?? '-infinity',
     untilMs: row?.until_ms ?? null,
     isIndexed: row?.is_indexed === true,
     isAhead: row?.is_ahead === true,
   };
+}
+
+/** @throws {SetupError} the server cannot tell the stable time; otherwise throws the given error */
+export function throwUnsupported(error: unknown): never {
+  throw error instanceof DatabaseError && error.code === NOT_SUPPORTED ? new SetupError(OTHER_SERVER) : error;
 }

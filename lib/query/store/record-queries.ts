@@ -7,7 +7,7 @@ import {
   isIndexReady,
   type OptionalIndexName,
 } from '../../projection/store/optional-indexes.ts';
-import { readStableTime } from '../../projection/store/stable-time.ts';
+import { readStableTime, STANDBY_TIME, throwUnsupported } from '../../projection/store/stable-time.ts';
 import type { PageRequest, Position, QueriedRecord, QueryPage, RecordChange } from '../model.ts';
 import { type KeyFilter, type KeyOrder, QueryError } from '../ports/query-reader.ts';
 import { atPosition, readPage, startAfter, withinBytes } from './page.ts';
@@ -78,14 +78,17 @@ const READ_DATASET = recordsIn(
  * $1: the time, and $2, $3: the ids of the record, after which the page starts; $4: the time before which the page
  * ends; $5: the limit. Uses the index on projected_at.
  */
-const READ_CHANGES = recordsIn(
-  "position, dataset_id, record_id, (projected_at + interval '1 microsecond')::text AS next_position",
-  `projected_at::text AS position FROM query.record_versions
+const readChangesBefore = (end: string) =>
+  recordsIn(
+    "position, dataset_id, record_id, (projected_at + interval '1 microsecond')::text AS next_position",
+    `projected_at::text AS position FROM query.record_versions
     WHERE (projected_at, dataset_id, record_id) > ($1::text::timestamptz, $2::uuid, $3::uuid)
-      AND projected_at < $4::text::timestamptz
+      AND projected_at < ${end}
     ORDER BY projected_at, dataset_id, record_id LIMIT $5::int`,
-  'projected_at, dataset_id, record_id',
-);
+    'projected_at, dataset_id, record_id',
+  );
+const READ_CHANGES = readChangesBefore(`least($4::text::timestamptz, ${STANDBY_TIME})`);
+const READ_CHANGES_ON_DSQL = readChangesBefore('$4::text::timestamptz');
 
 const MATCHES = `($4::text IS NULL OR datasets.identity_pool_id = $4::text)
   AND ($5::text IS NULL OR datasets.dataset_name = $5::text)`;
@@ -212,9 +215,7 @@ export async function readChanges(
 ): Promise<QueryPage<RecordChange>> {
   const given = startAfter(page.after, [since?.toISOString() ?? '-infinity', FIRST_ID, FIRST_ID]);
   const reading = atPosition(page.after, readStableTime(on, given[0] ?? null));
-  const { until, isIndexed, isAhead } = await reading.catch((error: unknown) => {
-    throw error instanceof SetupError ? new QueryError('unsupported-server', error.message) : error;
-  });
+  const { until, isIndexed, isAhead } = await reading.catch(throwQueryError);
   if (!isIndexed) await requireIndex(on, 'changes');
   // A position of the feed is later than the clock only if the clock was set back. Changes that were written since then
   // can be before the position.
@@ -222,9 +223,16 @@ export async function readChanges(
   // A `since` in the future counts as now. The next position must not be later than the clock.
   const start = isAhead ? [until, FIRST_ID, FIRST_ID] : given;
   const values = [...start, until];
-  const changes = await readPage(on, { sql: READ_CHANGES, values, page }, toChange, positionOf, endOf);
+  const sql = on.dialect === 'dsql' ? READ_CHANGES_ON_DSQL : READ_CHANGES;
+  const changes = await readPage(on, { sql, values, page }, toChange, positionOf, endOf)
+    .catch(throwUnsupported)
+    .catch(throwQueryError);
   // After the last page, a later call continues where this call stopped.
   return { ...changes, next: changes.next ?? start };
+}
+
+function throwQueryError(error: unknown): never {
+  throw error instanceof SetupError ? new QueryError('unsupported-server', error.message) : error;
 }
 
 function positionOf({ position, dataset_id, record_id }: ChangeRow): Position {

@@ -203,41 +203,92 @@ describe('the change feed on PostgreSQL', () => {
   });
 });
 
+/** Starts a standby server whose last replayed transaction is the last one of `fill`. */
+async function startStandby(fill: (primary: Database) => Promise<unknown>) {
+  const server = await startPostgresServer();
+  const primary = openPg({ connectionString: server.url });
+  await migrate(primary);
+  await fill(primary);
+  // With this file, the server starts as a standby server. Source: PostgreSQL manual, "Standby Server Operation".
+  const { rows } = await primary.query<{ data_directory: string }>('SHOW data_directory');
+  await primary.query(`COPY (SELECT) TO '${rows[0]?.data_directory}/standby.signal'`);
+  await primary.close();
+  await server.kill();
+  await server.start();
+  const database = openPg({ connectionString: server.url });
+  return {
+    database,
+    async close() {
+      await database.close();
+      await server.close();
+    },
+  };
+}
+
+/** Sets the time of all changes written so far to more than five minutes ago, the longest time of a transaction. */
+const letChangesAge = (database: Database) =>
+  database.query("UPDATE projection.records SET projected_at = now() - interval '301 seconds'");
+
 describe('the change feed on a standby server of PostgreSQL', () => {
   it('returns a change only when no older transaction of the primary server can still write', async () => {
-    const server = await startPostgresServer();
-    const primary = openPg({ connectionString: server.url });
-    await migrate(primary);
-    await write(primary, 'old');
-    await primary.query("UPDATE projection.records SET projected_at = now() - interval '301 seconds'");
-    await write(primary, 'new');
-    // With this file, the server starts as a standby server. Source: PostgreSQL manual, "Standby Server Operation".
-    const { rows } = await primary.query<{ data_directory: string }>('SHOW data_directory');
-    await primary.query(`COPY (SELECT) TO '${rows[0]?.data_directory}/standby.signal'`);
-    await primary.close();
-    await server.kill();
-    await server.start();
-    const standby = openPg({ connectionString: server.url });
-    expect(keysOf(await readFrom(standby, null))).toEqual(['old']);
+    const standby = await startStandby(async (primary) => {
+      await write(primary, 'old');
+      await letChangesAge(primary);
+      await write(primary, 'new');
+    });
+    expect(keysOf(await readFrom(standby.database, null))).toEqual(['old']);
     await standby.close();
-    await server.close();
+  });
+
+  it('skips no change if the connections are distributed over the primary server and the standby server', async () => {
+    const primary = await POSTGRESQL.openOwn();
+    const writeTo = async (database: Database, keys: readonly string[]) => {
+      await write(database, 'old');
+      await letChangesAge(database);
+      for (const key of keys) await write(database, key);
+    };
+    await writeTo(primary, ['late', 'new']);
+    // The change `late` is in a transaction that the standby server replays after that of `new`.
+    const standby = await startStandby((database) => writeTo(database, ['new']));
+    const servers = [primary, standby.database];
+    const distributed: Database = {
+      ...primary,
+      query: (sql, values) => (servers.shift() ?? primary).query(sql, values),
+    };
+    const page = await readFrom(distributed, null);
+    expect(servers, 'both servers were asked').toEqual([]);
+    expect(keysOf(page)).toEqual(['old']);
+    expect(keysOf(await readFrom(distributed, page.next))).toEqual(['late', 'new']);
+    await primary.close();
+    await standby.close();
   });
 });
 
-it('of a server that cannot tell which changes are complete names the server to use', async () => {
-  // A double, because no reader of Aurora PostgreSQL can run here.
-  const message = 'Function pg_last_xact_replay_timestamp() is currently not supported for Aurora';
-  const reject = () => Promise.reject(new DatabaseError(message, '0A000'));
-  const reader: Database = {
-    query: reject,
-    transaction: (work) => work({ query: reject }),
-    close: async () => undefined,
-  };
-  await expect(readFrom(reader, null)).rejects.toMatchObject({
-    reason: 'unsupported-server',
-    message: expect.stringContaining('connect to the primary server'),
-  });
-});
+it.each([
+  ['all statements run', 0],
+  ['only the second statement runs', 1],
+])(
+  'of a server that cannot tell which changes are complete names the server to use (%s there)',
+  async (_, onPrimary) => {
+    const primary = await POSTGRESQL.openOwn();
+    // A double, because no reader of Aurora PostgreSQL can run here.
+    const message = 'Function pg_last_xact_replay_timestamp() is currently not supported for Aurora';
+    let statements = 0;
+    const reader: Database = {
+      ...primary,
+      query: (sql, values) => {
+        statements += 1;
+        if (statements <= onPrimary) return primary.query(sql, values);
+        return Promise.reject(new DatabaseError(message, '0A000'));
+      },
+    };
+    await expect(readFrom(reader, null)).rejects.toMatchObject({
+      reason: 'unsupported-server',
+      message: expect.stringContaining('connect to the primary server'),
+    });
+    await primary.close();
+  },
+);
 
 describe("the change feed under Aurora DSQL's rules", () => {
   it('returns a change only when no older transaction can still write', async () => {
