@@ -4,6 +4,7 @@ import { DatabaseError } from '../../database.ts';
 import type { Dialect } from '../../dialect.ts';
 import type { ReadDatabase } from '../../read-sql.ts';
 import { createWaitingLine } from '../../waiting-line.ts';
+import { parseTimestamp } from './parse-timestamp.ts';
 import { prepareConnection, type Timeouts } from './prepare-connection.ts';
 import { readSqlOnPool } from './read-sql.ts';
 import { NETWORK_GRACE_MS, runStatement, runWork } from './run-on-pool.ts';
@@ -156,5 +157,7 @@ async function withRetry<Result>(
 
 /** Parses `bigint` as a number. All of our bigint values, such as counts and milliseconds, are below 2^53. */
 function getTypeParser(type: number, format?: 'text' | 'binary') {
-  return type === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(type, format);
+  if (type === pg.types.builtins.INT8) return Number;
+  if (type === pg.types.builtins.TIMESTAMPTZ) return parseTimestamp;
+  return pg.types.getTypeParser(type, format);
 }
