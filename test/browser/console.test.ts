@@ -1,31 +1,25 @@
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import type { CognitoSync } from '@aws-sdk/client-cognito-sync';
-import axe from 'axe-core';
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { LocalCloud } from '../../infra/local/start-local-cloud.ts';
+import type { BrowserContext, Locator, Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createOptionalIndexes } from '../../lib/projection/store/optional-indexes.ts';
 import { localKinesis, putAll } from '../fixtures/aws/kinesis.ts';
 import {
-  developer,
-  fillCloud,
-  GAME_POOL,
-  playerId,
-  scoreOf,
-  writeAs,
-} from '../fixtures/console/fill-cloud.ts';
+  dataOf,
+  focused,
+  problemsOf,
+  RULES,
+  SOON,
+  useConsoleBrowser,
+} from '../fixtures/console/console-browser.ts';
+import { GAME_POOL, playerId, scoreOf, writeAs } from '../fixtures/console/fill-cloud.ts';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
 import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { change, newPerson, newSubscriber } from '../fixtures/sync/push-devices.ts';
 import { wireEvent, wireRecord } from '../fixtures/sync/stream-events.ts';
-import { launchBrowser, newProfile, whyNoBrowser } from '../fixtures/wire/browser.ts';
+import { whyNoBrowser } from '../fixtures/wire/browser.ts';
 import { askSigned } from '../fixtures/wire/signing.ts';
 
-const RULES = fileURLToPath(new URL('../fixtures/console/rules.ts', import.meta.url));
 const PLAYERS = 8;
-/** The console usually shows a change within one second. The tests wait longer, because the machine may be busy. */
-const SOON = { timeout: 20_000 };
 const HOSTILE = '<script>alert(1)</script>';
 const BIG_POOL = 'us-east-1:00000000-0000-4000-8000-00000000b160';
 
@@ -40,49 +34,16 @@ const missing = whyNoBrowser();
 if (missing) console.log(`skipped: the console in a browser (${missing})`);
 
 describe.skipIf(missing)('the console', () => {
-  const started = new AsyncDisposableStack();
-  let cloud: LocalCloud;
-  let databaseUrl: string;
-  let browser: Browser;
-  let device: CognitoSync;
-  /** Requests to other origins and errors of the page. */
-  const unexpected: string[] = [];
+  const tested = useConsoleBrowser(PLAYERS);
+  const { started, openProfile, open } = tested;
 
   beforeAll(async () => {
-    databaseUrl = await createPostgresDatabase();
-    cloud = await startCloud({ databaseUrl, rulesFile: RULES });
-    started.defer(() => cloud.close());
-    await fillCloud(cloud, PLAYERS);
-    for (const statement of MANY) await cloud.database.query(statement);
+    const { database } = tested.cloud;
+    for (const statement of MANY) await database.query(statement);
     const name = JSON.stringify({ IdentityPoolName: HOSTILE, AllowUnauthenticatedIdentities: true });
-    await cloud.database.query('UPDATE sync.identity_pools SET identity_settings = $1', [name]);
-    device = developer(cloud);
-    started.defer(() => device.destroy());
-    const launched = await launchBrowser();
-    started.defer(() => launched.close());
-    browser = launched.browser;
-  });
-  afterAll(() => started.disposeAsync());
-  afterEach(async () => {
-    for (const profile of browser.contexts()) await profile.close();
-    expect(unexpected.splice(0)).toEqual([]);
+    await database.query('UPDATE sync.identity_pools SET identity_settings = $1', [name]);
   });
 
-  async function openProfile(url = cloud.url): Promise<BrowserContext> {
-    const profile = await newProfile(browser, { origins: [url], unexpected });
-    profile.on('dialog', (dialog) => unexpected.push(dialog.message()));
-    return profile;
-  }
-
-  /** Opens a page of the console in a new browser profile. */
-  async function open(address = '', url = cloud.url): Promise<Page> {
-    const page = await (await openProfile(url)).newPage();
-    await page.goto(`${url}/console#/${address}`);
-    return page;
-  }
-
-  const dataOf = (identity: string, dataset = 'game', pool = GAME_POOL) =>
-    `data?${new URLSearchParams({ pool, identity, dataset })}`;
   const row = (page: Page, text: string | RegExp) => page.getByRole('row').filter({ hasText: text });
   const nextPlayer = (() => {
     let number = 1_000;
@@ -121,16 +82,16 @@ describe.skipIf(missing)('the console', () => {
 
   it('shows a change of a record in two open consoles without a reload', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'game', { score: '10' });
+    await writeAs(tested.device, identity, 'game', { score: '10' });
     const pages = [await open(dataOf(identity)), await open(dataOf(identity))];
     for (const page of pages) await row(page, 'score').getByText('10', { exact: true }).waitFor(SOON);
-    await writeAs(device, identity, 'game', { score: '11' });
+    await writeAs(tested.device, identity, 'game', { score: '11' });
     for (const page of pages) await row(page, 'score').getByText('11', { exact: true }).waitFor(SOON);
   });
 
   it('shows hostile names and values as text', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'notes', { [HOSTILE]: `${HOSTILE}<img src=x onerror=alert(1)>` });
+    await writeAs(tested.device, identity, 'notes', { [HOSTILE]: `${HOSTILE}<img src=x onerror=alert(1)>` });
     const page = await open(dataOf(identity, 'notes'));
     await page.getByRole('cell', { name: HOSTILE, exact: true }).waitFor(SOON);
     await page.getByText(`${HOSTILE}<img src=x onerror=alert(1)>`).waitFor(SOON);
@@ -138,17 +99,21 @@ describe.skipIf(missing)('the console', () => {
       .locator('option', { hasText: HOSTILE })
       .first()
       .waitFor({ ...SOON, state: 'attached' });
-    await page.goto(`${cloud.url}/console#/${dataOf(`us-east-1:${await firstOfMany()}`, HOSTILE, BIG_POOL)}`);
+    await page.goto(
+      `${tested.cloud.url}/console#/${dataOf(`us-east-1:${await firstOfMany()}`, HOSTILE, BIG_POOL)}`,
+    );
     await page.getByRole('link', { name: HOSTILE }).waitFor(SOON);
     await page.goto(
-      `${cloud.url}/console#/leaderboard?${new URLSearchParams({ key: HOSTILE, order: 'text' })}`,
+      `${tested.cloud.url}/console#/leaderboard?${new URLSearchParams({ key: HOSTILE, order: 'text' })}`,
     );
     await page.getByText(`${HOSTILE}<img`).waitFor(SOON);
     expect(await page.evaluate('document.querySelectorAll("main script, main img").length')).toBe(0);
   });
 
   async function firstOfMany(): Promise<string> {
-    const { rows } = await cloud.database.query<{ id: string }>('SELECT md5($1)::uuid::text AS id', ['1']);
+    const { rows } = await tested.cloud.database.query<{ id: string }>('SELECT md5($1)::uuid::text AS id', [
+      '1',
+    ]);
     return rows[0]?.id ?? '';
   }
 
@@ -163,7 +128,7 @@ describe.skipIf(missing)('the console', () => {
   });
 
   it('names the identity above its records and in the dialog of a record, if the loaded list lacks the identity', async () => {
-    const { rows } = await cloud.database.query<{ last: string }>(
+    const { rows } = await tested.cloud.database.query<{ last: string }>(
       'SELECT max(identity_id) AS last FROM query.dataset_versions WHERE identity_pool_id = $1',
       [BIG_POOL],
     );
@@ -200,7 +165,7 @@ describe.skipIf(missing)('the console', () => {
 
   it('shows a value of 1 MB completely after a click on "Show all"', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'large', { text: 'x'.repeat(1_000_000) });
+    await writeAs(tested.device, identity, 'large', { text: 'x'.repeat(1_000_000) });
     const page = await open(dataOf(identity, 'large'));
     await row(page, '1.0 MB').locator('summary').click(SOON);
     await page.getByRole('button', { name: 'Show all' }).click(SOON);
@@ -215,7 +180,7 @@ describe.skipIf(missing)('the console', () => {
 
   it('changes one record and removes another through the service', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'game', { name: 'Ada', level: '1' });
+    await writeAs(tested.device, identity, 'game', { name: 'Ada', level: '1' });
     const page = await open(dataOf(identity));
     await page.setViewportSize({ width: 1180, height: 760 });
     await page.getByRole('button', { name: 'Edit name' }).waitFor(SOON);
@@ -233,8 +198,8 @@ describe.skipIf(missing)('the console', () => {
 
   it('closes the dialog of a record if the button Back leads to another dataset', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'game', { name: 'Ada' });
-    await writeAs(device, identity, 'notes', { name: 'a note' });
+    await writeAs(tested.device, identity, 'game', { name: 'Ada' });
+    await writeAs(tested.device, identity, 'notes', { name: 'a note' });
     const page = await open(dataOf(identity));
     await page.getByRole('link', { name: /^notes/ }).click(SOON);
     await row(page, 'a note').waitFor(SOON);
@@ -247,11 +212,11 @@ describe.skipIf(missing)('the console', () => {
 
   it('shows both versions of a conflict, and writes the one that the user chooses', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'game', { name: 'Ada' });
+    await writeAs(tested.device, identity, 'game', { name: 'Ada' });
     const page = await open(dataOf(identity));
     await page.getByRole('button', { name: 'Edit name' }).click(SOON);
     await page.getByLabel('Value').fill('Grace');
-    await writeAs(device, identity, 'game', { name: 'Margaret' });
+    await writeAs(tested.device, identity, 'game', { name: 'Margaret' });
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Conflict.').waitFor(SOON);
     const dialog = page.getByRole('dialog');
@@ -266,11 +231,11 @@ describe.skipIf(missing)('the console', () => {
 
   it('shows "(removed)" in a conflict with a removal, and stores the record again if the user chooses so', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'game', { name: 'Ada' });
+    await writeAs(tested.device, identity, 'game', { name: 'Ada' });
     const page = await open(dataOf(identity));
     await page.getByRole('button', { name: 'Edit name' }).click(SOON);
     await page.getByLabel('Value').fill('Grace');
-    await writeAs(device, identity, 'game', { name: null });
+    await writeAs(tested.device, identity, 'game', { name: null });
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('dialog').getByText('(removed)', { exact: true }).waitFor(SOON);
     expect(await stored(identity)).toEqual({});
@@ -281,19 +246,19 @@ describe.skipIf(missing)('the console', () => {
 
   it('reports a conflict if another client deleted the dataset, and creates it again only if the user chooses so', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'game', { name: 'Ada', level: '1' });
+    await writeAs(tested.device, identity, 'game', { name: 'Ada', level: '1' });
     const dataset = { IdentityPoolId: GAME_POOL, IdentityId: identity, DatasetName: 'game' };
     const [page, other] = [await open(dataOf(identity)), await open(dataOf(identity))];
     await page.getByRole('button', { name: 'Edit name' }).click(SOON);
     await page.getByLabel('Value').fill('Grace');
     await other.getByRole('button', { name: 'Remove level' }).click(SOON);
-    await device.deleteDataset(dataset);
+    await tested.device.deleteDataset(dataset);
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('dialog').getByText('(removed)', { exact: true }).waitFor(SOON);
     await other.getByRole('button', { name: 'Remove', exact: true }).click();
     await other.getByRole('dialog').getByText('(removed)', { exact: true }).waitFor(SOON);
     expect(await other.getByRole('button', { name: 'Remove anyway' }).count()).toBe(0);
-    expect((await device.listRecords(dataset)).DatasetExists).toBe(false);
+    expect((await tested.device.listRecords(dataset)).DatasetExists).toBe(false);
     await page.getByRole('button', { name: 'Write mine' }).click();
     await row(page, 'name').getByText('Grace').waitFor(SOON);
     expect(await stored(identity)).toEqual({ name: 'Grace' });
@@ -301,7 +266,7 @@ describe.skipIf(missing)('the console', () => {
 
   it('keeps CRLF when a record is edited, and warns if the lines of a value end differently', async () => {
     const identity = nextPlayer();
-    await writeAs(device, identity, 'game', { crlf: 'one\r\ntwo', mixed: 'one\r\ntwo\nthree' });
+    await writeAs(tested.device, identity, 'game', { crlf: 'one\r\ntwo', mixed: 'one\r\ntwo\nthree' });
     const page = await open(dataOf(identity));
     await page.getByRole('button', { name: 'Edit mixed' }).click(SOON);
     const warning = page.getByText('all lines end with LF');
@@ -317,7 +282,7 @@ describe.skipIf(missing)('the console', () => {
   });
 
   async function stored(IdentityId: string): Promise<Record<string, string | undefined>> {
-    const { Records = [] } = await device.listRecords({
+    const { Records = [] } = await tested.device.listRecords({
       IdentityPoolId: GAME_POOL,
       IdentityId,
       DatasetName: 'game',
@@ -436,7 +401,7 @@ describe.skipIf(missing)('the console', () => {
       await held.promise;
       await request.continue();
     });
-    await page.goto(`${cloud.url}/console#/query`);
+    await page.goto(`${tested.cloud.url}/console#/query`);
     await page.getByRole('textbox', { name: 'SQL' }).click(SOON);
     await page.keyboard.press('Control+A');
     const answered = page.waitForResponse('**/query/sql');
@@ -449,7 +414,7 @@ describe.skipIf(missing)('the console', () => {
   it('runs SQL from a plain text field if the editor cannot be loaded', async () => {
     const page = await (await openProfile()).newPage();
     await page.route('**/console/sql-editor-*.js', (request) => request.abort());
-    await page.goto(`${cloud.url}/console#/query`);
+    await page.goto(`${tested.cloud.url}/console#/query`);
     await page.getByText('The SQL editor is not loaded').waitFor(SOON);
     await page.getByRole('textbox', { name: 'SQL' }).fill('select 41 + 1 as answer');
     await page.keyboard.press('Control+Enter');
@@ -477,7 +442,7 @@ describe.skipIf(missing)('the console', () => {
     await page.getByLabel('Choose all waiting events').check();
     await page.getByRole('button', { name: 'Dismiss 1 event' }).click();
     await page.getByText('Dismissed 1 event.').waitFor(SOON);
-    const { rows } = await cloud.database.query<{ value: string }>(
+    const { rows } = await tested.cloud.database.query<{ value: string }>(
       "SELECT record_value AS value FROM query.records WHERE record_key = 'medal'",
     );
     expect(rows).toEqual([{ value: 'gold' }]);
@@ -486,12 +451,12 @@ describe.skipIf(missing)('the console', () => {
   /** Puts data on the stream that is quarantined. @returns the newest event in quarantine */
   async function quarantine(...data: string[]): Promise<string> {
     const waitingIds = async () => {
-      const response = await fetch(`${cloud.url}/query/quarantine?waiting=true&limit=1000`);
+      const response = await fetch(`${tested.cloud.url}/query/quarantine?waiting=true&limit=1000`);
       const { items }: { items: { quarantineId: string }[] } = JSON.parse(await response.text());
       return items.map(({ quarantineId }) => quarantineId);
     };
     const before = (await waitingIds()).length;
-    const kinesis = localKinesis(cloud.url);
+    const kinesis = localKinesis(tested.cloud.url);
     await putAll(
       kinesis,
       data.map((each) => Buffer.from(each)),
@@ -501,7 +466,7 @@ describe.skipIf(missing)('the console', () => {
     return (await waitingIds())[0] ?? '';
   }
   const dismissElsewhere = (...ids: string[]) =>
-    askSigned(cloud.url, 'POST', '/query/quarantine/dismiss', {
+    askSigned(tested.cloud.url, 'POST', '/query/quarantine/dismiss', {
       service: 'execute-api',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ ids }),
@@ -518,7 +483,7 @@ describe.skipIf(missing)('the console', () => {
     await payload.fill('typed text', SOON);
     expect((await dismissElsewhere(id)).status).toBe(200);
     // The page loads the list again after a batch was projected.
-    await writeAs(device, nextPlayer(), 'game', { score: '1' });
+    await writeAs(tested.device, nextPlayer(), 'game', { score: '1' });
     await page.getByText('This event no longer waits').waitFor(SOON);
     expect(await payload.inputValue()).toBe('typed text');
     expect(await page.getByRole('button', { name: 'Project the edited event' }).count()).toBe(0);
@@ -617,7 +582,7 @@ describe.skipIf(missing)('the console', () => {
     const page = await open('live');
     await page.getByText('Waiting for activity.').waitFor(SOON);
     const player = nextPlayer();
-    await writeAs(device, player, 'game', { score: '1' });
+    await writeAs(tested.device, player, 'game', { score: '1' });
     await row(page, 'UpdateRecords game: 1 record').waitFor(SOON);
     await row(page, /1 event of game: 1 row written/)
       .getByRole('link')
@@ -636,7 +601,7 @@ describe.skipIf(missing)('the console', () => {
     const page = await profile.newPage();
     await Promise.all([
       page.waitForResponse(/\/query\/activity/, SOON),
-      page.goto(`${cloud.url}/console#/live`, SOON),
+      page.goto(`${tested.cloud.url}/console#/live`, SOON),
     ]);
     await page.getByRole('heading', { level: 1, name: 'Live' }).waitFor(SOON);
     return page;
@@ -651,13 +616,13 @@ describe.skipIf(missing)('the console', () => {
   it('shows what happened while its tab was hidden', async () => {
     const page = await openSubscribed(await openProfile());
     await setHidden(page, true);
-    await writeAs(device, nextPlayer(), 'game', { score: '1', level: '2', name: 'Ada' });
+    await writeAs(tested.device, nextPlayer(), 'game', { score: '1', level: '2', name: 'Ada' });
     await setHidden(page, false);
     await row(page, 'UpdateRecords game: 3 records').waitFor(SOON);
   });
 
   it('shows push messages as they arrive', async () => {
-    const person = await newPerson(cloud);
+    const person = await newPerson(tested.cloud);
     // A device can subscribe only to a dataset that exists.
     await change(person, 'game');
     const deviceId = await newSubscriber(person, 'game');
@@ -680,7 +645,7 @@ describe.skipIf(missing)('the console', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Data' }).waitFor(SOON);
     expect(await focused(page)).toBe('Data');
-    await page.goto(`${cloud.url}/console#/${dataOf(playerId(1))}`);
+    await page.goto(`${tested.cloud.url}/console#/${dataOf(playerId(1))}`);
     await page.getByRole('button', { name: 'Edit name' }).focus(SOON);
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor(SOON);
@@ -688,8 +653,6 @@ describe.skipIf(missing)('the console', () => {
     await page.getByRole('dialog').waitFor({ ...SOON, state: 'detached' });
     expect(await focused(page)).toBe('Edit');
   });
-
-  const focused = (page: Page): Promise<string> => page.evaluate('document.activeElement.textContent');
 
   it('keeps the chosen theme after a reload', async () => {
     const page = await open();
@@ -717,7 +680,7 @@ describe.skipIf(missing)('the console', () => {
     const profile = await openProfile();
     await profile.addInitScript({ content });
     const page = await profile.newPage();
-    await page.goto(`${cloud.url}/console#/query`);
+    await page.goto(`${tested.cloud.url}/console#/query`);
     await page.getByRole('textbox', { name: 'SQL' }).click(SOON);
     await page.keyboard.press('Control+A');
     await page.keyboard.insertText('select 41 + 1 as answer');
@@ -732,14 +695,14 @@ describe.skipIf(missing)('the console', () => {
   });
 
   it('names the command that adds the index of the newest records if the index is missing', async () => {
-    const indexes = createOptionalIndexes(cloud.database);
+    const indexes = createOptionalIndexes(tested.cloud.database);
     await indexes.drop('changes');
     try {
       const page = await open();
       await page.getByText('indexes add changes').waitFor(SOON);
       expect(await page.getByRole('region', { name: 'Newest records' }).count()).toBe(0);
       await indexes.add('changes');
-      await writeAs(device, nextPlayer(), 'game', { score: '1' });
+      await writeAs(tested.device, nextPlayer(), 'game', { score: '1' });
       await page.getByRole('region', { name: 'Newest records' }).waitFor(SOON);
     } finally {
       await indexes.add('changes');
@@ -747,14 +710,14 @@ describe.skipIf(missing)('the console', () => {
   });
 
   it('answers only GET requests of its own origin, with a strict content security policy', async () => {
-    const answer = await fetch(`${cloud.url}/console`, { redirect: 'manual' });
+    const answer = await fetch(`${tested.cloud.url}/console`, { redirect: 'manual' });
     expect(answer.status).toBe(200);
     const policy = answer.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'; script-src 'self'");
     expect(policy).not.toContain('unsafe');
-    expect((await fetch(`${cloud.url}/console/../console/nothing.js`)).status).toBe(404);
-    expect((await fetch(`${cloud.url}/console`, { method: 'POST' })).status).toBe(405);
-    const foreign = await fetch(`${cloud.url}/console/rules`, {
+    expect((await fetch(`${tested.cloud.url}/console/../console/nothing.js`)).status).toBe(404);
+    expect((await fetch(`${tested.cloud.url}/console`, { method: 'POST' })).status).toBe(405);
+    const foreign = await fetch(`${tested.cloud.url}/console/rules`, {
       headers: { Origin: 'https://foreign.example' },
     });
     expect(foreign.status).toBe(403);
@@ -767,7 +730,7 @@ describe.skipIf(missing)('the console', () => {
       await held.promise;
       await request.continue();
     });
-    await page.goto(`${cloud.url}/console`);
+    await page.goto(`${tested.cloud.url}/console`);
     await page.getByRole('region', { name: 'Health' }).waitFor(SOON);
     expect(await page.getByText(/^Everything works/).count()).toBe(0);
     held.resolve();
@@ -779,8 +742,8 @@ describe.skipIf(missing)('the console', () => {
     await row(page, 'score').waitFor(SOON);
     const overview = await open();
     await overview.getByText(/^Everything works/).waitFor(SOON);
-    const port = Number(new URL(cloud.url).port);
-    await cloud.close();
+    const port = Number(new URL(tested.cloud.url).port);
+    await tested.cloud.close();
     await page.getByText('The server does not answer.').first().waitFor(SOON);
     await overview.getByText('The server does not answer.').first().waitFor(SOON);
     expect(await overview.getByText(/^Everything works/).count()).toBe(0);
@@ -788,7 +751,7 @@ describe.skipIf(missing)('the console', () => {
     await overview.getByRole('textbox', { name: 'SQL' }).fill('select 41 + 1 as answer');
     await overview.getByText('The SQL editor is not loaded').waitFor(SOON);
     await row(page, 'score').waitFor(SOON);
-    cloud = await startCloud({ port, databaseUrl, rulesFile: RULES });
+    tested.cloud = await startCloud({ port, databaseUrl: tested.databaseUrl, rulesFile: RULES });
     await page
       .getByText('The server does not answer.')
       .first()
@@ -800,15 +763,7 @@ describe.skipIf(missing)('the console', () => {
     await overview.getByRole('cell', { name: '42' }).waitFor(SOON);
     await overview.getByRole('link', { name: 'Overview', exact: true }).click();
     await overview.getByText(/^Everything works/).waitFor(SOON);
-    await writeAs(device, playerId(1), 'game', { score: '99999' });
+    await writeAs(tested.device, playerId(1), 'game', { score: '99999' });
     await row(page, 'score').getByText('99999').waitFor(SOON);
   });
 });
-
-/** Returns the accessibility problems that axe finds, such as missing labels and low contrast. */
-async function problemsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations }: { violations: { id: string; nodes: { html: string }[] }[] } =
-    await page.evaluate('axe.run()');
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
-}
