@@ -96,11 +96,7 @@ export function Query() {
             {plural(result.rows.length, 'row')} in {Math.round(result.milliseconds)} ms.
             {result.truncated && ' The result has more rows: add a limit, or aggregate.'}
           </p>
-          {view === 'chart' && result.rows.length > 0 ? (
-            <Chart key={result.columns.map(({ name }) => name).join('\n')} result={result} />
-          ) : (
-            <Rows result={result} />
-          )}
+          {view === 'chart' && result.rows.length > 0 ? <Chart result={result} /> : <Rows result={result} />}
         </>
       )}
       <Snippets

@@ -1,60 +1,64 @@
 import { useState } from 'preact/hooks';
+import { numericColumns, toBars } from '../chart-data.ts';
 import type { SqlTable } from '../model.ts';
+import { Note } from './states.tsx';
 
 const MAX_BARS = 50;
 
 /** A bar chart of one numeric column of a result, with the rows named by another column. */
-export function Chart({ result: { columns, rows } }: { result: SqlTable }) {
-  const numeric = columns.flatMap((_, index) =>
-    rows.some((row) => row[index] !== null) &&
-    rows.every((row) => row[index] === null || isNumber(row[index]))
-      ? [index]
-      : [],
-  );
-  const [value, setValue] = useState(numeric.at(-1) ?? -1);
-  const [name, setName] = useState(
-    Math.max(
-      0,
-      columns.findIndex((_, index) => index !== value),
-    ),
-  );
-  if (value < 0) return <p class="quiet">A chart needs a column of numbers, for example count(*).</p>;
-  const bars = rows
-    .slice(0, MAX_BARS)
-    .map((row) => ({ name: row[name] ?? '(null)', value: Number(row[value] ?? 0) }));
-  const largest = Math.max(...bars.map((bar) => Math.abs(bar.value)), Number.MIN_VALUE);
+export function Chart({ result }: { result: SqlTable }) {
+  const { columns, rows } = result;
+  const [chosen, setChosen] = useState<{ value?: number; name?: number }>({});
+  const numeric = numericColumns(result);
+  const last = numeric.at(-1);
+  if (last === undefined) {
+    return (
+      <Note>
+        <strong>No column contains numbers.</strong> A chart needs at least one, for example{' '}
+        <code>count(*)</code>.
+      </Note>
+    );
+  }
+  // The result can be newer than the choice, and another column can contain the numbers now.
+  const value = numeric.find((index) => index === chosen.value) ?? last;
+  const all = columns.map((_, index) => index);
+  const name = chosen.name ?? all.find((index) => index !== value) ?? value;
   return (
     <>
       <div class="controls">
-        <ColumnChoice label="Value" columns={columns} among={numeric} chosen={value} onChoose={setValue} />
+        <ColumnChoice
+          label="Value"
+          columns={columns}
+          among={numeric}
+          chosen={value}
+          onChoose={(index) => setChosen({ ...chosen, value: index })}
+        />
         <ColumnChoice
           label="Name"
           columns={columns}
-          among={columns.map((_, index) => index)}
+          among={all}
           chosen={name}
-          onChoose={setName}
+          onChoose={(index) => setChosen({ ...chosen, name: index })}
         />
       </div>
       <ol class="chart" aria-label={`${columns[value]?.name} by ${columns[name]?.name}`}>
-        {bars.map((bar, index) => (
+        {toBars(rows.slice(0, MAX_BARS), { value, name }).map((bar, index) => (
           <li key={index}>
-            <span class="name" title={bar.name}>
-              {bar.name}
+            <span class="name" title={bar.name ?? ''}>
+              {bar.name ?? '(null)'}
             </span>
             <span class="track">
-              <span class="bar" style={{ width: `${(Math.abs(bar.value) / largest) * 100}%` }} />
+              {bar.size !== null && <span class="bar" style={{ width: `${bar.size * 100}%` }} />}
             </span>
-            <span class="number">{bar.value}</span>
+            <span class="number" title={bar.value ?? ''}>
+              {bar.value ?? '(null)'}
+            </span>
           </li>
         ))}
       </ol>
       {rows.length > MAX_BARS && <p class="quiet">The chart shows the first {MAX_BARS} rows.</p>}
     </>
   );
-}
-
-function isNumber(text: string | null | undefined): boolean {
-  return text !== null && text !== undefined && text.trim() !== '' && Number.isFinite(Number(text));
 }
 
 function ColumnChoice({
