@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { SOON, useConsoleBrowser } from '../fixtures/console/console-browser.ts';
+import { focused, SOON, useConsoleBrowser } from '../fixtures/console/console-browser.ts';
 import { whyNoBrowser } from '../fixtures/wire/browser.ts';
 
 const missing = whyNoBrowser();
@@ -54,5 +54,32 @@ describe.skipIf(missing)('the page Query', () => {
       '5',
     ]);
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+  });
+
+  it('keeps the text that was not run when the page is left or reloaded, in this tab only', async () => {
+    const page = await open('query');
+    await type(page, 'select 6 * 7 as draft');
+    await page.getByRole('link', { name: 'Data', exact: true }).click();
+    await page.getByRole('heading', { level: 1, name: 'Data' }).waitFor(SOON);
+    await page.getByRole('link', { name: 'Query', exact: true }).click();
+    const text = page.locator('.cm-content').getByText('select 6 * 7 as draft');
+    await text.waitFor(SOON);
+    await page.reload();
+    await text.waitFor(SOON);
+    expect(await page.evaluate('JSON.stringify(localStorage)')).not.toContain('draft');
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.locator('.cm-content').getByText('select dataset_name').waitFor(SOON);
+    expect(await other.locator('.cm-content').getByText('draft').count()).toBe(0);
+  });
+
+  it('keeps the focus on the button that runs the statement', async () => {
+    const page = await open('query');
+    await type(page, 'select pg_sleep(0.3)');
+    const button = page.getByRole('button', { name: /^Run/ });
+    await button.focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('1 row in').waitFor(SOON);
+    expect(await focused(page)).toBe('Run');
   });
 });

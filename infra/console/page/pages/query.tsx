@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals';
+import { useSignal, useSignalEffect } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
 import { toCsv } from '../csv.ts';
 import { plural } from '../format.ts';
@@ -9,11 +9,9 @@ import { SqlField } from '../parts/sql-field.tsx';
 import { Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
 import { Value } from '../parts/value.tsx';
-import { readStored, store } from '../site-data.ts';
+import { keepDraft, readDraft, readHistory, remember } from '../query-texts.ts';
 import { runSql } from '../sql.ts';
 
-const STORED = 'cognito-sync-backend.queries';
-const MAX_HISTORY = 50;
 const EXAMPLES: readonly [string, string][] = [
   [
     'Newest records',
@@ -39,14 +37,16 @@ export function Query() {
   const [state, setState] = useState<{ result?: SqlTable; error?: string; isRunning: boolean }>({
     isRunning: false,
   });
+  const { result, error, isRunning } = state;
   const [history, setHistory] = useState(readHistory);
-  const text = useSignal(history[0] ?? EXAMPLES[0]?.[1] ?? '');
+  const text = useSignal(readDraft() || (history[0] ?? EXAMPLES[0]?.[1] ?? ''));
+  useSignalEffect(() => keepDraft(text.value));
   const [view, setView] = useState<'table' | 'chart'>('table');
   const ran = useRef('');
 
   async function run(): Promise<void> {
     const sql = text.peek().trim();
-    if (sql === '') return;
+    if (sql === '' || isRunning) return;
     ran.current = sql;
     setState((before) => ({ ...before, isRunning: true }));
     setHistory(remember(sql));
@@ -59,12 +59,12 @@ export function Query() {
   const choose = (sql: string) => {
     text.value = sql;
   };
-  const { result, error, isRunning } = state;
   return (
     <>
       <SqlField text={text} readSchema={readSchema} onRun={() => void run()} />
       <div class="controls">
-        <button type="button" class="primary" disabled={isRunning} onClick={() => void run()}>
+        {/* A disabled button would lose the focus. */}
+        <button type="button" class="primary" aria-disabled={isRunning} onClick={() => void run()}>
           {isRunning ? 'Running …' : 'Run'}
         </button>
         <span class="quiet">or Ctrl+Enter</span>
@@ -175,21 +175,6 @@ async function readSchema(): Promise<Record<string, string[]>> {
     schema[name] = [...(schema[name] ?? []), column ?? ''];
   }
   return schema;
-}
-
-function readHistory(): string[] {
-  try {
-    const stored: unknown = JSON.parse(readStored(STORED) ?? '[]');
-    return Array.isArray(stored) ? stored.filter((each) => typeof each === 'string') : [];
-  } catch {
-    return [];
-  }
-}
-
-function remember(sql: string): string[] {
-  const history = [sql, ...readHistory().filter((each) => each !== sql)].slice(0, MAX_HISTORY);
-  store(STORED, JSON.stringify(history));
-  return history;
 }
 
 function download(result: SqlTable): void {

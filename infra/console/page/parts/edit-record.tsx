@@ -83,7 +83,7 @@ export function EditRecord({
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void save(syncCount);
+          if (!isBusy) void save(syncCount);
         }}
       >
         <h2 id="edit-title">{title}</h2>
@@ -144,7 +144,7 @@ export function EditRecord({
         <p class="quiet">Written with the developer key, so the sync trigger and its rules do not run.</p>
         <div class="actions">
           {!isAlreadyRemoved && (
-            <button type="submit" class={isRemoval ? 'primary danger' : 'primary'} disabled={isBusy}>
+            <button type="submit" class={isRemoval ? 'primary danger' : 'primary'} aria-disabled={isBusy}>
               {conflict === null
                 ? isRemoval
                   ? 'Remove'
