@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { startConnection } from './connection.ts';
 import { KeyDialog } from './developer-key.tsx';
+import { keepFocus } from './keep-focus.ts';
 import { Backfill } from './pages/backfill.tsx';
 import { Data } from './pages/data.tsx';
 import { Leaderboard } from './pages/leaderboard.tsx';
@@ -76,4 +77,7 @@ function App() {
 applyTheme();
 startConnection();
 const root = document.getElementById('app');
-if (root) render(<App />, root);
+if (root) {
+  keepFocus(root);
+  render(<App />, root);
+}

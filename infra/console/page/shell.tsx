@@ -13,6 +13,8 @@ export interface ConsolePage {
   content: ComponentType;
 }
 
+/** Pages that show the choice in their address. They keep their lists, and the focus, when the choice changes. */
+const BROWSERS: readonly string[] = ['data', 'push'];
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 
 /** The frame of every page: navigation, theme, state of the connection, and the page itself. */
@@ -92,7 +94,7 @@ export function Shell({ pages, page }: { pages: readonly ConsolePage[]; page: Co
           </h1>
           <p>{page.purpose}</p>
         </div>
-        <Content key={page.name === 'data' ? 'data' : `${page.name}?${route.value.params}`} />
+        <Content key={BROWSERS.includes(page.name) ? page.name : `${page.name}?${route.value.params}`} />
       </main>
     </div>
   );
