@@ -47,3 +47,8 @@ export function formatBytes(text: string): string {
 export function plural(count: number | string, what: string, others = `${what}s`): string {
   return `${formatCount(count)} ${Number(count) === 1 ? what : others}`;
 }
+
+/** The start of a text, without half of a character at its end. */
+export function cut(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
+}

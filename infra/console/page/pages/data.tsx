@@ -1,10 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { pathWith } from '../api.ts';
+import { isolate, showInvisible } from '../invisible.ts';
 import type { DatasetItem, IdentityItem } from '../model.ts';
 import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
 import { Records } from '../parts/records.tsx';
 import { Copy, curl, quoted, type Snippet, Snippets, sdk } from '../parts/snippets.tsx';
 import { LoadState } from '../parts/states.tsx';
+import { Text } from '../parts/text.tsx';
 import { linkTo, open, route } from '../router.ts';
 import { settings } from '../settings.ts';
 import { useList } from '../use-load.ts';
@@ -39,7 +41,7 @@ export function Data() {
             <option value="">Choose a pool …</option>
             {withChosen(pools.data ?? [], chosen.pool).map((id) => (
               <option key={id} value={id}>
-                {nameOfPool(id) === undefined ? id : `${nameOfPool(id)} – ${id}`}
+                {textOfPool(id)}
               </option>
             ))}
           </select>
@@ -55,7 +57,11 @@ export function Data() {
           <Identities chosen={chosen} />
           {identity !== '' && (
             <h2>
-              Records of <code>{identity}</code> <Copy text={identity} what="id of the identity" />
+              Records of{' '}
+              <code>
+                <Text text={identity} />
+              </code>{' '}
+              <Copy text={identity} what="id of the identity" />
             </h2>
           )}
           <Datasets chosen={chosen} />
@@ -69,6 +75,11 @@ export function Data() {
       <Snippets of={snippetsFor(chosen)} />
     </>
   );
+}
+
+function textOfPool(id: string): string {
+  const name = nameOfPool(id);
+  return name === undefined ? isolate(id) : `${isolate(name)} – ${isolate(id)}`;
 }
 
 function withChosen(pools: readonly { identityPoolId: string }[], chosen: string): string[] {
@@ -130,7 +141,9 @@ function Identities({ chosen: { pool, identity } }: { chosen: Chosen }) {
               href={linkTo('data', { pool, identity: identityId })}
               aria-current={identityId === identity ? 'true' : undefined}
             >
-              <code title={identityId}>{withoutRegion(identityId, pool)}</code>
+              <code title={showInvisible(identityId)}>
+                <Text text={withoutRegion(identityId, pool)} />
+              </code>
               <small>
                 {providers === null ? '' : providers.length === 0 ? 'guest' : providers.join(', ')}
               </small>
@@ -167,7 +180,9 @@ function Datasets({ chosen: { pool, identity, dataset } }: { chosen: Chosen }) {
               href={linkTo('data', { pool, identity, dataset: datasetName })}
               aria-current={datasetName === dataset ? 'true' : undefined}
             >
-              <span>{datasetName}</span>
+              <span class="name">
+                <Text text={datasetName} />
+              </span>
               <small>{isDeleted ? 'removed' : `sync count ${syncCount}`}</small>
             </a>
           </li>

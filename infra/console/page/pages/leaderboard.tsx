@@ -1,10 +1,12 @@
 import { ApiError, pathWith } from '../api.ts';
 import { formatCount } from '../format.ts';
+import { showInvisible } from '../invisible.ts';
 import type { RecordItem } from '../model.ts';
 import { Copy, curl, Snippets } from '../parts/snippets.tsx';
 import { Empty, LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
-import { Id, Value, When } from '../parts/value.tsx';
+import { Text } from '../parts/text.tsx';
+import { Id, Name, Value, When } from '../parts/value.tsx';
 import { linkTo, open, route } from '../router.ts';
 import { runSql, sqlText } from '../sql.ts';
 import { readItems, useLoad } from '../use-load.ts';
@@ -69,7 +71,7 @@ export function Leaderboard() {
           />
           <datalist id="keys">
             {keys.data?.rows.map(([each]) => (
-              <option key={each} value={each ?? ''} />
+              <option key={each} value={each ?? ''} label={labelOf(each ?? '')} />
             ))}
           </datalist>
         </label>
@@ -113,6 +115,12 @@ export function Leaderboard() {
   );
 }
 
+/** Undefined if the suggestion shows the key as it is. */
+function labelOf(key: string): string | undefined {
+  const shown = showInvisible(key);
+  return shown === key ? undefined : shown;
+}
+
 function ChooseKey({ keys }: { keys: readonly string[] }) {
   return (
     <Empty>
@@ -120,7 +128,7 @@ function ChooseKey({ keys }: { keys: readonly string[] }) {
       <p class="chips">
         {keys.slice(0, 20).map((key) => (
           <a key={key} class="chip" href={linkTo('leaderboard', { key })}>
-            {key}
+            <Text text={key} />
           </a>
         ))}
       </p>
@@ -158,7 +166,8 @@ function Ranking({
   if (records.length === 0) {
     return (
       <Empty>
-        No live record with the key “{orderedBy}” matches. For an order by number, the values must be numbers.
+        No live record with the key “<Text text={orderedBy} />” matches. For an order by number, the values
+        must be numbers.
       </Empty>
     );
   }
@@ -175,7 +184,7 @@ function Ranking({
         </Note>
       )}
       <Table
-        label={`Records with the key ${orderedBy}`}
+        label={`Records with the key ${showInvisible(orderedBy)}`}
         rows={records.map((record, index) => ({ ...record, rank: index + 1 }))}
         keyOf={({ identityPoolId, identityId, datasetName }) =>
           `${identityPoolId}\n${identityId}\n${datasetName}`
@@ -197,7 +206,7 @@ function Ranking({
               </a>
             ),
           },
-          { head: 'Dataset', kind: 'key', cell: ({ datasetName }) => datasetName },
+          { head: 'Dataset', kind: 'key', cell: ({ datasetName }) => <Name text={datasetName} /> },
           {
             head: 'Modified',
             kind: 'narrow',

@@ -8,6 +8,7 @@ import { Preformatted } from '../parts/preformatted.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
+import { Text } from '../parts/text.tsx';
 import { Id } from '../parts/value.tsx';
 import { linkTo, route } from '../router.ts';
 
@@ -130,8 +131,10 @@ function Details({ of: { kind, details } }: { of: ShownActivity }) {
   const [isOpen, setOpen] = useState(false);
   return (
     <details class="value" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{summarize(kind, details)}</summary>
-      {isOpen && <Preformatted>{JSON.stringify(details, null, 2)}</Preformatted>}
+      <summary>
+        <Text text={summarize(kind, details)} />
+      </summary>
+      {isOpen && <Preformatted text={JSON.stringify(details, null, 2)} />}
     </details>
   );
 }

@@ -8,7 +8,8 @@ import { loadPoolNames, nameOfPool } from '../parts/pool-name.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
-import { Id, Value, When } from '../parts/value.tsx';
+import { Text } from '../parts/text.tsx';
+import { Id, Name, Value, When } from '../parts/value.tsx';
 import { linkTo } from '../router.ts';
 import { runSql } from '../sql.ts';
 import { useList, useLoad } from '../use-load.ts';
@@ -58,7 +59,15 @@ export function Overview() {
           keyOf={({ identityPoolId }) => identityPoolId}
           columns={[
             { head: 'Name', cell: ({ identityPoolId }) => nameOfPool(identityPoolId) ?? '–' },
-            { head: 'Id', kind: 'wide', cell: ({ identityPoolId }) => <code>{identityPoolId}</code> },
+            {
+              head: 'Id',
+              kind: 'wide',
+              cell: ({ identityPoolId }) => (
+                <code>
+                  <Text text={identityPoolId} />
+                </code>
+              ),
+            },
             {
               head: <span class="hidden">Open</span>,
               cell: ({ identityPoolId }) => (
@@ -181,8 +190,16 @@ function Latest({ latest }: { latest: Newest }) {
             </a>
           ),
         },
-        { head: 'Dataset', kind: 'key', cell: (row) => row[2] },
-        { head: 'Key', kind: 'key', cell: (row) => <code>{row[3]}</code> },
+        { head: 'Dataset', kind: 'key', cell: (row) => <Name text={row[2] ?? ''} /> },
+        {
+          head: 'Key',
+          kind: 'key',
+          cell: (row) => (
+            <code>
+              <Name text={row[3] ?? ''} />
+            </code>
+          ),
+        },
         { head: 'Value', kind: 'wide', cell: (row) => <Value text={row[4] ?? null} /> },
         { head: 'Projected', kind: 'narrow', cell: (row) => <When date={row[5] ?? null} /> },
       ]}

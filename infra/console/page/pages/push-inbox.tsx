@@ -6,6 +6,7 @@ import { plural } from '../format.ts';
 import { Preformatted } from '../parts/preformatted.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty, LoadState } from '../parts/states.tsx';
+import { Text } from '../parts/text.tsx';
 import { linkTo, route } from '../router.ts';
 import { useLoad } from '../use-load.ts';
 
@@ -44,7 +45,9 @@ export function PushInbox() {
                     href={linkTo('push', { device: device.deviceId })}
                     aria-current={device.deviceId === deviceId ? 'true' : undefined}
                   >
-                    <code>{device.deviceId}</code>
+                    <code>
+                      <Text text={device.deviceId} />
+                    </code>
                     <small>{plural(device.messages, 'message')}</small>
                   </a>
                 </li>
@@ -94,7 +97,7 @@ function Messages({ deviceId }: { deviceId: string }) {
     <ol class="messages">
       {messages.map(({ id, text }) => (
         <li key={id}>
-          <Preformatted>{formatJson(text)}</Preformatted>
+          <Preformatted text={formatJson(text)} />
         </li>
       ))}
     </ol>

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatDate, plural } from '../format.ts';
+import { showInvisible } from '../invisible.ts';
 import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, redrive } from '../operator-api.ts';
 import { PoolName } from '../parts/pool-name.tsx';
@@ -192,7 +193,7 @@ function Events({
             redrivenAt === null && (
               <input
                 type="checkbox"
-                aria-label={`Choose the event: ${reason}`}
+                aria-label={`Choose the event: ${showInvisible(reason)}`}
                 checked={chosen.has(quarantineId)}
                 onChange={() => toggle(quarantineId)}
               />
@@ -220,7 +221,7 @@ function Events({
             <button
               type="button"
               class="small"
-              aria-label={`Open the event: ${event.reason}`}
+              aria-label={`Open the event: ${showInvisible(event.reason)}`}
               onClick={({ currentTarget }) => onOpen(event, currentTarget)}
             >
               Open

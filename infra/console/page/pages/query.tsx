@@ -1,13 +1,15 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
 import { toCsv } from '../csv.ts';
-import { plural } from '../format.ts';
+import { cut, plural } from '../format.ts';
+import { showInvisible } from '../invisible.ts';
 import type { SqlTable } from '../model.ts';
 import { Chart } from '../parts/chart.tsx';
 import { quoted, Snippets } from '../parts/snippets.tsx';
 import { SqlField } from '../parts/sql-field.tsx';
 import { Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
+import { Text } from '../parts/text.tsx';
 import { Value } from '../parts/value.tsx';
 import { keepDraft, readDraft, readHistory, remember } from '../query-texts.ts';
 import { runSql } from '../sql.ts';
@@ -71,7 +73,7 @@ export function Query() {
         <Choice label="Examples" options={EXAMPLES} onChoose={choose} />
         <Choice
           label="History"
-          options={history.map((sql) => [sql.replace(/\s+/g, ' ').slice(0, 80), sql])}
+          options={history.map((sql) => [showInvisible(cut(sql.replace(/\s+/g, ' '), 80)), sql])}
           onChoose={choose}
         />
         {result && result.rows.length > 0 && (
@@ -124,7 +126,7 @@ function Rows({ result: { columns, rows } }: { result: SqlTable }) {
       columns={columns.map(({ name, type }, index) => ({
         head: (
           <>
-            {name} <small>{type}</small>
+            <Text text={name} /> <small>{type}</small>
           </>
         ),
         kind: 'key' as const,

@@ -1,9 +1,11 @@
 import { useState } from 'preact/hooks';
 import { getJson, postJson } from '../api.ts';
+import { showInvisible } from '../invisible.ts';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty, LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
-import { Value } from '../parts/value.tsx';
+import { Text } from '../parts/text.tsx';
+import { Name, Value } from '../parts/value.tsx';
 import { useLoad } from '../use-load.ts';
 
 interface DescribedRules {
@@ -103,7 +105,10 @@ function Current({ rules: { path, mode, onRuleError, datasets } }: { rules: Desc
       {datasets.map(({ name, unknownKeys, derives, keys }) => (
         <section key={name}>
           <h2>
-            Dataset <code>{name}</code>
+            Dataset{' '}
+            <code>
+              <Text text={name} />
+            </code>
           </h2>
           <p class="quiet">
             Keys without a rule: <code>{unknownKeys}</code>.
@@ -115,7 +120,15 @@ function Current({ rules: { path, mode, onRuleError, datasets } }: { rules: Desc
               rows={keys}
               keyOf={(key) => key.path}
               columns={[
-                { head: 'Key', kind: 'key', cell: (key) => <code>{key.name}</code> },
+                {
+                  head: 'Key',
+                  kind: 'key',
+                  cell: (key) => (
+                    <code>
+                      <Name text={key.name} />
+                    </code>
+                  ),
+                },
                 {
                   head: 'Conditions',
                   kind: 'wide',
@@ -170,7 +183,7 @@ function TryEvent() {
       {error && <Note kind="bad">{error}</Note>}
       {trial?.thrown.map((line) => (
         <Note key={line} kind="bad">
-          A rule failed: {line}
+          A rule failed: <Text text={line} />
         </Note>
       ))}
       {trial?.mode === 'observe' && <Note kind="warn">In mode observe, none of this takes effect.</Note>}
@@ -186,24 +199,39 @@ function Result({ of: { datasetName, hasRules, requested, verdict } }: { of: Tri
   const keys = [...new Set([...Object.keys(requested), ...Object.keys(stored ?? {})])];
   const general = verdict.decisions.filter(({ key }) => key === null);
   return (
-    <section aria-label={`Result for ${datasetName}`}>
-      {!hasRules && <Note>There are no rules for the dataset {datasetName}.</Note>}
+    <section aria-label={`Result for ${showInvisible(datasetName)}`}>
+      {!hasRules && (
+        <Note>
+          There are no rules for the dataset <Text text={datasetName} />.
+        </Note>
+      )}
       {verdict.kind === 'rejected' && (
         <Note kind="warn">
-          <strong>The whole call is rejected.</strong> The device receives: {verdict.reason}
+          <strong>The whole call is rejected.</strong> The device receives: <Text text={verdict.reason} />
         </Note>
       )}
       {general.map(({ rule, action, reason }) => (
         <p key={`${rule} ${action} ${reason}`}>
-          <code>{rule}</code>: {action}, {reason}
+          <code>
+            <Text text={rule} />
+          </code>
+          : {action}, <Text text={reason} />
         </p>
       ))}
       <Table
-        label={`Decisions for ${datasetName}`}
+        label={`Decisions for ${showInvisible(datasetName)}`}
         rows={keys}
         keyOf={(key) => key}
         columns={[
-          { head: 'Key', kind: 'key', cell: (key) => <code>{key}</code> },
+          {
+            head: 'Key',
+            kind: 'key',
+            cell: (key) => (
+              <code>
+                <Name text={key} />
+              </code>
+            ),
+          },
           { head: 'Stored before', cell: (key) => <Value text={requested[key]?.oldValue ?? null} /> },
           { head: 'Device sends', cell: (key) => <Value text={sentOf(requested[key])} /> },
           {
@@ -238,7 +266,11 @@ function Decisions({ of: decisions, isRejected }: { of: readonly Decision[]; isR
     <>
       {decisions.map(({ rule, action, reason }) => (
         <div key={`${rule} ${action}`}>
-          <strong>{action}</strong> by <code>{rule}</code>: {reason}
+          <strong>{action}</strong> by{' '}
+          <code>
+            <Text text={rule} />
+          </code>
+          : <Text text={reason} />
         </div>
       ))}
     </>

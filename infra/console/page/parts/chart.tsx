@@ -1,7 +1,9 @@
 import { useState } from 'preact/hooks';
 import { numericColumns, toBars } from '../chart-data.ts';
+import { isolate, showInvisible } from '../invisible.ts';
 import type { SqlTable } from '../model.ts';
 import { Note } from './states.tsx';
+import { Text } from './text.tsx';
 
 const MAX_BARS = 50;
 
@@ -41,11 +43,11 @@ export function Chart({ result }: { result: SqlTable }) {
           onChoose={(index) => setChosen({ ...chosen, name: index })}
         />
       </div>
-      <ol class="chart" aria-label={`${columns[value]?.name} by ${columns[name]?.name}`}>
+      <ol class="chart" aria-label={showInvisible(`${columns[value]?.name} by ${columns[name]?.name}`)}>
         {toBars(rows.slice(0, MAX_BARS), { value, name }).map((bar, index) => (
           <li key={index}>
-            <span class="name" title={bar.name ?? ''}>
-              {bar.name ?? '(null)'}
+            <span class="name" title={showInvisible(bar.name ?? '')}>
+              {bar.name === null ? '(null)' : <Text text={bar.name} />}
             </span>
             <span class="track">
               {bar.size !== null && <span class="bar" style={{ width: `${bar.size * 100}%` }} />}
@@ -80,7 +82,7 @@ function ColumnChoice({
       <select value={chosen} onChange={({ currentTarget }) => onChoose(Number(currentTarget.value))}>
         {among.map((index) => (
           <option key={index} value={index}>
-            {columns[index]?.name}
+            {isolate(columns[index]?.name ?? '')}
           </option>
         ))}
       </select>

@@ -5,7 +5,8 @@ import { lineEndsOf, restoreLineEnds } from '../line-ends.ts';
 import type { DatasetId } from '../model.ts';
 import { listRecords, type ServerRecord, writeRecord } from '../sync-api.ts';
 import { Preformatted } from './preformatted.tsx';
-import { Note } from './states.tsx';
+import { InvisibleNote, Note } from './states.tsx';
+import { Text } from './text.tsx';
 import { Id } from './value.tsx';
 
 /** The version of a record that the user edits. */
@@ -71,7 +72,6 @@ export function EditRecord({
 
   const serverValue = conflict?.server?.Value ?? null;
   const isAlreadyRemoved = isRemoval && conflict !== null && serverValue === null;
-  const title = isRemoval ? `Remove ${key}` : edited.key === null ? 'Add a record' : `Edit ${key}`;
   return (
     <dialog
       ref={dialog}
@@ -86,9 +86,20 @@ export function EditRecord({
           if (!isBusy) void save(syncCount);
         }}
       >
-        <h2 id="edit-title">{title}</h2>
+        <h2 id="edit-title">
+          {edited.key === null ? (
+            'Add a record'
+          ) : (
+            <>
+              {isRemoval ? 'Remove' : 'Edit'} <Text text={edited.key} />
+            </>
+          )}
+        </h2>
         <p id="edit-target">
-          Identity <Id id={dataset.identityId} />, dataset <code>{dataset.datasetName}</code>
+          Identity <Id id={dataset.identityId} />, dataset{' '}
+          <code>
+            <Text text={dataset.datasetName} />
+          </code>
         </p>
         {edited.key === null && (
           <label>
@@ -112,7 +123,7 @@ export function EditRecord({
           {conflict !== null && (
             <div>
               <h3>The server has {conflict.server ? `(sync count ${conflict.server.SyncCount})` : ''}</h3>
-              <Preformatted>{serverValue === null ? '(removed)' : formatJson(serverValue)}</Preformatted>
+              <Preformatted text={serverValue === null ? '(removed)' : formatJson(serverValue)} />
             </div>
           )}
           {isRemoval ? (
@@ -140,6 +151,7 @@ export function EditRecord({
             with LF.
           </Note>
         )}
+        {!isRemoval && <InvisibleNote text={text} />}
         {error !== null && <Note kind="bad">{error}</Note>}
         <p class="quiet">Written with the developer key, so the sync trigger and its rules do not run.</p>
         <div class="actions">

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { loadSettings } from '../settings.ts';
 import { poolNames } from '../sync-api.ts';
+import { Text } from './text.tsx';
 import { Id } from './value.tsx';
 
 const names = signal<ReadonlyMap<string, string>>(new Map());
@@ -24,7 +25,7 @@ export function PoolName({ id }: { id: string }) {
     <Id id={id} />
   ) : (
     <>
-      {name} <Id id={id} />
+      <Text text={name} /> <Id id={id} />
     </>
   );
 }

@@ -6,7 +6,8 @@ import { formatDate } from '../format.ts';
 import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
 import { explainReason } from '../reason-words.ts';
-import { Note } from './states.tsx';
+import { InvisibleNote, Note } from './states.tsx';
+import { Text } from './text.tsx';
 
 export interface ActionMessage {
   kind: 'good' | 'bad';
@@ -64,7 +65,9 @@ export function QuarantinedEvent({
   return (
     <section ref={panel} class="panel" aria-label="Event">
       <div class="head">
-        <h2 tabIndex={-1}>{reason}</h2>
+        <h2 tabIndex={-1}>
+          <Text text={reason} />
+        </h2>
         <button type="button" class="small" onClick={onClose}>
           Close
         </button>
@@ -102,6 +105,7 @@ export function QuarantinedEvent({
           />
         </label>
       )}
+      {payload !== null && <InvisibleNote text={draft ?? payload.stored} />}
       {message && <Note kind={message.kind}>{message.text}</Note>}
       {!isSettled && (
         <div class="actions">

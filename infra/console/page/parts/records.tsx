@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks';
+import { showInvisible } from '../invisible.ts';
 import type { DatasetId, RecordItem } from '../model.ts';
 import { useList } from '../use-load.ts';
 import { type Edited, EditRecord } from './edit-record.tsx';
 import { LoadState } from './states.tsx';
 import { Table } from './table.tsx';
-import { Value, When } from './value.tsx';
+import { Name, Value, When } from './value.tsx';
 
 /** The records of a dataset, which the user can add to, edit and remove. An empty `datasetName` means that none is chosen. */
 export function Records({ of }: { of: DatasetId }) {
@@ -33,11 +34,19 @@ export function Records({ of }: { of: DatasetId }) {
       )}
       {list.data && list.data.length > 0 && (
         <Table
-          label={`Records of ${dataset}`}
+          label={`Records of ${showInvisible(dataset)}`}
           rows={list.data}
           keyOf={({ recordKey }) => recordKey}
           columns={[
-            { head: 'Key', kind: 'key', cell: ({ recordKey }) => <code>{recordKey}</code> },
+            {
+              head: 'Key',
+              kind: 'key',
+              cell: ({ recordKey }) => (
+                <code>
+                  <Name text={recordKey} />
+                </code>
+              ),
+            },
             { head: 'Value', kind: 'wide', cell: ({ recordValue }) => <Value text={recordValue} /> },
             { head: 'Sync count', kind: 'number', cell: ({ syncCount }) => syncCount },
             {
@@ -52,7 +61,7 @@ export function Records({ of }: { of: DatasetId }) {
                   <button
                     type="button"
                     class="small"
-                    aria-label={`Edit ${record.recordKey}`}
+                    aria-label={`Edit ${showInvisible(record.recordKey)}`}
                     onClick={() => edit(record, false)}
                   >
                     Edit
@@ -60,7 +69,7 @@ export function Records({ of }: { of: DatasetId }) {
                   <button
                     type="button"
                     class="small"
-                    aria-label={`Remove ${record.recordKey}`}
+                    aria-label={`Remove ${showInvisible(record.recordKey)}`}
                     onClick={() => edit(record, true)}
                   >
                     Remove

@@ -17,7 +17,7 @@ export function Snippets({ of: snippets }: { of: readonly Snippet[] }) {
             <span>{title}</span>
             <Copy text={code} what={title} />
           </figcaption>
-          <Preformatted>{code}</Preformatted>
+          <Preformatted text={code} />
         </figure>
       ))}
     </details>

@@ -1,6 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import { ApiError } from '../api.ts';
+import { splitInvisible } from '../invisible.ts';
 import type { Loaded } from '../use-load.ts';
+import { Text } from './text.tsx';
 
 /** Shows the state of a load instead of its data: loading, an error with a way to retry, or an empty list. */
 export function LoadState({
@@ -15,7 +17,9 @@ export function LoadState({
   if (error !== undefined) {
     return (
       <div class="note bad" role="alert">
-        <p>{error.message}</p>
+        <p>
+          <Text text={error.message} />
+        </p>
         <button type="button" onClick={reload}>
           Try again
         </button>
@@ -34,7 +38,19 @@ export function Empty({ children }: { children: ComponentChildren }) {
 export function Note({ kind, children }: { kind?: 'bad' | 'warn' | 'good'; children: ComponentChildren }) {
   return (
     <div class={`note ${kind ?? ''}`} role={kind === 'bad' ? 'alert' : 'status'}>
-      {children}
+      {typeof children === 'string' ? <Text text={children} /> : children}
     </div>
+  );
+}
+
+/** Names the invisible characters of a text in a text field, which cannot show them. */
+export function InvisibleNote({ text }: { text: string }) {
+  const marks = [...new Set(splitInvisible(text).flatMap(({ mark }) => mark?.split(' ')[0] ?? []))];
+  if (marks.length === 0) return null;
+  return (
+    <Note kind="warn">
+      The text contains invisible characters, which this field does not show: {marks.slice(0, 10).join(', ')}
+      {marks.length > 10 && ' …'}
+    </Note>
   );
 }

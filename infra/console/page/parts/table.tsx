@@ -1,9 +1,11 @@
 import type { ComponentChildren } from 'preact';
+import { Text } from './text.tsx';
 
 export interface Column<Row> {
   head: ComponentChildren;
+  /** A text may contain what a device chose. */
   cell: (row: Row) => ComponentChildren;
-  /** `number` aligns right, `wide` takes the remaining width, `key` keeps short names in one line. */
+  /** `number` aligns right, `wide` takes the remaining width, `key` keeps short names in one line and breaks long ones. */
   kind?: 'number' | 'wide' | 'narrow' | 'key';
 }
 
@@ -39,7 +41,7 @@ export function Table<Row>({
             <tr key={keyOf(row, at)} class={isMarked?.(row) ? 'marked' : undefined}>
               {columns.map(({ cell, kind }, index) => (
                 <td key={index} class={kind}>
-                  {cell(row)}
+                  {show(cell(row), kind)}
                 </td>
               ))}
             </tr>
@@ -48,4 +50,9 @@ export function Table<Row>({
       </table>
     </section>
   );
+}
+
+function show(content: ComponentChildren, kind: Column<unknown>['kind']): ComponentChildren {
+  const shown = typeof content === 'string' ? <Text text={content} /> : content;
+  return kind === 'key' ? <div class="fit">{shown}</div> : shown;
 }

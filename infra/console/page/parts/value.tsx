@@ -1,49 +1,57 @@
-import { useState } from 'preact/hooks';
 import { formatJson } from '../../../../lib/common/format-json.ts';
-import { formatBytes, formatDate } from '../format.ts';
-import { Preformatted } from './preformatted.tsx';
+import { cut, formatBytes, formatDate } from '../format.ts';
+import { showInvisible } from '../invisible.ts';
+import { Expandable } from './expandable.tsx';
+import { Text } from './text.tsx';
 
-const SHORT = 120;
-const MANY = 50_000;
+const SHORT_VALUE = 120;
+const SHORT_NAME = 64;
 
 /** A value of a record: one line, or on request the whole value, with JSON formatted. */
 export function Value({ text }: { text: string | null }) {
-  const [isOpen, setOpen] = useState(false);
-  const [isWhole, setWhole] = useState(false);
   if (text === null) return <span class="quiet">(none)</span>;
   if (text === '') return <span class="quiet">(empty)</span>;
-  const isLong = text.length > SHORT || text.includes('\n');
+  const isLong = text.length > SHORT_VALUE || text.includes('\n');
   const isJson = /^\s*[[{]/.test(text);
-  if (!isLong && !isJson) return <code>{text}</code>;
-  const formatted = isOpen ? formatJson(text) : '';
-  const shown = isWhole ? formatted : formatted.slice(0, MANY);
-  return (
-    <details class="value" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
-        <code>{text.slice(0, SHORT)}</code>
-        {text.length > SHORT && <span class="quiet"> … {formatBytes(text)}</span>}
-      </summary>
-      {isOpen && (
-        <>
-          <Preformatted>{shown}</Preformatted>
-          {shown.length < formatted.length && (
-            <button type="button" onClick={() => setWhole(true)}>
-              Show all {formatBytes(text)}
-            </button>
-          )}
-        </>
-      )}
-    </details>
+  if (!isLong && !isJson) {
+    return (
+      <code>
+        <Text text={text} />
+      </code>
+    );
+  }
+  const summary = (
+    <>
+      <code>
+        <Text text={cut(text, SHORT_VALUE)} />
+      </code>
+      {text.length > SHORT_VALUE && <span class="quiet"> … {formatBytes(text)}</span>}
+    </>
   );
+  return <Expandable summary={summary} text={text} format={formatJson} />;
+}
+
+/** The key of a record, or the name of a dataset. A long name is shortened, and the user can open the whole name. */
+export function Name({ text }: { text: string }) {
+  if (text.length <= SHORT_NAME) return <Text text={text} />;
+  const summary = (
+    <>
+      <span>
+        <Text text={cut(text, SHORT_NAME)} />
+      </span>
+      <span class="quiet"> … {formatBytes(text)}</span>
+    </>
+  );
+  return <Expandable summary={summary} text={text} />;
 }
 
 /** An id, shortened in the middle. The title and copies contain the whole id. */
 export function Id({ id }: { id: string | null }) {
   if (id === null) return <span class="quiet">(unknown)</span>;
-  const [region, name = ''] = id.split(':');
+  const [region = '', name = ''] = id.split(':');
   return (
-    <code title={id} class="id">
-      {name.length > 12 ? `${name.slice(0, 8)}…${name.slice(-4)}` : name || region}
+    <code title={showInvisible(id)} class="id">
+      <Text text={name.length > 12 ? `${name.slice(0, 8)}…${name.slice(-4)}` : name || region} />
     </code>
   );
 }
