@@ -1,14 +1,15 @@
 import { signal } from '@preact/signals';
+import { addActivity, type LiveRow } from './live-rows.ts';
 import { ACTIVITY_KINDS, type ActivityKind, type ShownActivity } from './model.ts';
 
 /** Whether the server answers. */
 export const isConnected = signal(true);
 /** Rises when shown data may be outdated: after rows were written, and when the server answers again. */
 export const freshness = signal(0);
-/** The newest activity first. */
-export const activities = signal<readonly ShownActivity[]>([]);
+/** What happened since the page was opened, newest first. */
+export const liveRows = signal<readonly LiveRow[]>([]);
 
-const MAX_ACTIVITIES = 500;
+const MAX_ROWS = 250;
 const RETRY_MS = 1_000;
 /** Many batches in a short time cause only one refresh. */
 const REFRESH_MS = 200;
@@ -88,7 +89,7 @@ function receive(kind: ActivityKind, data: string): void {
   refresh = setTimeout(() => {
     refresh = undefined;
     const hasRows = waiting.some((each) => each.kind === 'projected');
-    activities.value = [...waiting.reverse(), ...activities.value].slice(0, MAX_ACTIVITIES);
+    liveRows.value = waiting.reduce(addActivity, liveRows.value).slice(0, MAX_ROWS);
     waiting = [];
     if (hasRows) freshness.value += 1;
   }, REFRESH_MS);

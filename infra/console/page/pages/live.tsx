@@ -1,51 +1,52 @@
 import { useSignal } from '@preact/signals';
-import { useState } from 'preact/hooks';
-import { datasetOf, summarize } from '../activity-words.ts';
-import { activities } from '../connection.ts';
+import { useEffect, useState } from 'preact/hooks';
+import { datasetOf } from '../activity-words.ts';
+import { liveRows } from '../connection.ts';
 import { formatTime } from '../format.ts';
-import { ACTIVITY_KINDS, type ActivityKind, type ShownActivity } from '../model.ts';
-import { Preformatted } from '../parts/preformatted.tsx';
+import { datasetsOf, firstOf, type LiveRow, requestOf } from '../live-rows.ts';
+import { decisionsOf, isWaiting } from '../live-steps.ts';
+import type { ShownActivity } from '../model.ts';
+import { LiveActivity } from '../parts/live-activity.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
-import { Text } from '../parts/text.tsx';
 import { Id } from '../parts/value.tsx';
 import { linkTo, route } from '../router.ts';
 
-const NAMES: Readonly<Record<ActivityKind, string>> = {
-  sync: 'Syncs',
-  trigger: 'Trigger decisions',
-  projected: 'Projected batches',
-  push: 'Push messages',
-};
+/** What the user can choose to see. */
+const CHOICES: readonly (readonly [name: string, isShown: (row: LiveRow) => boolean])[] = [
+  ['Everything', () => true],
+  ['Syncs', (row) => requestOf(row) !== undefined],
+  ['Syncs that rules changed or rejected', (row) => decisionsOf(row).length > 0],
+  ['Syncs with an error', (row) => Boolean(firstOf(row, 'sync')?.details.error)],
+  ['Other batches and push messages', (row) => requestOf(row) === undefined],
+];
+/** Interval at which the page checks whether a projection is late. */
+const CHECK_MS = 1_000;
 
 export function Live() {
   const { params } = route.value;
-  const [kinds, setKinds] = useState<readonly ActivityKind[]>(ACTIVITY_KINDS);
+  const [choice, setChoice] = useState(0);
   const [pool, setPool] = useState(params.get('pool') ?? '');
   const [identity, setIdentity] = useState(params.get('identity') ?? '');
-  const paused = useSignal<readonly ShownActivity[] | null>(null);
-  const shown = (paused.value ?? activities.value).filter(
-    ({ kind, details }) =>
-      kinds.includes(kind) &&
-      aboutOf(details).some(
-        (about) => matches(about.identityPoolId, pool) && matches(about.identityId, identity),
-      ),
-  );
-  const toggle = (kind: ActivityKind) =>
-    setKinds(kinds.includes(kind) ? kinds.filter((each) => each !== kind) : [...kinds, kind]);
+  const paused = useSignal<readonly LiveRow[] | null>(null);
+  const rows = paused.value ?? liveRows.value;
+  const now = useNow(rows);
+  const isChosen = CHOICES[choice]?.[1] ?? (() => true);
+  const shown = rows.filter((row) => isChosen(row) && matches(row, { pool, identity }));
   return (
     <>
       <div class="controls">
-        <fieldset class="chips">
-          <legend class="hidden">Show</legend>
-          {ACTIVITY_KINDS.map((kind) => (
-            <label key={kind} class="check">
-              <input type="checkbox" checked={kinds.includes(kind)} onChange={() => toggle(kind)} />{' '}
-              {NAMES[kind]}
-            </label>
-          ))}
-        </fieldset>
+        <label>
+          Show
+          <select value={choice} onChange={({ currentTarget }) => setChoice(Number(currentTarget.value))}>
+            {CHOICES.map(([name], index) => (
+              <option key={name} value={index}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
         <label class="grow">
           Identity pool{' '}
           <input
@@ -68,30 +69,22 @@ export function Live() {
           type="button"
           aria-pressed={paused.value !== null}
           onClick={() => {
-            paused.value = paused.value === null ? activities.value : null;
+            paused.value = paused.value === null ? liveRows.value : null;
           }}
         >
           {paused.value === null ? 'Pause' : 'Continue'}
         </button>
       </div>
-      {shown.length === 0 ? (
-        <Empty>
-          <p>
-            <strong>Waiting for activity.</strong> This page shows what happens after the console was opened.
-            Sync a device, or run the demo:
-          </p>
-          <pre>npx cognito-sync-backend demo</pre>
-        </Empty>
-      ) : (
+      {rows.length === 0 ? <Waiting /> : shown.length === 0 && <Empty>Nothing matches the filters.</Empty>}
+      {shown.length > 0 && (
         <Table
           label="Activity, newest first"
           rows={shown}
           keyOf={({ number }) => number}
           columns={[
             { head: 'Time', kind: 'narrow', cell: ({ at }) => formatTime(at) },
-            { head: 'What', cell: ({ kind }) => <span class={`badge ${kind}`}>{kind}</span> },
-            { head: 'Details', kind: 'wide', cell: (activity) => <Details of={activity} /> },
-            { head: 'Identity', cell: ({ details }) => <IdentityLink {...datasetOf(details)} /> },
+            { head: 'Activity', kind: 'wide', cell: (row) => <LiveActivity row={row} now={now} /> },
+            { head: 'Identity', cell: (row) => <IdentityLink {...datasetOf(aboutOf(row))} /> },
           ]}
         />
       )}
@@ -106,13 +99,46 @@ export function Live() {
   );
 }
 
-/** The identities that an activity is about. A projected batch has a list of datasets. */
-function aboutOf(details: ShownActivity['details']): ShownActivity['details'][] {
-  return Array.isArray(details.datasets) ? details.datasets : [details];
+function Waiting() {
+  return (
+    <Empty>
+      <p>
+        <strong>Waiting for activity.</strong> This page shows what happens after the console was opened. Sync
+        a device, or run the demo:
+      </p>
+      <pre>npx cognito-sync-backend demo</pre>
+    </Empty>
+  );
 }
 
-function matches(value: unknown, filter: string): boolean {
-  return filter === '' || value === undefined || String(value).includes(filter);
+/** Returns the time, and a new time each second while the page waits for a projection. */
+function useNow(rows: readonly LiveRow[]): number {
+  const [now, setNow] = useState(Date.now());
+  const isTicking = rows.some((row) => isWaiting(row, now));
+  useEffect(() => {
+    if (!isTicking) return;
+    const timer = setInterval(() => setNow(Date.now()), CHECK_MS);
+    return () => clearInterval(timer);
+  }, [isTicking]);
+  return now;
+}
+
+/** The data that names the pool, the identity and the dataset of a row. */
+function aboutOf(row: LiveRow): ShownActivity['details'] {
+  return (requestOf(row) ?? row.activities[0])?.details ?? {};
+}
+
+function matches(row: LiveRow, { pool, identity }: Readonly<Record<'pool' | 'identity', string>>): boolean {
+  const about = aboutOf(row);
+  const datasets = 'datasets' in about ? datasetsOf(about) : [about];
+  const contains = (value: unknown, filter: string) =>
+    filter === '' || (typeof value === 'string' && value.includes(filter));
+  return (
+    (pool === '' && identity === '') ||
+    datasets.some(
+      ({ identityPoolId, identityId }) => contains(identityPoolId, pool) && contains(identityId, identity),
+    )
+  );
 }
 
 function IdentityLink({ identityPoolId, identityId, datasetName }: ShownActivity['details']) {
@@ -124,17 +150,5 @@ function IdentityLink({ identityPoolId, identityId, datasetName }: ShownActivity
     <a href={linkTo('data', { pool, identity: identityId, dataset })}>
       <Id id={identityId} />
     </a>
-  );
-}
-
-function Details({ of: { kind, details } }: { of: ShownActivity }) {
-  const [isOpen, setOpen] = useState(false);
-  return (
-    <details class="value" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
-        <Text text={summarize(kind, details)} />
-      </summary>
-      {isOpen && <Preformatted text={JSON.stringify(details, null, 2)} />}
-    </details>
   );
 }

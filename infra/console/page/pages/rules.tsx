@@ -1,62 +1,28 @@
-import { useState } from 'preact/hooks';
-import { getJson, postJson } from '../api.ts';
+import { useEffect, useRef } from 'preact/hooks';
+import { getJson } from '../api.ts';
 import { showInvisible } from '../invisible.ts';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { Empty, LoadState, Note } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
 import { Text } from '../parts/text.tsx';
-import { Name, Value } from '../parts/value.tsx';
+import { TryEvent } from '../parts/try-event.tsx';
+import { Name } from '../parts/value.tsx';
+import { route } from '../router.ts';
 import { useLoad } from '../use-load.ts';
+
+interface DatasetRules {
+  name: string;
+  unknownKeys: string;
+  derives: boolean;
+  keys: { name: string; path: string; onInvalid: string; conditions: string[] }[];
+}
 
 interface DescribedRules {
   path: string;
   mode: 'enforce' | 'observe';
   onRuleError: string;
-  datasets: {
-    name: string;
-    unknownKeys: string;
-    derives: boolean;
-    keys: { name: string; path: string; onInvalid: string; conditions: string[] }[];
-  }[];
+  datasets: DatasetRules[];
 }
-
-interface Entry {
-  oldValue?: string;
-  newValue?: string;
-  op?: string;
-}
-
-interface TriedEvent {
-  datasetName: string;
-  hasRules: boolean;
-  requested: Readonly<Record<string, Entry | null>>;
-  verdict:
-    | {
-        kind: 'answer';
-        event: { datasetRecords: Readonly<Record<string, Entry | null>> };
-        decisions: Decision[];
-      }
-    | { kind: 'rejected'; reason: string; decisions: Decision[] };
-}
-
-interface Decision {
-  rule: string;
-  key: string | null;
-  action: string;
-  reason: string;
-}
-
-interface Trial {
-  mode: 'enforce' | 'observe';
-  results: TriedEvent[];
-  thrown: string[];
-}
-
-const SAMPLE = JSON.stringify(
-  { datasetName: 'game', datasetRecords: { score: { oldValue: '10', newValue: '5' }, name: 'Ada' } },
-  null,
-  2,
-);
 
 export function Rules() {
   const rules = useLoad(
@@ -70,7 +36,7 @@ export function Rules() {
       <button type="button" class="small" onClick={rules.reload}>
         Read the rules again
       </button>
-      {rules.data && <Current rules={rules.data} />}
+      {rules.data && <Current rules={rules.data} linked={route.value.params.get('rule')} />}
       <TryEvent />
       <Snippets
         of={[
@@ -85,7 +51,15 @@ export function Rules() {
   );
 }
 
-function Current({ rules: { path, mode, onRuleError, datasets } }: { rules: DescribedRules }) {
+/** @param linked the path of the rule that a link leads to; null if the user did not follow such a link */
+function Current({
+  rules: { path, mode, onRuleError, datasets },
+  linked,
+}: {
+  rules: DescribedRules;
+  linked: string | null;
+}) {
+  const dataset = linked === null ? undefined : datasetOfRule(datasets, linked);
   return (
     <>
       <p class="quiet">
@@ -96,183 +70,83 @@ function Current({ rules: { path, mode, onRuleError, datasets } }: { rules: Desc
           : 'Mode observe: decisions are logged, but nothing is changed.'}{' '}
         If a rule itself fails, <code>onRuleError</code> decides about the call: <code>{onRuleError}</code>.
       </p>
+      {linked !== null && dataset === undefined && (
+        <Note kind="warn">
+          There is no rule <Text text={linked} /> now. The rules have changed since the decision.
+        </Note>
+      )}
       {datasets.length === 0 && (
         <Empty>
           <strong>No rules: devices may store everything.</strong> Add a dataset to the file. A change takes
           effect within a second.
         </Empty>
       )}
-      {datasets.map(({ name, unknownKeys, derives, keys }) => (
-        <section key={name}>
-          <h2>
-            Dataset{' '}
-            <code>
-              <Text text={name} />
-            </code>
-          </h2>
-          <p class="quiet">
-            Keys without a rule: <code>{unknownKeys}</code>.
-            {derives && ' Further records are derived after each call.'}
-          </p>
-          {keys.length > 0 && (
-            <Table
-              label={`Rules of ${name}`}
-              rows={keys}
-              keyOf={(key) => key.path}
-              columns={[
-                {
-                  head: 'Key',
-                  kind: 'key',
-                  cell: (key) => (
-                    <code>
-                      <Name text={key.name} />
-                    </code>
-                  ),
-                },
-                {
-                  head: 'Conditions',
-                  kind: 'wide',
-                  cell: ({ conditions }) => conditions.join('; ') || 'none',
-                },
-                { head: 'If invalid', cell: ({ onInvalid }) => onInvalid },
-              ]}
-            />
-          )}
-        </section>
+      {datasets.map((each) => (
+        <OfDataset key={each.name} rules={each} linked={each === dataset ? linked : null} />
       ))}
     </>
   );
 }
 
-function TryEvent() {
-  const [text, setText] = useState(SAMPLE);
-  const [trial, setTrial] = useState<Trial | null>(null);
-  const [error, setError] = useState<string | null>(null);
-  async function tryIt(): Promise<void> {
-    try {
-      setTrial(await postJson<Trial>('/console/rules', text));
-      setError(null);
-    } catch (failure) {
-      setTrial(null);
-      setError(failure instanceof Error ? failure.message : String(failure));
-    }
-  }
+/**
+ * Finds the dataset of a rule's path: `datasets.<name>`, with `.keys.<key>` for the rule of a key. Both names can contain
+ * dots.
+ */
+function datasetOfRule(datasets: readonly DatasetRules[], rule: string): DatasetRules | undefined {
   return (
-    <>
-      <h2>Try an event</h2>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void tryIt();
-        }}
-      >
-        <label>
-          A sync trigger event. A text is a new value; an object has the stored value and the value that the
-          device sends.
-          <textarea
-            rows={8}
-            value={text}
-            spellcheck={false}
-            onInput={({ currentTarget }) => setText(currentTarget.value)}
-          />
-        </label>
-        <button type="submit" class="primary">
-          Try
-        </button>
-      </form>
-      {error && <Note kind="bad">{error}</Note>}
-      {trial?.thrown.map((line) => (
-        <Note key={line} kind="bad">
-          A rule failed: <Text text={line} />
-        </Note>
-      ))}
-      {trial?.mode === 'observe' && <Note kind="warn">In mode observe, none of this takes effect.</Note>}
-      {trial?.results.map((result, index) => (
-        <Result key={index} of={result} />
-      ))}
-    </>
+    datasets.find(({ keys }) => keys.some(({ path }) => path === rule)) ??
+    datasets.find(({ name }) => [`datasets.${name}`, `datasets.${name}.derive`].includes(rule))
   );
 }
 
-function Result({ of: { datasetName, hasRules, requested, verdict } }: { of: TriedEvent }) {
-  const stored = verdict.kind === 'answer' ? verdict.event.datasetRecords : null;
-  const keys = [...new Set([...Object.keys(requested), ...Object.keys(stored ?? {})])];
-  const general = verdict.decisions.filter(({ key }) => key === null);
+/** The rules of a dataset. If a link leads to one of them, marks it, and moves the focus to it. */
+function OfDataset({
+  rules: { name, unknownKeys, derives, keys },
+  linked,
+}: {
+  rules: DatasetRules;
+  linked: string | null;
+}) {
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const heading = section.current?.querySelector('h2');
+    if (linked === null || !heading) return;
+    heading.focus({ preventScroll: true });
+    (section.current?.querySelector('tr.marked') ?? heading).scrollIntoView({ block: 'center' });
+  }, [linked]);
   return (
-    <section aria-label={`Result for ${showInvisible(datasetName)}`}>
-      {!hasRules && (
-        <Note>
-          There are no rules for the dataset <Text text={datasetName} />.
-        </Note>
+    <section ref={section}>
+      <h2 tabIndex={-1}>
+        Dataset{' '}
+        <code>
+          <Text text={name} />
+        </code>
+      </h2>
+      <p class="quiet">
+        Keys without a rule: <code>{unknownKeys}</code>.
+        {derives && ' Further records are derived after each call.'}
+      </p>
+      {keys.length > 0 && (
+        <Table
+          label={`Rules of ${showInvisible(name)}`}
+          rows={keys}
+          keyOf={({ path }) => path}
+          isMarked={({ path }) => path === linked}
+          columns={[
+            {
+              head: 'Key',
+              kind: 'key',
+              cell: (key) => (
+                <code>
+                  <Name text={key.name} />
+                </code>
+              ),
+            },
+            { head: 'Conditions', kind: 'wide', cell: ({ conditions }) => conditions.join('; ') || 'none' },
+            { head: 'If invalid', cell: ({ onInvalid }) => onInvalid },
+          ]}
+        />
       )}
-      {verdict.kind === 'rejected' && (
-        <Note kind="warn">
-          <strong>The whole call is rejected.</strong> The device receives: <Text text={verdict.reason} />
-        </Note>
-      )}
-      {general.map(({ rule, action, reason }) => (
-        <p key={`${rule} ${action} ${reason}`}>
-          <code>
-            <Text text={rule} />
-          </code>
-          : {action}, <Text text={reason} />
-        </p>
-      ))}
-      <Table
-        label={`Decisions for ${showInvisible(datasetName)}`}
-        rows={keys}
-        keyOf={(key) => key}
-        columns={[
-          {
-            head: 'Key',
-            kind: 'key',
-            cell: (key) => (
-              <code>
-                <Name text={key} />
-              </code>
-            ),
-          },
-          { head: 'Stored before', cell: (key) => <Value text={requested[key]?.oldValue ?? null} /> },
-          { head: 'Device sends', cell: (key) => <Value text={sentOf(requested[key])} /> },
-          {
-            head: 'Stored after',
-            cell: (key) => (
-              <Value text={(stored === null ? requested[key]?.oldValue : sentOf(stored[key])) ?? null} />
-            ),
-          },
-          {
-            head: 'Decision',
-            kind: 'wide',
-            cell: (key) => (
-              <Decisions
-                of={verdict.decisions.filter((each) => each.key === key)}
-                isRejected={stored === null}
-              />
-            ),
-          },
-        ]}
-      />
     </section>
-  );
-}
-
-function sentOf(entry: Entry | null | undefined): string | null {
-  return entry?.op === 'remove' ? null : (entry?.newValue ?? null);
-}
-
-function Decisions({ of: decisions, isRejected }: { of: readonly Decision[]; isRejected: boolean }) {
-  if (decisions.length === 0) return <>{isRejected ? 'rejected with the whole call' : 'accepted'}</>;
-  return (
-    <>
-      {decisions.map(({ rule, action, reason }) => (
-        <div key={`${rule} ${action}`}>
-          <strong>{action}</strong> by{' '}
-          <code>
-            <Text text={rule} />
-          </code>
-          : <Text text={reason} />
-        </div>
-      ))}
-    </>
   );
 }

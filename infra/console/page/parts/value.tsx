@@ -36,7 +36,7 @@ export function Name({ text }: { text: string }) {
   if (text.length <= SHORT_NAME) return <Text text={text} />;
   const summary = (
     <>
-      <span>
+      <span class="cut">
         <Text text={cut(text, SHORT_NAME)} />
       </span>
       <span class="quiet"> … {formatBytes(text)}</span>
