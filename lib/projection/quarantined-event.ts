@@ -13,6 +13,8 @@ export interface QuarantinedEventText {
   quarantinedAt: string;
   /** When the event was projected or dismissed; null if it still waits. */
   redrivenAt: string | null;
+  /** True if the event was dismissed, false if it was projected; null if it still waits, or if this is unknown. */
+  isDismissed: boolean | null;
   /** The data of the event. It contains values of records, so only operators may read it. */
   payload: string;
   /** `base64` if the data is not UTF-8. */
@@ -34,6 +36,7 @@ export function toText({ delivery, ...event }: QuarantinedDelivery): Quarantined
     arrivedAt: new Date(position.arrivedAt).toISOString(),
     quarantinedAt: new Date(event.quarantinedAt).toISOString(),
     redrivenAt: event.redrivenAt === null ? null : new Date(event.redrivenAt).toISOString(),
+    isDismissed: event.isDismissed,
     payload: bytes.toString(payloadEncoding),
     payloadEncoding,
   };

@@ -53,7 +53,8 @@ export async function redriveQuarantine({
         if (result.reason !== reason) await store.keepReason(quarantineId, result.reason);
         tally.refused(result.reason);
       }
-      if (result.outcome === 'projected' || isDismissing) await store.markRedriven(quarantineId);
+      const isDismissed = result.outcome !== 'projected';
+      if (!isDismissed || isDismissing) await store.markRedriven(quarantineId, { isDismissed });
       if (result.outcome === 'projected') tally.projected();
     }
     if (page.length < PAGE_SIZE) return tally.outcome();
@@ -99,7 +100,7 @@ export async function redriveEvent(
   if (event.redrivenAt !== null && !isAgain) return { outcome: 'settled' };
   const delivery = edited === undefined ? event.delivery : { ...event.delivery, data: edited };
   const result = await projectAgain({ store, fetchPayload }, delivery);
-  if (result.outcome === 'projected') await store.markRedriven(quarantineId);
+  if (result.outcome === 'projected') await store.markRedriven(quarantineId, { isDismissed: false });
   const isNewReason = result.outcome === 'refused' && result.reason !== event.reason;
   if (isNewReason && edited === undefined) await store.keepReason(quarantineId, result.reason);
   return result;

@@ -68,6 +68,11 @@ export interface QuarantinedEvent {
   quarantinedAt: Date;
   /** When the event was projected or dismissed; null if it still waits. */
   redrivenAt: Date | null;
+  /**
+   * True if the event was dismissed, false if it was projected. Null if it still waits, or if it was projected or
+   * dismissed before the query store kept the outcome.
+   */
+  isDismissed: boolean | null;
 }
 
 export interface QueriedBulkPublish {

@@ -97,6 +97,7 @@ describe('the quarantine command', () => {
       payload: broken(HOSTILE),
       payloadEncoding: 'utf8',
       redrivenAt: null,
+      isDismissed: null,
     });
   });
 

@@ -38,6 +38,8 @@ export interface EventItem {
   arrivedAt: string;
   quarantinedAt: string;
   redrivenAt: string | null;
+  /** Null if the event waits, or if the outcome is unknown. */
+  isDismissed: boolean | null;
 }
 
 export interface SqlTable {

@@ -10,6 +10,11 @@ export interface QuarantinedDelivery {
   quarantinedAt: number;
   /** When the delivery was projected or dismissed, in epoch milliseconds; null if it still waits. */
   redrivenAt: number | null;
+  /**
+   * True if the delivery was dismissed, false if it was projected. Null if it still waits, or if it was projected or
+   * dismissed before the query store kept the outcome.
+   */
+  isDismissed: boolean | null;
   delivery: Delivery;
 }
 
@@ -32,8 +37,8 @@ export interface QuarantineStore {
    * @returns the number of deliveries that were waiting until now
    */
   dismiss(quarantineIds: readonly string[]): Promise<number>;
-  /** Marks a delivery as projected or dismissed. */
-  markRedriven(quarantineId: string): Promise<void>;
+  /** Marks a delivery as projected, or as dismissed. */
+  markRedriven(quarantineId: string, outcome: { isDismissed: boolean }): Promise<void>;
   /** Stores the current reason why the delivery cannot be projected. */
   keepReason(quarantineId: string, reason: string): Promise<void>;
 }

@@ -8,6 +8,7 @@ interface QuarantineRow {
   identity_pool_id: string | null;
   quarantined_at: Date;
   redriven_at: Date | null;
+  is_dismissed: boolean | null;
   stream_name: string;
   shard_id: string;
   sequence_number: string;
@@ -15,8 +16,8 @@ interface QuarantineRow {
   payload: Uint8Array;
 }
 
-const COLUMNS = `quarantine_id, reason, identity_pool_id, quarantined_at, redriven_at, stream_name, shard_id,
-  sequence_number, arrived_at, payload`;
+const COLUMNS = `quarantine_id, reason, identity_pool_id, quarantined_at, redriven_at, is_dismissed, stream_name,
+  shard_id, sequence_number, arrived_at, payload`;
 
 const READ = `
 SELECT ${COLUMNS}
@@ -34,9 +35,13 @@ ORDER BY quarantine_id
 LIMIT $3::bigint`;
 
 const DISMISS = `
-UPDATE projection.quarantine SET redriven_at = now()
+UPDATE projection.quarantine SET redriven_at = now(), is_dismissed = true
 WHERE quarantine_id = ANY ($1::uuid[]) AND redriven_at IS NULL
 RETURNING quarantine_id`;
+
+const MARK = `
+UPDATE projection.quarantine SET redriven_at = now(), is_dismissed = $2::boolean
+WHERE quarantine_id = $1::uuid`;
 
 const FIRST = {
   arrivedAt: new Date('0001-01-01T00:00:00Z'),
@@ -69,10 +74,8 @@ export function createQuarantineStore(database: Database): QuarantineStore {
       return rows.length;
     },
 
-    async markRedriven(quarantineId) {
-      await database.query('UPDATE projection.quarantine SET redriven_at = now() WHERE quarantine_id = $1', [
-        quarantineId,
-      ]);
+    async markRedriven(quarantineId, { isDismissed }) {
+      await database.query(MARK, [quarantineId, isDismissed]);
     },
 
     async keepReason(quarantineId, reason) {
@@ -91,6 +94,7 @@ function toDelivery(row: QuarantineRow): QuarantinedDelivery {
     identityPoolId: row.identity_pool_id,
     quarantinedAt: row.quarantined_at.getTime(),
     redrivenAt: row.redriven_at?.getTime() ?? null,
+    isDismissed: row.is_dismissed,
     delivery: {
       position: {
         streamName: row.stream_name,

@@ -77,7 +77,8 @@ ORDER BY dataset_name LIMIT $4::int`;
 const READ_QUARANTINE = `
 SELECT quarantine_id AS "quarantineId", reason, identity_pool_id AS "identityPoolId", stream_name AS "streamName",
   shard_id AS "shardId", sequence_number AS "sequenceNumber", arrived_at AS "arrivedAt",
-  quarantined_at AS "quarantinedAt", redriven_at AS "redrivenAt", quarantined_at::text AS position
+  quarantined_at AS "quarantinedAt", redriven_at AS "redrivenAt", dismissed AS "isDismissed",
+  quarantined_at::text AS position
 FROM query.quarantine
 WHERE (quarantined_at, quarantine_id) < ($1::text::timestamptz, $2::uuid)
 ORDER BY quarantined_at DESC, quarantine_id DESC LIMIT $3::int`;

@@ -50,6 +50,12 @@ const quarantinedEvent = {
   arrivedAt: date,
   quarantinedAt: date,
   redrivenAt: date.nullable().describe('When the event was projected or dismissed; null if it still waits.'),
+  isDismissed: z
+    .boolean()
+    .nullable()
+    .describe(
+      '`true` if the event was dismissed, `false` if it was projected. Null if it still waits, or if it was projected or dismissed before the query store kept the outcome.',
+    ),
 };
 export const QUARANTINED_EVENT = z.object(quarantinedEvent).openapi('QuarantinedEvent');
 export const EVENT_WITH_PAYLOAD = z

@@ -174,7 +174,9 @@ describe.each(DATABASES)('erase on $name', ({ open }) => {
       deliver(Buffer.from(`{"identityId": "${IDENTITY}", "cut o`)),
       deliver(Buffer.from(IDENTITY)),
     ]);
-    await createQuarantineStore(database).markRedriven(streamPositionId(unstorable.position));
+    await createQuarantineStore(database).markRedriven(streamPositionId(unstorable.position), {
+      isDismissed: false,
+    });
     expect(await found()).toEqual({ ...NOTHING, quarantined: 4 });
     expect((await everything()).quarantine).toEqual([]);
   });

@@ -366,6 +366,7 @@ describe.each(DATABASES)('the query store on $name', ({ open }) => {
         identity_pool_id: null,
         arrived_at: new Date(NEW_YEAR + 1000),
         redriven_at: null,
+        dismissed: null,
       }),
       expect.objectContaining({
         reason: expect.stringMatching(/^unstorable-text: record 0 /),

@@ -91,6 +91,38 @@ describe.each(DATABASES)('redrive, which projects quarantined events again, on $
     expect(found?.redrivenAt).toBeGreaterThan(0);
   });
 
+  it('keeps whether an event was projected or dismissed, and when', async () => {
+    await project([inline('a', { value: '\0' }), garbage(), garbage(), garbage()], served);
+    const [first = '', second = '', third = '', fourth = ''] = (await store.readQuarantined(null, 4)).map(
+      ({ quarantineId }) => quarantineId,
+    );
+    const outcomes = async () => {
+      const found = await Promise.all([first, second, third, fourth].map((id) => store.find(id)));
+      return found.map((event) => [event?.isDismissed, event?.redrivenAt === null]);
+    };
+    const waits = [null, true];
+    expect(await outcomes()).toEqual([waits, waits, waits, waits]);
+    const edited = toBytes(wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'b' })] }));
+    await redriveEvent({ store, fetchPayload: served }, first, { edited });
+    expect(await store.dismiss([first, second])).toBe(1);
+    expect(await outcomes()).toEqual([[false, false], [true, false], waits, waits]);
+    await redriveEvent({ store, fetchPayload: served }, second, { edited, isAgain: true });
+    await redriveQuarantine({ store, fetchPayload: served, isDismissing: true });
+    expect(await outcomes()).toEqual([
+      [false, false],
+      [false, false],
+      [true, false],
+      [true, false],
+    ]);
+    const { rows } = await database.query(
+      'SELECT dismissed, count(*) AS count FROM query.quarantine GROUP BY dismissed ORDER BY dismissed',
+    );
+    expect(rows).toEqual([
+      { dismissed: false, count: 2 },
+      { dismissed: true, count: 2 },
+    ]);
+  });
+
   it('projects a redriven event again only if requested, and reports that rows as new as the event stay unchanged', async () => {
     await project([garbage()], served);
     const id = (await store.readQuarantined(null, 1))[0]?.quarantineId ?? '';

@@ -8,6 +8,7 @@ import { timeText } from '../../terminal/format.ts';
 import { printJson } from '../../terminal/print-json.ts';
 import { formatTable } from '../../terminal/table.ts';
 
+import { describeState } from './describe-state.ts';
 import type { QuarantineArguments } from './quarantine-arguments.ts';
 
 const PAGE_SIZE = 500;
@@ -27,15 +28,16 @@ export async function listEvents(
   if (asJson) return printJson(print, { events, isCut });
   if (events.length === 0)
     return print(isAll ? 'No event is in quarantine.' : 'No event waits in quarantine.');
-  const rows = events.map(({ quarantineId, reason, identityPoolId, arrivedAt, redrivenAt }) =>
-    [
+  const rows = events.map((event) => {
+    const { quarantineId, reason, identityPoolId, arrivedAt } = event;
+    return [
       quarantineId,
       timeText(arrivedAt.getTime()),
       identityPoolId ?? '-',
-      ...(isAll ? [redrivenAt === null ? 'waiting' : 'projected or dismissed'] : []),
+      ...(isAll ? [describeState(event)] : []),
       reason,
-    ].map(toSafeLine),
-  );
+    ].map(toSafeLine);
+  });
   const head = ['id', 'arrived', 'pool', ...(isAll ? ['state'] : []), 'reason'];
   for (const line of formatTable([head, ...rows], undefined)) print(line);
   if (isCut) print(`There are more events; list them with \`--limit\` above ${limit}.`);

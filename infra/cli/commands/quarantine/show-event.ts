@@ -6,6 +6,7 @@ import { type QuarantinedEventText, toText } from '../../../../lib/projection/qu
 import { createQuarantineStore } from '../../../../lib/projection/store/quarantine-store.ts';
 import type { CommandDeps } from '../../command.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { describeState } from './describe-state.ts';
 import type { QuarantineArguments } from './quarantine-arguments.ts';
 
 /**
@@ -68,7 +69,7 @@ function describe(event: QuarantinedEventText): string[] {
     `position     ${event.streamName} ${event.shardId} ${event.sequenceNumber}`,
     `arrived      ${event.arrivedAt}`,
     `quarantined  ${event.quarantinedAt}`,
-    `state        ${redrivenAt === null ? 'waiting' : `projected or dismissed at ${redrivenAt}`}`,
+    `state        ${describeState(event)}${redrivenAt === null ? '' : ` at ${redrivenAt}`}`,
     ...(payloadEncoding === 'base64' ? ['payload      not UTF-8; shown in base64'] : []),
   ];
 }

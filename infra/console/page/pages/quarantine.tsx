@@ -1,14 +1,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { formatDate, plural } from '../format.ts';
-import { showInvisible } from '../invisible.ts';
+import { plural } from '../format.ts';
 import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, redrive } from '../operator-api.ts';
-import { PoolName } from '../parts/pool-name.tsx';
+import { QuarantineEvents } from '../parts/quarantine-events.tsx';
 import { type ActionMessage, QuarantinedEvent } from '../parts/quarantined-event.tsx';
 import { curl, Snippets } from '../parts/snippets.tsx';
 import { LoadState, Note } from '../parts/states.tsx';
-import { Table } from '../parts/table.tsx';
-import { When } from '../parts/value.tsx';
 import { type LoadedList, useList } from '../use-load.ts';
 
 export function Quarantine() {
@@ -107,7 +104,7 @@ export function Quarantine() {
         }
       />
       {events.length > 0 && (
-        <Events
+        <QuarantineEvents
           {...{ events, chosen, toggle, openId }}
           isAllChosen={waiting.length > 0 && selected.length === waiting.length}
           onChooseAll={(all) =>
@@ -153,82 +150,5 @@ function More({ list: { hasMore, more } }: { list: LoadedList<EventItem> }) {
     <button type="button" onClick={more}>
       Show more events
     </button>
-  );
-}
-
-function Events({
-  events,
-  chosen,
-  toggle,
-  openId,
-  isAllChosen,
-  onChooseAll,
-  onOpen,
-}: {
-  events: readonly EventItem[];
-  chosen: ReadonlySet<string>;
-  toggle: (id: string) => void;
-  openId: string | null;
-  isAllChosen: boolean;
-  onChooseAll: (all: boolean) => void;
-  onOpen: (event: EventItem, button: HTMLElement) => void;
-}) {
-  return (
-    <Table
-      label="Events in quarantine"
-      rows={events}
-      keyOf={({ quarantineId }) => quarantineId}
-      isMarked={({ quarantineId }) => quarantineId === openId}
-      columns={[
-        {
-          head: (
-            <input
-              type="checkbox"
-              aria-label="Choose all waiting events"
-              checked={isAllChosen}
-              onChange={({ currentTarget }) => onChooseAll(currentTarget.checked)}
-            />
-          ),
-          cell: ({ quarantineId, redrivenAt, reason }) =>
-            redrivenAt === null && (
-              <input
-                type="checkbox"
-                aria-label={`Choose the event: ${showInvisible(reason)}`}
-                checked={chosen.has(quarantineId)}
-                onChange={() => toggle(quarantineId)}
-              />
-            ),
-        },
-        { head: 'Reason', kind: 'wide', cell: ({ reason }) => reason },
-        {
-          head: 'Pool',
-          cell: ({ identityPoolId }) => (identityPoolId ? <PoolName id={identityPoolId} /> : '–'),
-        },
-        { head: 'Arrived', kind: 'narrow', cell: ({ arrivedAt }) => <When date={arrivedAt} /> },
-        {
-          head: 'State',
-          kind: 'narrow',
-          cell: ({ redrivenAt }) =>
-            redrivenAt === null ? (
-              <span class="state warn">waiting</span>
-            ) : (
-              `settled ${formatDate(redrivenAt)}`
-            ),
-        },
-        {
-          head: <span class="hidden">Open</span>,
-          cell: (event) => (
-            <button
-              type="button"
-              class="small"
-              aria-label={`Open the event: ${showInvisible(event.reason)}`}
-              onClick={({ currentTarget }) => onOpen(event, currentTarget)}
-            >
-              Open
-            </button>
-          ),
-        },
-      ]}
-    />
   );
 }

@@ -5,7 +5,7 @@ import { hasKey } from '../developer-key.tsx';
 import { formatDate } from '../format.ts';
 import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
-import { explainReason } from '../reason-words.ts';
+import { describeOutcome, explainReason } from '../reason-words.ts';
 import { InvisibleNote, Note } from './states.tsx';
 import { Text } from './text.tsx';
 
@@ -24,7 +24,7 @@ export interface ActionMessage {
  */
 export function QuarantinedEvent({
   panel,
-  event: { quarantineId, reason, streamName, shardId, sequenceNumber, redrivenAt },
+  event,
   hasLeft,
   draft,
   onDraft,
@@ -41,6 +41,7 @@ export function QuarantinedEvent({
   message: ActionMessage | null;
   onClose: () => void;
 }) {
+  const { quarantineId, reason, streamName, shardId, sequenceNumber, redrivenAt } = event;
   const [payload, setPayload] = useState<{ stored: string; isText: boolean } | null>(null);
   const [error, setError] = useState<string | null>(null);
   async function load(): Promise<void> {
@@ -76,7 +77,7 @@ export function QuarantinedEvent({
         <p>
           {redrivenAt === null
             ? explainReason(reason)
-            : `This event was projected or dismissed on ${formatDate(redrivenAt)}. The text is the event as it arrived.`}
+            : `This event was ${describeOutcome(event)} on ${formatDate(redrivenAt)}. The text is the event as it arrived.`}
         </p>
       )}
       <p class="quiet">
@@ -84,7 +85,7 @@ export function QuarantinedEvent({
       </p>
       {hasLeft && (
         <Note kind="warn">
-          This event no longer waits: it was projected or dismissed after you opened it. The text stays here
+          This event no longer waits: it was {describeOutcome(event)} after you opened it. The text stays here
           until you close the event.
         </Note>
       )}
