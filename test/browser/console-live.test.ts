@@ -57,6 +57,9 @@ describe.skipIf(missing)('the page Live', () => {
     await rule.getByText('never decreases').waitFor(SOON);
     expect(await page.locator('tr.marked').count()).toBe(1);
     await expect.poll(() => page.evaluate('document.activeElement.textContent'), SOON).toBe('Dataset game');
+    await page.goto(`${tested.cloud.url}/console#/rules?rule=datasets.game.unknownKeys`);
+    await page.getByText('Keys without a rule: drop.').waitFor(SOON);
+    expect(await page.getByText('There is no rule').count()).toBe(0);
     await page.goto(`${tested.cloud.url}/console#/rules?rule=datasets.game.keys.gone`);
     await page.getByText('There is no rule datasets.game.keys.gone now.').waitFor(SOON);
   });

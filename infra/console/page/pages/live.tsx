@@ -84,7 +84,11 @@ export function Live() {
           columns={[
             { head: 'Time', kind: 'narrow', cell: ({ at }) => formatTime(at) },
             { head: 'Activity', kind: 'wide', cell: (row) => <LiveActivity row={row} now={now} /> },
-            { head: 'Identity', cell: (row) => <IdentityLink {...datasetOf(aboutOf(row))} /> },
+            {
+              head: 'Identity',
+              kind: 'narrow',
+              cell: (row) => <IdentityLink {...datasetOf(aboutOf(row))} />,
+            },
           ]}
         />
       )}

@@ -88,14 +88,17 @@ function Current({
   );
 }
 
+/** The ends of the paths of rules that apply to a dataset, and not to one key. */
+const OF_DATASET = ['', '.derive', '.unknownKeys'];
+
 /**
- * Finds the dataset of a rule's path: `datasets.<name>`, with `.keys.<key>` for the rule of a key. Both names can contain
- * dots.
+ * Finds the dataset of a rule's path: `datasets.<name>`, and for the rule of a key `datasets.<name>.keys.<key>`. Both
+ * names can contain dots.
  */
 function datasetOfRule(datasets: readonly DatasetRules[], rule: string): DatasetRules | undefined {
   return (
     datasets.find(({ keys }) => keys.some(({ path }) => path === rule)) ??
-    datasets.find(({ name }) => [`datasets.${name}`, `datasets.${name}.derive`].includes(rule))
+    datasets.find(({ name }) => OF_DATASET.some((end) => rule === `datasets.${name}${end}`))
   );
 }
 

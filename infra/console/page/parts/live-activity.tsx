@@ -1,9 +1,8 @@
-import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { summarize } from '../activity-words.ts';
 import { formatDuration, plural } from '../format.ts';
 import { type LiveRow, requestOf } from '../live-rows.ts';
-import { decisionsOf, receivedAt, type ShownDecision, stepsOf } from '../live-steps.ts';
+import { decisionsOf, receivedAt, type ShownDecision, type Step, stepsOf } from '../live-steps.ts';
 import type { ShownActivity } from '../model.ts';
 import { Preformatted } from './preformatted.tsx';
 import { RuleLink } from './rule-link.tsx';
@@ -20,31 +19,42 @@ const MAX_DECISIONS = 3;
 export function LiveActivity({ row, now }: { row: LiveRow; now: number }) {
   const request = requestOf(row);
   const [first] = row.activities;
-  if (request === undefined) return first === undefined ? null : <Details row={row} title={titleOf(first)} />;
-  const decisions = decisionsOf(row);
+  const decisions = request === undefined ? [] : decisionsOf(row);
   return (
     <>
-      <Details row={row} title={<RequestTitle of={request} />} />
-      <ol class="steps" aria-label="Steps">
-        {stepsOf(row, now).map(({ text, state }) => (
-          <li key={text} class={`state ${state}`}>
-            <Text text={text} />
-          </li>
+      {request !== undefined && <RequestTitle of={request} />}
+      {request === undefined && first !== undefined && <OtherTitle of={first} />}
+      <div class="travel">
+        {request !== undefined && <Steps of={stepsOf(row, now)} />}
+        {decisions.slice(0, MAX_DECISIONS).map((decision, index) => (
+          <p key={index} class="decision">
+            <Decision of={decision} />
+          </p>
         ))}
-      </ol>
-      {decisions.slice(0, MAX_DECISIONS).map((decision, index) => (
-        <p key={index} class="decision">
-          <Decision of={decision} />
-        </p>
-      ))}
-      {decisions.length > MAX_DECISIONS && (
-        <p class="quiet">{plural(decisions.length - MAX_DECISIONS, 'more decision')} in the details</p>
-      )}
+        {decisions.length > MAX_DECISIONS && (
+          <p class="decision quiet">
+            {plural(decisions.length - MAX_DECISIONS, 'more decision')} in the details
+          </p>
+        )}
+        <Details of={row} />
+      </div>
     </>
   );
 }
 
-function titleOf({ kind, details }: ShownActivity) {
+function Steps({ of: steps }: { of: readonly Step[] }) {
+  return (
+    <ol class="steps" aria-label="Steps">
+      {steps.map(({ text, state }) => (
+        <li key={text} class={`state ${state}`}>
+          <Text text={text} />
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function OtherTitle({ of: { kind, details } }: { of: ShownActivity }) {
   return (
     <>
       <span class={`badge ${kind}`}>{kind}</span> <Text text={summarize(kind, details)} />
@@ -95,14 +105,12 @@ function Decision({ of: { key, decision, rule, reason } }: { of: ShownDecision }
 }
 
 /** The activities of a row, with the time since the service received the request, and their data. */
-function Details({ row, title }: { row: LiveRow; title: ComponentChildren }) {
+function Details({ of: row }: { of: LiveRow }) {
   const [isOpen, setOpen] = useState(false);
   const startedAt = receivedAt(row);
   return (
     <details class="value" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
-        <span>{title}</span>
-      </summary>
+      <summary>Details</summary>
       {isOpen && (
         <>
           <ol class="timeline">

@@ -49,16 +49,16 @@ export function QuarantineEvents({
               />
             ),
         },
+        {
+          head: 'State',
+          cell: (event) => <State of={event} />,
+        },
         { head: 'Reason', kind: 'wide', cell: ({ reason }) => reason },
         {
           head: 'Pool',
           cell: ({ identityPoolId }) => (identityPoolId ? <PoolName id={identityPoolId} /> : '–'),
         },
         { head: 'Arrived', kind: 'narrow', cell: ({ arrivedAt }) => <When date={arrivedAt} /> },
-        {
-          head: 'State',
-          cell: (event) => <State of={event} />,
-        },
         {
           head: <span class="hidden">Open</span>,
           cell: (event) => (
