@@ -40,7 +40,7 @@ const MIGRATIONS = [
   '0028-query-reads.sql',
   '0029-deleted-replicas.sql',
   '0030-followed-shards.sql',
-  '0034-quarantine-outcome.sql',
+  '0031-quarantine-outcome.sql',
 ];
 
 describe.each(DATABASES)('migrations on $name', ({ openEmpty }) => {
