@@ -1,17 +1,15 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { CLOUDS } from '../fixtures/local/local-cloud.ts';
+import { startCloud } from '../fixtures/local/local-cloud.ts';
 import { type OriginAndTarget, startOriginAndTarget } from '../fixtures/local/origin-and-target.ts';
 import { list, set, write } from '../fixtures/wire/sync-client.ts';
 
-const [CLOUD] = CLOUDS;
 let first: OriginAndTarget;
 let second: OriginAndTarget;
 const ofSecond = new Set<string>();
 beforeAll(async () => {
-  if (!CLOUD) throw new Error('no cloud');
-  second = await startOriginAndTarget(CLOUD.open, { follows: false });
+  second = await startOriginAndTarget(startCloud, { follows: false });
   const originOf = (pool: string) => (ofSecond.has(pool) ? second.origin.cloud.url : undefined);
-  first = await startOriginAndTarget(CLOUD.open, { follows: true, originOf });
+  first = await startOriginAndTarget(startCloud, { follows: true, originOf });
 });
 afterAll(async () => {
   await first.close();
@@ -24,11 +22,13 @@ it('follows each pool from its own origin, if the streams of the origins have th
     { origin: second.origin, pool: await second.newPool(), guest: '' },
   ];
   ofSecond.add(String(pools[1]?.pool));
-  for (const each of pools) {
+  // The copies start concurrently. The target looks for further pools only every 30 s after it has found one.
+  const copy = async (each: (typeof pools)[number]) => {
     each.guest = await (each.origin === first.origin ? first : second).newGuest(each.pool);
     const { exitCode } = await first.run(['move', 'copy', '--pool', each.pool, '--rate', '1000']);
     expect(exitCode).toBe(0);
-  }
+  };
+  await Promise.all(pools.map(copy));
   for (const { origin, pool: IdentityPoolId, guest: IdentityId } of pools) {
     const identity = { IdentityPoolId, IdentityId };
     await write(origin.sync, identity, 'game', [set('score', IdentityPoolId)]);
