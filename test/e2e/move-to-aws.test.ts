@@ -1,5 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CognitoIdentityClient,
   GetCredentialsForIdentityCommand,
@@ -230,10 +231,13 @@ describe('a migration to the functions in AWS', () => {
 
   it('follows and bridges no pool after move finish', async () => {
     await copy();
+    const finish = ['move', 'finish', '--pool', pool, '--quiet-for', '0s', '--rate', '1000'];
     await vi.waitFor(async () => {
       await bridge();
-      const finish = ['move', 'finish', '--pool', pool, '--quiet-for', '0s', '--rate', '1000'];
-      expect(await both.run(finish)).toMatchObject({ exitCode: 0 });
+      const finishing = both.run(finish);
+      // The command waits for the bridge, which AWS invokes on a schedule.
+      while ((await Promise.race([finishing, sleep(LIMIT.interval)])) === undefined) await bridge();
+      expect(await finishing).toMatchObject({ exitCode: 0 });
     }, LIMIT);
     expect(await check()).toEqual({ pools: 0, notFollowed: 0, withGap: 0, lagMs: null });
     expect(await bridge()).toEqual({ bridged: 0, postponed: 0 });
