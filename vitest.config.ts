@@ -58,9 +58,9 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
-    // Use at least three workers, because many tests spend most of their time waiting. On two processors, Vitest would
-    // use only one worker by default.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Use at least four workers, because many tests spend most of their time waiting. On two processors, three workers
+    // use two thirds of the CPU time, and Vitest would use only one worker by default.
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // By default, `expect.poll` fails after one second, which a busy machine exceeds.
