@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { matchesGlob } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
@@ -33,20 +34,21 @@ const BASELINE_ONLY = ['--liftoff-only'];
 /** A few of these tests, which also run against the packaged function on a database under Aurora DSQL's rules. */
 const DSQL = ['clients/sdk-v3', 'wire/{list-records,update-records}', 'wire/identity/merge-*'];
 
-/** The test files that take minutes. If one of them started last, it would run alone at the end. */
+/** The test files that take longest. If one of them started last, it would run alone at the end. */
 const LONGEST = [
-  'infra/deploy',
+  'infra/{deploy,npm-package,query-stack,service-api-bundle,service-stack}',
+  'e2e/{backfill-commands,crash,export,move-copy,testing}',
+  'contract/identity/delete-many-merged',
+  'contract/sync/sweep-datasets',
+  'fault/fault-plans',
   'model/service',
-  'infra/service-stack',
-  'infra/service-api-bundle',
-  'e2e/crash',
 ];
 
 /** Starts the longest test files of a project first. Otherwise keeps Vitest's order: by project, the largest files first. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLong = ({ moduleId }: TestSpecification) =>
-      LONGEST.some((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      LONGEST.some((name) => matchesGlob(moduleId, `**/test/${name}.test.ts`));
     const projects = Map.groupBy(await super.sort(files), ({ project }) => project.name);
     return [...projects.values()].flatMap((sorted) => [
       ...sorted.filter(isLong),
