@@ -38,6 +38,11 @@ const INTERVAL_MS = 1_000;
  * applied.
  */
 const CHECK_EVERY_MS = 30_000;
+/**
+ * Pause between two reads of a shard of the origin that has no more records. All consumers of a shard share five reads
+ * per second. Source: Kinesis Data Streams Developer Guide, "Quotas and limits".
+ */
+const IDLE_INTERVAL_MS = 1_000;
 /** Maximum time for which an event can be on its way from the stream to the mapping, or in a batch in progress. */
 const MARGIN_MS = 60_000;
 
@@ -200,6 +205,7 @@ async function follow(
     invoke: (event, awsRequestId) =>
       followOrigin(event, { ...createLambdaContext(FUNCTION_NAME, region), awsRequestId }),
     checkpoints,
+    options: { idleIntervalMs: IDLE_INTERVAL_MS },
     failures: createFailureDirectory({ directory: failures, mappingUuid: MAPPING_UUID }),
     logger,
   });

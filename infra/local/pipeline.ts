@@ -52,6 +52,8 @@ interface PipelineDeps {
   region: string;
   fetchPayload: FetchPayload;
   report: ReportBatch;
+  /** Has an event of type `write` after each write to a stream. */
+  streamWrites: EventTarget;
   /** Reads the settings of a migration's origin, such as its address. */
   readOrigin: (identityPoolId: string) => OriginSettings;
   originRates: OriginRates;

@@ -30,6 +30,9 @@ const FUNCTION_NAME = 'project-stream';
  */
 const MAPPING_UUID = '00000000-0000-4000-8000-000000000001';
 
+/** An idle service reads its stream this often. A write to the stream ends the pause. */
+const IDLE_INTERVAL_MS = 1_000;
+
 /** Receives the counts of a projected batch, and the batch's records. */
 export type ReportBatch = (batch: BatchReport, records: readonly KinesisStreamRecord[]) => void;
 
@@ -41,6 +44,8 @@ interface ProjectionDeps {
   region: string;
   fetchPayload: FetchPayload;
   checkpoints: CheckpointStore;
+  /** Has an event of type `write` after each write to a stream. */
+  streamWrites: EventTarget;
   /** Called for each projected batch. */
   report: ReportBatch;
 }
@@ -65,6 +70,7 @@ export async function startProjection({
   database,
   directory,
   checkpoints,
+  streamWrites,
   region,
   fetchPayload,
   report,
@@ -92,6 +98,8 @@ export async function startProjection({
     invoke: (event, awsRequestId) =>
       projectStream(event, { ...createLambdaContext(FUNCTION_NAME, region), awsRequestId }),
     checkpoints,
+    writes: streamWrites,
+    options: { idleIntervalMs: IDLE_INTERVAL_MS },
     failures: createFailureDirectory({
       directory: failures,
       mappingUuid: MAPPING_UUID,

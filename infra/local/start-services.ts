@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import pLimit from 'p-limit';
 import { createKinesisClient } from '../../lib/aws/kinesis-client.ts';
 import { createPayloadFetch } from '../../lib/aws/payload-fetch.ts';
@@ -74,7 +75,7 @@ export async function startServices(foundation: Foundation, started: Resources):
   const { config, directory } = foundation;
   const { region, credentials, readOrigin } = config;
   const services = await openServices(foundation, () => port.url, started);
-  const { functions, local, uses, opened, projection, activity } = services;
+  const { functions, local, uses, opened, streamWrites, projection, activity } = services;
   const { service } = opened;
   const { database } = local;
 
@@ -107,6 +108,7 @@ export async function startServices(foundation: Foundation, started: Resources):
       credentials,
       region,
       fetchPayload,
+      streamWrites,
       report(batch, records) {
         projection.add(batch);
         activity.reportBatch(batch, records);
@@ -170,12 +172,17 @@ async function openServices(
   await ensureFirstPool(local.database, region);
   const opened = await openLocalService({ config, directory, uses, activity, metrics, origin });
   started.defer(() => opened.service.close());
-  const kinesis = createKinesisEmulator(streams, opened.service.verify);
+  const streamWrites = new EventTarget();
+  // Each shard listens. Node warns above ten listeners.
+  setMaxListeners(0, streamWrites);
+  const kinesis = createKinesisEmulator(streams, opened.service.verify, () =>
+    streamWrites.dispatchEvent(new Event('write')),
+  );
   await kinesis.opened();
   const problem = await loading;
   if (problem !== undefined) throw new SetupError(problem);
   const projection = createProjectionTotals();
-  return { metrics, functions, activity, local, writes, uses, opened, kinesis, projection };
+  return { metrics, functions, activity, local, writes, uses, opened, kinesis, streamWrites, projection };
 }
 
 /** The modules of the deployed functions that the local cloud invokes by ARN, by function name. */

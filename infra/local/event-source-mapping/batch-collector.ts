@@ -59,6 +59,9 @@ const MAX_RECORDS_PER_READ = 100;
  */
 const MAX_BATCHES_AHEAD = 4;
 
+/** The reason for ending a pause. Without a reason, each write would create an error with a stack trace. */
+const WRITTEN = 'the stream was written';
+
 type Pending = EncodedRecord & { readAt: number };
 
 /**
@@ -90,11 +93,17 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
   let reading: Promise<void> | undefined;
   const waiting = new Set<Pending[]>();
   let room = Promise.withResolvers<void>();
+  /** Aborted by a write to the stream since the last read began. */
+  let written = new AbortController();
+  const onWrite = () => written.abort(WRITTEN);
+  deps.writes?.addEventListener('write', onWrite, { signal });
+  signal.addEventListener('abort', onWrite, { once: true });
 
   const hasRoom = () => progress.ahead < maxAhead && bytes < maxBytes;
 
   async function readMore(limit: number): Promise<void> {
     more = false;
+    written = new AbortController();
     try {
       const page = await untilAborted(cursor.read(limit), signal);
       if (!page) return;
@@ -108,7 +117,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
       }
       more = page.records.length === limit;
       if (page.ended) end = 'drained';
-      if (page.records.length === 0 && end === undefined) await pause();
+      if (page.records.length === 0 && end === undefined) await pause(page.isLatest);
     } catch (error) {
       if (isCondition(error, 'not-found')) {
         end = 'missing';
@@ -123,9 +132,13 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
     return oldest ? oldest.readAt + maximumBatchingWindowMs - now() : Number.POSITIVE_INFINITY;
   }
 
-  async function pause(): Promise<void> {
-    const ms = Math.min(options.pollIntervalMs, ...[...waiting].map(windowLeftMs));
+  async function pause(isLatest: boolean): Promise<void> {
+    const { pollIntervalMs, idleIntervalMs = pollIntervalMs } = options;
+    const ms = Math.min(pollIntervalMs, ...[...waiting].map(windowLeftMs));
     if (ms > 0) await sleep(ms, signal);
+    const isIdle = isLatest && [...waiting].every((pending) => pending.length === 0);
+    if (isIdle && idleIntervalMs > pollIntervalMs)
+      await sleep(idleIntervalMs - pollIntervalMs, written.signal);
   }
 
   async function readFor(pending: Pending[]): Promise<void> {

@@ -28,8 +28,10 @@ export interface MappingSettings {
 
 /** Timing of the local mapping. */
 export interface MappingOptions extends BackoffOptions {
-  /** Pause after a read that returned no records. */
+  /** Minimum pause after a read that returned no records. */
   pollIntervalMs: number;
+  /** Maximum pause between two reads of a shard that has no more records. Default: `pollIntervalMs`. */
+  idleIntervalMs?: number;
   /** Pause between two discoveries of shards. */
   discoveryIntervalMs: number;
 }
@@ -46,8 +48,10 @@ export const LOCAL_OPTIONS: MappingOptions = {
   retryCapMs: 10_000,
 };
 
-/** Sources of time and randomness, passed as arguments. */
+/** Sources of time, randomness and events, passed as arguments. */
 export interface MappingRuntime {
+  /** Has an event of type `write` after each write to the stream. Such an event ends the pause of an idle shard. */
+  writes?: EventTarget;
   /** Epoch milliseconds. */
   now: () => number;
   /** Returns a number from 0 (included) to 1 (excluded). */

@@ -6,13 +6,21 @@ import {
   type RecordPage,
 } from '../../../lib/aws/kinesis-reader.ts';
 
+interface ShardPage {
+  records: KinesisRecord[];
+  /** Whether the shard is closed and was read to its end. */
+  ended: boolean;
+  /** Whether the page reached the newest record of the shard. */
+  isLatest: boolean;
+}
+
 export interface ShardCursor {
   /**
    * Returns the next records of the shard. If a read fails, the next read starts at the same record.
    * @throws {KinesisReaderError} `not-found`
    * @throws any other error of the reader, which may be transient
    */
-  read(limit: number): Promise<{ records: KinesisRecord[]; ended: boolean }>;
+  read(limit: number): Promise<ShardPage>;
 }
 
 interface ShardCursorDeps {
@@ -67,14 +75,14 @@ export function createShardCursor(deps: ShardCursorDeps): ShardCursor {
 
   return {
     async read(limit) {
-      const { records, nextIterator } = await fetchPage(limit);
+      const { records, nextIterator, millisBehindLatest } = await fetchPage(limit);
       const last = records.at(-1);
       if (last) {
         position = positionAfter(last.sequenceNumber);
         idleSince = now();
       }
       if (now() - idleSince < IDLE_ITERATOR_MS) iterator = nextIterator;
-      return { records, ended: nextIterator === undefined };
+      return { records, ended: nextIterator === undefined, isLatest: millisBehindLatest === 0 };
     },
   };
 }

@@ -5,6 +5,8 @@ import { type Route, sendJson } from '../http/http-server.ts';
 import { AMZ_JSON } from './kinesis-messages.ts';
 import { createKinesisProcess, type KinesisProcess } from './kinesis-process.ts';
 
+const WRITES: ReadonlySet<string> = new Set(['PutRecord', 'PutRecords']);
+
 export interface KinesisEmulator extends Route {
   /** @throws {SetupError} the streams cannot be opened */
   opened(): Promise<void>;
@@ -24,10 +26,12 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
  * process, so that its unexpected errors do not end the local cloud.
  *
  * @param streams directory of the streams, or the emulator's process, if it was started before
+ * @param onWrite called after records were written to a stream
  */
 export function createKinesisEmulator(
   streams: string | KinesisProcess,
   verify: SigV4Verifier,
+  onWrite: () => void = () => undefined,
 ): KinesisEmulator {
   const emulator = typeof streams === 'string' ? createKinesisProcess(streams) : streams;
   return {
@@ -36,11 +40,13 @@ export function createKinesisEmulator(
       const request = await receive(incoming, verify);
       if ('__type' in request) return sendJson(response, 400, request, { 'Content-Type': AMZ_JSON });
       const [mediaType = ''] = String(request.headers['content-type'] ?? '').split(';');
+      const operation = targetOf(request).slice(TARGET.length);
       const { status, contentType, body } = await emulator.ask({
-        operation: targetOf(request).slice(TARGET.length),
+        operation,
         contentType: mediaType.trim(),
         body: request.body,
       });
+      if (WRITES.has(operation)) onWrite();
       response.writeHead(status, {
         'Content-Type': contentType,
         'Content-Length': Buffer.byteLength(body),
