@@ -61,6 +61,16 @@ describe('the npm package', { timeout: TIMEOUT_MS }, () => {
     expect(files.filter((file) => !existsSync(join(dist, file)))).toEqual([]);
   });
 
+  it('is not created by npm pack in the checkout', async () => {
+    const packed = run('npm', ['pack', '--pack-destination', inject('runFolder')], ROOT);
+    await expect(packed).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('run npm run build && npm pack ./dist\n'),
+    });
+    const packages = (await readdir(inject('runFolder'))).filter((name) => name.endsWith('.tgz'));
+    expect(packages).toEqual([]);
+  });
+
   it('has messages that name only commands and pages that the package has', async () => {
     const code = await codeIn(dist);
     expect(code.match(/npm (start|ci|run (?!deploy|package))[^"'`\n]*/g)).toBeNull();
