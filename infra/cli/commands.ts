@@ -213,7 +213,7 @@ export const PROCESS_COMMANDS: ReadonlyMap<string, ListedCommand<ProcessCommand>
     'rules',
     {
       summary:
-        'check the sync rules (the file SYNC_RULES, or else sync-rules.ts), or print what they do with the events in a file (- is standard input)',
+        'check the sync rules (the file in SYNC_RULES, or else sync-rules.ts in the current directory), or print what they do with the events in a file (- is standard input)',
       usage: ['rules check [--json]', 'rules try --event <file>|- [--json]'],
       load: async () => (await import('./commands/rules.ts')).rules,
     },

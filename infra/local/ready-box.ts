@@ -2,6 +2,7 @@ import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_CREDENTIALS, DEFAULT_DATA_DIR, DEFAULT_SQL_PORT } from '../../lib/common/environment.ts';
 import { isAnyAddress, isLoopback } from '../../lib/common/loopback.ts';
+import { isOwnRulesFile } from '../../lib/rules/file/rules-path.ts';
 import { shortPath } from '../cli/terminal/short-path.ts';
 import type { LocalConfig } from './local-config.ts';
 import { STREAM_NAME } from './names.ts';
@@ -15,7 +16,7 @@ const EXAMPLE = fileURLToPath(new URL('../../docs/examples/stream-event.json', i
  */
 export function readyBox(
   { url, sqlUrl, dataDir }: LocalCloud,
-  { host, region, credentials, databaseUrl, sqlPort, logins, dataDir: givenDataDir }: LocalConfig,
+  { host, region, credentials, databaseUrl, sqlPort, logins, rulesFile, dataDir: givenDataDir }: LocalConfig,
 ): string {
   const services = [
     ['Sync', `${url}  (Cognito Sync and Cognito Identity)`],
@@ -24,6 +25,7 @@ export function readyBox(
       one,
     ]),
     ['Logins', logins === 'trusted' ? 'not verified: any token is accepted' : 'verified'],
+    ['Rules', isOwnRulesFile(rulesFile) ? shortPath(rulesFile) : 'no sync-rules.ts: any change is accepted'],
     ['Kinesis', `${url}  (stream ${STREAM_NAME})`],
     ['SQL', databaseUrl === undefined ? `${sqlUrl}  (read-only)` : 'the server that DATABASE_URL names'],
     ['Console', `${url}/console`],

@@ -10,7 +10,7 @@ import { DEFAULT_CONNECTIONS } from '../../lib/database/connections.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/database/data-directory.ts';
 import { openDatabase } from '../../lib/database/open-local.ts';
 import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
-import { DEFAULT_RULES_FILE } from '../../lib/rules/file/rules-path.ts';
+import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
 import { requireFreePort } from './http/listen.ts';
 import { portTaken } from './http/port-taken.ts';
@@ -56,7 +56,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     tokenKeys: null,
     port: 0,
     sqlPort: 0,
-    rulesFile: DEFAULT_RULES_FILE,
+    rulesFile: readRulesFile({}),
     rateLimits: isLoopback(options.host ?? LOOPBACK) ? null : DEFAULT_RATE_LIMITS,
     origins: null,
     trustedProxies: [],

@@ -66,7 +66,7 @@ describe('rules check', () => {
   it('finds no problems in valid rules', async () => {
     expect(await check('game.ts')).toEqual({
       code: 0,
-      stdout: '1 dataset, 3 key rules, 4 examples: 0 errors, 0 notes\n',
+      stdout: 'game.ts: 1 dataset, 3 key rules, 4 examples: 0 errors, 0 notes\n',
       stderr: '',
     });
   });
@@ -78,16 +78,24 @@ describe('rules check', () => {
     await write('common/rules.ts', GAME);
     expect(await check('common/rules.ts')).toMatchObject({
       code: 0,
-      stdout: '1 dataset, 3 key rules, 4 examples: 0 errors, 0 notes\n',
+      stdout: 'common/rules.ts: 1 dataset, 3 key rules, 4 examples: 0 errors, 0 notes\n',
     });
   });
 
   it('checks the rules of the checkout by default', async () => {
     expect(await operator.operate(['rules', 'check'], {})).toEqual({
       code: 0,
-      stdout: expect.stringMatching(/^\d+ datasets?, .*: 0 errors, 0 notes\n$/),
+      stdout: expect.stringMatching(/^\/.*\/sync-rules\.ts: \d+ datasets?, .*: 0 errors, 0 notes\n$/),
       stderr: '',
     });
+  });
+
+  it('checks sync-rules.ts of the working directory, if it exists', async () => {
+    await write('sync-rules.ts', `${IMPORT}export default defineRules({ mod: 'observe' });`);
+    const { code, stdout } = await operator.operate(['rules', 'check'], {});
+    await rm(join(folder, 'sync-rules.ts'));
+    expect(stdout).toMatch(/^error sync-rules\.ts:2:\d+: .*\nsync-rules\.ts: the rules cannot be used: /s);
+    expect(code).toBe(1);
   });
 
   it('checks types, also of imported files, and prints the positions', async () => {
@@ -102,7 +110,7 @@ console.log(name, json, number, process.pid);
       "error wrong-limit.ts:2:14: Type 'number' is not assignable to type 'string'.",
       `error ${file}:4:7: Type 'number' is not assignable to type 'string'.`,
       `error ${file}:5:94: 'newValue' is possibly 'undefined'.`,
-      '1 dataset, 1 key rule, 0 examples: 3 errors, 0 notes',
+      `${file}: 1 dataset, 1 key rule, 0 examples: 3 errors, 0 notes`,
     ]);
     expect(code).toBe(1);
     // What the rules file itself prints goes to standard error.
@@ -117,7 +125,7 @@ console.log(name, json, number, process.pid);
       expect.stringMatching(/^error checked-\d+\.ts:2:\d+: Object literal may only specify known properties/),
       'error mod: unknown option; did you mean mode?',
       'error datasets.game.keys.a.monotnic: unknown option; did you mean monotonic?',
-      expect.stringMatching(/^the rules cannot be used: \d errors, 0 notes$/),
+      expect.stringMatching(/^checked-\d+\.ts: the rules cannot be used: \d errors, 0 notes$/),
     ]);
     expect(code).toBe(1);
   });
@@ -128,7 +136,7 @@ console.log(name, json, number, process.pid);
     ["const load = () => {\n  throw new Error('my own\\nwords');\n};\nload();\n", 'my own words', 3],
   ])('prints why and where a file cannot be loaded: %j', async (text, message, line) => {
     const { file, code, stdout } = await checkText(`${IMPORT}${text}export default defineRules({});\n`);
-    expect(stdout).toMatch(/^the rules cannot be used: \d errors?, 0 notes$/m);
+    expect(stdout).toMatch(/^checked-\d+\.ts: the rules cannot be used: \d errors?, 0 notes$/m);
     const loading = linesOf(stdout).filter((each) => each.includes(' cannot be loaded: '));
     expect(loading).toEqual([expect.stringContaining(message)]);
     expect(loading[0]).toContain(`${join(folder, file)}:${line}`);
@@ -147,7 +155,7 @@ console.log(name, json, number, process.pid);
   it('fails if the file does not exist', async () => {
     expect(await check('gone.ts')).toEqual({
       code: 1,
-      stdout: `error rules file not found: ${join(folder, 'gone.ts')}\nthe rules cannot be used: 1 error, 0 notes\n`,
+      stdout: `error rules file not found: ${join(folder, 'gone.ts')}\ngone.ts: the rules cannot be used: 1 error, 0 notes\n`,
       stderr: `cognito-sync-backend: ${join(folder, 'gone.ts')} has 1 error\n`,
     });
   });
@@ -175,7 +183,7 @@ export default defineRules({
       'error datasets.game.keys.score.examples.accepted[0]: "\\u001b[2J": it is refused: its value does not match the schema',
       'error datasets.game.keys.name.examples.accepted[0]: "Ada": datasets.game.keys.name failed: validate threw',
       `note  datasets.game.keys.name: validate threw: oops (${join(folder, file)}:10:41)`,
-      '3 datasets, 4 key rules, 2 examples: 3 errors, 2 notes',
+      `${file}: 3 datasets, 4 key rules, 2 examples: 3 errors, 2 notes`,
     ]);
     expect(code).toBe(1);
   });

@@ -178,13 +178,54 @@ export default defineRules({
       await write('invalid.ts', rules("newValue.split('/')"));
       const check = (SYNC_RULES: string) =>
         run(process.execPath, [bin, 'rules', 'check'], app, { SYNC_RULES });
-      expect((await check('valid.ts')).stdout).toBe('1 dataset, 1 key rule, 0 examples: 0 errors, 0 notes\n');
+      expect((await check('valid.ts')).stdout).toBe(
+        'valid.ts: 1 dataset, 1 key rule, 0 examples: 0 errors, 0 notes\n',
+      );
       await expect(check('invalid.ts')).rejects.toMatchObject({
         code: 1,
         stdout: expect.stringMatching(
           /^error invalid\.ts:5:75: 'newValue' is possibly 'undefined'\.\n.*: 1 error, 0 notes\n$/,
         ),
       });
+    });
+
+    it('uses sync-rules.ts of the project by default, and does not check rules without it', async () => {
+      const check = () => run(process.execPath, [bin, 'rules', 'check'], app);
+      await expect(check()).rejects.toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/^cognito-sync-backend: there is no sync-rules\.ts in \/.*\n$/),
+      });
+      const limited = (unknownKeys: string) => `import { defineRules } from 'cognito-sync-backend/rules';
+        export default defineRules({ datasets: { game: { unknownKeys: '${unknownKeys}', keys: { score: {} } } } });`;
+      await write('sync-rules.ts', limited('refuse'));
+      await expect(check()).rejects.toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/^error .*\nsync-rules\.ts: the rules cannot be used: /s),
+      });
+      await write('sync-rules.ts', limited('drop'));
+      expect((await check()).stdout).toBe(
+        'sync-rules.ts: 1 dataset, 1 key rule, 0 examples: 0 errors, 0 notes\n',
+      );
+      await write(
+        'seeded.mjs',
+        `import { CognitoSync } from '@aws-sdk/client-cognito-sync';
+         import { startLocalCloud } from 'cognito-sync-backend/testing';
+         const cloud = await startLocalCloud();
+         const [IdentityId] = await cloud.seed([{ datasets: { game: { score: '1', other: '2' } } }]);
+         const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+         const client = new CognitoSync({ endpoint: cloud.url, region: 'us-east-1', credentials });
+         const IdentityPoolId = 'us-east-1:00000000-0000-4000-8000-000000000001';
+         const { Records } = await client.listRecords({ IdentityPoolId, IdentityId, DatasetName: 'game' });
+         client.destroy();
+         await cloud.close();
+         console.log(Records.map(({ Key }) => Key).join());`,
+      );
+      expect((await run(process.execPath, ['seeded.mjs'], app)).stdout).toBe('score\n');
+      const path = "process.env.AWS_ENDPOINT_URL + '/console/rules'";
+      const show = `fetch(${path}).then((answer) => answer.json()).then(({ path }) => console.log(path))`;
+      const executed = await run(process.execPath, [bin, 'exec', '--', process.execPath, '-e', show], app);
+      expect(executed.stdout).toBe(`${join(app, 'sync-rules.ts')}\n`);
     });
 
     it('prints commands that work in the project when it starts', async () => {

@@ -108,7 +108,9 @@ describe.each(RULES)('the rules under "$heading"', ({ code, claims }) => {
   it('have no errors, neither in types nor in examples', async () => {
     expect(await operator.operate(['rules', 'check'], { SYNC_RULES: rulesFile })).toEqual({
       code: 0,
-      stdout: expect.stringMatching(/^\d datasets?, \d key rules?, \d examples?: 0 errors, 0 notes\n$/),
+      stdout: expect.stringMatching(
+        /^\S+\.ts: \d datasets?, \d key rules?, \d examples?: 0 errors, 0 notes\n$/,
+      ),
       stderr: '',
     });
   });

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { SetupError } from '../../../lib/common/errors.ts';
 import { evaluateRules } from '../../../lib/rules/evaluate-rules.ts';
 import { loadRules } from '../../../lib/rules/file/load-rules.ts';
+import { isOwnRulesFile } from '../../../lib/rules/file/rules-path.ts';
 import type { SyncRules } from '../../../lib/rules/rules-model.ts';
 import { readEvents } from '../../cli/commands/rules/read-events.ts';
 import { reportThrown } from '../../cli/commands/rules/report-thrown.ts';
@@ -27,7 +28,7 @@ async function answer(): Promise<RulesReply> {
   try {
     const rules = await loadRules(rulesFile);
     if (question.kind === 'try') return { answer: tryEvents(rules, question.text) };
-    return { answer: { path: rulesFile, ...describeRules(rules) } };
+    return { answer: { path: isOwnRulesFile(rulesFile) ? rulesFile : null, ...describeRules(rules) } };
   } catch (error) {
     if (error instanceof SetupError) return { problem: error.message };
     throw error;

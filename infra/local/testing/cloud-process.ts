@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import { DEFAULT_CREDENTIALS, DEFAULT_REGION } from '../../../lib/common/environment.ts';
 import { messageOfThrown } from '../../../lib/common/thrown.ts';
+import { readRulesFile } from '../../../lib/rules/file/rules-path.ts';
 import { startLocalCloud } from '../start-local-cloud.ts';
 import { seed } from './seed.ts';
 import type { SeedIdentity, TestCloudOptions, TestCloudReply, TestCloudRequest } from './testing.ts';
@@ -11,7 +11,8 @@ const { rulesFile }: TestCloudOptions = JSON.parse(process.argv[2] ?? '{}');
 const send = (reply: TestCloudReply) => process.connected && process.send?.(reply);
 
 try {
-  const cloud = await startLocalCloud(rulesFile === undefined ? {} : { rulesFile: resolve(rulesFile) });
+  const env = rulesFile === undefined ? process.env : { SYNC_RULES: rulesFile };
+  const cloud = await startLocalCloud({ rulesFile: readRulesFile(env) });
   const service = { endpoint: cloud.url, region: DEFAULT_REGION, credentials: DEFAULT_CREDENTIALS };
   const end = () => cloud.close().then(() => process.exit(0));
   process.once('disconnect', end);

@@ -36,7 +36,10 @@ export interface SeedIdentity {
 }
 
 export interface TestCloudOptions {
-  /** Path of a file with sync rules. Default: no rules. */
+  /**
+   * Path of a file with sync rules. Default: the file in the variable SYNC_RULES, or else `sync-rules.ts` in the working
+   * directory. If neither exists, there are no rules.
+   */
   rulesFile?: string;
 }
 

@@ -2,12 +2,13 @@ import { SetupError } from '../../../../lib/common/errors.ts';
 import { toSafeLine } from '../../../../lib/common/text.ts';
 import { RulesError } from '../../../../lib/rules/define-rules.ts';
 import { loadRules } from '../../../../lib/rules/file/load-rules.ts';
-import { readRulesFile } from '../../../../lib/rules/file/rules-path.ts';
 import { type Inspection, inspectRules } from '../../../../lib/rules/inspect/inspect-rules.ts';
 import type { ProcessDeps } from '../../command.ts';
 import { printJson } from '../../terminal/print-json.ts';
+import { shortPath } from '../../terminal/short-path.ts';
 import { checkTypes, type Remark } from './check-types.ts';
 import { reportThrown } from './report-thrown.ts';
+import { requireRulesFile } from './require-rules-file.ts';
 
 interface RulesReport {
   remarks: readonly Remark[];
@@ -16,14 +17,16 @@ interface RulesReport {
 }
 
 /**
- * Prints the errors and notes about the sync rules, one per line. The last line says how many rules were checked.
+ * Prints the errors and notes about the sync rules, one per line. The last line names the file and says how many
+ * rules were checked.
  * @throws {SetupError} there are errors
+ * @throws {UsageError} there is no rules file
  */
 export async function checkRulesFile(
   { env, print }: ProcessDeps,
   { asJson }: { asJson: boolean },
 ): Promise<void> {
-  const path = readRulesFile(env);
+  const path = requireRulesFile(env);
   const { remarks: ofRules, counts } = await readRules(path);
   const remarks = [...(await checkTypes(path)), ...ofRules];
   const errors = remarks.filter(({ severity }) => severity === 'error').length;
@@ -31,7 +34,8 @@ export async function checkRulesFile(
   if (asJson) printJson(print, { path, remarks, counts });
   else {
     for (const { severity, text } of remarks) print(toSafeLine(`${severity.padEnd(5)} ${text}`));
-    print(`${describeCounts(counts)}: ${count(errors, 'error')}, ${count(notes, 'note')}`);
+    const rules = toSafeLine(`${shortPath(path)}: ${describeCounts(counts)}`);
+    print(`${rules}: ${count(errors, 'error')}, ${count(notes, 'note')}`);
   }
   if (errors > 0) throw new SetupError(`${path} has ${count(errors, 'error')}`);
 }

@@ -4,7 +4,6 @@ import { SetupError } from '../../../../lib/common/errors.ts';
 import { toSafeLine } from '../../../../lib/common/text.ts';
 import { evaluateRules } from '../../../../lib/rules/evaluate-rules.ts';
 import { loadRules } from '../../../../lib/rules/file/load-rules.ts';
-import { readRulesFile } from '../../../../lib/rules/file/rules-path.ts';
 import type { SyncRules } from '../../../../lib/rules/rules-model.ts';
 import type { SyncTriggerEvent } from '../../../../lib/rules/sync-trigger-event.ts';
 import type { Verdict } from '../../../../lib/rules/verdict.ts';
@@ -12,6 +11,7 @@ import type { ProcessDeps } from '../../command.ts';
 import { printJson } from '../../terminal/print-json.ts';
 import { readEvents } from './read-events.ts';
 import { reportThrown } from './report-thrown.ts';
+import { requireRulesFile } from './require-rules-file.ts';
 import { verdictTable } from './verdict-table.ts';
 
 interface TryOptions {
@@ -25,6 +25,7 @@ interface TryOptions {
  * Prints what the sync rules do with each event. Nothing is stored. The command succeeds even if the rules reject an
  * event.
  * @throws {SetupError} the rules or the events cannot be used, or a function in the rules failed
+ * @throws {UsageError} there is no rules file
  */
 export async function tryRules(
   { event: from, asJson }: TryOptions,
@@ -32,7 +33,7 @@ export async function tryRules(
 ): Promise<void> {
   const broken = new Set<string>();
   const thrown = new Set<string>();
-  const rules = reportThrown(await loadRules(readRulesFile(env)), (what) => thrown.add(what));
+  const rules = reportThrown(await loadRules(requireRulesFile(env)), (what) => thrown.add(what));
   const events = readEvents(from === '-' ? await text(stdin) : await readText(from));
   for (const event of events) {
     const verdict = evaluateRules(rules, event);

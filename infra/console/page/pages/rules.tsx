@@ -18,7 +18,8 @@ interface DatasetRules {
 }
 
 interface DescribedRules {
-  path: string;
+  /** Null if the user has no rules file. */
+  path: string | null;
   mode: 'enforce' | 'observe';
   onRuleError: string;
   datasets: DatasetRules[];
@@ -63,7 +64,7 @@ function Current({
   return (
     <>
       <p class="quiet">
-        <code class="break">{path}</code>
+        {path === null ? 'The service uses no rules file.' : <code class="break">{path}</code>}
         <br />
         {mode === 'enforce'
           ? 'Decisions take effect.'
@@ -77,8 +78,10 @@ function Current({
       )}
       {datasets.length === 0 && (
         <Empty>
-          <strong>No rules: devices may store everything.</strong> Add a dataset to the file. A change takes
-          effect within a second.
+          <strong>No rules: devices may store everything.</strong>{' '}
+          {path === null
+            ? 'Create sync-rules.ts in the folder in which you start the service, and start it again.'
+            : 'Add a dataset to the file. A change takes effect within a second.'}
         </Empty>
       )}
       {datasets.map((each) => (
