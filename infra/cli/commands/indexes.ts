@@ -60,8 +60,8 @@ async function add(
 ): Promise<void> {
   const optionalIndexes = createOptionalIndexes(database);
   const start = now();
-  if (!asJson) print(`${name}: building the index for ${ANSWERS[name]}; it costs ${COSTS[name]}`);
-  const isBuilt = await optionalIndexes.add(name);
+  const announce = () => print(`${name}: building the index for ${ANSWERS[name]}; it costs ${COSTS[name]}`);
+  const isBuilt = await optionalIndexes.add(name, asJson ? undefined : announce);
   const bytes = (await optionalIndexes.list()).find((index) => index.name === name)?.bytes ?? 0;
   const tookMs = now() - start;
   if (asJson) {

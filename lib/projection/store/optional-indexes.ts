@@ -24,10 +24,11 @@ export interface OptionalIndexes {
   /**
    * Builds the index without blocking writes. A broken index is built again.
    *
+   * @param announce called before the index is built, if a build is necessary
    * @returns whether a build was necessary
    * @throws {SetupError} another session is building the index
    */
-  add(name: OptionalIndexName): Promise<boolean>;
+  add(name: OptionalIndexName, announce?: () => void): Promise<boolean>;
   /** Drops the index. @returns whether it existed */
   drop(name: OptionalIndexName): Promise<boolean>;
 }
@@ -127,7 +128,7 @@ export function createOptionalIndexes(database: Database): OptionalIndexes {
       return rows[0]?.ready === true;
     },
     drop,
-    async add(name) {
+    async add(name, announce) {
       // Two concurrent builds wait for each other until the server cancels one of them. The index of the cancelled
       // build stays broken, so it is dropped and built again.
       for (let builds = 0; builds <= ATTEMPTS; builds += 1) {
@@ -144,6 +145,7 @@ export function createOptionalIndexes(database: Database): OptionalIndexes {
           );
         }
         if (builds === ATTEMPTS) break;
+        if (builds === 0) announce?.();
         if (state === 'broken') await drop(name);
         await build(name);
       }
