@@ -1,4 +1,5 @@
 import { SetupError, ValueRefusedError } from '../../lib/common/errors.ts';
+import { nearestName } from '../../lib/common/nearest-name.ts';
 import { DatabaseError } from '../../lib/database/database.ts';
 import { refuseRepeated } from './arguments.ts';
 import {
@@ -23,8 +24,8 @@ export const DONE: Outcome = { exitCode: 0 };
 /**
  * Parses the name and the arguments of a command that works on the database. The returned function does the work and
  * may be called more than once.
- * @param all the commands to list in the usage text
- * @throws {UsageError} the message includes the usage text
+ * @param all the commands that the usage text lists, and that an unknown name is compared with
+ * @throws {UsageError} the message includes the usage text, unless the command is unknown
  */
 export function prepareCommand(
   commandLine: readonly string[],
@@ -40,10 +41,8 @@ export async function prepareFrom<Deps>(
   all: ReadonlyMap<string, CommandUsage>,
 ): Promise<(deps: Deps) => Promise<void>> {
   const command = commands.get(name ?? '');
-  if (command === undefined) {
-    const problem = name === undefined ? 'no command given' : `unknown command ${name}`;
-    throw new UsageError(`${problem}\n${usage(undefined, all)}`);
-  }
+  if (name === undefined) throw new UsageError(`no command given\n${usage(name, all)}`);
+  if (command === undefined) throw new UsageError(describeUnknown(name, [...all.keys()]));
   const loaded = await command.load();
   try {
     refuseRepeated(args, loaded.repeatable);
@@ -52,6 +51,13 @@ export async function prepareFrom<Deps>(
     if (!(error instanceof UsageError) && !isOfParseArgs(error)) throw error;
     throw new UsageError(`${error.message}\n${usage(name, all)}`);
   }
+}
+
+/** Describes an unknown command. The usage of all commands would be so long that the first line scrolls away. */
+function describeUnknown(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+  return `unknown command ${name}${hint}\nrun npx cognito-sync-backend --help to list all commands`;
 }
 
 /**

@@ -80,7 +80,7 @@ describe('the operator socket', () => {
     expect(lines[1]).toMatch(/^text +ready +8 kB/);
     expect(await askRunningCloud(path, ['index'], caller)).toMatchObject({
       exitCode: 2,
-      error: expect.stringMatching(/^unknown command index\n/),
+      error: expect.stringMatching(/^unknown command index; did you mean indexes\?\n/),
     });
     await socket.close();
   });

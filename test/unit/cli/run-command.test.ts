@@ -15,8 +15,6 @@ import { DatabaseError } from '../../../lib/database/database.ts';
 describe('the command line', () => {
   it.each([
     { line: [], error: 'no command given' },
-    { line: ['index'], error: 'unknown command index' },
-    { line: ['constructor'], error: 'unknown command constructor' },
     { line: ['indexes', 'build'], error: 'indexes: unknown action build' },
     { line: ['indexes', 'add'], error: 'indexes add takes one of numeric, text, changes' },
     { line: ['indexes', 'add', 'date'], error: 'indexes add takes one of numeric, text, changes' },
@@ -114,7 +112,10 @@ describe('the command line', () => {
     { line: ['status', 'a:0'], error: 'status does not take a:0' },
     { line: ['status', '--pool', 'a:0,a:1'], error: 'a:0,a:1 is not the id of an identity pool' },
     { line: ['reconcile'], error: 'reconcile requires --pool' },
-    { line: ['reconcile', '--pool', 'a:0', '--rate', '0'], error: '--rate takes a number from 1 to 1000' },
+    {
+      line: ['reconcile', '--pool', 'a:0', '--rate', '0'],
+      error: '--rate takes a number from 1 to 1000',
+    },
     { line: ['move'], error: 'move takes one of copy, take-over, status, conflicts, verify, finish' },
     {
       line: ['move', 'finish', '--pool', 'a:0', '--quiet-for', '30'],
@@ -139,10 +140,16 @@ describe('the command line', () => {
       error: 'move copy does not take --identity',
     },
     { line: ['move', 'copy'], error: 'move copy requires --pool with the id of an identity pool' },
-    { line: ['move', 'copy', '--pool', 'a:0', '--rate', '0'], error: '--rate takes a number from 1 to 1000' },
+    {
+      line: ['move', 'copy', '--pool', 'a:0', '--rate', '0'],
+      error: '--rate takes a number from 1 to 1000',
+    },
     { line: ['move', 'copy', '--pool', 'a:0', '--sample', '9'], error: 'move copy does not take --sample' },
     { line: ['move', 'verify', '--pool', 'a:0', '--dry-run'], error: 'move verify does not take --dry-run' },
-    { line: ['move', 'verify', '--pool', 'a:0', '--sample', '0'], error: '--sample takes a number from 1' },
+    {
+      line: ['move', 'verify', '--pool', 'a:0', '--sample', '0'],
+      error: '--sample takes a number from 1',
+    },
     { line: ['move', 'status', '--rate', '9'], error: 'move status does not take --rate' },
     { line: ['export', 'records'], error: 'export does not take records' },
     { line: ['export', '--json'], error: 'export does not take --json' },
@@ -250,11 +257,20 @@ describe('the command line', () => {
     },
   );
 
-  it('lists all commands, with and without a database, if the command is unknown', async () => {
-    const unknown = () => prepareCommand(['rule'], ALL_COMMANDS);
-    await expect(unknown()).rejects.toThrow('unknown command rule');
-    await expect(unknown()).rejects.toThrow('npx cognito-sync-backend rules check');
-    await expect(unknown()).rejects.toThrow('npx cognito-sync-backend indexes');
+  it.each([
+    ['rule', 'unknown command rule; did you mean rules?'],
+    ['Statsu', 'unknown command Statsu; did you mean status?'],
+    ['constructor', 'unknown command constructor'],
+    ['', 'unknown command '],
+  ])('names the nearest command and --help if the command is unknown: %j', async (name, error) => {
+    const expected = new UsageError(`${error}\nrun npx cognito-sync-backend --help to list all commands`);
+    await expect(prepareCommand([name], ALL_COMMANDS)).rejects.toThrow(expected);
+  });
+
+  it('lists all commands, with and without a database, if no command is given', async () => {
+    const none = () => prepareCommand([], ALL_COMMANDS);
+    await expect(none()).rejects.toThrow('npx cognito-sync-backend rules check');
+    await expect(none()).rejects.toThrow('npx cognito-sync-backend indexes');
     expect(usage('rules', ALL_COMMANDS)).toMatch(
       /^Usage:\n {2}npx cognito-sync-backend rules check \[--json\]\n/,
     );
