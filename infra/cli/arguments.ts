@@ -83,7 +83,7 @@ export function readDuration(option: string, value: string): number {
   throw new UsageError(`${option} takes a duration such as 30d, 12h, 90m or 0s`);
 }
 
-/** Reads an integer from `min` to `max`. @throws {UsageError} the value is not such a number */
+/** Reads a whole number from `min` to `max`. @throws {UsageError} the value is not such a number */
 export function readNumber(
   option: string,
   value: string,
@@ -91,7 +91,7 @@ export function readNumber(
 ): number {
   const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
   if (!(number >= min && number <= max)) {
-    throw new UsageError(`${option} takes a number from ${min} to ${max}`);
+    throw new UsageError(`${option} takes a whole number from ${min} to ${max}`);
   }
   return number;
 }

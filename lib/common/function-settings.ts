@@ -96,7 +96,7 @@ export function readParallelizationFactor(env: Environment): number {
   const value = env.PARALLELIZATION_FACTOR || '1';
   if (!/^([1-9]|10)$/.test(value)) {
     throw new SetupError(
-      `invalid PARALLELIZATION_FACTOR "${value}": use the event source mapping's value, from 1 to 10`,
+      `invalid PARALLELIZATION_FACTOR "${value}": use the event source mapping's value, a whole number from 1 to 10`,
     );
   }
   return Number(value);

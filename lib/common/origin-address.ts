@@ -9,7 +9,9 @@ export function readOriginRate({ ORIGIN_RATE: value }: Environment): number | un
   if (!value) return undefined;
   const rate = /^\d{1,4}$/.test(value) ? Number(value) : 0;
   if (rate >= 1 && rate <= 1_000) return rate;
-  throw new SetupError('invalid ORIGIN_RATE: use the maximum number of calls per second, from 1 to 1000');
+  throw new SetupError(
+    'invalid ORIGIN_RATE: use the maximum number of calls per second, a whole number from 1 to 1000',
+  );
 }
 
 /**

@@ -46,6 +46,6 @@ function check(value: number, { name, min, max, unlimited }: Range): void {
   if (Number.isInteger(value) && ((value >= min && value <= max) || value === unlimited)) return;
   const or = unlimited === undefined ? '' : `, or ${unlimited}`;
   throw new SetupError(
-    `infra/stack/project-stream-mapping.json: ${name} is ${value}; use an integer from ${min} to ${max}${or}`,
+    `infra/stack/project-stream-mapping.json: ${name} is ${value}; use a whole number from ${min} to ${max}${or}`,
   );
 }

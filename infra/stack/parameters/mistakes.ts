@@ -24,7 +24,7 @@ const MAX_CONCURRENCY = 10_000;
 /** Checks the parameter `name`, a number of concurrent executions. */
 export function concurrencyMistakes(name: string, text: string): string[] {
   if (text === '' || (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= MAX_CONCURRENCY)) return [];
-  return [`${name}: invalid value "${text}"; use a number from 1 to ${MAX_CONCURRENCY}`];
+  return [`${name}: invalid value "${text}"; use a whole number from 1 to ${MAX_CONCURRENCY}`];
 }
 
 /**

@@ -58,12 +58,12 @@ export function checkStream(given: StreamParameters, region: string): string[] {
     ...(hours === '' || isRetention(hours)
       ? []
       : [
-          `streamRetentionHours: invalid value "${hours}"; use a number from ${MIN_RETENTION_HOURS} to ${DEFAULT_RETENTION_HOURS}`,
+          `streamRetentionHours: invalid value "${hours}"; use a whole number from ${MIN_RETENTION_HOURS} to ${DEFAULT_RETENTION_HOURS}`,
         ]),
     ...(batchWindow === '' || (/^\d{1,3}$/.test(batchWindow) && Number(batchWindow) <= MAX_BATCH_WINDOW)
       ? []
       : [
-          `batchWindow: invalid value "${batchWindow}"; use a number of seconds from 0 to ${MAX_BATCH_WINDOW}`,
+          `batchWindow: invalid value "${batchWindow}"; use a whole number of seconds from 0 to ${MAX_BATCH_WINDOW}`,
         ]),
   ];
 }

@@ -34,7 +34,7 @@ describe('the command line', () => {
     { line: ['quarantine', 'dismiss'], error: 'quarantine dismiss takes at least one id' },
     { line: ['quarantine', 'dismiss', 'all'], error: 'all is not the id of an event in quarantine' },
     { line: ['quarantine', 'export', '--json'], error: 'quarantine export does not take --json' },
-    { line: ['quarantine', 'list', '--limit', '0'], error: '--limit takes a number from 1 to 100000' },
+    { line: ['quarantine', 'list', '--limit', '0'], error: '--limit takes a whole number from 1 to 100000' },
     { line: ['redrive', 'all'], error: 'redrive does not take all' },
     { line: ['redrive', '--failures='], error: '--failures takes an S3 URI or a directory' },
     {
@@ -107,14 +107,14 @@ describe('the command line', () => {
     },
     {
       line: ['bulk-publish', 'watch', '--pool', 'a:0', '--timeout', '1m'],
-      error: '--timeout takes a number from',
+      error: '--timeout takes a whole number from',
     },
     { line: ['status', 'a:0'], error: 'status does not take a:0' },
     { line: ['status', '--pool', 'a:0,a:1'], error: 'a:0,a:1 is not the id of an identity pool' },
     { line: ['reconcile'], error: 'reconcile requires --pool' },
     {
       line: ['reconcile', '--pool', 'a:0', '--rate', '0'],
-      error: '--rate takes a number from 1 to 1000',
+      error: '--rate takes a whole number from 1 to 1000',
     },
     { line: ['move'], error: 'move takes one of copy, take-over, status, conflicts, verify, finish' },
     {
@@ -142,13 +142,13 @@ describe('the command line', () => {
     { line: ['move', 'copy'], error: 'move copy requires --pool with the id of an identity pool' },
     {
       line: ['move', 'copy', '--pool', 'a:0', '--rate', '0'],
-      error: '--rate takes a number from 1 to 1000',
+      error: '--rate takes a whole number from 1 to 1000',
     },
     { line: ['move', 'copy', '--pool', 'a:0', '--sample', '9'], error: 'move copy does not take --sample' },
     { line: ['move', 'verify', '--pool', 'a:0', '--dry-run'], error: 'move verify does not take --dry-run' },
     {
       line: ['move', 'verify', '--pool', 'a:0', '--sample', '0'],
-      error: '--sample takes a number from 1',
+      error: '--sample takes a whole number from 1',
     },
     { line: ['move', 'status', '--rate', '9'], error: 'move status does not take --rate' },
     { line: ['export', 'records'], error: 'export does not take records' },

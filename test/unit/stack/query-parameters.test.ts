@@ -70,7 +70,7 @@ describe('the parameters of the query API', () => {
 
   it.each<[string, Partial<DeploymentParameters>, RegExp]>([
     ['queryApi', { ...CLUSTER, queryApi: 'yes' }, /invalid value "yes"; use on or off$/],
-    ['queryConcurrency', { ...CLUSTER, queryConcurrency: '0' }, /use a number from 1 to 10000$/],
+    ['queryConcurrency', { ...CLUSTER, queryConcurrency: '0' }, /use a whole number from 1 to 10000$/],
     ['queryDatabaseUrl', { ...CLUSTER, queryDatabaseUrl: READER }, /reads the stack's own cluster/],
     ['queryDatabaseSecret', { ...CLUSTER, queryDatabaseSecret: SECRET }, /reads the stack's own cluster/],
     ['database', SERVER, /requires queryDatabaseUrl \(QUERY_DATABASE_URL\) or queryDatabaseSecret/],

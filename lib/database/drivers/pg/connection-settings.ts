@@ -74,7 +74,7 @@ function readPort(value: unknown): number {
   if (value === undefined) return DEFAULT_PORT;
   const port = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   if (/^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535) return Number(port);
-  throw secretError('is JSON with an invalid "port"; use a number from 1 to 65535');
+  throw secretError('is JSON with an invalid "port"; use a whole number from 1 to 65535');
 }
 
 /**
