@@ -4,16 +4,16 @@ import { SetupError } from './errors.ts';
 /**
  * Parses a variable whose value is JSON, or the path of a file with JSON. A value that starts with `{` is JSON.
  *
- * @throws {SetupError} the value is not JSON, or the file cannot be read; the message quotes neither the value nor the
- *   file, because both may contain secrets
+ * @throws {SetupError} the value is neither a JSON object nor the path of a file with JSON; the message quotes neither
+ *   the value nor the file, because both may contain secrets
  */
 export function parseJsonSetting(name: string, value: string): unknown {
-  const isJson = value.trimStart().startsWith('{');
+  const isObject = value.trimStart().startsWith('{');
   try {
-    return JSON.parse(isJson ? value : readFile(name, value));
+    return JSON.parse(isObject ? value : readFile(name, value));
   } catch (error) {
     if (error instanceof SetupError) throw error;
-    const what = isJson ? 'the value starts with { but is not JSON' : 'the file does not contain JSON';
+    const what = isObject ? 'the value starts with { but is not JSON' : 'the file does not contain JSON';
     throw new SetupError(`invalid ${name}: ${what}`);
   }
 }
@@ -22,9 +22,24 @@ function readFile(name: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
+    // A file can have any name, so the value is first used as a path.
+    if (isJson(path)) {
+      throw new SetupError(
+        `invalid ${name}: the value is JSON, but not an object; use a JSON object or the path of a file with one`,
+      );
+    }
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     throw new SetupError(
       `invalid ${name}: the value is not JSON, and a file with this path cannot be read (${code}); use JSON or the path of a file with JSON`,
     );
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }

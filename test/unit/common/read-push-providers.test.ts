@@ -96,6 +96,12 @@ describe('PUSH_PROVIDERS', () => {
     );
   });
 
+  it.each(['[]', '""', 'null', '12'])('rejects %s, which is JSON but not an object', (text) => {
+    expect(() => readPushProviders({ PUSH_PROVIDERS: text })).toThrow(
+      'invalid PUSH_PROVIDERS: the value is JSON, but not an object; use a JSON object or the path of a file with one',
+    );
+  });
+
   it.each<[string, () => unknown]>([
     ['"GCM" is not the ARN of a push application', () => read({ GCM: {} })],
     [`"${app('WNS')}" is not the ARN of a push application`, () => read({ [app('WNS')]: {} })],
