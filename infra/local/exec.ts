@@ -12,8 +12,9 @@ const USAGE = `Usage:
   npx cognito-sync-backend exec -- <command> [argument …]
       Starts a new service (empty, unless DATA_DIR is set), runs the command, stops the service, and exits with the
       exit code of the command`;
-/** Exit code if the command is not found, as in shells. */
+/** Exit codes if the command is not found, and if it cannot be executed, as in shells. */
 const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
 /** If a signal ends the command, the exit code is this number plus the number of the signal, as in shells. */
 const SIGNAL_BASE = 128;
 const ANY_PORT = '0';
@@ -54,7 +55,7 @@ process.exit(await exec(process.argv.slice(3), commandEnvironment));
  *
  * @param args the arguments after `exec`
  * @returns the exit code of the command; 128 plus the number of the signal that ended it; 1 if the service cannot be
- *   started, 2 if the arguments are invalid
+ *   started, 2 if the arguments are invalid, 126 if the command cannot be executed, 127 if it is not found
  */
 async function exec([separator, command, ...args]: string[], env: Environment): Promise<number> {
   if (separator !== '--' || command === undefined) {
@@ -82,11 +83,8 @@ async function exec([separator, command, ...args]: string[], env: Environment): 
     return codeOf(code, signal);
   } catch (error) {
     if (error instanceof SetupError) console.error(`cognito-sync-backend: ${error.message}`);
-    else if (!isSpawnError(error)) throw error;
-    else {
-      console.error(`cognito-sync-backend: cannot run ${command}: ${error.code}; check the command's name`);
-      return NOT_FOUND;
-    }
+    else if (isSpawnError(error)) return reportSpawnError(command, error.code);
+    else throw error;
     return 1;
   } finally {
     child = undefined;
@@ -141,6 +139,16 @@ function environment(env: Environment, { url, sqlUrl, dataDir }: LocalCloud): Re
 
 function codeOf(code: number | null, signal: NodeJS.Signals | null): number {
   return code ?? SIGNAL_BASE + (signal === null ? 0 : constants.signals[signal]);
+}
+
+/** @returns the exit code */
+function reportSpawnError(command: string, code: string): number {
+  const isMissing = code === 'ENOENT';
+  const advice = isMissing
+    ? "check the command's name"
+    : 'the file cannot be executed; check its permissions, or run it with its interpreter';
+  console.error(`cognito-sync-backend: cannot run ${command}: ${code}; ${advice}`);
+  return isMissing ? NOT_FOUND : NOT_EXECUTABLE;
 }
 
 function isSpawnError(error: unknown): error is Error & { code: string } {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -129,6 +129,16 @@ describe('exec', () => {
     expect({ code, stderr }).toEqual({
       code: 127,
       stderr: "cognito-sync-backend: cannot run no-such-command: ENOENT; check the command's name\n",
+    });
+  });
+
+  it('exits with 126 if the command cannot be executed', async () => {
+    const script = join(directory, 'script.sh');
+    await writeFile(script, 'echo hello\n');
+    const { code, stderr } = await run(['exec', '--', script]);
+    expect({ code, stderr }).toEqual({
+      code: 126,
+      stderr: `cognito-sync-backend: cannot run ${script}: EACCES; the file cannot be executed; check its permissions, or run it with its interpreter\n`,
     });
   });
 
