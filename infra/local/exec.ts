@@ -2,7 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { DEFAULT_CREDENTIALS, type Environment } from '../../lib/common/environment.ts';
+import {
+  DEFAULT_CREDENTIALS,
+  type Environment,
+  readLogFormat,
+  requireLogLevel,
+} from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { messageOfThrown } from '../../lib/common/thrown.ts';
 import { readLocalConfig } from './local-config.ts';
@@ -96,7 +101,10 @@ async function exec([separator, command, ...args]: string[], env: Environment): 
 }
 
 /** Only these settings are read: the rest of the environment is meant for the command. */
-function settings({ PORT, PG_PORT, DATA_DIR, SYNC_RULES, AWS_REGION }: Environment) {
+function settings(env: Environment) {
+  requireLogLevel(env);
+  readLogFormat(env, { isTerminal: false });
+  const { PORT, PG_PORT, DATA_DIR, SYNC_RULES, AWS_REGION } = env;
   const { dataDir, ...config } = readLocalConfig({
     PORT: PORT || ANY_PORT,
     PG_PORT: PG_PORT || ANY_PORT,

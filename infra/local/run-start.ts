@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { DEFAULT_DATA_DIR, readLogFormat } from '../../lib/common/environment.ts';
+import { DEFAULT_DATA_DIR, readLogFormat, requireLogLevel } from '../../lib/common/environment.ts';
 import { SetupError } from '../../lib/common/errors.ts';
 import { fullDiskText, isFullDisk } from '../../lib/database/full-disk.ts';
 import { onBrokenPipe } from '../cli/broken-pipe.ts';
@@ -25,6 +25,7 @@ const { stdout, stderr } = process;
 onBrokenPipe([stdout, stderr], () => void stop());
 
 try {
+  requireLogLevel(process.env);
   useLogFormat();
   const config = readLocalConfig(process.env);
   starting = startLocalCloud({ ...config, announce: say, onLost: fail });

@@ -52,6 +52,18 @@ export function readLogFormat(
   return isTerminal ? 'pretty' : 'json';
 }
 
+/** The levels of the logger, which accepts only upper case. Source: Powertools for AWS Lambda (TypeScript). */
+const LOG_LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT'];
+
+/**
+ * Checks POWERTOOLS_LOG_LEVEL, because the logger ignores an unknown level.
+ * @throws {SetupError} POWERTOOLS_LOG_LEVEL is not a level
+ */
+export function requireLogLevel({ POWERTOOLS_LOG_LEVEL: level = '' }: Environment): void {
+  if (level === '' || LOG_LEVELS.includes(level)) return;
+  throw new SetupError(`invalid POWERTOOLS_LOG_LEVEL "${level}": use one of ${LOG_LEVELS.join(', ')}`);
+}
+
 /** Reads a port number from the variable `name`. @throws {SetupError} the value is not a port number */
 export function readPort(env: Environment, name: string, defaultPort: number): number {
   const value = env[name] || String(defaultPort);

@@ -153,11 +153,15 @@ describe('exec', () => {
     },
   );
 
-  it('rejects an invalid port in one line', async () => {
-    const { code, stderr } = await run(['exec', '--', 'true'], { PORT: 'abc' });
+  it.each([
+    ['PORT', 'abc'],
+    ['POWERTOOLS_LOG_LEVEL', 'LOUD'],
+    ['LOG_FORMAT', 'xml'],
+  ])('rejects an invalid %s in one line', async (name, value) => {
+    const { code, stderr } = await run(['exec', '--', 'true'], { [name]: value });
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/^cognito-sync-backend: invalid PORT "abc": .*\n$/),
+      stderr: expect.stringMatching(new RegExp(`^cognito-sync-backend: invalid ${name} "${value}": .*\\n$`)),
     });
   });
 });

@@ -141,6 +141,14 @@ async function startErrorOf(env: Record<string, string>): Promise<string> {
 }
 
 describe('npm start rejects', () => {
+  it('an unknown log level, in one line and with exit code 1', async () => {
+    const env = { DATA_DIR: join(directory, 'refused'), POWERTOOLS_LOG_LEVEL: 'LOUD' };
+    expect(await runStart(env)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^cognito-sync-backend: invalid POWERTOOLS_LOG_LEVEL "LOUD": .*\n$/),
+    });
+  });
+
   it('an invalid port, in one line and with exit code 1', async () => {
     expect(await runStart({ DATA_DIR: join(directory, 'refused'), PORT: 'abc' })).toEqual({
       code: 1,

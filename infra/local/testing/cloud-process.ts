@@ -1,4 +1,9 @@
-import { DEFAULT_CREDENTIALS, DEFAULT_REGION } from '../../../lib/common/environment.ts';
+import {
+  DEFAULT_CREDENTIALS,
+  DEFAULT_REGION,
+  readLogFormat,
+  requireLogLevel,
+} from '../../../lib/common/environment.ts';
 import { messageOfThrown } from '../../../lib/common/thrown.ts';
 import { readRulesFile } from '../../../lib/rules/file/rules-path.ts';
 import { startLocalCloud } from '../start-local-cloud.ts';
@@ -11,6 +16,8 @@ const { rulesFile }: TestCloudOptions = JSON.parse(process.argv[2] ?? '{}');
 const send = (reply: TestCloudReply) => process.connected && process.send?.(reply);
 
 try {
+  requireLogLevel(process.env);
+  readLogFormat(process.env, { isTerminal: false });
   const env = rulesFile === undefined ? process.env : { SYNC_RULES: rulesFile };
   const cloud = await startLocalCloud({ rulesFile: readRulesFile(env) });
   const service = { endpoint: cloud.url, region: DEFAULT_REGION, credentials: DEFAULT_CREDENTIALS };

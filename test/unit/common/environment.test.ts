@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readLocalConfig } from '../../../infra/local/local-config.ts';
-import { readLogFormat } from '../../../lib/common/environment.ts';
+import { readLogFormat, requireLogLevel } from '../../../lib/common/environment.ts';
 import { SetupError } from '../../../lib/common/errors.ts';
 import {
   readParallelizationFactor,
@@ -447,5 +447,19 @@ describe('readLogFormat', () => {
     expect(readLogFormat({ LOG_FORMAT: 'json' }, { isTerminal: true })).toBe('json');
     expect(readLogFormat({ LOG_FORMAT: 'pretty' }, { isTerminal: false })).toBe('pretty');
     expect(() => readLogFormat({ LOG_FORMAT: 'xml' }, { isTerminal: true })).toThrow('use pretty or json');
+  });
+});
+
+describe('requireLogLevel', () => {
+  it.each([undefined, '', 'DEBUG', 'CRITICAL', 'SILENT'])('accepts %j', (level) => {
+    expect(() => requireLogLevel({ POWERTOOLS_LOG_LEVEL: level })).not.toThrow();
+  });
+
+  it.each(['LOUD', 'debug', 'toString'])('rejects %s, which the logger would ignore', (level) => {
+    expect(() => requireLogLevel({ POWERTOOLS_LOG_LEVEL: level })).toThrow(
+      new SetupError(
+        `invalid POWERTOOLS_LOG_LEVEL "${level}": use one of TRACE, DEBUG, INFO, WARN, ERROR, CRITICAL, SILENT`,
+      ),
+    );
   });
 });
