@@ -97,6 +97,17 @@ test('a service for tests that cannot start says why', async () => {
   );
 });
 
+test('unknown options and members of identities are rejected by name', async ({ cloud }) => {
+  const options = { ruleFile: 'rules.ts' };
+  await expect(startLocalCloud(options as object)).rejects.toThrow(
+    'startLocalCloud has no option "ruleFile"; did you mean rulesFile?',
+  );
+  const identity = { dataset: { game: { score: '1' } } };
+  await expect(cloud.seed([{}, identity as object])).rejects.toThrow(
+    'an identity has no member "dataset"; did you mean datasets?',
+  );
+});
+
 test('a service for tests ends if its caller ends while the service starts', async () => {
   const program = fileURLToPath(new URL('../../infra/local/testing/cloud-process.ts', import.meta.url));
   const child = fork(program, ['{}'], { execArgv: [], stdio: 'ignore' });

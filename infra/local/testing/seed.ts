@@ -7,6 +7,7 @@ import { SetupError } from '../../../lib/common/errors.ts';
 import { messageOfThrown } from '../../../lib/common/thrown.ts';
 import { seedIdentity } from '../../cli/commands/seed/seed-identity.ts';
 import { firstPoolId } from '../names.ts';
+import { requireKnownNames } from './require-known-names.ts';
 import type { SeedIdentity } from './testing.ts';
 
 interface Service {
@@ -16,6 +17,8 @@ interface Service {
   credentials: Credentials;
 }
 
+const MEMBERS = ['identityId', 'logins', 'datasets'] satisfies (keyof SeedIdentity)[];
+
 /**
  * Creates identities in the first pool, and writes their datasets through the service's APIs with the credentials of
  * each identity, as apps do. The sync trigger runs, and the records reach the query store. An `identityId` that Cognito
@@ -23,10 +26,11 @@ interface Service {
  * trigger runs.
  *
  * @returns the ids of the identities, in the order of `identities`
- * @throws {SetupError} an identity cannot log in
+ * @throws {SetupError} an identity has an unknown member or cannot log in
  * @throws the service's error, for example if a sync rule rejects a value
  */
 export async function seed(service: Service, identities: readonly SeedIdentity[]): Promise<string[]> {
+  for (const identity of identities) requireKnownNames('an identity has no member', identity, MEMBERS);
   const client = createCognitoIdentityClient(service);
   const identityPoolId = firstPoolId(service.region);
   const ids: string[] = [];

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { requireKnownNames } from './require-known-names.ts';
 
 /** A fresh service for tests. */
 export interface TestCloud extends AsyncDisposable {
@@ -55,10 +56,11 @@ const CLOUD_PROCESS = fileURLToPath(new URL('./cloud-process.ts', import.meta.ur
  * Starts a service for tests, on free ports and a temporary directory. It runs in a process of its own, so that it
  * works the same under every test runner, and also from CommonJS. That process ends when the caller's process ends.
  *
- * @throws {Error} the service cannot be started; the message says why and what to do
+ * @throws {Error} an option is unknown, or the service cannot be started; the message says why and what to do
  */
 export async function startLocalCloud(options: TestCloudOptions = {}): Promise<TestCloud> {
   requireNode(process.versions.node);
+  requireKnownNames('startLocalCloud has no option', options, ['rulesFile']);
   const child = fork(CLOUD_PROCESS, [JSON.stringify(options)], {
     // The service does not inherit the flags of the test runner. Node 22 prints a warning about SQLite, which is in use
     // for the lock of the data directory.
