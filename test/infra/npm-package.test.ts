@@ -110,6 +110,16 @@ describe('the npm package', { timeout: TIMEOUT_MS }, () => {
       expect(stdout).toMatch(/^\S+ fail 0$/m);
     });
 
+    it('fails the documented test only with the reason if the service cannot start', async () => {
+      const tested = run(process.execPath, ['--test'], app, { SYNC_RULES: '/missing/rules.ts' });
+      const { stdout } = await tested.then(
+        () => expect.unreachable('the test passed'),
+        (error: { stdout: string }) => error,
+      );
+      expect(stdout).toContain('sync rules: cannot load /missing/rules.ts');
+      expect(stdout).not.toContain('Cannot read properties of undefined');
+    });
+
     it('can be used from CommonJS, with rules in TypeScript and with the query API', async () => {
       await write(
         'rules.ts',
