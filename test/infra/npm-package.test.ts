@@ -201,6 +201,10 @@ export default defineRules({
 
     it('uses sync-rules.ts of the project by default, and does not check rules without it', async () => {
       const check = () => run(process.execPath, [bin, 'rules', 'check'], app);
+      const path = "process.env.AWS_ENDPOINT_URL + '/console/rules'";
+      const show = `fetch(${path}).then((answer) => answer.json()).then(({ path }) => console.log(path))`;
+      const executed = () => run(process.execPath, [bin, 'exec', '--', process.execPath, '-e', show], app);
+      expect((await executed()).stdout).toBe('null\n');
       await expect(check()).rejects.toMatchObject({
         code: 2,
         stdout: '',
@@ -232,10 +236,7 @@ export default defineRules({
          console.log(Records.map(({ Key }) => Key).join());`,
       );
       expect((await run(process.execPath, ['seeded.mjs'], app)).stdout).toBe('score\n');
-      const path = "process.env.AWS_ENDPOINT_URL + '/console/rules'";
-      const show = `fetch(${path}).then((answer) => answer.json()).then(({ path }) => console.log(path))`;
-      const executed = await run(process.execPath, [bin, 'exec', '--', process.execPath, '-e', show], app);
-      expect(executed.stdout).toBe(`${join(app, 'sync-rules.ts')}\n`);
+      expect((await executed()).stdout).toBe(`${join(app, 'sync-rules.ts')}\n`);
     });
 
     it('prints commands that work in the project when it starts', async () => {
@@ -252,6 +253,7 @@ export default defineRules({
       expect(output).toContain(`fileb://${example}`);
       expect(existsSync(join(app, example))).toBe(true);
       expect(output).toContain('  npx cognito-sync-backend demo\n');
+      expect(output).toMatch(/^│ Rules +sync-rules\.ts +│$/m);
     });
 
     it('refuses an outdated Node in one line', async () => {
