@@ -72,7 +72,11 @@ function compose(env: Environment): CheckOriginHandler {
       const { AWS_ENDPOINT_URL_KINESIS: endpoint } = env;
       const origin = limitRate(openOrigin(settings), originRates(settings), { sleep });
       // The stream is in Kinesis even if the origin is another instance of this service.
-      const kinesis = createKinesisClient({ region, ...(endpoint && { endpoint }) });
+      const kinesis = createKinesisClient({
+        region,
+        ...(endpoint && { endpoint }),
+        ignoreConfiguredEndpointUrls: true,
+      });
       const streams = createKinesisStreamReader(kinesis);
       return {
         handle: createCheckOrigin({ store, origin, streams, logger, report }),

@@ -136,7 +136,7 @@ export function createBatchCollector(deps: BatchCollectorDeps): BatchCollector {
     const { pollIntervalMs, idleIntervalMs = pollIntervalMs } = options;
     const ms = Math.min(pollIntervalMs, ...[...waiting].map(windowLeftMs));
     if (ms > 0) await sleep(ms, signal);
-    const isIdle = isLatest && [...waiting].every((pending) => pending.length === 0);
+    const isIdle = isLatest && lanes.every((pending) => pending.length === 0);
     if (isIdle && idleIntervalMs > pollIntervalMs)
       await sleep(idleIntervalMs - pollIntervalMs, written.signal);
   }

@@ -123,6 +123,8 @@ export function startShardPoller(shardId: string, after: string | undefined, dep
     }
     const why = signal.aborted ? 'stopped' : (collector.end() ?? 'stopped');
     drained = why === 'drained';
+    // Ends the collector's interest in writes to the stream.
+    stopping.abort();
     return why;
   }
 

@@ -26,7 +26,7 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
  * process, so that its unexpected errors do not end the local cloud.
  *
  * @param streams directory of the streams, or the emulator's process, if it was started before
- * @param onWrite called after records were written to a stream
+ * @param onWrite called after each request that can have written records to a stream
  */
 export function createKinesisEmulator(
   streams: string | KinesisProcess,

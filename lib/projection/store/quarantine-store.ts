@@ -39,9 +39,10 @@ UPDATE projection.quarantine SET redriven_at = now(), is_dismissed = true
 WHERE quarantine_id = ANY ($1::uuid[]) AND redriven_at IS NULL
 RETURNING quarantine_id`;
 
+/** An event that was projected in the meantime, for example after an operator had edited it, is not dismissed. */
 const MARK = `
 UPDATE projection.quarantine SET redriven_at = now(), is_dismissed = $2::boolean
-WHERE quarantine_id = $1::uuid`;
+WHERE quarantine_id = $1::uuid AND (redriven_at IS NULL OR NOT $2::boolean)`;
 
 const FIRST = {
   arrivedAt: new Date('0001-01-01T00:00:00Z'),

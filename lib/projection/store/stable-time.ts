@@ -31,13 +31,16 @@ const LONGEST_WRITE = "interval '5 minutes'";
  */
 const OLDEST_LOCK = "interval '1 day'";
 
+/** The stable time of a standby server; null until it has replayed a transaction. */
+const REPLAYED = `pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}`;
+
 /**
  * An SQL expression: the stable time of the server that runs the statement, if it is a standby server, otherwise null. A
  * statement that reads changes needs it in addition to the stable time of an earlier statement: a pooler or a DNS name can
  * distribute the statements over several servers, and this server can be behind the server of the earlier statement.
  */
 export const STANDBY_TIME = `(SELECT CASE WHEN pg_is_in_recovery()
-    THEN coalesce(pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}, '-infinity') END)`;
+    THEN coalesce(${REPLAYED}, '-infinity') END)`;
 
 /** A statement that reads a stable time. */
 const readTime = (time: string) => `
@@ -52,7 +55,7 @@ FROM (SELECT ${time}) AS stable`;
  */
 const READ = readTime(
   `CASE
-    WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() - ${LONGEST_WRITE}
+    WHEN pg_is_in_recovery() THEN ${REPLAYED}
     ELSE least(now(), min(started_at) FILTER (WHERE started_at > now() - ${OLDEST_LOCK}))
   END AS until, NOT pg_is_in_recovery() AND $1::text::timestamptz > now() AS is_ahead ${FROM_WRITERS}`,
 );

@@ -111,8 +111,9 @@ SET leased_until = now() + failed.delay_ms * interval '1 millisecond'
 FROM unnest($1::uuid[], $2::integer[], $3::double precision[]) AS failed (outbox_id, attempts, delay_ms)
 WHERE outbox_leases.outbox_id = failed.outbox_id AND outbox_leases.attempts = failed.attempts`;
 
-// In the outbox, `attempts` counts only rejections: any other failure says nothing about the event. The update copies the
-// event, but rejections are rare. The number is absolute, so that the statement can be repeated.
+// In the outbox, `attempts` counts only rejections: any other failure says nothing about the event. Rows that an older
+// version claimed contain all its attempts, so such a row can be parked earlier. The update copies the event, but
+// rejections are rare. The number is absolute, so that the statement can be repeated.
 const COUNT_REJECTION = `
 UPDATE sync.outbox SET attempts = rejected.rejections
 FROM unnest($1::uuid[], $2::integer[]) AS rejected (outbox_id, rejections)

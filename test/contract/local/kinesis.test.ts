@@ -42,6 +42,8 @@ const verify = createSigV4Verifier({ region: 'us-east-1', findCredentials, now: 
 
 let directory: string;
 let kinesis: KinesisEmulator;
+/** Number of requests that the emulator reported as writes. */
+let writes = 0;
 let port: HttpServer;
 let client: KinesisClient;
 
@@ -67,7 +69,9 @@ beforeAll(async () => {
     [sequenceNumberAt(80, 1)]: 'expired',
     [sequenceNumberAt(47, 2)]: 'unread',
   });
-  kinesis = createKinesisEmulator(join(directory, 'kinesis'), verify);
+  kinesis = createKinesisEmulator(join(directory, 'kinesis'), verify, () => {
+    writes += 1;
+  });
   await kinesis.opened();
   port = await startHttpServer({ host: '127.0.0.1', port: 0, routes: [kinesis] });
   client = openClient();
@@ -332,6 +336,20 @@ it('GetRecords returns at most 10 MB', async () => {
   const first = await client.send(new GetRecordsCommand({ ShardIterator }));
   const second = await client.send(new GetRecordsCommand({ ShardIterator: first.NextShardIterator }));
   expect(second.Records).toHaveLength(2);
+});
+
+it('each request that writes records is reported, but no request that reads them', async () => {
+  await createStream('reported');
+  const before = writes;
+  await put('reported', 'one');
+  await client.send(
+    new PutRecordsCommand({
+      StreamName: 'reported',
+      Records: [{ PartitionKey: 'a', Data: Buffer.from('two') }],
+    }),
+  );
+  expect(await read('reported')).toEqual(['one', 'two']);
+  expect(writes).toBe(before + 2);
 });
 
 it('a record stays readable for two days after it expires, in case the clock is set forward and back', async () => {

@@ -123,6 +123,18 @@ describe.each(DATABASES)('redrive, which projects quarantined events again, on $
     ]);
   });
 
+  it('does not dismiss an event that an operator projected after redrive had read it', async () => {
+    await project([offloaded('a')], refusing);
+    const id = (await store.readQuarantined(null, 1))[0]?.quarantineId ?? '';
+    const edited = toBytes(wireEvent({ kinesisSyncRecords: [wireRecord({ key: 'b' })] }));
+    const editing: FetchPayload = async (url) => {
+      await redriveEvent({ store, fetchPayload: served }, id, { edited });
+      return refusing(url);
+    };
+    await redriveQuarantine({ store, fetchPayload: editing, isDismissing: true });
+    expect(await store.find(id)).toMatchObject({ isDismissed: false });
+  });
+
   it('projects a redriven event again only if requested, and reports that rows as new as the event stay unchanged', async () => {
     await project([garbage()], served);
     const id = (await store.readQuarantined(null, 1))[0]?.quarantineId ?? '';
