@@ -10,6 +10,8 @@ import { type LocalCloud, startLocalCloud } from './start-local-cloud.ts';
 
 /** Time for which a stopping process waits until the requests in flight are answered. A sync trigger can take 5 s. */
 const DRAIN_TIMEOUT_MS = 10_000;
+/** Time limit for `drain`, which then waits for silent clients, for at most a second. */
+const DRAINED_TIMEOUT_MS = DRAIN_TIMEOUT_MS + 1_000;
 /**
  * Time limit for stopping the services after these requests, because users do not wait longer. Then the process exits,
  * and the next start retries the interrupted work.
@@ -56,7 +58,7 @@ function say(line: string): void {
 async function stop(): Promise<void> {
   if (isStopping) return;
   isStopping = true;
-  setTimeout(() => process.exit(0), DRAIN_TIMEOUT_MS + STOP_TIMEOUT_MS).unref();
+  setTimeout(() => process.exit(0), DRAINED_TIMEOUT_MS + STOP_TIMEOUT_MS).unref();
   try {
     const cloud = await starting;
     if (cloud !== undefined) {

@@ -24,6 +24,8 @@ interface CognitoSyncClientOptions {
   credentials?: Credentials | SessionCredentials;
   /** Maximum number of attempts of a request. Default: three. */
   maxAttempts?: number;
+  /** Whether connections stay open for further requests. Default: true. */
+  keepAlive?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -40,10 +42,11 @@ export function createCognitoSyncClient({
   ignoreConfiguredEndpointUrls,
   credentials,
   maxAttempts,
+  keepAlive = true,
 }: CognitoSyncClientOptions): CognitoSync {
   return new CognitoSync({
     region,
-    requestHandler: requestHandler(),
+    requestHandler: requestHandler(keepAlive),
     ...(endpoint !== undefined && { endpoint }),
     ...(ignoreConfiguredEndpointUrls && { ignoreConfiguredEndpointUrls }),
     // Cognito Sync has no FIPS or dual-stack endpoint in any region, but the SDK would compute the address of one.
@@ -57,8 +60,10 @@ export function createCognitoSyncClient({
 }
 
 /** Creates a request handler with a timeout on every request, for a client of a Cognito API. */
-export function requestHandler(): NodeHttpHandler {
+export function requestHandler(keepAlive = true): NodeHttpHandler {
   return new NodeHttpHandler({
+    httpAgent: { keepAlive },
+    httpsAgent: { keepAlive },
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Without this option, a timeout only logs a warning, and the request stays open.

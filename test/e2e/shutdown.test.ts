@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CognitoSyncServiceException } from '@aws-sdk/client-cognito-sync';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createPostgresDatabase } from '../fixtures/database/databases.ts';
-import { type StartedProcess, startFirst } from '../fixtures/local/npm-start.ts';
+import { type StartedProcess, startFirst, startProcess } from '../fixtures/local/npm-start.ts';
 import { POOL } from '../fixtures/sync/stream-events.ts';
+import { createSyncClient, newIdentity, set, write } from '../fixtures/wire/sync-client.ts';
 
 let directory: string;
 let started: StartedProcess;
@@ -67,6 +69,7 @@ it('a stopping process answers the requests in flight, rejects new ones, and wai
     body: { IdentityId: expect.any(String) },
   });
   expect(await ended).toEqual({ code: 0 });
+  expect(response.headers.connection).toBe('close');
   // If the process had waited for the streams, the line would report them as cut off after the time limit.
   expect(started.output()).toContain('cognito-sync-backend: stopping; answered 1 of 1 requests in flight\n');
   for (const stream of streams) await expect(stream.text()).rejects.toThrow();
@@ -90,6 +93,58 @@ it('a second signal ends a stopping process immediately, also if it is another s
     expect(await ended).toEqual({ code: 1 });
   } finally {
     other.process.kill('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  }
+});
+
+/** Syncs in a loop until the port refuses connections. Counts the results by status or error. */
+async function syncUntilRefused(url: string, results: Map<string, number>): Promise<void> {
+  const client = createSyncClient(url, { maxAttempts: 1 });
+  const identity = newIdentity();
+  let last = '';
+  for (let n = 0; last !== 'ECONNREFUSED'; n += 1) {
+    last = await write(client, identity, 'game', [set(`k${n}`, 'v')]).then(() => '200', describe);
+    results.set(last, (results.get(last) ?? 0) + 1);
+  }
+  client.destroy();
+}
+
+function describe(error: unknown): string {
+  if (error instanceof CognitoSyncServiceException) return String(error.$metadata.httpStatusCode);
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+it('a stopping process answers every request of clients that sync without a pause', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'shutdown-'));
+  const busy = await startProcess({ DATA_DIR: dataDir });
+  try {
+    const results = new Map<string, number>();
+    const clients = Array.from({ length: 20 }, () => syncUntilRefused(busy.url, results));
+    await vi.waitFor(() => expect(results.get('200')).toBeGreaterThan(50), { timeout: 30_000, interval: 20 });
+    expect(await busy.end('SIGTERM')).toEqual({ code: 0 });
+    await Promise.all(clients);
+    expect([...results.keys()].sort()).toEqual(['200', '503', 'ECONNREFUSED']);
+    expect(results.get('ECONNREFUSED')).toBe(clients.length);
+  } finally {
+    busy.process.kill('SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  }
+});
+
+it('a stopping process waits less than a second for idle connections', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'shutdown-'));
+  const idle = await startProcess({ DATA_DIR: dataDir });
+  const client = createSyncClient(idle.url);
+  try {
+    await write(client, newIdentity(), 'game', [set('k', 'v')]);
+    const signalledAt = performance.now();
+    const ended = idle.end('SIGTERM');
+    await vi.waitFor(() => expect(idle.output()).toContain('stopping; '), { timeout: 5_000, interval: 10 });
+    expect(performance.now() - signalledAt).toBeLessThan(900);
+    expect(await ended).toEqual({ code: 0 });
+  } finally {
+    client.destroy();
+    idle.process.kill('SIGKILL');
     await rm(dataDir, { recursive: true, force: true });
   }
 });

@@ -44,11 +44,13 @@ export interface HttpServer {
    */
   port: number;
   /**
-   * From now on, answers new requests to `offLoopback` routes with 503. Waits until the requests in flight to these
-   * routes are answered, for at most `timeoutMs`. The other routes are still served, because the local cloud itself
-   * uses them until it is closed.
+   * From now on, answers new requests to `offLoopback` routes with 503, and closes their connections after each answer.
+   * Waits until the requests in flight to these routes are answered, for at most `timeoutMs`, and then until their
+   * clients are silent, for at most a second. The other routes are still served, because the local cloud itself uses
+   * them until it is closed.
    */
   drain(timeoutMs: number): Promise<DrainReport>;
+  /** Closes the port. After `drain`, first answers the requests that were sent before the port closed. */
   close(): Promise<void>;
 }
 
@@ -116,7 +118,10 @@ export async function startHttpServer({
   };
   /** Stops accepting requests and waits for the requests in flight. */
   async function close(): Promise<void> {
-    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    let closed: Promise<void>[] = [];
+    await drain.end(() => {
+      closed = servers.map((server) => new Promise((resolve) => server.close(() => resolve())));
+    });
     for (const server of servers) server.closeAllConnections();
     await Promise.all([...closed, ...inFlight]);
   }
@@ -132,7 +137,8 @@ export async function startHttpServer({
       },
       listener,
     );
-    server.on('connection', limitConnection.onConnection).on('checkContinue', listener);
+    server.on('connection', limitConnection.onConnection).on('connection', drain.onConnection);
+    server.on('checkContinue', listener);
     try {
       listening = await listen(server, address, listening);
     } catch (error) {
@@ -185,11 +191,11 @@ async function answer(
   }
   if (route.offLoopback) {
     if (drain.hasStarted()) {
-      response.shouldKeepAlive = false;
+      await drain.enterLate(response);
       return sendError(response, new RequestError('ServiceUnavailable', 'the service is stopping', 1));
     }
     drain.enter(response);
-  }
+  } else drain.ignore(incoming.socket);
   const body = openBody(incoming, response, sourceAddress);
   try {
     await route.answer({ ...head, body: body.read }, response);

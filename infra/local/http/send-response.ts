@@ -24,7 +24,9 @@ export function sendResponse(
 ): void {
   const { req: incoming } = response;
   const lines = [...headers.flat(), 'Content-Length', String(Buffer.byteLength(body))];
-  if (incoming.complete || !hasBody(incoming) || hasSmallBody(incoming)) {
+  // If the connection closes in any case, the rest is read first even of a small body.
+  const canDiscardLater = response.shouldKeepAlive && hasSmallBody(incoming);
+  if (incoming.complete || !hasBody(incoming) || canDiscardLater) {
     response.writeHead(status, lines);
     response.end(body);
     return;

@@ -48,7 +48,8 @@ export function startPublishPolling({
   database,
   directory,
 }: PublishPollingDeps): Schedule {
-  const sync = createCognitoSyncClient({ region, endpoint: url, credentials });
+  // A service that stops waits for clients with open connections. It need not wait for this one.
+  const sync = createCognitoSyncClient({ region, endpoint: url, credentials, keepAlive: false });
   const redriven = createRedrivenObjects(database);
   const schedule = startScheduledFunction({
     functionName: 'poll-bulk-publish',
