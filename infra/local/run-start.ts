@@ -16,7 +16,7 @@ const DRAINED_TIMEOUT_MS = DRAIN_TIMEOUT_MS + 1_000;
  * Time limit for stopping the services after these requests, because users do not wait longer. Then the process exits,
  * and the next start retries the interrupted work.
  */
-const STOP_TIMEOUT_MS = 1_300;
+const STOP_TIMEOUT_MS = 2_000;
 
 // All files in the data directory are private, including files that libraries create without a mode.
 process.umask(0o077);

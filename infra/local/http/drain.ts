@@ -55,6 +55,7 @@ export function createDrain(): Drain {
   const connections = new Set<Socket>();
   let hasStarted = false;
   let released: Promise<void> = Promise.resolve();
+  let accepted = 0;
   let lastActiveAt = Number.NEGATIVE_INFINITY;
   const touch = () => {
     lastActiveAt = performance.now();
@@ -74,6 +75,7 @@ export function createDrain(): Drain {
   return {
     hasStarted: () => hasStarted,
     onConnection(socket) {
+      accepted += 1;
       touch();
       connections.add(socket);
       socket.once('close', () => connections.delete(socket));
@@ -100,6 +102,8 @@ export function createDrain(): Drain {
       const { promise, resolve: release } = Promise.withResolvers<void>();
       released = promise;
       await waitUntil(() => isSilentFor(HELD_MS), MAX_HELD_MS);
+      // Node may accept only some of the waiting connections in one turn.
+      for (let before = -1; before !== accepted; await turn()) before = accepted;
       stopListening();
       release();
       const hasEnded = () => late.size === 0 && (connections.size === 0 || isSilentFor(HELD_MS));
