@@ -62,6 +62,12 @@ it('a stopping process answers the requests in flight, rejects new ones, and wai
     },
     { timeout: 8_000, interval: 50 },
   );
+  const health = await fetch(`${started.url}/healthz`);
+  expect({ status: health.status, body: await health.json() }).toMatchObject({
+    status: 503,
+    body: { service: 'cognito-sync-backend', status: 'stopping' },
+  });
+  expect((await fetch(`${started.url}/healthz`, { method: 'HEAD' })).status).toBe(503);
   sent.end(body.slice(10));
   const [response] = await answered;
   expect({ status: response.statusCode, body: JSON.parse(await text(response)) }).toEqual({

@@ -22,6 +22,7 @@ let signed: HttpServer;
 
 beforeAll(async () => {
   const health = createHealthRoute(() => ({
+    isStopping: false,
     database: 'embedded',
     writes: { lastError: null },
     logins: { mode: 'verified', keySets: [] },

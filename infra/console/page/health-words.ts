@@ -2,7 +2,7 @@ import { formatCount, formatDuration } from './format.ts';
 
 /** The answer of `/healthz` on loopback, as far as the console reads it. */
 export interface HealthReport {
-  status: 'ok' | 'retrying' | 'failing';
+  status: 'ok' | 'retrying' | 'failing' | 'stopping';
   database: 'embedded' | 'server';
   writes: { lastError: string | null };
   logins: { mode: 'trusted' | 'verified'; keySets: { source: string; lastError: string | null }[] };

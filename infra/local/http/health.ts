@@ -8,6 +8,8 @@ import type { WriteStatus } from '../write-monitor.ts';
 import { type Route, sendJson } from './http-server.ts';
 
 export interface Health {
+  /** Whether the service answers no more requests of clients. */
+  isStopping: boolean;
   database: 'embedded' | 'server';
   writes: WriteStatus;
   logins: LoginStatus;
@@ -32,17 +34,18 @@ export function createHealthRoute(health: () => Health): Route {
   return {
     matches: isHealthCheck,
     answer(_request, response) {
-      const { mappings, schedules, writes, ...rest } = health();
+      const { isStopping, mappings, schedules, writes, ...rest } = health();
       const isFailing = writes.lastError !== null;
       const isRetrying =
         schedules.some(({ lastError }) => lastError !== null) ||
         mappings.some(
           ({ lastError, shards }) => lastError !== null || shards.some((shard) => shard.lastError !== null),
         );
-      sendJson(response, isFailing || isRetrying ? 503 : 200, {
+      const status = isStopping ? 'stopping' : isFailing ? 'failing' : isRetrying ? 'retrying' : 'ok';
+      sendJson(response, status === 'ok' ? 200 : 503, {
         service: 'cognito-sync-backend',
         pid: process.pid,
-        status: isFailing ? 'failing' : isRetrying ? 'retrying' : 'ok',
+        status,
         ...rest,
         writes,
         mappings,
@@ -66,7 +69,7 @@ export function createLivenessRoute(): Route {
   };
 }
 
-/** Some monitors send HEAD: they read only the status. */
+/** Some monitors send HEAD, because they read only the status. Others add a query, so that no cache answers. */
 function isHealthCheck({ method, target }: RequestHead): boolean {
-  return (method === 'GET' || method === 'HEAD') && target === '/healthz';
+  return (method === 'GET' || method === 'HEAD') && /^\/healthz(\?|$)/.test(target);
 }

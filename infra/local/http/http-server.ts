@@ -64,6 +64,8 @@ export interface HttpServerOptions {
   acceptsOrigin?: OriginRule;
   /** The CIDRs of the reverse proxies whose header `X-Forwarded-For` is trusted. Default: none. */
   trustedProxies?: readonly string[];
+  /** The state that `drain` of the server changes, if the routes use it too. */
+  drain?: Drain;
   /** Limits that differ from the defaults. */
   limits?: Partial<PortLimits>;
   /** Logs the errors that routes throw, except errors that the caller caused. Default: the console. */
@@ -91,12 +93,12 @@ export async function startHttpServer({
   routes,
   acceptsOrigin = () => true,
   trustedProxies = [],
+  drain = createDrain(),
   logger = console,
   ...more
 }: HttpServerOptions): Promise<HttpServer> {
   const limits = { ...DEFAULT_PORT_LIMITS, ...more.limits };
   const sources = createSourceAddresses(trustedProxies);
-  const drain = createDrain();
   const behind = { drain, routes, acceptsOrigin, sources, openBody: createBodyReader(limits), logger };
   const servers: Server[] = [];
   const limitConnection = createConnectionLimit(limits, sources.isProxy, () => {

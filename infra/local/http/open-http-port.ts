@@ -16,6 +16,7 @@ import type { ProjectionTotals } from '../projection-totals.ts';
 import type { Resources } from '../resources.ts';
 import type { WriteMonitor } from '../write-monitor.ts';
 import { createConsoleRoute } from './console-route.ts';
+import { createDrain, type Drain } from './drain.ts';
 import { createHealthRoute, createLivenessRoute } from './health.ts';
 import { type HttpServer, type Route, startHttpServer } from './http-server.ts';
 import { createMetricsRoute } from './metrics-route.ts';
@@ -49,11 +50,13 @@ export interface HttpPort extends Pick<HttpServer, 'drain'> {
 export async function openHttpPort(deps: HttpPortDeps, started: Resources): Promise<HttpPort> {
   const { host, port, trustedProxies, origins } = deps.config;
   const { service, developers } = deps.opened;
+  const drain = createDrain();
   const listening = await startHttpServer({
+    drain,
     host,
     port,
     routes: [
-      ...createStateRoutes(deps),
+      ...createStateRoutes(deps, drain),
       deps.activity.route,
       ...createReadRoutes(deps),
       ...service.routes,
@@ -68,19 +71,14 @@ export async function openHttpPort(deps: HttpPortDeps, started: Resources): Prom
 }
 
 /** Creates the routes that show the state of the local cloud. */
-function createStateRoutes({
-  config,
-  opened: { logins },
-  local,
-  uses,
-  writes,
-  metrics,
-  projection,
-  pipeline,
-}: HttpPortDeps): Route[] {
+function createStateRoutes(
+  { config, opened: { logins }, local, uses, writes, metrics, projection, pipeline }: HttpPortDeps,
+  { hasStarted }: Drain,
+): Route[] {
   const readStored = createDatabaseMetrics(uses.jobs);
   return [
     createHealthRoute(() => ({
+      isStopping: hasStarted(),
       database: local.kind,
       writes: writes.status(),
       logins: { mode: config.logins, keySets: logins?.keySets() ?? [] },
