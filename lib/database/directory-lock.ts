@@ -1,31 +1,24 @@
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../common/errors.ts';
+import { type FileLock, lockFile } from './file-lock.ts';
 import { diskError } from './full-disk.ts';
 
 /** Another process has locked the directory. */
 export class DirectoryInUseError extends SetupError {}
 
-export interface DirectoryLock {
-  /** Returns whether the lock still excludes other processes: the lock file was neither removed nor replaced. */
-  isValid(): boolean;
-  release(): void;
-}
-
 const REMEDY = 'stop that process, or set DATA_DIR to another directory';
 
 /**
- * Locks a directory for this process. The operating system releases the lock when the process ends, even after a crash.
- * Node has no function for such a file lock, but it contains SQLite: this function locks a SQLite database, the file
- * `lock` in the directory.
+ * Locks a directory for this process with the file `lock` in the directory. The operating system releases the lock when
+ * the process ends, even after a crash.
  *
  * @throws {DirectoryInUseError} another process has locked the directory; or the lock file was removed, and the process
  *   that had the lock may still be running
  * @throws {SetupError} the directory cannot be written to
  */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+export async function lockDirectory(directory: string): Promise<FileLock> {
   const path = join(directory, 'lock');
   const holderFile = join(directory, 'holder.json');
   const fail = (error: unknown, what: string) =>
@@ -35,41 +28,24 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       `cannot ${what} DATA_DIR "${directory}": ${reasonOf(error)}; use another directory`,
     );
   if (!existsSync(path)) requireNoHolder(directory, await readHolder(holderFile));
-  let lock: DatabaseSync;
+  let lock: FileLock | null;
   try {
-    lock = open(path);
+    lock = lockFile(path);
   } catch (error) {
     throw fail(error, 'write to');
   }
-  try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-    const holder: Holder = { pid: process.pid, since: new Date().toISOString() };
-    await writeFile(holderFile, JSON.stringify(holder), { mode: 0o600 });
-  } catch (error) {
-    lock.close();
-    if (!isLocked(error)) throw fail(error, 'lock');
+  if (lock === null) {
     const holder = describe(await readHolder(holderFile));
     throw new DirectoryInUseError(`DATA_DIR "${directory}" is in use by ${holder}; ${REMEDY}`);
   }
-  const inode = inodeOf(path);
-  return { isValid: () => inodeOf(path) === inode, release: () => lock.close() };
-}
-
-function open(path: string): DatabaseSync {
-  // SQLite would create a file that everyone can read, so a missing file is created here. An existing file is not
-  // opened here: closing it would release a lock that this process already holds.
-  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
-  return new DatabaseSync(path, { timeout: 0 });
-}
-
-function isLocked(error: unknown): boolean {
-  const SQLITE_BUSY = 5;
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
-}
-
-/** @returns undefined if the file does not exist */
-function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
+  try {
+    const holder: Holder = { pid: process.pid, since: new Date().toISOString() };
+    await writeFile(holderFile, JSON.stringify(holder), { mode: 0o600 });
+  } catch (error) {
+    lock.release();
+    throw fail(error, 'lock');
+  }
+  return lock;
 }
 
 /** The process that locked the directory last. */

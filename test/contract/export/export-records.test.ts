@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
+import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
@@ -159,13 +159,34 @@ describe.each(DATABASES)('an export of the query store, $name', ({ open }) => {
     });
   });
 
+  it.each(['jsonl', 'parquet'])(
+    'is rejected while another export writes to the same path: %s',
+    async (format) => {
+      await inFolder(async (folder) => {
+        const out = join(folder, 'records');
+        // A killed process leaves its lock file behind.
+        await writeFile(`${out}.lock`, '');
+        const run = () => runExport({ database }, '--format', format, '--out', out);
+        const results = await Promise.allSettled([run(), run(), run()]);
+        expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+        for (const result of results) {
+          if (result.status === 'fulfilled') continue;
+          expect(result.reason).toMatchObject({
+            message: `another backup or export to ${out} is running; wait until it has ended, or choose another path with --out`,
+          });
+        }
+        const written = format === 'jsonl' ? ['records', 'records.sha256'] : ['records'];
+        expect((await readdir(folder)).sort()).toEqual(written);
+      });
+    },
+  );
+
   it('to a file that was changed in the meantime does not continue', async () => {
     await inFolder(async (folder) => {
       const out = join(folder, 'records.jsonl');
       await interrupt('--out', out);
       const partial = await readFile(`${out}.partial`);
       partial[10] = 1;
-      const { writeFile } = await import('node:fs/promises');
       await writeFile(`${out}.partial`, partial);
       await expect(runExport({ database }, '--out', out)).rejects.toThrow('was changed; delete');
     });

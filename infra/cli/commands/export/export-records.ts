@@ -10,6 +10,7 @@ import { readStableTime } from '../../../../lib/projection/store/stable-time.ts'
 import type { CommandDeps } from '../../command.ts';
 import { count, isoOf } from '../../terminal/format.ts';
 import type { ExportArguments } from './export-arguments.ts';
+import { openLocked } from './lock-output.ts';
 import { type ExportState, reportSometimes, type TextOutput, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 import { openParquetFiles } from './parquet-files.ts';
@@ -73,8 +74,11 @@ async function openRecordOutput(
   if (out === null) return asLines(writeToStdout(write));
   const options = JSON.stringify({ format, identityPoolId, datasetName, since });
   const identity = { options, databaseId: await readDatabaseId(database, dataPaths(dataDir).database) };
-  if (format === 'jsonl') return asLines(await openOutputFile(out, { ...identity, now }));
-  return { ...(await openParquetFiles(out, identity)), close: async () => undefined };
+  return openLocked(out, async () =>
+    format === 'jsonl'
+      ? asLines(await openOutputFile(out, { ...identity, now }))
+      : { ...(await openParquetFiles(out, identity)), close: async () => undefined },
+  );
 }
 
 const asLines = (text: TextOutput) => ({

@@ -18,6 +18,7 @@ import { count } from '../../terminal/format.ts';
 import type { ServiceContents } from './describe-contents.ts';
 import type { ExportArguments } from './export-arguments.ts';
 import { newState } from './export-records.ts';
+import { openLocked } from './lock-output.ts';
 import { type ExportState, reportSometimes, writeToStdout } from './output.ts';
 import { openOutputFile } from './output-file.ts';
 
@@ -45,7 +46,8 @@ export async function exportService(
     files === null
       ? { options: 'service', databaseId: id, now }
       : { options: 'backup', databaseId: `${id} ${hash('sha256', files.tokenKey ?? '')}`, now };
-  const output = out === null ? writeToStdout(write) : await openOutputFile(out, options);
+  const output =
+    out === null ? writeToStdout(write) : await openLocked(out, () => openOutputFile(out, options));
   try {
     let state: ExportState = output.resumed ?? newState(now());
     if (output.resumed === null) await output.write(headerLine({ ...state, files }), state);

@@ -49,9 +49,12 @@ export async function openOutputFile(
 
   async function sync(): Promise<void> {
     await file.sync();
-    // Two processes that write the same file must not leave a file that looks complete.
+    // On a file system without locks, two processes can write the same file. They must not leave a file that looks
+    // complete.
     if ((await file.stat()).size === bytes) return;
-    throw new SetupError(`another process writes ${partial}; delete ${remove} and run one export at a time`);
+    throw new SetupError(
+      `another process writes ${partial}; wait until it has ended, or choose another path with --out`,
+    );
   }
 
   async function save(state: ExportState): Promise<void> {
