@@ -9,6 +9,7 @@ import { readLoginMode } from '../../lib/common/read-login-settings.ts';
 import { DEFAULT_CONNECTIONS } from '../../lib/database/connections.ts';
 import { type DataDirectory, takeDataDirectory } from '../../lib/database/data-directory.ts';
 import { openDatabase } from '../../lib/database/open-local.ts';
+import { SERVICE_SESSION } from '../../lib/database/session-name.ts';
 import { readOriginSettings } from '../../lib/move/read-origin-settings.ts';
 import { readRulesFile } from '../../lib/rules/file/rules-path.ts';
 import { DEFAULT_LIMITS } from '../../lib/sync/limits.ts';
@@ -87,7 +88,11 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
   // The database and the emulator start in a thread and a process of their own. At the same time, this thread loads the
   // modules of the services, which takes as long.
   const { connections } = config;
-  const opening = openDatabase(directory.database, databaseUrl, { connections, announce });
+  const opening = openDatabase(directory.database, databaseUrl, {
+    connections,
+    announce,
+    sessionName: SERVICE_SESSION,
+  });
   started.defer(() =>
     opening.then(
       (database) => database.close(),

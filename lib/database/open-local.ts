@@ -35,6 +35,8 @@ export type LocalDatabase = {
 
 interface OpenOptions {
   connections?: Connections;
+  /** The name of the sessions on a server. Default: the name of the program. */
+  sessionName?: string;
   /** Called with a line for the user before a step that takes several seconds. */
   announce?: (line: string) => void;
 }
@@ -58,9 +60,9 @@ const MAX_WAITING_QUERIES = 16;
 export async function openDatabase(
   directory: string,
   databaseUrl: string | undefined,
-  { connections = DEFAULT_CONNECTIONS, announce = () => undefined }: OpenOptions = {},
+  { connections = DEFAULT_CONNECTIONS, announce = () => undefined, ...session }: OpenOptions = {},
 ): Promise<LocalDatabase> {
-  if (databaseUrl !== undefined) return openServer(databaseUrl, connections);
+  if (databaseUrl !== undefined) return openServer(databaseUrl, connections, session);
   const database = await openEmbedded(directory, announce);
   const uses = forEachUse((use) =>
     CLIENT_USES.has(use) ? limitWaiting(database, clientLimits(use, connections)) : database,
@@ -68,10 +70,14 @@ export async function openDatabase(
   return { kind: 'embedded', database, uses, queries: database.reader, close: () => database.close() };
 }
 
-async function openServer(connectionString: string, connections: Connections): Promise<LocalDatabase> {
+async function openServer(
+  connectionString: string,
+  connections: Connections,
+  session: Pick<OpenOptions, 'sessionName'>,
+): Promise<LocalDatabase> {
   // The migration waits for locks of other sessions without a lock timeout, because the service cannot start if the
   // migration fails.
-  const migrating = openPg({ connectionString, maxConnections: 1, lockTimeoutMs: 0 });
+  const migrating = openPg({ connectionString, ...session, maxConnections: 1, lockTimeoutMs: 0 });
   try {
     await migrate(migrating);
     await allowReaderRole(migrating);
@@ -84,10 +90,11 @@ async function openServer(connectionString: string, connections: Connections): P
   const uses = forEachUse((use) => {
     const { maxRunning: maxConnections, ...waiting } = clientLimits(use, connections);
     const limits = CLIENT_USES.has(use) ? { ...waiting, lockTimeoutMs: CLIENT_WAIT_MS } : {};
-    return openPg({ connectionString, maxConnections, ...limits });
+    return openPg({ connectionString, ...session, maxConnections, ...limits });
   });
   const queries = openPg({
     connectionString,
+    ...session,
     maxConnections: connections.queries,
     ...QUERY_LIMITS,
     maxWaiting: MAX_WAITING_QUERIES,

@@ -16,7 +16,11 @@ import { type ImportOutcome, importService } from '../../../lib/export/import-se
 import { createRaise, restoredCount } from '../../../lib/export/raise-counts.ts';
 import type { BackupFiles } from '../../../lib/export/service-file.ts';
 import { checkItem } from '../../../lib/export/store/check-item.ts';
-import { createRestoreTarget } from '../../../lib/export/store/restore-target.ts';
+import {
+  createRestoreTarget,
+  requireNoService,
+  requireStopped,
+} from '../../../lib/export/store/restore-target.ts';
 import { verifyFile } from '../../../lib/export/verify-file.ts';
 import { MOVING_POOLS } from '../../../lib/move/store/exported-tables.ts';
 import { readCommandLine } from '../arguments.ts';
@@ -44,6 +48,8 @@ async function run(path: string, asJson: boolean, { env, print }: ProcessDeps): 
   const dataDir = resolve(env.DATA_DIR || DEFAULT_DATA_DIR);
   const { files, movingPools, highestCount } = await readBackup(path);
   await requireEmpty(dataDir);
+  // The database is checked before the directory is created, so that a rejected restore leaves no files.
+  if (databaseUrl !== undefined) await requireUnused(dataDir, databaseUrl);
   const directory = await takeDataDirectory(dataDir, { isRestore: true });
   let outcome: ImportOutcome;
   try {
@@ -120,6 +126,17 @@ async function requireEmpty(dataDir: string): Promise<void> {
   throw new SetupError(
     `DATA_DIR="${dataDir}" is not empty; stop the service, move the directory away, and run the command again, or set DATA_DIR to a new directory`,
   );
+}
+
+/** @throws {SetupError} a service runs on the database, or the database has identities */
+async function requireUnused(dataDir: string, databaseUrl: string): Promise<void> {
+  const local = await openDatabase(dataPaths(dataDir).database, databaseUrl);
+  try {
+    await requireStopped(local.database);
+    await requireNoService(local.database);
+  } finally {
+    await local.close();
+  }
 }
 
 type Raise = ReturnType<typeof createRaise>;

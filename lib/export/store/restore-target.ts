@@ -1,5 +1,6 @@
 import { SetupError } from '../../common/errors.ts';
 import type { Database } from '../../database/database.ts';
+import { SERVICE_SESSION } from '../../database/session-name.ts';
 import { isRestore, listImports, moveImport, restoreHash } from '../../sync/store/import-progress.ts';
 import type { ImportTarget } from '../ports/import-target.ts';
 import type { ServiceItem } from '../service-file.ts';
@@ -39,8 +40,25 @@ export function createRestoreTarget(
   };
 }
 
+const FIND_SERVICE = `
+SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1 LIMIT 1`;
+
+/**
+ * Checks that no service runs on the database of a PostgreSQL server. The service would keep its own token key, and the
+ * restore would write below it. A service is not found if it has another role, or connects through a pooler that
+ * changes the names of sessions.
+ *
+ * @throws {SetupError} a service runs on the database
+ */
+export async function requireStopped(database: Database): Promise<void> {
+  if ((await database.query(FIND_SERVICE, [SERVICE_SESSION])).rows.length === 0) return;
+  throw new SetupError(
+    'a service runs on the database at DATABASE_URL; stop every service on this database, or restore into a new database',
+  );
+}
+
 /** @throws {SetupError} the database has identities that no interrupted restore has written */
-async function requireNoService(database: Database): Promise<void> {
+export async function requireNoService(database: Database): Promise<void> {
   if ((await listImports(database)).some(isRestore) || !(await hasIdentities(database))) return;
   throw new SetupError(
     'the database at DATABASE_URL has identities of a service; restore into a new database',

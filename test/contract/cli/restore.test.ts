@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -215,13 +216,33 @@ it('restore rejects a database that has identities', () =>
       `INSERT INTO sync.identities (identity_row_id, identity_pool_id, identity_id)
        VALUES ('00000000-0000-4000-8000-000000000001', 'us-east-1:other', 'us-east-1:someone')`,
     );
-    const { code, stderr } = await restore(folder, file);
+    const dataDir = join(folder, 'new');
+    const { code, stderr } = await operate(['restore', file], { DATA_DIR: dataDir, DATABASE_URL: targetUrl });
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr:
         'cognito-sync-backend: the database at DATABASE_URL has identities of a service; restore into a new database\n',
     });
     expect(await countsOf(target)).toEqual([]);
+    expect(existsSync(dataDir)).toBe(false);
+  }));
+
+it('restore rejects a database on which a service runs, although the service has no identities yet', () =>
+  inFolder(async (folder) => {
+    const { file } = await backUp({ folder });
+    const running = await startLocalCloud({ dataDir: join(folder, 'running'), databaseUrl: targetUrl });
+    try {
+      const dataDir = join(folder, 'new');
+      expect(await operate(['restore', file], { DATA_DIR: dataDir, DATABASE_URL: targetUrl })).toMatchObject({
+        code: 1,
+        stderr:
+          'cognito-sync-backend: a service runs on the database at DATABASE_URL; stop every service on this database, or restore into a new database\n',
+      });
+      expect(existsSync(dataDir)).toBe(false);
+    } finally {
+      await running.close();
+    }
+    expect(await restore(folder, file)).toMatchObject({ code: 0 });
   }));
 
 it('restore rejects a database whose query store has data of a pool of the backup', () =>

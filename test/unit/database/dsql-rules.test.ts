@@ -34,6 +34,7 @@ const NOT_ON_DSQL = [
   'lib/database/schema/empty-tables.ts: unsupported command',
   'lib/database/schema/read-database-id.ts: catalogue',
   'lib/database/schema/roles.ts: setting',
+  'lib/export/store/restore-target.ts: catalogue',
   'lib/projection/store/erase-covered.ts: advisory lock',
   'lib/projection/store/erase-covered.ts: catalogue',
   'lib/projection/store/optional-indexes.ts: catalogue',

@@ -16,6 +16,8 @@ const DEFAULT_ATTEMPTS = 5;
 const DEFAULT_MAX_RETRY_DELAY_MS = 1_000;
 
 export interface PoolOptions extends Partial<Timeouts> {
+  /** The name of the sessions, which the server shows to its operator. Default: the name of the program. */
+  sessionName?: string;
   maxConnections?: number;
   /** Maximum number of statements and transactions that wait for a connection. Default: no limit. */
   maxWaiting?: number;
@@ -72,7 +74,7 @@ export function serverSettings(options: PoolOptions): pg.PoolConfig {
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options };
   return {
     ...poolSettings(options),
-    application_name: 'cognito-sync-backend',
+    application_name: options.sessionName ?? 'cognito-sync-backend',
     onConnect: (client) => prepareConnection(client, timeouts),
   };
 }
