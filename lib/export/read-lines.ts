@@ -40,13 +40,13 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, start: number): 
   }
   if (length > 0)
     throw new SetupError(
-      `the file ends in the middle of a line, at byte ${end}; it is truncated: copy or export it again`,
+      `the file ends in the middle of a line, at byte ${end}; it is truncated: copy it again, or use another file`,
     );
 }
 
 function requireShort(length: number, position: number): void {
   if (length <= MAX_LINE_BYTES) return;
   throw new SetupError(
-    `the line at byte ${position} of the file is longer than ${MAX_LINE_BYTES} bytes; the file is not a valid export`,
+    `the line at byte ${position} of the file is longer than ${MAX_LINE_BYTES} bytes; the file is damaged: copy it again, or use another file`,
   );
 }

@@ -55,10 +55,26 @@ export function endLine(sha256: string): string {
   return `${JSON.stringify({ type: 'end', sha256 })}\n`;
 }
 
-/** @throws {SetupError} the line is not the header of an export that this version can read */
-export function readHeader(line: Readonly<Record<string, unknown>> | null): ServiceHeader {
+/** The kind of file that a command reads, as its messages name it. */
+export interface FileKind {
+  name: 'a backup' | 'an export of a service';
+  /** The command that creates such files. */
+  command: 'backup' | 'export --service';
+}
+
+export const BACKUP_FILE: FileKind = { name: 'a backup', command: 'backup' };
+export const EXPORT_FILE: FileKind = { name: 'an export of a service', command: 'export --service' };
+
+/**
+ * @param kind the kind of file that the operator should use
+ * @throws {SetupError} the line is not the header of an export that this version can read
+ */
+export function readHeader(
+  line: Readonly<Record<string, unknown>> | null,
+  { name, command }: FileKind,
+): ServiceHeader {
   if (line?.type !== 'header' || line.format !== FORMAT) {
-    throw new SetupError('the file is not an export of a service; create one with `export --service`');
+    throw new SetupError(`the file is not ${name}; create one with \`${command}\``);
   }
   if (line.version !== VERSION) {
     throw new SetupError(

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { SetupError } from '../common/errors.ts';
 import type { CheckedItem, ImportTarget } from './ports/import-target.ts';
 import { type Line, readLines } from './read-lines.ts';
-import { parseLine, type Row, readHeader, type ServiceHeader } from './service-file.ts';
+import { EXPORT_FILE, parseLine, type Row, readHeader, type ServiceHeader } from './service-file.ts';
 
 /** What the import must know about a file before it writes anything. */
 export interface VerifiedFile extends ServiceHeader {
@@ -19,12 +19,14 @@ export interface VerifiedFile extends ServiceHeader {
  * Reads a complete export of a service and checks it: its version, the hash of its content, and each line.
  *
  * @param onProgress receives the position in the file
+ * @param kind the kind of file that the operator should use
  * @throws {SetupError} the file is not a valid export; the message names the position, never content
  */
 export async function verifyFile(
   chunks: AsyncIterable<Buffer>,
   check: ImportTarget['check'],
   onProgress: (position: number) => void,
+  kind = EXPORT_FILE,
 ): Promise<VerifiedFile> {
   const hash = createHash('sha256');
   const identityPoolIds = new Set<string>();
@@ -36,7 +38,7 @@ export async function verifyFile(
     const start = line.end - line.bytes.length;
     if (ended) throw invalid(start, 'follows the end of the export');
     const parsed = parseLine(line.bytes.toString());
-    if (header === null) header = readHeader(parsed);
+    if (header === null) header = readHeader(parsed, kind);
     else if (parsed?.type === 'end') ended = { end: start, sha256: endHash(hash, parsed.sha256, line) };
     else {
       const { item, identityPoolId, isPool, deletedHash } = requireValid(parsed && check(parsed), start);
@@ -50,8 +52,9 @@ export async function verifyFile(
     if (!ended) hash.update(line.bytes);
     onProgress(line.end);
   }
-  if (header === null) throw new SetupError('the file is empty; create an export with `export --service`');
-  if (ended === null) throw new SetupError('the file has no end: it is truncated; copy or export it again');
+  if (header === null) throw new SetupError(`the file is empty; create one with \`${kind.command}\``);
+  if (ended === null)
+    throw new SetupError('the file has no end: it is truncated; copy it again, or use another file');
   return { ...header, ...ended, identityPoolIds, deletedHashes };
 }
 
@@ -59,7 +62,7 @@ export async function verifyFile(
 function endHash(hash: Hash, expected: unknown, { bytes }: Line): string {
   if (hash.copy().digest('hex') !== expected) {
     throw new SetupError(
-      'the checksum of the file is wrong: its content was changed; copy or export it again',
+      'the checksum of the file is wrong: its content was changed; copy it again, or use another file',
     );
   }
   return hash.update(bytes).digest('hex');
@@ -71,5 +74,7 @@ export function requireValid(checked: CheckedItem | null, start: number): Checke
 }
 
 function invalid(start: number, problem: string): SetupError {
-  return new SetupError(`the line at byte ${start} of the file ${problem}; copy or export the file again`);
+  return new SetupError(
+    `the line at byte ${start} of the file ${problem}; copy the file again, or use another file`,
+  );
 }

@@ -181,7 +181,8 @@ describe.each([
       (text: string) => text.replace('"version":1', '"version":2'),
       /version 2, but this program reads only version 1/,
     ],
-    ['no backup', () => 'hello\n', /not an export/],
+    ['no backup', () => 'hello\n', /the file is not a backup; create one with `backup`/],
+    ['an empty file', () => '', /the file is empty; create one with `backup`/],
   ])('%s is rejected with a reason, and nothing is written', async (_, change, reason) => {
     const bad = join(folder, 'bad.jsonl');
     await writeFile(bad, change(await readFile(file, 'utf8')));

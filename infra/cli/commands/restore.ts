@@ -14,7 +14,7 @@ import { readDatabaseUrl } from '../../../lib/database/database-address.ts';
 import { openDatabase } from '../../../lib/database/open-local.ts';
 import { type ImportOutcome, importService } from '../../../lib/export/import-service.ts';
 import { createRaise, restoredCount } from '../../../lib/export/raise-counts.ts';
-import type { BackupFiles } from '../../../lib/export/service-file.ts';
+import { BACKUP_FILE, type BackupFiles } from '../../../lib/export/service-file.ts';
 import { checkItem } from '../../../lib/export/store/check-item.ts';
 import {
   createRestoreTarget,
@@ -84,7 +84,8 @@ interface Backup {
  */
 async function readBackup(path: string): Promise<Backup> {
   const found = await stat(path).catch(() => null);
-  if (!found?.isFile()) throw new SetupError(`there is no file ${path}`);
+  if (found === null) throw new SetupError(`there is no file ${path}`);
+  if (!found.isFile()) throw new SetupError(`${path} is not a file; use a file of \`backup\``);
   const movingPools = new Set<string>();
   let highestCount = 0;
   const { files } = await verifyFile(
@@ -101,6 +102,7 @@ async function readBackup(path: string): Promise<Backup> {
       return checked;
     },
     () => undefined,
+    BACKUP_FILE,
   );
   if (files === null) {
     throw new SetupError(

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -291,6 +292,15 @@ it('restore rejects a database into which an import has not ended', () =>
         'cognito-sync-backend: an import into this database has not ended; restore into a new database\n',
     });
   }));
+
+it.each([tmpdir(), '/dev/null'])('restore says that %s is not a file', (path) =>
+  inFolder(async (folder) => {
+    expect(await restore(folder, path)).toMatchObject({
+      code: 1,
+      stderr: `cognito-sync-backend: ${path} is not a file; use a file of \`backup\`\n`,
+    });
+  }),
+);
 
 it('restore rejects an export, because it contains no keys of the service', () =>
   inFolder(async (folder) => {
