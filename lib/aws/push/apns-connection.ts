@@ -8,17 +8,17 @@ import {
 import { PushError } from '../../sync/ports/push.ts';
 import {
   causeOf,
-  MAX_RESPONSE_BYTES,
   type PushResponse,
   parseObject,
   REQUEST_TIMEOUT_MS,
+  readResponseText,
   readRetryAfter,
 } from './post.ts';
 
 export interface ApnsConnection {
   /**
    * Sends a POST request and reads the response.
-   * @throws {PushError} `temporary`: APNs did not respond
+   * @throws {PushError} `temporary`: APNs did not respond, or its response is too large
    */
   post(path: string, headers: Readonly<Record<string, string>>, body: string): Promise<PushResponse>;
   close(): void;
@@ -85,18 +85,12 @@ async function readResponse(stream: ClientHttp2Stream, late: AbortSignal): Promi
   stream.once('response', (headers) => {
     head = headers;
   });
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of stream) {
-    bytes += chunk.length;
-    if (bytes > MAX_RESPONSE_BYTES) throw new RangeError('the response is too large');
-    chunks.push(chunk);
-  }
+  const text = await readResponseText(stream, 'APNs');
   if (late.aborted || head === undefined) throw new PushError('temporary', 'APNs did not respond (timeout)');
   const retryAfter = head['retry-after'];
   return {
     status: Number(head[':status']),
-    body: parseObject(Buffer.concat(chunks).toString()),
+    body: parseObject(text),
     retryAfterMs: readRetryAfter(typeof retryAfter === 'string' ? retryAfter : undefined),
   };
 }

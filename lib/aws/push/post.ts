@@ -13,13 +13,13 @@ export interface PushResponse {
 /** Longest wait for a push service, from the connection to the last byte. */
 export const REQUEST_TIMEOUT_MS = 5_000;
 /** The responses of the push services have a few hundred bytes. */
-export const MAX_RESPONSE_BYTES = 64 * 1024;
+const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /**
  * Sends a POST request and reads the response. Follows no redirect, because the new address would receive the token.
  *
  * @param service the name of the service in error messages
- * @throws {PushError} `temporary`: the service did not respond
+ * @throws {PushError} `temporary`: the service did not respond, or its response is too large
  */
 export async function post(
   fetch: typeof globalThis.fetch,
@@ -37,20 +37,33 @@ export async function post(
     });
     return {
       status: response.status,
-      body: parseObject(await readText(response)),
+      body: parseObject(await readResponseText(response.body ?? [], service)),
       retryAfterMs: readRetryAfter(response.headers.get('retry-after') ?? undefined),
     };
   } catch (error) {
+    if (error instanceof PushError) throw error;
     throw new PushError('temporary', `${service} did not respond (${causeOf(error)})`);
   }
 }
 
-async function readText({ body }: Response): Promise<string> {
+/**
+ * Reads the text of a response.
+ * @throws {PushError} `temporary`: the response is too large
+ */
+export async function readResponseText(
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  service: string,
+): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of body ?? []) {
+  for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > MAX_RESPONSE_BYTES) throw new RangeError('the response is too large');
+    if (bytes > MAX_RESPONSE_BYTES) {
+      throw new PushError(
+        'temporary',
+        `the response of ${service} is larger than ${MAX_RESPONSE_BYTES} bytes`,
+      );
+    }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -121,6 +121,14 @@ describe('a connection to APNs', () => {
     expect(endpoint).toMatch(/^http:/);
   });
 
+  it('fails temporarily if the response is too large', async () => {
+    apns.responses.push({ status: 400, body: { reason: 'x'.repeat(70_000) } });
+    expect(await failureOf(send())).toMatchObject({
+      reason: 'temporary',
+      message: 'the response of APNs is larger than 65536 bytes',
+    });
+  });
+
   it('fails temporarily if nothing listens', async () => {
     sender = open({ endpoint: `http://127.0.0.1:${await freePort()}` });
     expect(await failureOf(send())).toMatchObject({

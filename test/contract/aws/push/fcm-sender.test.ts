@@ -98,6 +98,14 @@ describe('a message to FCM', () => {
     });
   });
 
+  it('fails temporarily if the response is too large', async () => {
+    fcm.responses.push({ status: 200, body: { name: 'x'.repeat(70_000) } });
+    expect(await failureOf(send())).toMatchObject({
+      reason: 'temporary',
+      message: 'the response of FCM is larger than 65536 bytes',
+    });
+  });
+
   it('fails temporarily if FCM cannot be reached, or does not respond', async () => {
     sender = open({ endpoint: `http://127.0.0.1:${await freePort()}` });
     expect(await failureOf(send())).toMatchObject({
