@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { SharedPath } from './command.ts';
 import { type Outcome, sharedPathOf } from './run-command.ts';
 
 const ADVICE =
@@ -16,8 +18,18 @@ export async function explainPath(outcome: Outcome, commandLine: readonly string
   if (shared === undefined) return outcome;
   const { path, isWritten } = shared;
   if (outcome.exitCode !== 0) {
-    return outcome.error?.includes(path) ? { ...outcome, error: `${outcome.error}; ${ADVICE}` } : outcome;
+    const isOther = outcome.error?.includes(path) && mayDiffer(shared);
+    return isOther ? { ...outcome, error: `${outcome.error}; ${ADVICE}` } : outcome;
   }
   if (!isWritten || existsSync(path)) return outcome;
   return { exitCode: 1, error: `the command has succeeded, but ${path} does not exist here; ${ADVICE}` };
+}
+
+/**
+ * Returns whether the service may see another directory at the path. If this process sees the file or its partial file
+ * too, it sees the same directory. If it does not see the directory either, the directory is missing.
+ */
+function mayDiffer({ path, isWritten }: SharedPath): boolean {
+  if (!isWritten) return existsSync(path);
+  return existsSync(dirname(path)) && !existsSync(path) && !existsSync(`${path}.partial`);
 }

@@ -87,6 +87,41 @@ it.each([['backup'], ['export', '--service']])(
     }),
 );
 
+it.each([
+  ['an existing file', '', 'exists; delete it, or choose another name with --out'],
+  ['a missing directory', 'missing', 'cannot be written (ENOENT)'],
+])('backup gives no advice about other files if the operator sees the same: %s', (_, directory, problem) =>
+  inFolder(async (folder) => {
+    const out = join(folder, directory, 'backup.jsonl');
+    if (directory === '') await writeFile(out, '');
+    const answer = [{ exitCode: 1 as const, error: `${out} ${problem}` }];
+    expect(await run(folder, ['backup', '--out', out], { answer })).toMatchObject({
+      code: 1,
+      stderr: `cognito-sync-backend: ${out} ${problem}\n`,
+    });
+  }),
+);
+
+it('backup explains why the service may not find a directory that the operator sees', () =>
+  inFolder(async (folder) => {
+    const out = join(folder, 'backup.jsonl');
+    const answer = [{ exitCode: 1 as const, error: `${out}.partial cannot be written (ENOENT)` }];
+    expect(await run(folder, ['backup', '--out', out], { answer })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('(ENOENT); the process of the service reads and writes'),
+    });
+  }));
+
+it('import gives no advice about a file that the operator does not see either', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'missing.jsonl');
+    const answer = [{ exitCode: 1 as const, error: `there is no file ${file}` }];
+    expect(await run(folder, ['import', file], { answer })).toMatchObject({
+      code: 1,
+      stderr: `cognito-sync-backend: there is no file ${file}\n`,
+    });
+  }));
+
 it('import explains why the service may not find the file', () =>
   inFolder(async (folder) => {
     const file = join(folder, 'service.jsonl');
