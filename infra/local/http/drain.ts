@@ -106,7 +106,7 @@ export function createDrain(): Drain {
       for (let before = -1; before !== accepted; await turn()) before = accepted;
       stopListening();
       release();
-      const hasEnded = () => late.size === 0 && (connections.size === 0 || isSilentFor(HELD_MS));
+      const hasEnded = () => late.size === 0 && (connections.size === 0 || isSilentFor(SILENT_MS));
       await waitUntil(hasEnded, LAST_ANSWERS_MS);
     },
   };
