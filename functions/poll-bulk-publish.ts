@@ -88,9 +88,9 @@ function createOutcomeLog(logger: Logger): (outcome: PollOutcome) => void {
     for (const gap of gaps) logger.warn('removals may be missing from the query store', { ...gap });
     for (const start of started)
       logger.info('requested a bulk publish, because the bulk publish policy requires one', { ...start });
-    for (const failure of failures) {
-      if (failing.get(failure.identityPoolId) !== failure.condition) {
-        logger.error('could not poll a pool', { ...failure });
+    for (const { identityPoolId, condition, message: problem } of failures) {
+      if (failing.get(identityPoolId) !== condition) {
+        logger.error('could not poll a pool', { identityPoolId, condition, problem });
       }
     }
     const failingNow = new Map(failures.map(({ identityPoolId, condition }) => [identityPoolId, condition]));

@@ -37,6 +37,8 @@ export interface Pipeline {
   /** All mappings: that of the projection and, while pools are being migrated, those of the origins. */
   mappings(): EventSourceMapping[];
   schedules(): ScheduleStatus[];
+  /** Ends the bulk-publish poller, the only part that sends requests as a client of the service. */
+  stopPolling(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -118,6 +120,7 @@ export async function startPipeline(deps: PipelineDeps): Promise<Pipeline> {
       ...others.map((schedule) => schedule.status()),
       follower.schedule.status(),
     ],
+    stopPolling: () => polling.close(),
     async close() {
       await follower.close();
       await Promise.all(others.map((schedule) => schedule.close()));

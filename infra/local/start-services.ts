@@ -138,7 +138,11 @@ export async function startServices(foundation: Foundation, started: Resources):
     dataDir: directory.path,
     database,
     reset: () => oneAtATime(reset),
-    drain: port.drain,
+    async drain(timeoutMs) {
+      // The port would reject the requests of the poller like those of any client.
+      await running?.stopPolling();
+      return port.drain(timeoutMs);
+    },
     close: () => oneAtATime(() => resources.disposeAsync()),
   };
 }

@@ -24,8 +24,6 @@ interface CognitoSyncClientOptions {
   credentials?: Credentials | SessionCredentials;
   /** Maximum number of attempts of a request. Default: three. */
   maxAttempts?: number;
-  /** Whether connections stay open for further requests. Default: true. */
-  keepAlive?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -42,11 +40,10 @@ export function createCognitoSyncClient({
   ignoreConfiguredEndpointUrls,
   credentials,
   maxAttempts,
-  keepAlive = true,
 }: CognitoSyncClientOptions): CognitoSync {
   return new CognitoSync({
     region,
-    requestHandler: requestHandler(keepAlive),
+    requestHandler: requestHandler(),
     ...(endpoint !== undefined && { endpoint }),
     ...(ignoreConfiguredEndpointUrls && { ignoreConfiguredEndpointUrls }),
     // Cognito Sync has no FIPS or dual-stack endpoint in any region, but the SDK would compute the address of one.
@@ -60,10 +57,8 @@ export function createCognitoSyncClient({
 }
 
 /** Creates a request handler with a timeout on every request, for a client of a Cognito API. */
-export function requestHandler(keepAlive = true): NodeHttpHandler {
+export function requestHandler(): NodeHttpHandler {
   return new NodeHttpHandler({
-    httpAgent: { keepAlive },
-    httpsAgent: { keepAlive },
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Without this option, a timeout only logs a warning, and the request stays open.

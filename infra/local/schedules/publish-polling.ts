@@ -48,8 +48,7 @@ export function startPublishPolling({
   database,
   directory,
 }: PublishPollingDeps): Schedule {
-  // A service that stops waits for clients with open connections. It need not wait for this one.
-  const sync = createCognitoSyncClient({ region, endpoint: url, credentials, keepAlive: false });
+  const sync = createCognitoSyncClient({ region, endpoint: url, credentials });
   const redriven = createRedrivenObjects(database);
   const schedule = startScheduledFunction({
     functionName: 'poll-bulk-publish',
