@@ -10,7 +10,8 @@ const INVISIBLE = new RegExp(
     String.raw`\r(?!\n)`,
     String.raw`[\p{Zl}\p{Zp}\ufff9-\ufffb]`,
     [
-      String.raw`(?!(?<=\p{Emoji})\ufe0f)`,
+      // Unicode counts digits, # and * as emoji, but only a keycap such as 1️⃣ joins them to a variation selector.
+      String.raw`(?!(?<=\p{Emoji})(?:(?<![\d#*])\ufe0f|\ufe0f\u20e3))`,
       String.raw`(?!(?<=\p{Extended_Pictographic}[\ufe0f\p{Emoji_Modifier}]{0,2})\u200d\p{Extended_Pictographic})`,
       String.raw`(?!(?<=\u{1f3f4}[\u{e0020}-\u{e007e}]{0,8})[\u{e0020}-\u{e007f}])`,
       String.raw`\p{Default_Ignorable_Code_Point}`,

@@ -11,6 +11,11 @@ describe('showInvisible', () => {
     ['a carriage return without a line feed', 'a\rb', 'a[U+000D]b'],
     ['a joiner that joins no emoji', 'a\u200db', 'a[U+200D]b'],
     ['a variation selector after a letter', 'a\ufe0f', 'a[U+FE0F]'],
+    [
+      'a variation selector after a digit, # or * that makes no keycap',
+      '1\ufe0f2#\ufe0f*\ufe0f\ufe0f\u20e3',
+      '1[U+FE0F]2#[U+FE0F]*[U+FE0F ×2]\u20e3',
+    ],
   ])('names %s', (_, text, shown) => {
     expect(showInvisible(text)).toBe(shown);
     expect(
@@ -25,7 +30,7 @@ describe('showInvisible', () => {
     ['letters of other scripts', 'שלום مرحبا Ünï 東京'],
     [
       'emoji of several characters',
-      '👩‍👩‍👧 👩🏽‍🚀 ❤️ 🏳️‍🌈 1️⃣ 🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
+      '👩‍👩‍👧 👩🏽‍🚀 ❤️ 🏳️‍🌈 1️⃣ #️⃣ *️⃣ 🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
     ],
     ['an empty text', ''],
   ])('leaves %s unchanged', (_, text) => {
