@@ -1,5 +1,3 @@
-import type { EventItem } from './model.ts';
-
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   'not-json': 'The data on the stream is not JSON in UTF-8. Another producer may write to this stream.',
   'not-a-cognito-event':
@@ -14,12 +12,6 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
     'The event refers to records at a URL, and the records cannot be fetched. If the URL has expired, run reconcile for the pool and dismiss the event.',
   'value-refused': 'The database rejected a value. The reason contains its error code.',
 };
-
-/** Returns what became of an event that no longer waits. */
-export function describeOutcome({ isDismissed }: Pick<EventItem, 'isDismissed'>): string {
-  if (isDismissed === null) return 'projected or dismissed';
-  return isDismissed ? 'dismissed' : 'projected';
-}
 
 /** Explains why an event is in quarantine, and what the operator can do. */
 export function explainReason(reason: string): string {

@@ -1,6 +1,6 @@
+import { describeOutcome } from '../../../../lib/common/describe-outcome.ts';
 import { showInvisible } from '../invisible.ts';
 import type { EventItem } from '../model.ts';
-import { describeOutcome } from '../reason-words.ts';
 import { PoolName } from './pool-name.tsx';
 import { Table } from './table.tsx';
 import { When } from './value.tsx';

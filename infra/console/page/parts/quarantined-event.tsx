@@ -1,11 +1,12 @@
 import type { RefObject } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { describeOutcome } from '../../../../lib/common/describe-outcome.ts';
 import { formatJson } from '../../../../lib/common/format-json.ts';
 import { hasKey } from '../developer-key.tsx';
 import { formatDate } from '../format.ts';
 import type { EventItem } from '../model.ts';
 import { type ActionResult, dismiss, readPayload, redrive, redriveWith } from '../operator-api.ts';
-import { describeOutcome, explainReason } from '../reason-words.ts';
+import { explainReason } from '../reason-words.ts';
 import { InvisibleNote, Note } from './states.tsx';
 import { Text } from './text.tsx';
 
