@@ -70,8 +70,19 @@ export interface ProjectedActivity {
   batchMs: number;
   /** Time from the arrival of the last event on the stream until its rows were written. */
   lagMs: number;
-  /** The datasets of the events with their sync counts, at most MAX_DATASETS. */
-  datasets: { identityPoolId: string; identityId: string; datasetName: string; syncCount: number | null }[];
+  /** The datasets of the events, at most MAX_DATASETS. */
+  datasets: ProjectedDataset[];
+}
+
+/** The dataset of an event that was projected. */
+export interface ProjectedDataset {
+  identityPoolId: string;
+  identityId: string;
+  datasetName: string;
+  /** The sync count of the event. Null if the event removes the dataset and names no count. */
+  syncCount: number | null;
+  /** Whether the event removes the dataset. */
+  isRemoval: boolean;
 }
 
 /** A push message to a device. */

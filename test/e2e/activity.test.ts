@@ -204,9 +204,13 @@ describe('GET /query/activity', () => {
       identityId: identity.IdentityId,
       datasetName: 'game',
       syncCount: 2,
+      isRemoval: false,
     });
     await client.send(new DeleteDatasetCommand({ ...identity, DatasetName: 'game' }));
     expect(await feed.next('sync')).toMatchObject({ operation: 'DeleteDataset', records: 0, error: null });
+    expect(await feed.next('projected')).toMatchObject({
+      datasets: [{ datasetName: 'game', isRemoval: true }],
+    });
   });
 
   it('reports that a rule dropped the only record of an update, and the projection of its event', async () => {

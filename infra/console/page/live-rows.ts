@@ -68,13 +68,19 @@ function belongs({ kind, details }: ShownActivity, row: LiveRow): boolean {
   if (sync === undefined || !hasChanged(sync)) return false;
   const { syncCount } = sync;
   if (kind === 'push') return isSameDataset(sync, details) && details.syncCount === syncCount;
-  const counts = datasetsOf(details)
-    .filter((dataset) => isSameDataset(sync, dataset))
-    .map((dataset) => dataset.syncCount);
-  if (syncCount !== null && counts.includes(syncCount)) return true;
-  // The events of a dataset arrive in order. The removal of a dataset can have no count.
-  const isLater = (count: unknown) => typeof count !== 'number' || count >= Number(syncCount ?? 0);
-  return firstOf(row, 'projected') === undefined && counts.some(isLater);
+  const events = datasetsOf(details).filter((dataset) => isSameDataset(sync, dataset));
+  if (syncCount !== null && events.some((event) => event.syncCount === syncCount)) return true;
+  return firstOf(row, 'projected') === undefined && events.some((event) => isEffectOf(sync, event));
+}
+
+/**
+ * Whether an event of the same dataset shows that the change of a sync is in the rows. The events of a dataset arrive in
+ * order, and the removal of a dataset can have no count. The answer to `DeleteDataset` has none, so only a removal shows
+ * that the dataset was deleted.
+ */
+function isEffectOf({ operation, syncCount }: Details, event: Details): boolean {
+  if (operation === 'DeleteDataset') return event.isRemoval === true;
+  return typeof event.syncCount !== 'number' || event.syncCount >= Number(syncCount ?? 0);
 }
 
 /** Whether a sync wrote a change. The answer to `DeleteDataset` contains no sync count. */
@@ -100,7 +106,7 @@ function isClaimed(activity: ShownActivity, rows: readonly LiveRow[]): boolean {
         isSameDataset(sync, dataset) &&
         (dataset.syncCount === sync.syncCount ||
           dataset.syncCount === null ||
-          sync.operation === 'DeleteDataset'),
+          (sync.operation === 'DeleteDataset' && dataset.isRemoval === true)),
     ),
   );
 }

@@ -1,7 +1,7 @@
 import type { KinesisStreamRecord } from 'aws-lambda';
 import { toDelivery } from '../../../lib/projection/delivery.ts';
 import type { BatchReport } from '../../../lib/projection/project-batch.ts';
-import { MAX_DATASETS, type ProjectedActivity } from '../../../lib/query/activity.ts';
+import { MAX_DATASETS, type ProjectedDataset } from '../../../lib/query/activity.ts';
 import type { ActivityFeed } from '../../../lib/query/activity-feed.ts';
 import { decodeStreamEvent } from '../../../lib/stream/decode-stream-event.ts';
 
@@ -27,11 +27,12 @@ export function watchBatches(
 }
 
 /** Returns the dataset of an event; null if the event is in quarantine because it cannot be decoded. */
-function datasetOf(record: KinesisStreamRecord): ProjectedActivity['datasets'][number] | null {
+function datasetOf(record: KinesisStreamRecord): ProjectedDataset | null {
   try {
     const event = decodeStreamEvent(toDelivery(record).data);
-    const { syncCount } = event.kind === 'removal' ? event : event.version;
-    return { ...event.dataset, syncCount };
+    const isRemoval = event.kind === 'removal';
+    const { syncCount } = isRemoval ? event : event.version;
+    return { ...event.dataset, syncCount, isRemoval };
   } catch {
     return null;
   }

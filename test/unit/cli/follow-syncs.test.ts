@@ -33,7 +33,7 @@ const projected = (syncCount: number): ProjectedActivity => ({
   quarantined: 0,
   batchMs: 5,
   lagMs: 9,
-  datasets: [{ ...DATASET, syncCount }],
+  datasets: [{ ...DATASET, syncCount, isRemoval: false }],
 });
 const trigger = (more: Partial<TriggerActivity>): TriggerActivity => ({
   kind: 'trigger',

@@ -14,8 +14,14 @@ const sync = (
   more: { datasetName?: string; atMs?: number } = {},
 ) => activity('sync', { requestId, ...DATASET, ...more, syncCount }, more.atMs);
 const trigger = (requestId: string | null) => activity('trigger', { requestId, ...DATASET });
-const batch = (counts: (number | null)[], events = counts.length, atMs = 0) =>
-  activity('projected', { events, datasets: counts.map((syncCount) => ({ ...DATASET, syncCount })) }, atMs);
+const batch = (counts: number[], events = counts.length, atMs = 0) =>
+  activity(
+    'projected',
+    { events, datasets: counts.map((syncCount) => ({ ...DATASET, syncCount, isRemoval: false })) },
+    atMs,
+  );
+const removal = (syncCount: number | null) =>
+  activity('projected', { events: 1, datasets: [{ ...DATASET, syncCount, isRemoval: true }] });
 const push = (syncCount: number) => activity('push', { ...DATASET, syncCount });
 
 /** Returns the kinds of activities in each row, newest row first. */
@@ -57,7 +63,7 @@ describe('addActivity', () => {
 
   it('treats a later count of the dataset, or its removal, as the projection of a sync', () => {
     expect(kindsOf(sync('r1', 7), batch([8]))).toEqual(['projected', 'sync projected']);
-    expect(kindsOf(sync('r1', 7), batch([null]))).toEqual(['sync projected']);
+    expect(kindsOf(sync('r1', 7), removal(null))).toEqual(['sync projected']);
     expect(kindsOf(sync('r1', 7), batch([7]), batch([8]))).toEqual(['projected', 'sync projected']);
   });
 
@@ -65,7 +71,7 @@ describe('addActivity', () => {
     expect(kindsOf(sync('r1', 7), batch([7]), batch([7]))).toEqual(['sync projected projected']);
   });
 
-  it('adds the next batch of a dataset to its deletion, whose answer has no sync count', () => {
+  it('adds the next removal of a dataset to its deletion, whose answer has no sync count', () => {
     const deletion = activity('sync', {
       requestId: 'r1',
       ...DATASET,
@@ -73,8 +79,12 @@ describe('addActivity', () => {
       syncCount: null,
     });
     const failed = activity('sync', { ...deletion.details, requestId: 'r2', error: { code: 'NotFound' } });
-    expect(kindsOf(deletion, batch([8]))).toEqual(['sync projected']);
-    expect(kindsOf(failed, batch([8]))).toEqual(['projected', 'sync']);
+    expect(kindsOf(deletion, removal(8))).toEqual(['sync projected']);
+    expect(kindsOf(deletion, removal(null))).toEqual(['sync projected']);
+    expect(kindsOf(failed, removal(8))).toEqual(['projected', 'sync']);
+    expect(kindsOf(sync('r0', 7), deletion, batch([7]))).toEqual(['sync', 'sync projected']);
+    expect(kindsOf(batch([7]), deletion)).toEqual(['sync', 'projected']);
+    expect(kindsOf(deletion, batch([7]), removal(8))).toEqual(['projected', 'sync projected']);
   });
 
   it('keeps what belongs to no sync as rows of their own', () => {

@@ -23,6 +23,7 @@ const dataset = (identityId: string) => ({
   identityId,
   datasetName: 'game',
   syncCount: 1,
+  isRemoval: false,
 });
 const projected = (...identities: string[]): ProjectedActivity => ({
   kind: 'projected',
