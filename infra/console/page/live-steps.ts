@@ -86,8 +86,12 @@ function storedStep(row: LiveRow): Step[] {
 function projectedStep(row: LiveRow, now: number): Step[] {
   const projected = firstOf(row, 'projected');
   if (projected !== undefined) {
-    const passed = Math.max(0, projected.at.getTime() - receivedAt(row));
-    return [{ text: `projected after ${formatDuration(passed)}`, state: 'good' }];
+    const { events, quarantined } = projected.details;
+    const passed = formatDuration(Math.max(0, projected.at.getTime() - receivedAt(row)));
+    if (Number(quarantined ?? 0) === 0) return [{ text: `projected after ${passed}`, state: 'good' }];
+    // The batch does not say which of its events are in quarantine.
+    const batch = `batch of ${plural(Number(events ?? 0), 'event')}`;
+    return [{ text: `${batch} written after ${passed}, ${quarantined} in quarantine`, state: 'warn' }];
   }
   if (!isExpected(row)) return [];
   return isWaiting(row, now)

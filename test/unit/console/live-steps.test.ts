@@ -38,6 +38,14 @@ describe('stepsOf', () => {
     ]);
   });
 
+  it('warns if events of the batch are in quarantine, and says how many', () => {
+    const stepAfter = (events: number, quarantined: number) =>
+      textsOf(rowOf(['sync', UPDATE], ['projected', { events, quarantined }, 1_100])).at(-1);
+    expect(stepAfter(3, 0)).toBe('projected after 112 ms (good)');
+    expect(stepAfter(3, 1)).toBe('batch of 3 events written after 112 ms, 1 in quarantine (warn)');
+    expect(stepAfter(1, 1)).toBe('batch of 1 event written after 112 ms, 1 in quarantine (warn)');
+  });
+
   it('names the first record that the trigger changed, and counts the others', () => {
     const decided = (functionName: string, outcome: string, ...records: object[]) =>
       textsOf(rowOf(['trigger', { functionName, outcome, reason: 'bad', records }]))[1];
