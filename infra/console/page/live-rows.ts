@@ -16,6 +16,11 @@ type Details = ShownActivity['details'];
 
 /** A projection or a push message that was reported at most this long before its sync can belong to the sync. */
 const SHORTLY_BEFORE_MS = 2_000;
+/**
+ * A batch that was projected less than this after the first batch of a sync can be the same batch, which Lambda
+ * delivered again. A later batch with the same count is not: for example, a bulk publish publishes the dataset again.
+ */
+const REDELIVERY_MS = 10_000;
 
 /**
  * Adds an activity to the row of its sync, or as a new row at the start. A request ties the decisions of the sync trigger
@@ -63,14 +68,16 @@ function isOnly(activity: ShownActivity, { activities }: LiveRow): boolean {
 }
 
 /** Whether a projection or a push message belongs to the sync of the row. */
-function belongs({ kind, details }: ShownActivity, row: LiveRow): boolean {
+function belongs({ kind, at, details }: ShownActivity, row: LiveRow): boolean {
   const sync = firstOf(row, 'sync')?.details;
   if (sync === undefined || !hasChanged(sync)) return false;
   const { syncCount } = sync;
   if (kind === 'push') return isSameDataset(sync, details) && details.syncCount === syncCount;
   const events = datasetsOf(details).filter((dataset) => isSameDataset(sync, dataset));
-  if (syncCount !== null && events.some((event) => event.syncCount === syncCount)) return true;
-  return firstOf(row, 'projected') === undefined && events.some((event) => isEffectOf(sync, event));
+  const projected = firstOf(row, 'projected');
+  if (projected === undefined) return events.some((event) => isEffectOf(sync, event));
+  const isRecent = at.getTime() - projected.at.getTime() < REDELIVERY_MS;
+  return isRecent && syncCount !== null && events.some((event) => event.syncCount === syncCount);
 }
 
 /**

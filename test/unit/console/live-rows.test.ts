@@ -67,8 +67,13 @@ describe('addActivity', () => {
     expect(kindsOf(sync('r1', 7), batch([7]), batch([8]))).toEqual(['projected', 'sync projected']);
   });
 
-  it('shows a batch that Lambda delivers again in the row of its sync', () => {
-    expect(kindsOf(sync('r1', 7), batch([7]), batch([7]))).toEqual(['sync projected projected']);
+  it('shows a batch that Lambda delivers again in the row of its sync, but not a later publication of the dataset', () => {
+    expect(kindsOf(sync('r1', 7), batch([7]), batch([7], 1, 9_999))).toEqual(['sync projected projected']);
+    expect(kindsOf(sync('r1', 7), batch([7]), batch([7], 1, 9_999), batch([7], 1, 10_000))).toEqual([
+      'projected',
+      'sync projected projected',
+    ]);
+    expect(kindsOf(sync('r1', 7), batch([7], 1, 20_000))).toEqual(['sync projected']);
   });
 
   it('adds the next removal of a dataset to its deletion, whose answer has no sync count', () => {
