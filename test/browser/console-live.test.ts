@@ -87,6 +87,27 @@ describe.skipIf(missing)('the page Live', () => {
     await expect.poll(() => steps(page, 'DeleteDataset').allInnerTexts(), SOON).toHaveLength(3);
   });
 
+  it('does not call a projection late while the page is paused', async () => {
+    const identity = newIdentity();
+    const client = await identityClient(tested.cloud, identity);
+    const page = await openLive();
+    await page.clock.install();
+    const about = identity.IdentityId.slice(-4);
+    const last = () => steps(page, about).last().innerText(SOON);
+    await tested.cloud.database.transaction(async (transaction) => {
+      // The projection waits until the transaction ends.
+      await transaction.query('LOCK TABLE projection.datasets, projection.records IN EXCLUSIVE MODE');
+      await write(client, identity, 'game', [set('score', '5')]);
+      await expect.poll(last, SOON).toBe('waiting for the projection');
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.clock.runFor(12_000);
+      expect(await last()).toBe('waiting for the projection');
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await expect.poll(last, SOON).toBe('not projected within 10 s');
+    });
+    await expect.poll(last, SOON).toMatch(/^projected after /);
+  });
+
   it('adds push messages to the sync, and shows an event of another producer as a row of its own', async () => {
     const person = await newPerson(tested.cloud);
     await change(person, 'game');

@@ -31,7 +31,7 @@ export function Live() {
   const [identity, setIdentity] = useState(params.get('identity') ?? '');
   const paused = useSignal<readonly LiveRow[] | null>(null);
   const rows = paused.value ?? liveRows.value;
-  const now = useNow(rows);
+  const now = useNow(paused.value === null ? rows : []);
   const isChosen = CHOICES[choice]?.[1] ?? (() => true);
   const shown = rows.filter((row) => isChosen(row) && matches(row, { pool, identity }));
   return (
@@ -115,7 +115,10 @@ function Waiting() {
   );
 }
 
-/** Returns the time, and a new time each second while the page waits for a projection. */
+/**
+ * Returns the time, and a new time each second while a row waits for its projection.
+ * @param rows those that still change: a paused page does not receive the projection, so it cannot say that it is late
+ */
 function useNow(rows: readonly LiveRow[]): number {
   const [now, setNow] = useState(Date.now());
   const isTicking = rows.some((row) => isWaiting(row, now));
