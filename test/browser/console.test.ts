@@ -584,6 +584,22 @@ describe.skipIf(missing)('the console', () => {
     await page.getByRole('alert').getByText('not JSON').waitFor(SOON);
   });
 
+  it('keeps the typed event and its result when the user follows the link to the rule', async () => {
+    const page = await open('rules');
+    const typed = JSON.stringify({
+      datasetName: 'game',
+      datasetRecords: { score: { oldValue: '9', newValue: '3' } },
+    });
+    await page.getByRole('textbox').fill(typed, SOON);
+    await page.getByRole('button', { name: 'Try' }).click();
+    const result = page.getByRole('region', { name: 'Result for game' });
+    await result.getByRole('link', { name: 'datasets.game.keys.score' }).click(SOON);
+    await page.locator('tr.marked').getByText('never decreases').waitFor(SOON);
+    await expect.poll(() => focused(page), SOON).toBe('Dataset game');
+    expect(await page.getByRole('textbox').inputValue()).toBe(typed);
+    expect(await result.getByText('reverted').count()).toBe(1);
+  });
+
   it('leads from a sync to its dataset while the page is open', async () => {
     const page = await open('live');
     await page.getByText('Waiting for activity.').waitFor(SOON);

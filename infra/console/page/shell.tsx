@@ -13,8 +13,11 @@ export interface ConsolePage {
   content: ComponentType;
 }
 
-/** Pages that show the choice in their address. They keep their lists, and the focus, when the choice changes. */
-const BROWSERS: readonly string[] = ['data', 'push'];
+/**
+ * Pages that read the choice from their address. They keep their lists, what the user typed, and the focus when the
+ * choice changes. The other pages start again.
+ */
+const BROWSERS: readonly string[] = ['data', 'push', 'rules'];
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 
 /** The frame of every page: navigation, theme, state of the connection, and the page itself. */

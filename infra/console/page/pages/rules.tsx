@@ -26,8 +26,10 @@ interface DescribedRules {
 }
 
 export function Rules() {
+  const linked = route.value.params.get('rule');
+  // The link can lead to a rule that is newer than the rules on the page, so they are loaded again.
   const rules = useLoad(
-    'rules',
+    `rules ${linked ?? ''}`,
     (signal) => getJson<DescribedRules>('/console/rules', signal),
     () => false,
   );
@@ -37,7 +39,7 @@ export function Rules() {
       <button type="button" class="small" onClick={rules.reload}>
         Read the rules again
       </button>
-      {rules.data && <Current rules={rules.data} linked={route.value.params.get('rule')} />}
+      {rules.data && <Current rules={rules.data} linked={linked} />}
       <TryEvent />
       <Snippets
         of={[
