@@ -5,6 +5,7 @@ import { GAME_POOL, playerId, writeAs } from '../fixtures/console/fill-cloud.ts'
 import { whyNoBrowser } from '../fixtures/wire/browser.ts';
 
 const REVERSED = '\u202eabc\u200b';
+const DENSE = 'a\u200b'.repeat(200_000);
 const LONG = `${'k'.repeat(500)}middle${'k'.repeat(512)}end`.slice(-1_024);
 
 const missing = whyNoBrowser();
@@ -18,6 +19,7 @@ describe.skipIf(missing)('names and values in the console', () => {
   beforeAll(async () => {
     const { cloud, device } = tested;
     await writeAs(device, identity, 'game', { [REVERSED]: 'x\u2067שלום', [LONG]: LONG, score: '7' });
+    await writeAs(device, identity, 'dense', { dense: DENSE });
     // No device can choose these names of datasets, but an event of another producer can contain them.
     for (const [index, name] of [LONG, REVERSED].entries()) {
       await cloud.database.query(
@@ -77,6 +79,19 @@ describe.skipIf(missing)('names and values in the console', () => {
       `\u2068[U+202E]abc[U+200B]\u2069 – \u2068${GAME_POOL}\u2069`,
     );
     expect(await problemsOf(page)).toEqual([]);
+  });
+
+  it('names the first thousand invisible characters of a value, and shows and copies the rest as text', async () => {
+    const page = await open(dataOf(identity, 'dense'));
+    const value = page.getByRole('region', { name: 'Records of dense' }).getByRole('cell').nth(1);
+    await value.locator('summary').click(SOON);
+    await value.getByRole('button', { name: 'Show all' }).click(SOON);
+    const marks = value.locator('pre .mark');
+    await expect.poll(() => marks.count(), SOON).toBe(1_001);
+    expect(await marks.last().getAttribute('data-mark')).toBe('more invisible characters, not shown by name');
+    expect(await copyOf(value.locator('pre'))).toBe(DENSE);
+    await page.getByRole('button', { name: 'Edit dense' }).click();
+    await page.getByText('which this field does not show: U+200B …').waitFor(SOON);
   });
 
   it('keeps the order in the name of a dataset, in the dialog, on the leaderboard and in the result of SQL', async () => {

@@ -26,23 +26,33 @@ export interface TextPart {
   mark: string | null;
 }
 
-/** Splits a text into visible parts and invisible characters. The parts together are the text. */
-export function splitInvisible(text: string): TextPart[] {
+/** Maximum number of marks that the page shows in one text. More would block the browser. */
+export const MAX_MARKS = 1_000;
+
+/**
+ * Splits a text into visible parts and invisible characters. The parts and the rest together are the text.
+ * @param limit maximum number of parts with a mark. `rest` starts with the first invisible character after them. It is
+ *   empty if the text has no more
+ */
+export function splitInvisible(text: string, limit: number): { parts: TextPart[]; rest: string } {
   const parts: TextPart[] = [];
   let end = 0;
+  let marks = 0;
   for (const { 0: found, 1: character = '', index } of text.matchAll(INVISIBLE)) {
     if (index > end) parts.push({ text: text.slice(end, index), mark: null });
+    if (marks === limit) return { parts, rest: text.slice(index) };
+    marks += 1;
     parts.push({ text: found, mark: nameOf(character, found.length / character.length) });
     end = index + found.length;
   }
   if (end < text.length) parts.push({ text: text.slice(end), mark: null });
-  return parts;
+  return { parts, rest: '' };
 }
 
 /** Replaces invisible characters by their names, for places that show only plain text: `a[U+202E]b`. */
 export function showInvisible(text: string): string {
-  return splitInvisible(text)
-    .map((part) => (part.mark === null ? part.text : `[${part.mark}]`))
+  return splitInvisible(text, Number.POSITIVE_INFINITY)
+    .parts.map((part) => (part.mark === null ? part.text : `[${part.mark}]`))
     .join('');
 }
 

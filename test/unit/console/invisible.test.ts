@@ -18,11 +18,10 @@ describe('showInvisible', () => {
     ],
   ])('names %s', (_, text, shown) => {
     expect(showInvisible(text)).toBe(shown);
-    expect(
-      splitInvisible(text)
-        .map((part) => part.text)
-        .join(''),
-    ).toBe(text);
+    for (const limit of [0, 1, Number.POSITIVE_INFINITY]) {
+      const { parts, rest } = splitInvisible(text, limit);
+      expect(parts.map((part) => part.text).join('') + rest).toBe(text);
+    }
   });
 
   it.each([
@@ -40,10 +39,19 @@ describe('showInvisible', () => {
   // Without limits in the pattern, each of these texts would take minutes.
   it('reads texts of one million characters in seconds', () => {
     const startedAt = performance.now();
-    expect(splitInvisible('a\u200b'.repeat(500_000))).toHaveLength(1_000_000);
+    expect(splitInvisible('a\u200b'.repeat(500_000), 500_000).parts).toHaveLength(1_000_000);
     for (const repeated of ['\u{e0041}', '\ufe0f', '👩\u200d', '🏴'])
       expect(showInvisible(`🏴${repeated.repeat(500_000)}`)).toContain('🏴');
     expect(performance.now() - startedAt).toBeLessThan(20_000);
+  });
+});
+
+describe('splitInvisible', () => {
+  it('stops at the first invisible character above the limit', () => {
+    const mark = { text: '\u200b', mark: 'U+200B' };
+    const [a, b] = ['a', 'b'].map((text) => ({ text, mark: null }));
+    expect(splitInvisible('a\u200bb\u202ec', 1)).toEqual({ parts: [a, mark, b], rest: '\u202ec' });
+    expect(splitInvisible('a\u200bb', 1)).toEqual({ parts: [a, mark, b], rest: '' });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { ApiError } from '../api.ts';
-import { splitInvisible } from '../invisible.ts';
+import { MAX_MARKS, splitInvisible } from '../invisible.ts';
 import type { Loaded } from '../use-load.ts';
 import { Text } from './text.tsx';
 
@@ -43,14 +43,18 @@ export function Note({ kind, children }: { kind?: 'bad' | 'warn' | 'good'; child
   );
 }
 
-/** Names the invisible characters of a text in a text field, which cannot show them. */
+const MAX_NAMES = 10;
+
+/** Names the first invisible characters of a text in a text field, which cannot show them. */
 export function InvisibleNote({ text }: { text: string }) {
-  const marks = [...new Set(splitInvisible(text).flatMap(({ mark }) => mark?.split(' ')[0] ?? []))];
+  const { parts, rest } = splitInvisible(text, MAX_MARKS);
+  const marks = [...new Set(parts.flatMap(({ mark }) => mark?.split(' ')[0] ?? []))];
   if (marks.length === 0) return null;
   return (
     <Note kind="warn">
-      The text contains invisible characters, which this field does not show: {marks.slice(0, 10).join(', ')}
-      {marks.length > 10 && ' …'}
+      The text contains invisible characters, which this field does not show:{' '}
+      {marks.slice(0, MAX_NAMES).join(', ')}
+      {(marks.length > MAX_NAMES || rest !== '') && ' …'}
     </Note>
   );
 }

@@ -1,13 +1,14 @@
-import { splitInvisible } from '../invisible.ts';
+import { MAX_MARKS, splitInvisible } from '../invisible.ts';
 
 /**
  * A text that a device chose. Its writing direction does not change that of the text around it, and its invisible
- * characters are shown by name. A copy contains the text itself.
+ * characters are shown by name, at most MAX_MARKS of them. A copy contains the text itself.
  */
 export function Text({ text }: { text: string }) {
+  const { parts, rest } = splitInvisible(text, MAX_MARKS);
   return (
     <bdi>
-      {splitInvisible(text).map(({ text: part, mark }, index) =>
+      {parts.map(({ text: part, mark }, index) =>
         mark === null ? (
           part
         ) : (
@@ -16,6 +17,8 @@ export function Text({ text }: { text: string }) {
           </span>
         ),
       )}
+      {rest !== '' && <span class="mark" data-mark="more invisible characters, not shown by name" />}
+      {rest}
     </bdi>
   );
 }
