@@ -96,7 +96,11 @@ describe('the function that polls bulk publishes', () => {
     await poll();
     await poll();
     expect(logged).toEqual([
-      ['error', 'could not poll a pool', expect.objectContaining({ condition: 'throttled' })],
+      [
+        'error',
+        'could not poll a pool',
+        expect.objectContaining({ condition: 'throttled', problem: expect.any(String) }),
+      ],
       ['error', 'could not poll a pool', expect.objectContaining({ condition: 'not-authorized' })],
       ['info', 'polled a pool that had failed before', { identityPoolId: POOL }],
     ]);
