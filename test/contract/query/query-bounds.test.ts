@@ -106,6 +106,21 @@ describe.each(DATABASES)('a page of the query reader on $name', ({ openOwn }) =>
     expect(second.most).toBeLessThanOrEqual(LIMIT * READ_PER_ITEM);
   });
 
+  it('reads the identities of a pool from the index by pool, even if the plan does not depend on the pool', async () => {
+    await database.query('ANALYZE identity.identities');
+    const plans: string[] = [];
+    const explained: Database = {
+      ...database,
+      async query(sql, values) {
+        plans.push(JSON.stringify(await database.query(`EXPLAIN (GENERIC_PLAN) ${sql}`, values)));
+        return database.query(sql, values);
+      },
+    };
+    await createQueryReader(explained).identities('small pool', { limit: LIMIT, after: null });
+    expect(plans).toEqual([expect.stringContaining('identities_by_pool')]);
+    expect(plans[0]).not.toContain('identities_pkey');
+  });
+
   it('estimates the lengths of long lists from a bounded number of rows', async () => {
     let most = 0;
     const explained = explainReads(database, (rows) => {
