@@ -1,3 +1,5 @@
+import { tryParseJson } from './json.ts';
+
 /** A bracket, a comma, a colon, the start of a string, or a number or word. */
 const TOKEN = /["[\]{},:]|[^\s[\]{},:"]+/g;
 const MAX_GROWTH = 10;
@@ -8,7 +10,7 @@ const MAX_GROWTH = 10;
  * of their digits, and members that occur twice stay.
  */
 export function formatJson(text: string): string {
-  if (!/^\s*[[{]/.test(text) || !isJson(text)) return text;
+  if (!/^\s*[[{]/.test(text) || tryParseJson(text) === undefined) return text;
   const maxLength = 10_000 + text.length * MAX_GROWTH;
   const parts: string[] = [];
   let length = 0;
@@ -46,14 +48,5 @@ function endOfString(json: string, start: number): number {
   for (let at = start + 1; ; at += 1) {
     if (json[at] === '"') return at + 1;
     if (json[at] === '\\') at += 1;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }

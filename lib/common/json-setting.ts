@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { SetupError } from './errors.ts';
+import { tryParseJson } from './json.ts';
 
 /**
  * Parses a variable whose value is JSON, or the path of a file with JSON. A value that starts with `{` is JSON.
@@ -23,7 +24,7 @@ function readFile(name: string, path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     // A file can have any name, so the value is first used as a path.
-    if (isJson(path)) {
+    if (tryParseJson(path) !== undefined) {
       throw new SetupError(
         `invalid ${name}: the value is JSON, but not an object; use a JSON object or the path of a file with one`,
       );
@@ -32,14 +33,5 @@ function readFile(name: string, path: string): string {
     throw new SetupError(
       `invalid ${name}: the value is not JSON, and a file with this path cannot be read (${code}); use JSON or the path of a file with JSON`,
     );
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }

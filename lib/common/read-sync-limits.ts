@@ -1,6 +1,6 @@
 import type { Environment } from './environment.ts';
 import { SetupError } from './errors.ts';
-import { isObject } from './json.ts';
+import { isObject, tryParseJson } from './json.ts';
 
 /** The limits of the service that an operator can change. Amazon does not document them. */
 export interface SyncLimits {
@@ -47,12 +47,7 @@ export function readSyncLimits({ SYNC_LIMITS: text = '' }: Environment): SyncLim
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    parsed = null;
-  }
+  const parsed = tryParseJson(text);
   if (!isObject(parsed)) throw invalid('it is not a JSON object; use e.g. {"rowsPerDataset":32768}');
   return parsed;
 }

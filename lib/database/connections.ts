@@ -1,6 +1,6 @@
 import type { Environment } from '../common/environment.ts';
 import { SetupError } from '../common/errors.ts';
-import { isObject } from '../common/json.ts';
+import { isObject, tryParseJson } from '../common/json.ts';
 import { nearestName } from '../common/nearest-name.ts';
 
 /**
@@ -66,12 +66,7 @@ export function readConnections({ DATABASE_CONNECTIONS: text = '' }: Environment
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    parsed = null;
-  }
+  const parsed = tryParseJson(text);
   if (!isObject(parsed)) throw invalid('it is not a JSON object; use JSON such as {"reads":12,"writes":12}');
   return parsed;
 }
